@@ -1,0 +1,19 @@
+// Units run as CommonJS through swc: jest's ES module mode sandboxes globals and is risky with native addons.
+// Whatever needs a real process, socket or browser is not a jest test: see test/README.md.
+module.exports = {
+  testMatch: ['<rootDir>/test/unit/**/*.test.ts'],
+  testEnvironment: 'node',
+  transform: {
+    '^.+\\.(ts|mts)$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  extensionsToTreatAsEsm: [],
+  moduleFileExtensions: ['ts', 'mjs', 'js', 'json', 'node'],
+  testTimeout: 20_000,
+};

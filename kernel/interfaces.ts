@@ -1,0 +1,360 @@
+/**
+ * What the parts of the kernel say to each other. This file imports nothing, holds (almost) only types, and is the
+ * one thing that `session`, `language`, `host`, `magics` and `runtime` all know.
+ *
+ * Words: an *execution* is one run of one cell, a positive integer that the kernel process counts up and never uses
+ * twice (also not after the runtime process was replaced). 0 stands for "no cell".
+ */
+
+// ---------------------------------------------------------------- values that are shown
+
+/** MIME type -> value; binary formats are base64 text, JSON formats are plain values. */
+export type MimeBundle = Record<string, unknown>;
+
+export interface DisplayPayload {
+  data: MimeBundle;
+  metadata: Record<string, unknown>;
+  /** Set when the display can be updated later. */
+  displayId?: string;
+}
+
+export interface CellError {
+  name: string;
+  message: string;
+  /** Lines as Jupyter shows them: ANSI colours allowed, no kernel frames, positions in the user's cell. */
+  traceback: string[];
+  /** Why the cell ended, where that is not an error thrown by user code. */
+  reason?: 'interrupted' | 'runtime-died' | 'syntax' | 'types';
+}
+
+// ---------------------------------------------------------------- compiled cells: what the compiler promises the runtime
+
+/** How a name was declared, and so how later cells may use it. */
+export type BindingKind = 'const' | 'let' | 'var' | 'function' | 'class' | 'import';
+
+export interface Binding {
+  name: string;
+  kind: BindingKind;
+  /** The property of the binding's own box that holds the value, unique per binding: `total$17`. */
+  key: string;
+  /** Some code assigns it after its declaration, so no later cell may copy it once and for all. */
+  assigned: boolean;
+  /** Some function assigns it, so top-level code has to go through the box on every read. */
+  assignedInFunction: boolean;
+  /** For imports: what was imported (`default`, `*`, or a name) and from where. */
+  imported?: { specifier: string; name: string };
+}
+
+export interface CompiledCell {
+  /** A script whose completion value is `(cell: CellContext) => unknown`, or the same but async. */
+  code: string;
+  /** Name under which V8 knows the script; traces that show it are mapped back. */
+  filename: string;
+  /** Source map (version 3, JSON) from `code` to the cell as the user typed it. */
+  map: string;
+  async: boolean;
+  /** Names that the cell declares. One takes effect when `declare` has been called for it. */
+  bindings: Binding[];
+}
+
+/** The one argument of a compiled cell. Generated code calls nothing else of ours. */
+export interface CellContext {
+  /** The box of a binding of an earlier cell; the compiler knows its key. */
+  box(name: string): Record<string, unknown>;
+  /** Publishes a binding of this cell: from now on `name` means `box[key]`. */
+  declare(name: string, key: string, box: Record<string, unknown>): void;
+  /** A name that no earlier cell had when this code was compiled: a later cell's binding, else `global()`. */
+  lookup(name: string, global: () => unknown): unknown;
+  /** Assignment to such a name. */
+  assign(name: string, value: unknown, global: (value: unknown) => void): unknown;
+  /** Awaits in a way that never continues once the execution was interrupted. */
+  await<T>(value: T): Promise<Awaited<T>>;
+  /** The same for `for await`. */
+  iterate<T>(iterable: AsyncIterable<T> | Iterable<T>): AsyncIterable<T>;
+  /** Static and dynamic imports: the module's namespace. `attributes` as in `with { type: 'json' }`. */
+  import(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  /** What a name of a namespace means (`default` of a CommonJS module is its exports). */
+  readonly meta: ImportMeta;
+  readonly require: (specifier: string) => unknown;
+  /** Runs a line magic or `!command` in the kernel process; resolves to its value, if it has one. */
+  magic(name: string, line: string): Promise<unknown>;
+  /** `%time statement`: reports the time of what lies between the two calls. */
+  timeStart(): unknown;
+  timeEnd(token: unknown): void;
+  /** The value of the last expression, to be shown when the cell ends. */
+  result(value: unknown): void;
+}
+
+/** A local TypeScript or JavaScript file, compiled for the runtime's own module loader. */
+export interface CompiledModule {
+  /** A script whose completion value is `async (module: ModuleContext) => void`. */
+  code: string;
+  filename: string;
+  map: string;
+  /** Specifiers imported statically, in order; they are loaded before the body runs. */
+  imports: string[];
+}
+
+export interface ModuleContext {
+  /** Defines exports as getters, so that bindings are live. */
+  export(getters: Record<string, () => unknown>): void;
+  /** `export * from`. */
+  exportAll(namespace: Record<string, unknown>): void;
+  import(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  readonly meta: ImportMeta;
+  readonly require: (specifier: string) => unknown;
+}
+
+// ---------------------------------------------------------------- the compiler
+
+export interface SourcePosition {
+  /** Both count from 0; columns in UTF-16 code units. */
+  line: number;
+  column: number;
+}
+
+export interface SourceProblem {
+  message: string;
+  start: SourcePosition;
+  end: SourcePosition;
+}
+
+export type CompileResult =
+  { ok: true; cell: CompiledCell } | { ok: false; problem: SourceProblem; frame: string };
+
+export type Completeness =
+  { status: 'complete' | 'invalid' | 'unknown' } | { status: 'incomplete'; indent: string };
+
+/** Lines of the cell that are for the kernel and not TypeScript. */
+export type CellParts =
+  /** `%%name arguments` on the first line: the rest of the cell is the magic's body. */
+  | { kind: 'cell-magic'; name: string; line: string; body: string }
+  /** TypeScript, perhaps with `%magic` and `!command` lines in it. */
+  | { kind: 'code'; magics: { name: string; line: string; at: SourcePosition }[] };
+
+export interface CellCompiler {
+  split(source: string): CellParts;
+  /** Pure but for the names it knows. `knownMagics` tells `%who` from a remainder operator. */
+  compile(source: string, execution: number): CompileResult;
+  /** Names of this execution that came into being; only now do later cells see them. */
+  commit(execution: number, declared: readonly string[]): void;
+  /** The runtime process was replaced: no names any more. */
+  reset(): void;
+  bindings(): readonly Binding[];
+  isComplete(source: string): Completeness;
+}
+
+// ---------------------------------------------------------------- the language service
+
+export interface Diagnostic extends SourceProblem {
+  severity: 'error' | 'warning';
+  code: number;
+  /** The execution whose cell it points into. */
+  execution: number;
+}
+
+export interface CompletionItem {
+  text: string;
+  /** JupyterLab's `type`: function, method, variable, class, interface, keyword, module, property, magic, path… */
+  type: string;
+  signature?: string;
+}
+
+export interface Completions {
+  items: CompletionItem[];
+  /** The part of the source that an item replaces, in UTF-16 code units. */
+  start: number;
+  end: number;
+}
+
+export interface Inspection {
+  /** Markdown: signature, then documentation. */
+  markdown: string;
+  text: string;
+  /** The dotted path under the cursor (`model.layers`), so that the current value can be added; none in calls. */
+  path?: string;
+}
+
+export interface LanguageService {
+  /** Starts the server; everything below starts it too if that has not happened. */
+  start(): void;
+  /** A cell that was run. Later cells see its declarations. */
+  addCell(execution: number, source: string): void;
+  diagnostics(execution: number): Promise<Diagnostic[]>;
+  complete(source: string, cursor: number): Promise<Completions>;
+  inspect(source: string, cursor: number): Promise<Inspection | undefined>;
+  setDirectory(path: string): void;
+  reset(): void;
+  dispose(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- kernel process -> runtime process
+
+export interface ExecuteRequest {
+  type: 'execute';
+  execution: number;
+  cell: CompiledCell;
+  silent: boolean;
+  allowStdin: boolean;
+}
+
+/** `main` messages wait for the runtime's event loop; `control` messages are read by its control thread at once. */
+export type MainMessage =
+  | ExecuteRequest
+  /** Each is an expression, compiled like a cell; answered by `evaluated`. */
+  | { type: 'evaluate'; id: number; execution: number; expressions: Record<string, CompileResult> }
+  /** The current value of a dotted path, without running getters; answered by `inspected`. */
+  | { type: 'inspect'; id: number; path: string }
+  | { type: 'directory'; path: string }
+  | { type: 'environment'; name: string; value: string | undefined }
+  /** Load TensorFlow now, since nothing else is going on. */
+  | { type: 'preload' }
+  | { type: 'magic-reply'; id: number; ok: true; value: unknown }
+  | { type: 'magic-reply'; id: number; ok: false; error: CellError }
+  /** A question about the runtime's own state (tensors, backend, memory); answered by `answered`. */
+  | { type: 'ask'; id: number; question: string; argument: unknown }
+  | CommMessage
+  | { type: 'input-reply'; id: number; value: string | undefined; error?: string };
+
+export type ControlMessage =
+  | { type: 'interrupt' }
+  /** For `prompt()` and `confirm()`, which block the runtime's main thread. */
+  | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
+  | { type: 'shutdown' };
+
+export interface CommMessage {
+  type: 'comm';
+  action: 'open' | 'message' | 'close';
+  id: string;
+  target?: string;
+  data: unknown;
+  metadata?: Record<string, unknown>;
+  buffers?: Uint8Array[];
+  /** The cell that caused it; 0 when it came from the client. */
+  execution: number;
+}
+
+// ---------------------------------------------------------------- runtime process -> kernel process, in order
+
+export type RuntimeMessage =
+  | { type: 'ready'; pid: number; node: string }
+  | { type: 'stream'; execution: number; name: 'stdout' | 'stderr'; text: string }
+  | { type: 'display'; execution: number; payload: DisplayPayload; update: boolean }
+  | { type: 'clear'; execution: number; wait: boolean }
+  | { type: 'result'; execution: number; payload: DisplayPayload }
+  /** An error that ends no cell: an unhandled rejection, an exception in a timer. */
+  | { type: 'late-error'; execution: number; error: CellError }
+  /** Always the last message of an execution, also of an interrupted one. Native output was flushed before it. */
+  | { type: 'done'; execution: number; declared: string[]; error?: CellError }
+  | {
+      type: 'evaluated';
+      id: number;
+      values: Record<string, { payload: DisplayPayload } | { error: CellError }>;
+    }
+  | { type: 'inspected'; id: number; found: boolean; summary?: string; typeName?: string }
+  | { type: 'answered'; id: number; value: unknown; error?: string }
+  | { type: 'magic'; id: number; execution: number; name: string; line: string }
+  /** `blocking`: the answer goes to the control thread. */
+  | { type: 'input'; id: number; execution: number; prompt: string; password: boolean; blocking: boolean }
+  | CommMessage;
+
+// ---------------------------------------------------------------- the kernel's view of the runtime process
+
+export type ExecuteOutcome =
+  { status: 'ok'; declared: string[] } | { status: 'error'; declared: string[]; error: CellError };
+
+/**
+ * Where output goes. The host awaits each call before it reads on, so a sink that waits for a slow client slows the
+ * writer at its source.
+ */
+export interface OutputSink {
+  output(
+    message: Exclude<RuntimeMessage, { type: 'done' | 'ready' | 'evaluated' | 'inspected' | 'answered' }>,
+  ): void | Promise<void>;
+}
+
+export interface RuntimeHost {
+  /** Starts the process; calls that need it wait for it. */
+  start(): void;
+  /** Runs one compiled cell. Never rejects: a death of the runtime is an outcome too, with the reason in words. */
+  execute(request: Omit<ExecuteRequest, 'type'>): Promise<ExecuteOutcome>;
+  evaluate(
+    execution: number,
+    expressions: Record<string, CompileResult>,
+  ): Promise<Extract<RuntimeMessage, { type: 'evaluated' }>['values']>;
+  /** Undefined when the runtime is busy and does not answer within the time limit. */
+  inspect(path: string, timeoutMs: number): Promise<{ summary: string; typeName: string } | undefined>;
+  ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown>;
+  send(message: MainMessage): void;
+  sendControl(message: ControlMessage): void;
+  /** Ends what runs; every running execution ends with reason `interrupted`. Resolves when it has. */
+  interrupt(): Promise<void>;
+  /** Replaces the process by a fresh one. Running executions end with reason `runtime-died` and `why` as message. */
+  restart(why: string): Promise<void>;
+  readonly busy: boolean;
+  readonly pid: number | undefined;
+  /** Called whenever a fresh process has taken the place of one that died or was restarted. */
+  onReplaced(listener: (why: string) => void): void;
+  dispose(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- magics
+
+export interface MagicOutput {
+  stdout(text: string): void;
+  stderr(text: string): void;
+  display(payload: DisplayPayload, update?: boolean): void;
+}
+
+export interface MagicContext {
+  name: string;
+  /** What follows the name on its line. */
+  line: string;
+  /** The cell below `%%name`. */
+  body: string | undefined;
+  execution: number;
+  output: MagicOutput;
+  /** Ends when the cell is interrupted. */
+  signal: AbortSignal;
+  session: MagicSession;
+}
+
+/** What a magic may do to the session. */
+export interface MagicSession {
+  readonly directory: string;
+  setDirectory(path: string): void;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  setEnvironment(name: string, value: string | undefined): void;
+  bindings(): readonly Binding[];
+  /** Runs TypeScript as part of the same cell. */
+  run(source: string): Promise<ExecuteOutcome>;
+  ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown>;
+  restartRuntime(why: string): Promise<void>;
+  readonly settings: Settings;
+}
+
+export interface Settings {
+  typecheck: 'warn' | 'error' | 'off';
+}
+
+export interface Magic {
+  name: string;
+  aliases?: readonly string[];
+  /** `line`: `%name …`; `cell`: `%%name …` over a body. */
+  kinds: readonly ('line' | 'cell')[];
+  /** One line for `%lsmagic`. */
+  summary: string;
+  usage: string;
+  /** Words that may follow, for completion. */
+  complete?(line: string): readonly string[];
+  /** Throws to make the cell fail. */
+  run(context: MagicContext): unknown;
+}
+
+export interface MagicRegistry {
+  get(name: string): Magic | undefined;
+  all(): readonly Magic[];
+  /** Runs it, or throws an error that names the nearest known magic. */
+  run(context: MagicContext): Promise<unknown>;
+  complete(source: string, cursor: number): Completions | undefined;
+}

@@ -1,0 +1,46 @@
+// Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
+import { build } from 'esbuild';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const target = join(root, 'dist');
+const fresh = join(root, `dist.${process.pid}.new`);
+
+/** Entry points by the name of their bundle. */
+const entries = {
+  kernel: 'kernel/main.ts',
+  runtime: 'kernel/runtime/main.ts',
+  control: 'kernel/runtime/control.ts',
+  tensorcell: 'src/index.ts',
+  cli: 'src/cli/main.ts',
+};
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20.11',
+  absWorkingDir: root,
+  external: Object.keys(pkg.dependencies),
+  legalComments: 'linked',
+  logLevel: 'warning',
+  sourcemap: 'linked',
+};
+
+rmSync(fresh, { recursive: true, force: true });
+mkdirSync(fresh);
+await build({
+  ...common,
+  entryPoints: Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file)))),
+  outdir: fresh,
+  format: 'esm',
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+});
+rmSync(target, { recursive: true, force: true });
+renameSync(fresh, target);

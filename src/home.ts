@@ -1,0 +1,21 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * Folder of everything that Tensorcell keeps for a user: runtimes, settings, history. `TENSORCELL_HOME`, or
+ * `tensorcell` in the user's data folder (XDG base directory specification).
+ */
+export function tensorcellHome(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment['TENSORCELL_HOME'];
+  if (named) return named;
+  const data = environment['XDG_DATA_HOME'];
+  return join(
+    data?.startsWith('/') ? data : join(environment['HOME'] ?? homedir(), '.local', 'share'),
+    'tensorcell',
+  );
+}
+
+/** TensorFlow runtimes live here, one folder each (`cpu-2.21.0`), complete once it holds `runtime.json`. */
+export function runtimesFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(tensorcellHome(environment), 'runtimes');
+}
