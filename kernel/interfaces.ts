@@ -300,10 +300,11 @@ export interface RuntimeHost {
 
 // ---------------------------------------------------------------- magics
 
+/** Each call may be awaited: it resolves when the client can take more. */
 export interface MagicOutput {
-  stdout(text: string): void;
-  stderr(text: string): void;
-  display(payload: DisplayPayload, update?: boolean): void;
+  stdout(text: string): void | Promise<void>;
+  stderr(text: string): void | Promise<void>;
+  display(payload: DisplayPayload, update?: boolean): void | Promise<void>;
 }
 
 export interface MagicContext {
