@@ -1,0 +1,49 @@
+import type { MagicRegistry } from '../interfaces.ts';
+import { bash, command, sh } from './command.ts';
+import { cd, pwd } from './directory.ts';
+import { device } from './device.ts';
+import { env, unsetEnv } from './environment.ts';
+import { install, npmMagic } from './install.ts';
+import { lsmagic } from './lsmagic.ts';
+import type { MagicSurroundings } from './registry.ts';
+import { Registry } from './registry.ts';
+import { restart } from './restart.ts';
+import { shownCells, writefile } from './show.ts';
+import { time } from './time.ts';
+import { typecheck } from './typecheck.ts';
+import { who } from './who.ts';
+
+export { CellFailedError, MagicError } from './magic-error.ts';
+export type { MagicErrorCode } from './magic-error.ts';
+export { formatDuration } from './time.ts';
+
+/**
+ * All magics. `surroundings` say where completion looks for paths and names; by default this process's own folder and
+ * environment.
+ */
+export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {}): MagicRegistry {
+  const registry = new Registry({
+    directory: surroundings.directory ?? (() => process.cwd()),
+    environment: surroundings.environment ?? (() => process.env),
+  });
+  registry.add(
+    command,
+    bash,
+    sh,
+    cd(),
+    pwd,
+    device,
+    env,
+    unsetEnv,
+    install,
+    npmMagic,
+    lsmagic(registry),
+    restart,
+    time,
+    typecheck,
+    who,
+    writefile,
+    ...shownCells,
+  );
+  return registry;
+}

@@ -1,0 +1,48 @@
+import { readdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const escapeSpaces = (text: string): string => text.replace(/[\s\\'"]/g, String.raw`\$&`);
+const unescape = (text: string): string => text.replace(/\\(.)/g, '$1');
+
+/** `~` and `~/…` with the home folder in place. */
+export function expandHome(path: string, home: string | undefined): string {
+  return path === '~' || path.startsWith('~/') ? join(home ?? homedir(), path.slice(1)) : path;
+}
+
+/** Also through links; false for what may not be looked at. */
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** What the last, unfinished word of a command may go on to be; folders end in a slash, hidden names need their dot. */
+export function completePath(
+  word: string,
+  directory: string,
+  home: string | undefined,
+  kind: 'files' | 'folders',
+): string[] {
+  const typed = unescape(word);
+  const slash = typed.lastIndexOf('/') + 1;
+  const [shownFolder, prefix] = [typed.slice(0, slash), typed.slice(slash)];
+  const folder = resolve(directory, expandHome(shownFolder === '' ? '.' : shownFolder, home));
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch {
+    return [];
+  }
+  const found: string[] = [];
+  for (const name of names.toSorted()) {
+    if (!name.startsWith(prefix) || (name.startsWith('.') && !prefix.startsWith('.'))) continue;
+    const isFolder = isDirectory(join(folder, name));
+    if (kind === 'folders' && !isFolder) continue;
+    found.push(escapeSpaces(shownFolder + name) + (isFolder ? '/' : ''));
+    if (found.length === 500) break;
+  }
+  return found;
+}
