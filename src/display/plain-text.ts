@@ -1,0 +1,412 @@
+import { inspect, types } from 'node:util';
+
+/**
+ * How much of a value its text form shows. What is left out is always said, with the option that shows it:
+ * `display(value, { items: 1000 })`.
+ */
+export interface TextLimits {
+  /** Levels of nested objects. Default 4. */
+  depth: number;
+  /** Elements of one array, set or map, and properties of one object. Default 100. */
+  items: number;
+  /** Characters of one string. Default 10,000. */
+  characters: number;
+  /** Objects visited in all; keeps huge graphs within 50 ms. Default 1,000. */
+  objects: number;
+}
+
+export const defaultLimits: TextLimits = { depth: 4, items: 100, characters: 10_000, objects: 1000 };
+
+const WIDTH = 76;
+/** Indices of a sparse array looked at in one go: some 10 ms. */
+const LONGEST_SCAN = 1_000_000;
+const NUMBERS = new Intl.NumberFormat('en-US');
+
+/** `12345` -> `12,345`. */
+export function grouped(count: number): string {
+  return NUMBERS.format(count);
+}
+
+/** A piece of text, and how many levels of braces it has (deep ones are not squeezed into one line). */
+interface Piece {
+  text: string;
+  levels: number;
+}
+
+/**
+ * The text form of any value, without colours. Never runs a getter of the value or of a proxy; a custom
+ * `Symbol.for('nodejs.util.inspect.custom')` method is honoured, and a throwing one reported in the text. Never throws.
+ */
+export function plainText(value: unknown, limits: Partial<TextLimits> = {}): string {
+  const writer = new Writer({ ...defaultLimits, ...limits });
+  let text: string;
+  try {
+    text = writer.format(value, 0).text;
+  } catch (error) {
+    text = `[value that cannot be shown: ${thrownText(error)}]`;
+  }
+  return writer.cut.size === 0 ? text : `${text}\n(cut: ${writer.hint()})`;
+}
+
+function thrownText(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return 'its error cannot be shown either';
+  }
+}
+
+type Descriptor = PropertyDescriptor;
+
+class Writer {
+  readonly cut = new Set<keyof TextLimits>();
+  private readonly limits: TextLimits;
+  private readonly stack: object[] = [];
+  private readonly circular = new Map<object, number>();
+  private objects = 0;
+
+  constructor(limits: TextLimits) {
+    this.limits = limits;
+  }
+
+  hint(): string {
+    const options = [...this.cut].map((name) => {
+      const bigger = name === 'depth' ? this.limits.depth * 2 + 2 : Math.max(1000, this.limits[name] * 10);
+      return `${name}: ${String(bigger)}`;
+    });
+    return `display(value, { ${options.join(', ')} }) shows more`;
+  }
+
+  format(value: unknown, depth: number): Piece {
+    if (typeof value === 'string') return leaf(this.string(value));
+    if (value === null || (typeof value !== 'object' && typeof value !== 'function'))
+      return leaf(inspect(value));
+    const at = this.stack.indexOf(value);
+    if (at !== -1) {
+      const index = this.circular.get(value) ?? this.circular.size + 1;
+      this.circular.set(value, index);
+      return leaf(`[Circular *${index}]`);
+    }
+    this.objects += 1;
+    if (this.objects > this.limits.objects) {
+      this.cut.add('objects');
+      return leaf(types.isProxy(value) ? '[…]' : `[${className(value) ?? 'Object'} …]`);
+    }
+    this.stack.push(value);
+    try {
+      const piece = this.object(value, depth);
+      const index = this.circular.get(value);
+      return index === undefined ? piece : { ...piece, text: `<ref *${index}> ${piece.text}` };
+    } finally {
+      this.stack.pop();
+    }
+  }
+
+  private string(value: string): string {
+    const { characters } = this.limits;
+    if (value.length <= characters) return inspect(value, { maxStringLength: Infinity });
+    this.cut.add('characters');
+    const left = value.length - characters;
+    return `${inspect(value.slice(0, characters))}… ${grouped(left)} more character${left === 1 ? '' : 's'}`;
+  }
+
+  private object(value: object, depth: number): Piece {
+    // Node reads a proxy's target without its traps; we cannot.
+    if (types.isProxy(value)) return leaf(this.native(value, Math.min(2, this.limits.depth - depth)));
+    const custom = this.custom(value, depth);
+    if (custom?.ok) return custom.piece;
+    const piece = this.structure(value, depth);
+    return custom ? { ...piece, text: `${piece.text} ${custom.note}` } : piece;
+  }
+
+  /** What the value's own inspect method says, if it has one. */
+  private custom(
+    value: object,
+    depth: number,
+  ): { ok: true; piece: Piece } | { ok: false; note: string } | undefined {
+    const method = dataProperty(value, inspect.custom);
+    if (typeof method !== 'function' || method === inspect) return undefined;
+    try {
+      const options = {
+        ...inspect.defaultOptions,
+        colors: false,
+        depth: this.limits.depth - depth,
+        maxArrayLength: this.limits.items,
+        maxStringLength: this.limits.characters,
+        stylize: (text: unknown) => String(text),
+      };
+      const result: unknown = Reflect.apply(method, value, [options.depth, options, inspect]);
+      if (result === value) return undefined;
+      return { ok: true, piece: typeof result === 'string' ? leaf(result) : this.format(result, depth) };
+    } catch (error) {
+      return { ok: false, note: `[its custom inspect threw: ${thrownText(error)}]` };
+    }
+  }
+
+  private structure(value: object, depth: number): Piece {
+    if (Array.isArray(value)) return this.array(value, depth);
+    if (types.isTypedArray(value) && !Buffer.isBuffer(value)) return leaf(this.typedArray(value));
+    if (types.isMap(value)) return this.map(value, depth);
+    if (types.isSet(value)) return this.set(value, depth);
+    if (types.isNativeError(value)) return this.error(value, depth);
+    if (types.isPromise(value)) return leaf(withoutSymbols(this.native(value, 1)));
+    if (isLeaf(value)) return leaf(this.native(value, 0));
+    return this.record(value, depth);
+  }
+
+  /** Node's own form, for kinds that need V8's help: functions, dates, promises, weak maps, modules, proxies. */
+  private native(value: object, depth: number): string {
+    const options = {
+      depth,
+      colors: false,
+      getters: false,
+      maxArrayLength: Math.min(this.limits.items, 100),
+      maxStringLength: this.limits.characters,
+    };
+    try {
+      return inspect(value, options);
+    } catch (error) {
+      try {
+        return inspect(value, { ...options, customInspect: false });
+      } catch {
+        return `[value that cannot be shown: ${thrownText(error)}]`;
+      }
+    }
+  }
+
+  /** With cause chain and own properties, which Node formats well; bounded by depth rather than by budget. */
+  private error(value: Error, depth: number): Piece {
+    return leaf(this.native(value, Math.max(0, Math.min(2, this.limits.depth - depth))));
+  }
+
+  private array(value: readonly unknown[], depth: number): Piece {
+    const name = className(value);
+    const prefix = name === 'Array' ? '' : `${name ?? '[Array: null prototype]'}(${value.length}) `;
+    if (depth > this.limits.depth) return this.tooDeep(prefix === '' ? 'Array' : (name ?? 'Array'));
+    const entries: Piece[] = [];
+    let index = 0;
+    while (index < value.length && entries.length < this.limits.items) {
+      const own = Object.getOwnPropertyDescriptor(value, index);
+      if (own === undefined) {
+        const end = endOfHole(value, index);
+        const count = end - index;
+        entries.push(leaf(`<${grouped(count)} empty item${count === 1 ? '' : 's'}>`));
+        index = end;
+        // What lies behind a hole that was too long to scan stays unseen.
+        if (count >= LONGEST_SCAN && index < value.length && !Object.hasOwn(value, index)) break;
+      } else {
+        entries.push(this.property(own, depth));
+        index += 1;
+      }
+    }
+    this.more(entries, value.length - index, 'item');
+    if (value.length < 10_000) this.properties(value, depth, entries, isExtraKey);
+    return layout(entries, `${prefix}[`, ']', true);
+  }
+
+  private typedArray(value: NodeJS.TypedArray): string {
+    const name = className(value) ?? 'TypedArray';
+    const entries = Array.from({ length: Math.min(value.length, this.limits.items) }, (_, i) =>
+      leaf(inspect(value[i])),
+    );
+    this.more(entries, value.length - entries.length, 'item');
+    return layout(entries, `${name}(${value.length}) [`, ']', true).text;
+  }
+
+  private map(value: ReadonlyMap<unknown, unknown>, depth: number): Piece {
+    const name = className(value) ?? 'Map';
+    const size: number = Reflect.get(Map.prototype, 'size', value);
+    if (depth > this.limits.depth) return this.tooDeep(name);
+    const entries: Piece[] = [];
+    for (const [key, item] of Map.prototype.entries.call(value)) {
+      if (entries.length >= this.limits.items) break;
+      const left = this.format(key, depth + 1);
+      const right = this.format(item, depth + 1);
+      entries.push({ text: `${left.text} => ${right.text}`, levels: Math.max(left.levels, right.levels) });
+    }
+    this.more(entries, size - entries.length, 'item');
+    this.properties(value, depth, entries);
+    return layout(entries, `${name}(${size}) {`, '}');
+  }
+
+  private set(value: ReadonlySet<unknown>, depth: number): Piece {
+    const name = className(value) ?? 'Set';
+    const size: number = Reflect.get(Set.prototype, 'size', value);
+    if (depth > this.limits.depth) return this.tooDeep(name);
+    const entries: Piece[] = [];
+    for (const item of Set.prototype.values.call(value)) {
+      if (entries.length >= this.limits.items) break;
+      entries.push(this.format(item, depth + 1));
+    }
+    this.more(entries, size - entries.length, 'item');
+    this.properties(value, depth, entries);
+    return layout(entries, `${name}(${size}) {`, '}');
+  }
+
+  private record(value: object, depth: number): Piece {
+    const name = className(value);
+    const tag = toStringTag(value);
+    const shown = name ?? '[Object: null prototype]';
+    const labels = [shown === 'Object' ? '' : shown, tag === undefined || tag === name ? '' : `[${tag}]`];
+    if (depth > this.limits.depth) return this.tooDeep(name ?? 'Object: null prototype');
+    const entries: Piece[] = [];
+    this.properties(value, depth, entries);
+    const prefix = labels.filter((label) => label !== '').join(' ');
+    return layout(entries, prefix === '' ? '{' : `${prefix} {`, '}');
+  }
+
+  private properties(
+    value: object,
+    depth: number,
+    entries: Piece[],
+    wanted: (key: string) => boolean = () => true,
+  ): void {
+    const keys: (string | symbol)[] = Object.keys(value).filter((key) => wanted(key));
+    for (const key of Object.getOwnPropertySymbols(value)) {
+      if (Object.getOwnPropertyDescriptor(value, key)?.enumerable) keys.push(key);
+    }
+    for (const key of keys.slice(0, this.limits.items)) {
+      const own = Object.getOwnPropertyDescriptor(value, key);
+      if (own === undefined) continue;
+      const piece = this.property(own, depth);
+      entries.push({ ...piece, text: `${keyText(key)}: ${piece.text}` });
+    }
+    const left = keys.length - Math.min(keys.length, this.limits.items);
+    this.more(entries, left, left === 1 ? 'property' : 'propertie');
+  }
+
+  private property(own: Descriptor, depth: number): Piece {
+    if (own.get) return leaf(own.set ? '[Getter/Setter]' : '[Getter]');
+    if (own.set) return leaf('[Setter]');
+    return this.format(own.value, depth + 1);
+  }
+
+  private tooDeep(name: string): Piece {
+    this.cut.add('depth');
+    return leaf(`[${name}]`);
+  }
+
+  private more(entries: Piece[], left: number, noun: string): void {
+    if (left <= 0) return;
+    this.cut.add('items');
+    entries.push(leaf(`… ${grouped(left)} more ${noun}${left === 1 ? '' : 's'}`));
+  }
+}
+
+/** Promises carry symbols of async hooks, and of the notebook's own bookkeeping. */
+function withoutSymbols(text: string): string {
+  const lines = text.replaceAll(/,\n {2}\[Symbol\([^)]*\)\]: .*/g, '');
+  return lines.split('\n').length === 3 ? lines.replace(/\n {2}(.*)\n/, ' $1 ') : lines;
+}
+
+function leaf(text: string): Piece {
+  return { text, levels: 0 };
+}
+
+/** One line where that is short, else a line each; numbers in columns. */
+function layout(entries: readonly Piece[], open: string, close: string, columns = false): Piece {
+  if (entries.length === 0) return leaf(`${open}${close}`);
+  const levels = 1 + Math.max(...entries.map((entry) => entry.levels));
+  const texts = entries.map((entry) => entry.text);
+  const width = texts.reduce((sum, text) => sum + text.length + 2, open.length + close.length);
+  const single = levels <= 3 && width <= WIDTH && texts.every((text) => !text.includes('\n'));
+  if (single) return { text: `${open} ${texts.join(', ')} ${close}`, levels };
+  const lines =
+    columns && entries.length > 6 && texts.every((text) => text.length <= 24 && !text.includes('\n'))
+      ? inColumns(texts)
+      : texts.map((text, index) => (index === texts.length - 1 ? text : `${text},`));
+  const body = lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`).join('\n');
+  return { text: `${open}\n${body}\n${close}`, levels };
+}
+
+function inColumns(texts: readonly string[]): string[] {
+  // The note about what is left out gets a line of its own.
+  const last = texts.at(-1)?.startsWith('… ') === true ? texts.at(-1) : undefined;
+  const shown = last === undefined ? texts : texts.slice(0, -1);
+  const cells = shown.map((text, index) => (index === texts.length - 1 ? `${text} ` : `${text},`));
+  const cell = Math.max(...cells.map((text) => text.length)) + 1;
+  const perLine = Math.max(1, Math.min(16, Math.floor(WIDTH / cell)));
+  const numeric = cells.every((text) => /^-?[\d.]|^NaN|^-?Infinity/.test(text));
+  const lines: string[] = [];
+  for (let start = 0; start < cells.length; start += perLine) {
+    const row = cells.slice(start, start + perLine);
+    lines.push(
+      row
+        .map((text) => (numeric ? text.padStart(cell - 1) : text.padEnd(cell - 1)))
+        .join(' ')
+        .trimEnd(),
+    );
+  }
+  return last === undefined ? lines : [...lines, last];
+}
+
+function keyText(key: string | symbol): string {
+  if (typeof key === 'symbol') return `[${String(key)}]`;
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : inspect(key);
+}
+
+function isExtraKey(key: string): boolean {
+  return !/^(?:0|[1-9]\d*)$/.test(key);
+}
+
+function isLeaf(value: object): boolean {
+  return (
+    typeof value === 'function' ||
+    types.isDate(value) ||
+    types.isRegExp(value) ||
+    types.isBoxedPrimitive(value) ||
+    types.isAnyArrayBuffer(value) ||
+    types.isDataView(value) ||
+    types.isWeakMap(value) ||
+    types.isWeakSet(value) ||
+    types.isMapIterator(value) ||
+    types.isSetIterator(value) ||
+    types.isGeneratorObject(value) ||
+    types.isModuleNamespaceObject(value) ||
+    types.isArgumentsObject(value) ||
+    types.isExternal(value) ||
+    Buffer.isBuffer(value)
+  );
+}
+
+/** A property's value where reading it runs no code: own or inherited data properties (native accessors if asked). */
+export function dataProperty(value: object, key: string | symbol, native = false): unknown {
+  if (types.isProxy(value)) return undefined;
+  for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    if (types.isProxy(at)) return undefined;
+    const own = Object.getOwnPropertyDescriptor(at, key);
+    if (own === undefined) continue;
+    if (!own.get) return own.value;
+    return native && types.isNativeError(value) && key === 'stack' ? Reflect.get(value, key) : undefined;
+  }
+  return undefined;
+}
+
+/** The name of the value's class, found without running code; undefined for objects without a prototype. */
+export function className(value: object): string | undefined {
+  for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    if (types.isProxy(at)) return undefined;
+    const own = Object.getOwnPropertyDescriptor(at, 'constructor');
+    if (own === undefined || typeof own.value !== 'function') continue;
+    const name = Object.getOwnPropertyDescriptor(own.value, 'name')?.value as unknown;
+    if (typeof name === 'string' && name !== '') return name;
+  }
+  return undefined;
+}
+
+function toStringTag(value: object): string | undefined {
+  const tag = dataProperty(value, Symbol.toStringTag);
+  return typeof tag === 'string' && tag !== '' ? tag : undefined;
+}
+
+/** Sparse arrays: the index after the run of holes that begins at `index`, looking at no more than a million. */
+function endOfHole(value: readonly unknown[], index: number): number {
+  // V8 keeps arrays this long as dictionaries, whose keys are quick to list; shorter ones are quick to scan.
+  if (value.length > 50_000_000) {
+    const next = Object.keys(value).find((key) => !isExtraKey(key) && Number(key) > index);
+    return next === undefined ? value.length : Number(next);
+  }
+  let end = index + 1;
+  while (end < value.length && end - index < LONGEST_SCAN && !Object.hasOwn(value, end)) end += 1;
+  return end;
+}

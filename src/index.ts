@@ -1,0 +1,7 @@
+/**
+ * The library: what a cell imports as 'tensorcell', and what `tensorcell` means in every cell. It works in plain Node
+ * too, where output goes to the terminal.
+ */
+export { $display, clearOutput, display } from './display/index.ts';
+export type { DisplayForms, DisplayHandle, RenderOptions } from './display/index.ts';
+export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
