@@ -41,9 +41,11 @@ export interface NotebookHost {
   onComm(target: string, handler: (comm: HostComm, data: unknown, buffers: Uint8Array[]) => void): void;
   /**
    * Called when the current execution is interrupted while it awaits; the cell ends when all listeners' promises have
-   * settled (or on a second interrupt). Returns a function that removes the listener.
+   * settled (or on a second interrupt). Resolving to `'continue'` keeps the cell going, as if there had been no
+   * interrupt. Returns a function that removes the listener. While there is one, a first interrupt never terminates
+   * running code: the library ends its step whole.
    */
-  onInterrupt(listener: () => void | Promise<void>): () => void;
+  onInterrupt(listener: () => void | 'continue' | Promise<void | 'continue'>): () => void;
   /** Whether the current execution was interrupted: long library loops look at it between steps. */
   readonly interrupted: boolean;
   /** Called once when the execution has ended, whatever the outcome. */

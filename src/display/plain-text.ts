@@ -295,7 +295,7 @@ class Writer {
 
 /** Promises carry symbols of async hooks, and of the notebook's own bookkeeping. */
 function withoutSymbols(text: string): string {
-  const lines = text.replaceAll(/,\n {2}\[Symbol\([^)]*\)\]: .*/g, '');
+  const lines = text.replaceAll(/,\n {2}\[Symbol\([^)]*\)\]: [^\n,]*/g, '');
   return lines.split('\n').length === 3 ? lines.replace(/\n {2}(.*)\n/, ' $1 ') : lines;
 }
 

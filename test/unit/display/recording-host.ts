@@ -7,7 +7,7 @@ export interface Shown extends HostPayload {
 /** A notebook that only remembers what was shown in it. */
 export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt(): Promise<void> } {
   const shown: Shown[] = [];
-  const listeners = new Set<() => void | Promise<void>>();
+  const listeners = new Set<() => void | 'continue' | Promise<void | 'continue'>>();
   const state = { interrupted: false };
   const refuse = (): never => {
     throw new Error('this notebook has no front end');
