@@ -5,3 +5,5 @@
 export { $display, clearOutput, display } from './display/index.ts';
 export type { DisplayForms, DisplayHandle, RenderOptions } from './display/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
+export { installTraining, interrupted, progress, progressMode } from './training/index.ts';
+export type { DisplayMode, ProgressOptions, TensorcellFitArgs } from './training/index.ts';

@@ -1,7 +1,7 @@
 import { installNotebookHost } from '../../../src/host.ts';
 import { clearOutput, display, isDisplayHandle } from '../../../src/display/index.ts';
 import * as tslab from '../../../src/display/tslab.ts';
-import { recordingHost } from './recording-host.ts';
+import { recordingHost } from '../recording-host.ts';
 
 const notebook = recordingHost();
 beforeEach(() => {

@@ -1,11 +1,11 @@
-import type { HostPayload, NotebookHost } from '../../../src/host.ts';
+import type { HostPayload, NotebookHost } from '../../src/host.ts';
 
 export interface Shown extends HostPayload {
   update: boolean;
 }
 
 /** A notebook that only remembers what was shown in it. */
-export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt(): Promise<void> } {
+export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt(): Promise<unknown[]> } {
   const shown: Shown[] = [];
   const listeners = new Set<() => void | 'continue' | Promise<void | 'continue'>>();
   const state = { interrupted: false };
@@ -35,9 +35,9 @@ export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt
     onEnd: () => undefined,
     answer: () => undefined,
   };
-  const interrupt = async (): Promise<void> => {
+  const interrupt = async (): Promise<unknown[]> => {
     state.interrupted = true;
-    await Promise.all([...listeners].map(async (listener) => listener()));
+    return Promise.all([...listeners].map(async (listener) => listener()));
   };
   return { host, shown, interrupt };
 }

@@ -1,0 +1,247 @@
+import { performance } from 'node:perf_hooks';
+import type * as Tf from '@tensorflow/tfjs';
+import { notebookHost } from '../host.ts';
+import { LiveDisplay, progressMode } from './live-display.ts';
+import type { DisplayMode } from './live-display.ts';
+import { TrainingRecord } from './record.ts';
+import { finalBundle, liveBundle, summaryLine, trainingText } from './training-view.ts';
+
+type Tfjs = typeof Tf;
+type Logs = Record<string, number | Tf.Scalar>;
+
+/** What `fit` and `fitDataset` understand beyond tfjs's own arguments. */
+export interface TensorcellFitArgs {
+  /**
+   * What an interrupt does: `end` (the default) ends the cell after the running batch; `return` lets `fit` return the
+   * history so far, and the cell goes on.
+   */
+  onInterrupt?: 'end' | 'return';
+  /** How this training shows its progress. */
+  progress?: DisplayMode;
+}
+
+type FitInput = Parameters<Tf.LayersModel['fit']>[0];
+type Fit = (
+  this: Tf.LayersModel,
+  x: FitInput,
+  y: FitInput,
+  args?: Tf.ModelFitArgs & TensorcellFitArgs,
+) => Promise<Tf.History>;
+type FitDataset = (
+  this: Tf.LayersModel,
+  dataset: Tf.data.Dataset<Tf.TensorContainer>,
+  args: Tf.ModelFitDatasetArgs<Tf.TensorContainer> & TensorcellFitArgs,
+) => Promise<Tf.History>;
+
+const PATCHED = Symbol.for('tensorcell.training');
+
+/**
+ * Makes every `model.fit` and `model.fitDataset` of this copy of tfjs show its progress, and stop after the running
+ * batch when the cell is interrupted. Calling it again changes nothing.
+ */
+export function installTraining(tf: Tfjs): void {
+  const prototype = tf.LayersModel.prototype as Tf.LayersModel & { [PATCHED]?: boolean };
+  if (prototype[PATCHED] === true) return;
+  Object.defineProperty(prototype, PATCHED, { value: true });
+  const fit: Fit = Reflect.get(prototype, 'fit');
+  const fitDataset: FitDataset = Reflect.get(prototype, 'fitDataset');
+  // tfjs's Sequential hands both on to an inner model, so that these two see every training exactly once.
+  const fitShown: Fit = async function fitShown(x, y, args = {}) {
+    const samples = countSamples(x, args.validationSplit ?? 0);
+    const steps = samples === undefined ? undefined : Math.ceil(samples / (args.batchSize ?? 32));
+    return watched(tf, this, args, steps, async (watchedArgs) => fit.call(this, x, y, watchedArgs));
+  };
+  const fitDatasetShown: FitDataset = async function fitDatasetShown(dataset, args) {
+    const size = args.batchesPerEpoch ?? dataset.size;
+    const steps = typeof size === 'number' && Number.isFinite(size) ? size : undefined;
+    return watched(tf, this, args, steps, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
+  };
+  Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
+  // In tfjs only the inner model has the history of a Sequential.
+  Object.defineProperty(tf.Sequential.prototype, 'history', {
+    configurable: true,
+    get(this: { model?: { history?: unknown } }) {
+      return this.model?.history;
+    },
+    set(this: object, value: unknown) {
+      Object.defineProperty(this, 'history', { value, configurable: true, writable: true, enumerable: true });
+    },
+  });
+}
+
+function countSamples(x: unknown, validationSplit: number): number | undefined {
+  const first: unknown = Array.isArray(x)
+    ? x[0]
+    : typeof x === 'object' && x !== null && !('shape' in x)
+      ? Object.values(x)[0]
+      : x;
+  const count = (first as { shape?: number[] } | undefined)?.shape?.[0];
+  return count === undefined ? undefined : Math.floor(count * (1 - validationSplit));
+}
+
+type FitArgs = Pick<Tf.ModelFitArgs, 'epochs' | 'initialEpoch' | 'verbose' | 'callbacks' | 'yieldEvery'> &
+  TensorcellFitArgs;
+
+async function watched<Args extends FitArgs>(
+  tf: Tfjs,
+  model: Tf.LayersModel,
+  args: Args,
+  steps: number | undefined,
+  train: (args: Args) => Promise<Tf.History>,
+): Promise<Tf.History> {
+  const { onInterrupt = 'end', progress, ...rest } = args;
+  const mode = (args.verbose as number | undefined) === 0 ? 'quiet' : (progress ?? progressMode());
+  const watcher = new Watcher(model, mode, {
+    epochs: args.epochs ?? 1,
+    firstEpoch: args.initialEpoch ?? 0,
+    steps,
+  });
+  const host = notebookHost();
+  let finished = (): void => undefined;
+  const over = new Promise<void>((resolve) => {
+    finished = resolve;
+  });
+  // A second interrupt leaves no `finally` behind; the display should not look as if it went on.
+  if (host) {
+    host.onEnd(host.execution(), () => {
+      if (host.interrupted) watcher.end('interrupted');
+    });
+  }
+  const removeListener = host?.onInterrupt(async () => {
+    watcher.stop();
+    await over;
+    return onInterrupt === 'return' ? 'continue' : undefined;
+  });
+  try {
+    const callbacks = [...asCallbacks(tf, args), watcherCallback(tf, watcher)];
+    const history = await train({ ...(rest as unknown as Args), callbacks });
+    watcher.end(watcher.stopping ? 'interrupted' : 'finished');
+    return history;
+  } catch (error) {
+    watcher.end('failed');
+    throw error;
+  } finally {
+    finished();
+    removeListener?.();
+  }
+}
+
+/**
+ * The user's callbacks as instances. tfjs takes either instances or plain records, never both in one list; and only
+ * records make it yield to the event loop, so that one without methods is always there.
+ */
+function asCallbacks(tf: Tfjs, args: FitArgs): Tf.CustomCallback[] {
+  const given = args.callbacks === undefined || args.callbacks === null ? [] : args.callbacks;
+  const list = (Array.isArray(given) ? given : [given]) as (Tf.CustomCallback | Tf.CustomCallbackArgs)[];
+  const instances = list.map((callback) =>
+    isInstance(callback) ? callback : new tf.CustomCallback(callback, args.yieldEvery),
+  );
+  if (!list.some((callback) => !isInstance(callback))) {
+    instances.unshift(new tf.CustomCallback({}, args.yieldEvery));
+  }
+  return instances;
+}
+
+/** Instances of tfjs's callback classes, and of classes written to be like them. */
+function isInstance(callback: object): callback is Tf.CustomCallback {
+  return 'setParams' in callback && 'setModel' in callback;
+}
+
+/** Sees a training's steps, shows them, and stops it. */
+class Watcher {
+  readonly record: TrainingRecord;
+  stopping = false;
+  private readonly model: Tf.LayersModel;
+  private readonly mode: DisplayMode;
+  private readonly live = new LiveDisplay();
+  private printed = 0;
+  private begun = false;
+
+  constructor(
+    model: Tf.LayersModel,
+    mode: DisplayMode,
+    options: { epochs: number; firstEpoch: number; steps: number | undefined },
+  ) {
+    this.model = model;
+    this.mode = mode;
+    this.record = new TrainingRecord({ ...options, now: performance.now() });
+  }
+
+  /** The batch that runs is the last one. */
+  stop(): void {
+    this.stopping = true;
+    this.model.stopTraining = true;
+  }
+
+  begin(): void {
+    this.begun = true;
+    if (this.mode === 'chart') this.live.show(() => liveBundle(this.record, performance.now()));
+  }
+
+  beginEpoch(epoch: number): void {
+    this.record.beginEpoch(epoch, performance.now());
+  }
+
+  endStep(logs: Logs): void {
+    this.record.endStep();
+    // tfjs forgets a stop that comes before its first batch.
+    if (this.stopping || notebookHost()?.interrupted === true) this.stop();
+    if (this.mode !== 'chart' || !this.live.due) return;
+    const now = performance.now();
+    this.record.sample(readMetrics(logs), now);
+    this.live.update(() => liveBundle(this.record, now));
+  }
+
+  endEpoch(logs: Logs): void {
+    if (this.mode === 'quiet') return;
+    const now = performance.now();
+    this.record.endEpoch(readMetrics(logs), now);
+    if (this.mode === 'chart') this.live.update(() => liveBundle(this.record, now));
+    else this.print();
+  }
+
+  end(status: 'finished' | 'interrupted' | 'failed'): void {
+    if (!this.begun || this.record.status !== 'running') return;
+    this.record.end(status, performance.now());
+    if (this.mode === 'chart') this.live.show(() => finalBundle(this.record));
+    if (this.mode === 'text') {
+      this.print();
+      process.stdout.write(`${summaryLine(this.record)}\n`);
+    }
+  }
+
+  /** The lines of epochs that were not printed yet. */
+  private print(): void {
+    const lines = trainingText(this.record).split('\n').slice(0, this.record.done.length);
+    for (const line of lines.slice(this.printed)) process.stdout.write(`${line}\n`);
+    this.printed = lines.length;
+  }
+}
+
+/** Values are read from the device here, and nowhere else. */
+function readMetrics(logs: Logs): Record<string, number> {
+  const values: Record<string, number> = {};
+  for (const [name, value] of Object.entries(logs)) {
+    if (name === 'batch' || name === 'size') continue;
+    values[name] = typeof value === 'number' ? value : (value.dataSync()[0] as number);
+  }
+  return values;
+}
+
+function watcherCallback(tf: Tfjs, watcher: Watcher): Tf.CustomCallback {
+  // A record of functions would have every value read after every batch.
+  const callback = new tf.CustomCallback({}, 'never');
+  callback.onTrainBegin = async () => {
+    watcher.begin();
+  };
+  callback.onEpochBegin = async (epoch) => {
+    watcher.beginEpoch(epoch);
+  };
+  callback.onBatchEnd = async (_batch, logs) => {
+    watcher.endStep(logs ?? {});
+  };
+  callback.onEpochEnd = async (_epoch, logs) => {
+    watcher.endEpoch(logs ?? {});
+  };
+  return callback;
+}

@@ -1,0 +1,6 @@
+export { installTraining } from './fit.ts';
+export type { TensorcellFitArgs } from './fit.ts';
+export { progressMode } from './live-display.ts';
+export type { DisplayMode } from './live-display.ts';
+export { interrupted, progress } from './progress.ts';
+export type { ProgressOptions } from './progress.ts';

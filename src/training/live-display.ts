@@ -1,0 +1,65 @@
+import { performance } from 'node:perf_hooks';
+import { display } from '../display/index.ts';
+import type { DisplayHandle } from '../display/index.ts';
+import { notebookHost } from '../host.ts';
+import type { MimeBundle } from '../host.ts';
+
+/** Time between two updates, at least: ten a second. */
+export const SHORTEST_PAUSE_MS = 100;
+/** An update may cost this part of the time, no more. */
+const SHARE = 0.01;
+
+/**
+ * One output that is replaced in place, never more often than ten times a second, and never so often that drawing
+ * takes more than a hundredth of the time.
+ */
+export class LiveDisplay {
+  /** Updates sent, the first display included. */
+  updates = 0;
+  /** Milliseconds spent on drawing and sending. */
+  spent = 0;
+  private handle: DisplayHandle | undefined;
+  private next = 0;
+
+  /** Whether an update would be sent now. */
+  get due(): boolean {
+    return performance.now() >= this.next;
+  }
+
+  /** Sends what `draw` makes if it is time to. */
+  update(draw: () => MimeBundle): void {
+    if (this.due) this.show(draw);
+  }
+
+  /** Sends it in any case. */
+  show(draw: () => MimeBundle): void {
+    const start = performance.now();
+    const bundle = draw();
+    if (this.handle) this.handle.update.mime(bundle);
+    else this.handle = display.mime(bundle);
+    this.updates += 1;
+    const end = performance.now();
+    this.spent += end - start;
+    this.next = end + Math.max(SHORTEST_PAUSE_MS, (end - start) / SHARE);
+  }
+
+  clear(): void {
+    this.handle?.clear();
+  }
+}
+
+export type DisplayMode = 'chart' | 'text' | 'quiet';
+
+let chosen: DisplayMode | undefined;
+
+/**
+ * How trainings and loops show their progress: `chart` (the default in a notebook), `text` (lines only, the default
+ * in a terminal) or `quiet`. `TENSORCELL_PROGRESS` sets it from outside. Undefined brings the default back.
+ */
+export function progressMode(mode?: DisplayMode): DisplayMode {
+  if (arguments.length > 0) chosen = mode;
+  const named = process.env['TENSORCELL_PROGRESS'];
+  if (chosen !== undefined) return chosen;
+  if (named === 'chart' || named === 'text' || named === 'quiet') return named;
+  return notebookHost() === undefined ? 'text' : 'chart';
+}

@@ -1,0 +1,213 @@
+import type { MimeBundle } from '../host.ts';
+import { escapeHtml } from '../display/html.ts';
+import { chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './line-chart.ts';
+import type { Line, Panel } from './line-chart.ts';
+import { metricNames } from './record.ts';
+import type { EpochSummary, TrainingRecord } from './record.ts';
+import { durationText, metricText, rateText, textBar } from './wording.ts';
+
+/** Finished epochs listed under the bar while a training runs. */
+const LISTED_EPOCHS = 6;
+
+function logsText(logs: Readonly<Record<string, number>>): string {
+  return Object.entries(logs)
+    .map(([name, value]) => `${name} ${metricText(value)}`)
+    .join(' · ');
+}
+
+function epochText(record: TrainingRecord, summary: EpochSummary): string {
+  return [
+    `Epoch ${summary.epoch + 1} of ${record.epochs}`,
+    durationText(summary.milliseconds),
+    logsText(summary.logs),
+  ].join(' · ');
+}
+
+/** One line on how far a running training is. */
+export function progressLine(record: TrainingRecord, now: number): string {
+  const left = record.timeLeft(now);
+  return [
+    `Epoch ${record.epoch + 1} of ${record.epochs}`,
+    record.steps === undefined ? `step ${record.step}` : `step ${record.step} of ${record.steps}`,
+    rateText(record.rate(now)),
+    left === undefined ? '' : `${durationText(left)} left`,
+    logsText(record.current),
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
+
+/** One line on how a training ended. */
+export function summaryLine(record: TrainingRecord): string {
+  const epochs = record.done.length;
+  const what = {
+    running: 'Training',
+    finished: `Trained ${epochs} epoch${epochs === 1 ? '' : 's'}`,
+    interrupted: `Stopped in epoch ${record.epoch + 1} of ${record.epochs} after step ${record.step}${record.steps === undefined ? '' : ` of ${record.steps}`}`,
+    failed: `Failed in epoch ${record.epoch + 1} of ${record.epochs}`,
+  }[record.status];
+  const time = record.ended === undefined ? '' : ` in ${durationText(record.ended - record.started)}`;
+  const rate = rateText(record.rate(record.ended ?? 0));
+  return [`${what}${time}`, record.ended === undefined ? '' : rate, logsText(record.current)]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
+
+/** The whole training in words, a line an epoch. */
+export function trainingText(record: TrainingRecord): string {
+  return [
+    ...record.done.map((summary) => epochText(record, summary)),
+    ...record.notes,
+    summaryLine(record),
+  ].join('\n');
+}
+
+/** A panel for each metric, with its validation twin. */
+export function trainingPanels(record: TrainingRecord): Panel[] {
+  const to = record.status === 'running' ? record.epochs : Math.max(record.position, record.firstEpoch + 1);
+  return metricNames(record)
+    .slice(0, 4)
+    .map((name) => {
+      const lines: Line[] = [];
+      const between = record.between.get(name);
+      const whole = record.whole.get(name);
+      const validation = record.whole.get(`val_${name}`);
+      if (between !== undefined && between.length > 1) {
+        lines.push({ label: 'step', points: between, colour: TRAINING_COLOUR, faint: true });
+      }
+      lines.push({ label: 'training', points: whole ?? [], colour: TRAINING_COLOUR });
+      if (validation !== undefined) {
+        lines.push({ label: 'validation', points: validation, colour: VALIDATION_COLOUR, dashed: true });
+      }
+      return { title: name, lines, xLabel: 'epochs', xRange: [record.firstEpoch, to] as const };
+    });
+}
+
+/** What a person who cannot see the chart should know. */
+export function chartDescription(record: TrainingRecord): string {
+  const metrics = metricNames(record).map((name) => {
+    const points = record.whole.get(name) ?? record.between.get(name) ?? [];
+    const first = points[0];
+    const last = points.at(-1);
+    if (first === undefined || last === undefined) return name;
+    const validation = record.whole.get(`val_${name}`)?.at(-1);
+    const twin = validation === undefined ? '' : `, validation ${metricText(validation[1])}`;
+    return `${name} from ${metricText(first[1])} to ${metricText(last[1])}${twin}`;
+  });
+  return `Training over ${record.done.length} of ${record.epochs} epochs: ${metrics.join('; ')}`;
+}
+
+/** The live form: a bar, the epochs so far and the chart, in one piece of HTML. */
+export function liveHtml(record: TrainingRecord, now: number): string {
+  const all = (record.epochs - record.firstEpoch) * (record.steps ?? 0);
+  const done = (record.epoch - record.firstEpoch) * (record.steps ?? 0) + record.step;
+  const bar =
+    all === 0
+      ? '<progress style="width:100%;max-width:680px"></progress>'
+      : `<progress style="width:100%;max-width:680px" value="${done}" max="${all}">${Math.floor((100 * done) / all)} %</progress>`;
+  const epochs = record.done.slice(-LISTED_EPOCHS).map((summary) => escapeHtml(epochText(record, summary)));
+  const lines = [
+    ...epochs,
+    ...record.notes.map((note) => `⚠ ${escapeHtml(note)}`),
+    escapeHtml(progressLine(record, now)),
+  ];
+  const panels = trainingPanels(record);
+  const chart =
+    panels.length === 0
+      ? ''
+      : chartSvg(panels, { ink: 'currentColor', description: chartDescription(record) });
+  return `<div>${bar}<pre>${lines.join('\n')}</pre>${chart}</div>`;
+}
+
+/** The live form in every type that it has. */
+export function liveBundle(record: TrainingRecord, now: number): MimeBundle {
+  const text = record.done.slice(-LISTED_EPOCHS).map((summary) => epochText(record, summary));
+  const fraction = record.steps === undefined ? 0 : record.step / record.steps;
+  return {
+    'text/plain': [...text, `${textBar(fraction)} ${progressLine(record, now)}`].join('\n'),
+    'text/html': liveHtml(record, now),
+  };
+}
+
+/** What stays when the training has ended: a chart that every front end can show, and the same in words. */
+export function finalBundle(record: TrainingRecord): MimeBundle {
+  const panels = trainingPanels(record);
+  const text = trainingText(record);
+  if (panels.length === 0) return { 'text/plain': text };
+  const description = chartDescription(record);
+  return {
+    'text/plain': text,
+    'image/svg+xml': chartSvg(panels, {
+      ink: '#333333',
+      paper: '#ffffff',
+      description,
+      heading: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)].join(' · '),
+    }),
+    'application/vnd.vegalite.v5+json': vegaLite(record, description),
+  };
+}
+
+/** The same chart for front ends that draw Vega-Lite 5, where points can be read off. */
+function vegaLite(record: TrainingRecord, description: string): object {
+  const rows = metricNames(record)
+    .slice(0, 4)
+    .map((metric) => {
+      const values = [
+        ...(record.whole.get(metric) ?? []).map(([epoch, value]) => ({ epoch, value, data: 'training' })),
+        ...(record.whole.get(`val_${metric}`) ?? []).map(([epoch, value]) => ({
+          epoch,
+          value,
+          data: 'validation',
+        })),
+      ];
+      const steps = (record.between.get(metric) ?? []).map(([epoch, value]) => ({ epoch, value }));
+      const finite = (points: readonly { value: number }[]): unknown[] =>
+        points.filter((point) => Number.isFinite(point.value));
+      const x = { field: 'epoch', type: 'quantitative', title: 'epochs' };
+      const y = { field: 'value', type: 'quantitative', title: null, scale: { zero: false } };
+      const scale = { domain: ['training', 'validation'], range: [TRAINING_COLOUR, VALIDATION_COLOUR] };
+      return {
+        title: metric,
+        width: 280,
+        height: 160,
+        layer: [
+          {
+            data: { values: finite(steps) },
+            mark: { type: 'line', strokeWidth: 1, opacity: 0.4, color: TRAINING_COLOUR },
+            encoding: { x, y },
+          },
+          {
+            data: { values: finite(values) },
+            mark: { type: 'line', point: true, tooltip: true },
+            encoding: {
+              x,
+              y,
+              color: { field: 'data', type: 'nominal', title: null, scale },
+              strokeDash: {
+                field: 'data',
+                type: 'nominal',
+                title: null,
+                scale: {
+                  domain: ['training', 'validation'],
+                  range: [
+                    [1, 0],
+                    [4, 3],
+                  ],
+                },
+              },
+            },
+          },
+        ],
+      };
+    });
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
+    description,
+    title: {
+      text: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)],
+      fontSize: 12,
+      anchor: 'start',
+    },
+    hconcat: rows,
+  };
+}

@@ -1,0 +1,139 @@
+import { installNotebookHost } from '../../../src/host.ts';
+import { ticks } from '../../../src/training/line-chart.ts';
+import { progress } from '../../../src/training/index.ts';
+import { TrainingRecord } from '../../../src/training/record.ts';
+import { finalBundle, liveHtml, progressLine, trainingText } from '../../../src/training/training-view.ts';
+import { durationText, metricText, rateText, textBar } from '../../../src/training/wording.ts';
+import { recordingHost } from '../recording-host.ts';
+
+test.each([
+  [0, '0'],
+  [0.12345, '0.1235'],
+  [1.5, '1.500'],
+  [23.456, '23.46'],
+  [1234.5, '1235'],
+  [0.000123, '1.23e-4'],
+  [1234567, '1.23e+6'],
+  [Number.NaN, 'NaN'],
+])('metric %s is written %s', (value, text) => {
+  expect(metricText(value)).toBe(text);
+});
+
+test.each([
+  [12.4, '12 ms'],
+  [2149, '2.1 s'],
+  [65_000, '1:05 min'],
+  [7_390_000, '2:03:10 h'],
+])('%s ms is written %s', (value, text) => {
+  expect(durationText(value)).toBe(text);
+});
+
+test('rates and bars', () => {
+  expect([rateText(350.2), rateText(3.44), rateText(0.25), rateText(Number.NaN)]).toEqual([
+    '350 steps/s',
+    '3.4 steps/s',
+    '4.0 s a step',
+    '',
+  ]);
+  expect([textBar(0, 4), textBar(0.5, 4), textBar(1, 4)]).toEqual(['[>   ]', '[==> ]', '[====]']);
+});
+
+test('ticks are round numbers within the range', () => {
+  expect(ticks(0, 1)).toEqual([0, 0.5, 1]);
+  expect(ticks(0.013, 0.087)).toEqual([0.02, 0.04, 0.06, 0.08]);
+  expect(ticks(0, 3, 5)).toEqual([0, 1, 2, 3]);
+  expect(ticks(5, 5)).toEqual([5]);
+});
+
+function halfway(): TrainingRecord {
+  const record = new TrainingRecord({ epochs: 2, steps: 4, now: 0 });
+  record.beginEpoch(0, 0);
+  for (const loss of [4, 2, 2, 1]) {
+    record.endStep();
+    record.sample({ loss }, record.step * 500);
+  }
+  record.endEpoch({ loss: 2.25, val_loss: 1.5 }, 2000);
+  record.beginEpoch(1, 2000);
+  record.endStep();
+  record.sample({ loss: 1 }, 2500);
+  return record;
+}
+
+test('a running training in words', () => {
+  const record = halfway();
+  expect(progressLine(record, 2500)).toBe(
+    'Epoch 2 of 2 · step 1 of 4 · 2.0 steps/s · 1.5 s left · loss 1.000',
+  );
+  expect(liveHtml(record, 2500)).toMatch(
+    /^<div><progress style="[^"]*" value="5" max="8">62 %<\/progress><pre>Epoch 1 of 2 · 2.0 s · loss 2.250 · val_loss 1.500\nEpoch 2 of 2 · step 1 of 4 [^<]*<\/pre><svg /,
+  );
+});
+
+test('names of metrics and notes are escaped', () => {
+  const record = halfway();
+  record.sample({ '<b>&"': 1 }, 2600);
+  record.notes.push('<i>');
+  const html = liveHtml(record, 2600);
+  expect(html).not.toMatch(/<b>|<i>/);
+  record.end('finished', 3000);
+  expect(finalBundle(record)['image/svg+xml']).not.toMatch(/<b>|<i>/);
+});
+
+test('values that are not numbers leave gaps, never broken pictures', () => {
+  const record = halfway();
+  record.endEpoch({ loss: Number.NaN, val_loss: Infinity }, 4000);
+  record.end('finished', 4000);
+  const bundle = finalBundle(record);
+  expect(bundle['image/svg+xml']).not.toMatch(/(?:points|x|y|cx|cy|x1|y1|x2|y2)="[^"]*(?:NaN|Infinity)/);
+  expect(trainingText(record)).toContain('loss NaN · val_loss Infinity');
+});
+
+test('long trainings keep a bounded number of points', () => {
+  const record = new TrainingRecord({ epochs: 1, steps: 100_000, now: 0 });
+  record.beginEpoch(0, 0);
+  for (let step = 0; step < 100_000; step++) {
+    record.endStep();
+    record.sample({ loss: 1 / (step + 1) }, step);
+  }
+  const points = record.between.get('loss') ?? [];
+  expect(points.length).toBeLessThanOrEqual(400);
+  expect(points.at(-1)?.[0]).toBeGreaterThan(0.99);
+  expect(liveHtml(record, 100_000).length).toBeLessThan(12_000);
+});
+
+describe('progress', () => {
+  const notebook = recordingHost();
+  beforeEach(() => {
+    notebook.shown.length = 0;
+    installNotebookHost(notebook.host);
+  });
+  afterAll(() => {
+    installNotebookHost(undefined);
+  });
+
+  test('gives every item, and a bar that ends full', () => {
+    expect([...progress([1, 2, 3], { label: '<files>' })]).toEqual([1, 2, 3]);
+    const last = notebook.shown.at(-1);
+    expect(last?.data['text/plain']).toMatch(/^\[={20}\] <files> · 3 of 3 · /);
+    expect(last?.data['text/html']).toMatch(
+      /^<div><progress value="3" max="3"><\/progress> &lt;files&gt; · 3 of 3/,
+    );
+    expect(notebook.shown.map(({ update }) => update)).toEqual([false, true]);
+  });
+
+  test('says where a loop stopped', () => {
+    for (const item of progress(new Set([1, 2, 3]))) if (item === 2) break;
+    expect(notebook.shown.at(-1)?.data['text/plain']).toMatch(/ 1 of 3 · .*, stopped$/);
+  });
+
+  test('asynchronous loops of unknown length', async () => {
+    async function* numbers(): AsyncGenerator<number> {
+      yield 1;
+      yield 2;
+    }
+    const seen: number[] = [];
+    for await (const item of progress(numbers())) seen.push(item);
+    expect(seen).toEqual([1, 2]);
+    expect(notebook.shown.at(-1)?.data['text/plain']).toMatch(/^2 · /);
+  });
+});
