@@ -1,0 +1,73 @@
+/** Comms: open on both sides until one closes; the runtime process holds the handlers. */
+import type { CommMessage } from '../interfaces.ts';
+import type { Incoming } from '../wire/codec.ts';
+import { readContent } from '../wire/content.ts';
+import type { Executions } from './executions.ts';
+import type { Iopub } from './iopub.ts';
+
+export class Comms {
+  readonly #open = new Map<string, string>();
+  readonly #iopub: Iopub;
+  readonly #executions: Executions;
+  readonly #toRuntime: (message: CommMessage) => void;
+
+  constructor(options: { iopub: Iopub; executions: Executions; toRuntime(message: CommMessage): void }) {
+    this.#iopub = options.iopub;
+    this.#executions = options.executions;
+    this.#toRuntime = options.toRuntime;
+  }
+
+  /** Comm id -> target name, of one target or of all. */
+  list(target: string | undefined): Record<string, { target_name: string }> {
+    const found: Record<string, { target_name: string }> = {};
+    for (const [id, name] of this.#open) {
+      if (target === undefined || target === name) found[id] = { target_name: name };
+    }
+    return found;
+  }
+
+  /** From the client. The execution is what its handlers print under. */
+  receive(message: Incoming, execution: number): void {
+    const { metadata, buffers } = message;
+    if (message.type === 'comm_open') {
+      const { comm_id: id, target_name: target, data } = readContent('comm_open', message.content);
+      this.#open.set(id, target);
+      this.#toRuntime({ type: 'comm', action: 'open', id, target, data, metadata, buffers, execution });
+      return;
+    }
+    const action = message.type === 'comm_close' ? 'close' : 'message';
+    const { comm_id: id, data } = readContent('comm_msg', message.content);
+    if (!this.#open.has(id)) return;
+    if (action === 'close') this.#open.delete(id);
+    this.#toRuntime({ type: 'comm', action, id, data, metadata, buffers, execution });
+  }
+
+  /** From the runtime. */
+  send(message: CommMessage): void {
+    const { id, target = '', data } = message;
+    const parent = this.#executions.find(message.execution)?.parent;
+    const extra = {
+      ...(message.metadata ? { metadata: message.metadata } : {}),
+      ...(message.buffers ? { buffers: message.buffers } : {}),
+    };
+    switch (message.action) {
+      case 'open':
+        this.#open.set(id, target);
+        this.#iopub.publish('comm_open', { comm_id: id, target_name: target, data: data ?? {} }, parent, extra);
+        return;
+      case 'message':
+        this.#iopub.publish('comm_msg', { comm_id: id, data: data ?? {} }, parent, extra);
+        return;
+      case 'close':
+        this.#open.delete(id);
+        this.#iopub.publish('comm_close', { comm_id: id, data: data ?? {} }, parent, extra);
+    }
+  }
+
+  /** The runtime that held the handlers is gone. */
+  closeAll(): void {
+    const parent = this.#executions.find(0)?.parent;
+    for (const id of this.#open.keys()) this.#iopub.publish('comm_close', { comm_id: id, data: {} }, parent);
+    this.#open.clear();
+  }
+}

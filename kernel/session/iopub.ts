@@ -1,0 +1,91 @@
+/** What everybody sees: one ordered path out, with printed text gathered into few messages. */
+import type { Transport } from '../transport/transport.ts';
+import type { Codec, Parent } from '../wire/codec.ts';
+import type { IopubContents } from '../wire/messages.ts';
+
+/** Printed text waits this long for more of it. */
+const GATHER_MS = 4;
+/** A stream message carries at most this many UTF-16 code units, so that a stalled client holds little memory. */
+const MAX_STREAM_LENGTH = 64 * 1024;
+/** With more than this waiting for slow clients, whoever writes has to wait. */
+const BACKLOG_BYTES = 2 * 1024 * 1024;
+
+type StreamName = 'stdout' | 'stderr';
+
+export class Iopub {
+  readonly #codec: Codec;
+  readonly #transport: Pick<Transport, 'publish' | 'backlog' | 'drained'>;
+  #pending: { parent: Parent | undefined; name: StreamName; text: string } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(codec: Codec, transport: Pick<Transport, 'publish' | 'backlog' | 'drained'>) {
+    this.#codec = codec;
+    this.#transport = transport;
+  }
+
+  publish<T extends keyof IopubContents>(
+    type: T,
+    content: IopubContents[T],
+    parent: Parent | undefined,
+    extra: { metadata?: Record<string, unknown>; buffers?: readonly Uint8Array[] } = {},
+  ): void {
+    this.flush();
+    this.#send(type, content, parent, extra);
+  }
+
+  /** Text of the same cell and stream is joined; anything else that is published comes after it. */
+  stream(name: StreamName, text: string, parent: Parent | undefined): void {
+    if (text === '') return;
+    const pending = this.#pending;
+    if (pending && pending.name === name && pending.parent === parent) {
+      pending.text += text;
+    } else {
+      this.flush();
+      this.#pending = { parent, name, text };
+    }
+    if (this.#pending!.text.length >= MAX_STREAM_LENGTH) {
+      this.flush();
+    } else {
+      this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
+    }
+  }
+
+  flush(): void {
+    const pending = this.#pending;
+    if (!pending) return;
+    this.#pending = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const { name, text, parent } = pending;
+    for (let start = 0; start < text.length;) {
+      let end = Math.min(start + MAX_STREAM_LENGTH, text.length);
+      const last = text.charCodeAt(end - 1);
+      if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
+      this.#send('stream', { name, text: text.slice(start, end) }, parent, {});
+      start = end;
+    }
+  }
+
+  /** Nothing while clients keep up; else a promise that resolves when they have caught up. */
+  backPressure(): Promise<void> | undefined {
+    return this.#transport.backlog > BACKLOG_BYTES ? this.#transport.drained(BACKLOG_BYTES / 2) : undefined;
+  }
+
+  #send<T extends keyof IopubContents>(
+    type: T,
+    content: IopubContents[T],
+    parent: Parent | undefined,
+    extra: { metadata?: Record<string, unknown>; buffers?: readonly Uint8Array[] },
+  ): void {
+    this.#transport.publish(
+      this.#codec.encode({ type, content, parent, identities: [this.#topic(type, content)], ...extra }),
+    );
+  }
+
+  /** Clients subscribe to everything, as a rule; the topics are ipykernel's for those who do not. */
+  #topic<T extends keyof IopubContents>(type: T, content: IopubContents[T]): Buffer {
+    if (type === 'stream') return Buffer.from(`stream.${(content as IopubContents['stream']).name}`);
+    if (type === 'iopub_welcome') return Buffer.from((content as IopubContents['iopub_welcome']).subscription);
+    return Buffer.from(`kernel.${this.#codec.session}.${type}`);
+  }
+}

@@ -1,0 +1,63 @@
+/** Questions of a cell to the person at the front end. */
+import type { ControlMessage, RuntimeMessage } from '../interfaces.ts';
+import type { Incoming, Parent } from '../wire/codec.ts';
+import { readContent } from '../wire/content.ts';
+import type { Executions } from './executions.ts';
+import type { Outbox } from './outbox.ts';
+
+type Question = Extract<RuntimeMessage, { type: 'input' }>;
+type Answer = Extract<ControlMessage, { type: 'input-reply' }>;
+
+interface Asked {
+  question: Question;
+  parent: Parent;
+}
+
+export class Stdin {
+  readonly #outbox: Outbox;
+  readonly #executions: Executions;
+  readonly #answer: (answer: Answer, blocking: boolean) => void;
+  #asked: Asked[] = [];
+
+  constructor(options: {
+    outbox: Outbox;
+    executions: Executions;
+    answer(answer: Answer, blocking: boolean): void;
+  }) {
+    this.#outbox = options.outbox;
+    this.#executions = options.executions;
+    this.#answer = options.answer;
+  }
+
+  ask(question: Question): void {
+    const execution = this.#executions.find(question.execution);
+    if (!execution?.allowStdin || !execution.running) {
+      const error = execution?.running === false ? 'the cell has ended' : 'this front end does not allow input';
+      this.#answer({ type: 'input-reply', id: question.id, value: undefined, error }, question.blocking);
+      return;
+    }
+    const { prompt, password } = question;
+    this.#asked.push({ question, parent: execution.parent });
+    this.#outbox.reply('stdin', 'input_request', { prompt, password }, execution.parent);
+  }
+
+  /** Clients of jupyter_client do not say which question they answer: the oldest that went to them, then. */
+  receive(message: Incoming): boolean {
+    const { value } = readContent('input_reply', message.content);
+    const from = message.parent.identities[0];
+    const at = this.#asked.findIndex(({ parent }) => !from || !parent.identities[0] || parent.identities[0].equals(from));
+    const [asked] = at < 0 ? [] : this.#asked.splice(at, 1);
+    if (!asked) return false;
+    this.#answer({ type: 'input-reply', id: asked.question.id, value }, asked.question.blocking);
+    return true;
+  }
+
+  /** The cell was interrupted or has ended: an answer that still comes is for nobody. */
+  forget(execution: number): void {
+    this.#asked = this.#asked.filter(({ question }) => question.execution !== execution);
+  }
+
+  forgetAll(): void {
+    this.#asked = [];
+  }
+}

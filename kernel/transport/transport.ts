@@ -1,0 +1,144 @@
+/** The kernel's five sockets. Bytes only: what they mean is the session's business. */
+import { randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import * as zmq from 'zeromq';
+import type { Connection, Ports, Registration } from './connection-file.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { SendQueue } from './send-queue.ts';
+
+export type RequestChannel = 'shell' | 'control' | 'stdin';
+
+export interface Transport {
+  readonly ports: Ports;
+  /** Messages that arrive on a channel, in order. Call once a channel; reading begins then. */
+  receive(channel: RequestChannel, listener: (frames: Buffer[]) => void): void;
+  /** Calls the listener for each subscription (also repeated ones) that a client makes on iopub. */
+  onSubscribe(listener: (topic: Buffer) => void): void;
+  send(channel: RequestChannel, frames: Buffer[]): void;
+  publish(frames: Buffer[]): void;
+  /** Bytes of iopub that the socket has not taken yet, because some client reads slower than we write. */
+  readonly backlog: number;
+  drained(below: number): Promise<void>;
+  /** Sends what waits, at most for the given time, and closes everything. */
+  close(lingerMs: number): Promise<void>;
+}
+
+/**
+ * iopub holds at most this many messages a client; then it says EAGAIN and we wait. Streams come in pieces of at most
+ * 64 KiB, so a client that stalls costs at most 16 MiB in the socket.
+ */
+const IOPUB_HIGH_WATER_MARK = 256;
+
+/** One frame larger than this ends the connection of whoever sends it. */
+const MAX_FRAME_BYTES = 512 * 1024 * 1024;
+
+export async function openTransport(
+  connection: Connection | Registration,
+  log: (message: string) => void,
+): Promise<Transport> {
+  const { curve } = connection;
+  const common = {
+    linger: 1000,
+    maxMessageSize: MAX_FRAME_BYTES,
+    ...(connection.ip.includes(':') ? { ipv6: true } : {}),
+    ...(curve ? { curveServer: true, curvePublicKey: curve.publicKey, curveSecretKey: curve.secretKey } : {}),
+  };
+  // Replies are small and a client waits for each, so their queue needs no limit: a limit would drop them.
+  const router = { ...common, sendHighWaterMark: 0, receiveHighWaterMark: 0, handover: true };
+  const sockets = {
+    shell: new zmq.Router(router),
+    control: new zmq.Router(router),
+    stdin: new zmq.Router(router),
+    iopub: new zmq.XPublisher({
+      ...common,
+      verbosity: 'allSubs',
+      noDrop: true,
+      sendHighWaterMark: IOPUB_HIGH_WATER_MARK,
+    }),
+  };
+  const wanted = (channel: keyof Ports): string => endpointToBind(connection, channel);
+  const [heartbeat] = await Promise.all([
+    startHeartbeat(wanted('hb'), common, log),
+    sockets.shell.bind(wanted('shell')),
+    sockets.control.bind(wanted('control')),
+    sockets.stdin.bind(wanted('stdin')),
+    sockets.iopub.bind(wanted('iopub')),
+  ]);
+  const ports: Ports = {
+    shell: portOf(sockets.shell.lastEndpoint),
+    control: portOf(sockets.control.lastEndpoint),
+    stdin: portOf(sockets.stdin.lastEndpoint),
+    iopub: portOf(sockets.iopub.lastEndpoint),
+    hb: portOf(heartbeat.endpoint),
+  };
+  const queue = (name: keyof typeof sockets): SendQueue =>
+    new SendQueue({
+      send: (frames) => sockets[name].send(frames),
+      log: (message) => log(`${name}: ${message}`),
+    });
+  const queues = { shell: queue('shell'), control: queue('control'), stdin: queue('stdin'), iopub: queue('iopub') };
+  let closed = false;
+
+  const read = async (socket: zmq.Readable, name: string, listener: (frames: Buffer[]) => void): Promise<void> => {
+    while (!closed) {
+      let frames: Buffer[];
+      try {
+        frames = (await socket.receive()) as Buffer[];
+      } catch (error) {
+        if (!closed) log(`${name}: cannot receive: ${String(error)}`);
+        return;
+      }
+      try {
+        listener(frames);
+      } catch (error) {
+        log(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      }
+    }
+  };
+
+  return {
+    ports,
+    receive: (channel, listener) => void read(sockets[channel], channel, listener),
+    onSubscribe(listener) {
+      void read(sockets.iopub, 'iopub', ([frame]) => {
+        if (frame?.[0] === 1) listener(frame.subarray(1));
+      });
+    },
+    send: (channel, frames) => queues[channel].push(frames),
+    publish: (frames) => queues.iopub.push(frames),
+    get backlog() {
+      return queues.iopub.bytes;
+    },
+    drained: (below) => queues.iopub.drained(below),
+    async close(lingerMs) {
+      const late = new Promise<void>((resolve) => setTimeout(resolve, lingerMs).unref());
+      await Promise.race([late, Promise.all(Object.values(queues).map((each) => each.drained()))]);
+      closed = true;
+      heartbeat.close();
+      for (const each of Object.values(queues)) each.close();
+      for (const socket of Object.values(sockets)) {
+        socket.linger = lingerMs;
+        socket.close();
+      }
+    },
+  };
+}
+
+function endpointToBind(connection: Connection | Registration, channel: keyof Ports): string {
+  const { transport, ip } = connection;
+  const port = connection.kind === 'connection' ? connection.ports[channel] : 0;
+  if (transport === 'ipc') return `ipc://${ip}-${port === 0 ? freeIpcPort(ip) : port}`;
+  return `tcp://${ip.includes(':') ? `[${ip}]` : ip}:${port === 0 ? '*' : port}`;
+}
+
+/** With ipc a port is only a part of a file's name. */
+function freeIpcPort(path: string): number {
+  for (;;) {
+    const port = randomInt(1024, 65_536);
+    if (!existsSync(`${path}-${port}`)) return port;
+  }
+}
+
+function portOf(endpoint: string | null): number {
+  return Number(/(\d+)$/.exec(endpoint ?? '')?.[1] ?? 0);
+}

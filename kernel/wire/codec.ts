@@ -1,0 +1,87 @@
+/** Bytes to messages and back, for one kernel process. */
+import { isRequestType } from './content.ts';
+import { joinFrames, splitFrames } from './framing.ts';
+import { EMPTY_OBJECT, headerMaker, parentId, parseHeader } from './header.ts';
+import type { Header } from './header.ts';
+import { encodeJson, parseObject } from './json.ts';
+import type { RequestType } from './messages.ts';
+import { ReplayGuard } from './signature.ts';
+import type { Signer } from './signature.ts';
+import { WireError } from './wire-error.ts';
+
+/** What a message that we send refers to: whoever asked, and the exact bytes of the header that came. */
+export interface Parent {
+  header: Header;
+  /** The header as the client wrote it, so that fields we do not know come back too. */
+  raw: Buffer;
+  identities: Buffer[];
+}
+
+export interface Incoming {
+  type: RequestType;
+  parent: Parent;
+  /** The message that this one answers (input_reply). */
+  answers: string | undefined;
+  metadata: Record<string, unknown>;
+  /** Not checked yet: see readContent. */
+  content: Record<string, unknown>;
+  buffers: Buffer[];
+}
+
+export interface Outgoing {
+  type: string;
+  content: unknown;
+  parent: Parent | undefined;
+  /** Routing identities of the receiver, or the topic on iopub. */
+  identities: Buffer[];
+  metadata?: Record<string, unknown>;
+  buffers?: readonly Uint8Array[];
+}
+
+export interface Codec {
+  readonly session: string;
+  /** Throws WireError; the signature is checked before anything is parsed. */
+  decode(frames: readonly Buffer[]): Incoming;
+  encode(message: Outgoing): Buffer[];
+}
+
+export function createCodec(options: { signer: Signer; session: string; username: string }): Codec {
+  const { signer, session } = options;
+  const makeHeader = headerMaker(session, options.username);
+  const guard = new ReplayGuard();
+  return {
+    session,
+    decode(frames) {
+      const parts = splitFrames(frames);
+      signer.verify(parts.signature, [parts.header, parts.parentHeader, parts.metadata, parts.content]);
+      if (signer.signs) guard.admit(parts.signature);
+      const header = parseHeader(parts.header);
+      if (!isRequestType(header.msg_type)) {
+        throw new WireError('unknown-type', `unknown message type ${JSON.stringify(header.msg_type.slice(0, 80))}`);
+      }
+      return {
+        type: header.msg_type,
+        parent: { header, raw: parts.header, identities: parts.identities },
+        answers: parentId(parts.parentHeader),
+        metadata: parseObject(parts.metadata, 'metadata'),
+        content: parseObject(parts.content, 'content'),
+        buffers: parts.buffers,
+      };
+    },
+    encode(message) {
+      const header = makeHeader(message.type);
+      const parentHeader = message.parent?.raw ?? EMPTY_OBJECT;
+      const metadata = message.metadata ? encodeJson(message.metadata) : EMPTY_OBJECT;
+      const content = encodeJson(message.content);
+      return joinFrames({
+        identities: message.identities,
+        signature: signer.sign([header, parentHeader, metadata, content]),
+        header,
+        parentHeader,
+        metadata,
+        content,
+        buffers: (message.buffers ?? []).map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+      });
+    },
+  };
+}

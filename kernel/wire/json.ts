@@ -1,0 +1,58 @@
+/** JSON as Jupyter's clients read it: UTF-8, objects at the top, no lone surrogates. */
+import { WireError } from './wire-error.ts';
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Parses one frame that has to be a JSON object. Throws WireError `malformed`. */
+export function parseObject(frame: Buffer, what: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(frame));
+  } catch (cause) {
+    throw new WireError('malformed', `${what} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new WireError('malformed', `${what} has to be a JSON object, not ${Array.isArray(value) ? 'an array' : typeof value}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+/**
+ * One frame. What JSON cannot say never fails a message: big integers become text, and half of a surrogate pair
+ * becomes U+FFFD (Python's clients fail on such text when they encode it again).
+ */
+export function encodeJson(value: unknown): Buffer {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'null';
+  } catch {
+    text = JSON.stringify(plain(value, new Set()));
+  }
+  // JSON.stringify escapes \ud800 to \udfff only where they stand alone; `.` eats escaped backslashes.
+  if (text.includes('\\ud')) {
+    text = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (escape.length === 6 ? '\ufffd' : escape));
+  }
+  return Buffer.from(text, 'utf8');
+}
+
+/** A copy without what JSON.stringify throws at: cycles, big integers, failing getters. */
+function plain(value: unknown, above: Set<unknown>): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) return value;
+  if (above.has(value)) return '[circular]';
+  above.add(value);
+  try {
+    if (Array.isArray(value)) return value.map((item) => plain(item, above));
+    const copy: Record<string, unknown> = {};
+    for (const key of Object.keys(value)) {
+      try {
+        copy[key] = plain((value as Record<string, unknown>)[key], above);
+      } catch (error) {
+        copy[key] = `[failed: ${String(error)}]`;
+      }
+    }
+    return copy;
+  } finally {
+    above.delete(value);
+  }
+}
