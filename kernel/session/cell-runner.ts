@@ -1,0 +1,202 @@
+/** One cell's journey: split, compile, run, commit, and the reply. */
+import type {
+  CellCompiler,
+  CellError,
+  CellParts,
+  CompileResult,
+  ExecuteOutcome,
+  RuntimeHost,
+} from '../interfaces.ts';
+import type { Parent } from '../wire/codec.ts';
+import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
+import { interruptedError, toCellError } from './cell-error.ts';
+import type { Execution, Executions } from './executions.ts';
+import type { History } from './history.ts';
+import type { Iopub } from './iopub.ts';
+import type { MagicRunner } from './magic-runner.ts';
+import { publishError } from './runtime-output.ts';
+import type { Stdin } from './stdin.ts';
+import type { Surroundings } from './surroundings.ts';
+import { formatDiagnostics } from './type-checks.ts';
+import type { TypeChecks } from './type-checks.ts';
+
+export interface CellRunnerOptions {
+  compiler(): Promise<CellCompiler>;
+  host: RuntimeHost;
+  executions: Executions;
+  iopub: Iopub;
+  stdin: Stdin;
+  history: History;
+  surroundings: Surroundings;
+  typeChecks: TypeChecks;
+  magics: () => MagicRunner;
+  /** Replies wait for type errors: for runs without a person who could see them later. */
+  waitForTypes: boolean;
+}
+
+export class CellRunner {
+  readonly #options: CellRunnerOptions;
+  #count = 0;
+
+  constructor(options: CellRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes all that the cell says, and resolves to its reply. Never rejects. */
+  async run(request: ExecuteRequest, parent: Parent): Promise<ExecuteReply> {
+    const { iopub, history, stdin } = this.#options;
+    const { code, silent } = request;
+    const blank = code.trim() === '';
+    const stored = request.store_history && !blank;
+    if (stored) this.#count++;
+    const count = this.#count;
+    const execution = this.#options.executions.begin({ parent, count, silent, allowStdin: request.allow_stdin });
+    if (!silent) iopub.publish('execute_input', { code, execution_count: count }, parent);
+
+    let error: CellError | undefined;
+    let user: Record<string, Record<string, unknown>> = {};
+    try {
+      const outcome = blank ? OK : await this.#runCell(code, execution);
+      if (outcome.status === 'error') error = outcome.error;
+      else user = await this.#evaluate(request.user_expressions, execution);
+    } catch (thrown) {
+      error = toCellError(thrown);
+    }
+    execution.running = false;
+    stdin.forget(execution.id);
+    if (stored) history.add(count, code, execution.output);
+    if (!error) return { status: 'ok', execution_count: count, payload: [], user_expressions: user };
+    publishError(iopub, error, execution);
+    return {
+      status: 'error',
+      execution_count: count,
+      ename: error.name,
+      evalue: error.message,
+      traceback: error.traceback,
+      payload: [],
+      user_expressions: {},
+    };
+  }
+
+  /** TypeScript that a magic runs as part of its cell. It has a number of its own: the cell may still be running. */
+  async runSource(code: string, within: Execution): Promise<ExecuteOutcome> {
+    const execution = this.#options.executions.begin(within, within.abort);
+    try {
+      return await this.#runCode(code, execution);
+    } finally {
+      execution.running = false;
+      if (execution.output !== undefined) within.output = execution.output;
+    }
+  }
+
+  async #runCell(code: string, execution: Execution): Promise<ExecuteOutcome> {
+    const compiler = await this.#options.compiler();
+    const parts = compiler.split(code);
+    if (parts.kind === 'cell-magic') {
+      await this.#options.magics().run(parts.name, parts.line, parts.body, execution);
+      return OK;
+    }
+    if (holdsOnlyMagics(code, parts)) {
+      // Without the runtime: they answer although it is busy, and %restart does not kill its own cell.
+      for (const { name, line } of parts.magics) await this.#options.magics().run(name, line, undefined, execution);
+      return OK;
+    }
+    return await this.#runCode(code, execution);
+  }
+
+  async #runCode(code: string, execution: Execution): Promise<ExecuteOutcome> {
+    const { typeChecks, host, surroundings, waitForTypes } = this.#options;
+    const compiler = await this.#options.compiler();
+    const compiled = compiler.compile(code, execution.id);
+    if (!compiled.ok) return failed(syntaxError(compiled));
+    let checked: Promise<void> | undefined;
+    if (surroundings.settings.typecheck === 'error') {
+      const wrong = await untilAborted(typeChecks.check(execution, code), execution.abort.signal);
+      if (wrong.some(({ severity }) => severity === 'error')) return failed(typeError(wrong, execution));
+    } else {
+      checked = typeChecks.add(execution, code);
+    }
+    if (execution.abort.signal.aborted) return failed(interruptedError());
+    const outcome = await host.execute({
+      execution: execution.id,
+      cell: compiled.cell,
+      silent: execution.silent,
+      allowStdin: execution.allowStdin,
+    });
+    compiler.commit(execution.id, outcome.declared);
+    if (waitForTypes) {
+      await typeChecks.start();
+      await checked;
+    }
+    return outcome;
+  }
+
+  /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#execute (user_expressions) */
+  async #evaluate(
+    expressions: Record<string, string>,
+    execution: Execution,
+  ): Promise<Record<string, Record<string, unknown>>> {
+    const names = Object.keys(expressions);
+    if (names.length === 0) return {};
+    const compiler = await this.#options.compiler();
+    const compiled: Record<string, CompileResult> = {};
+    const found: Record<string, Record<string, unknown>> = {};
+    for (const name of names) {
+      const result = compiler.compile(expressions[name]!, execution.id);
+      if (result.ok) compiled[name] = result;
+      else found[name] = errorValue(syntaxError(result));
+    }
+    if (Object.keys(compiled).length === 0) return found;
+    const values = await this.#options.host.evaluate(execution.id, compiled);
+    for (const [name, value] of Object.entries(values)) {
+      found[name] =
+        'error' in value
+          ? errorValue(value.error)
+          : { status: 'ok', data: value.payload.data, metadata: value.payload.metadata };
+    }
+    return found;
+  }
+}
+
+const OK: ExecuteOutcome = { status: 'ok', declared: [] };
+
+function failed(error: CellError): ExecuteOutcome {
+  return { status: 'error', declared: [], error };
+}
+
+function errorValue(error: CellError): Record<string, unknown> {
+  return { status: 'error', ename: error.name, evalue: error.message, traceback: error.traceback };
+}
+
+function syntaxError(result: Extract<CompileResult, { ok: false }>): CellError {
+  return { name: 'SyntaxError', message: result.problem.message, traceback: [result.frame], reason: 'syntax' };
+}
+
+function typeError(problems: Parameters<typeof formatDiagnostics>[0], execution: Execution): CellError {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const message = `${errors} type ${errors === 1 ? 'error' : 'errors'}; the cell did not run (%typecheck warn runs it all the same)`;
+  return {
+    name: 'TypeCheckError',
+    message,
+    traceback: [...formatDiagnostics(problems, execution).trimEnd().split('\n'), message],
+    reason: 'types',
+  };
+}
+
+/** Every line that is not blank or a comment is a magic that stands alone (`x = !ls` and `%time code` do not). */
+function holdsOnlyMagics(code: string, parts: Extract<CellParts, { kind: 'code' }>): boolean {
+  if (parts.magics.length === 0 || parts.magics.some(({ name }) => name === 'time')) return false;
+  const magicLines = new Set(parts.magics.map(({ at }) => at.line));
+  return code
+    .split(/\r?\n/)
+    .every((text, line) => (magicLines.has(line) ? /^\s*[%!]/.test(text) : /^\s*(\/\/.*)?$/.test(text)));
+}
+
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(Object.assign(new Error('the cell was interrupted'), { name: 'Interrupted' }));
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+  return await Promise.race([promise, aborted]);
+}

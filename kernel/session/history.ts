@@ -1,0 +1,174 @@
+/**
+ * What was run, kept across sessions in SQLite with IPython's tables, so that `history_request` can reach back.
+ * https://jupyter-client.readthedocs.io/en/stable/messaging.html#history
+ */
+import { mkdirSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type Libsql from 'libsql';
+import type { HistoryRequest, HistoryRow } from '../wire/messages.ts';
+
+type Database = Libsql.Database;
+
+interface Line {
+  line: number;
+  source: string;
+  output: string | undefined;
+}
+
+interface Found {
+  session: number;
+  line: number;
+  source: string;
+  output: string | null;
+}
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS sessions (session integer primary key autoincrement, start timestamp, end timestamp,
+    num_cmds integer, remark text);
+  CREATE TABLE IF NOT EXISTS history (session integer, line integer, source text, source_raw text,
+    PRIMARY KEY (session, line));
+  CREATE TABLE IF NOT EXISTS output_history (session integer, line integer, output text,
+    PRIMARY KEY (session, line));
+`;
+
+/** Another kernel that writes holds us up for at most this long; what could not be written is tried again later. */
+const BUSY_TIMEOUT_MS = 250;
+const WRITE_AFTER_MS = 1000;
+
+export class History {
+  readonly #path: string;
+  readonly #log: (message: string) => void;
+  #database: Promise<Database | undefined> | undefined;
+  #session = 0;
+  #unwritten: Line[] = [];
+  #lines = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Opens nothing yet. A path of ':memory:' keeps nothing. */
+  constructor(options: { path: string; log(message: string): void }) {
+    this.#path = options.path;
+    this.#log = options.log;
+  }
+
+  add(line: number, source: string, output: string | undefined): void {
+    this.#unwritten.push({ line, source, output });
+    this.#lines++;
+    this.#timer ??= setTimeout(() => void this.write(), WRITE_AFTER_MS).unref();
+  }
+
+  async find(request: HistoryRequest): Promise<HistoryRow[]> {
+    await this.write();
+    const database = await this.#open();
+    if (!database) return [];
+    const rows = this.#select(database, request) as Found[];
+    return rows.map(({ session, line, source, output }) => [
+      session,
+      line,
+      request.output ? [source, output] : source,
+    ]);
+  }
+
+  /** Writes what is new. Never fails: a locked or full disk is logged, and tried again with the next cell. */
+  async write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#unwritten.length === 0) return;
+    const database = await this.#open();
+    const lines = this.#unwritten;
+    if (!database || lines.length === 0) return;
+    this.#unwritten = [];
+    try {
+      const input = database.prepare('INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)');
+      const output = database.prepare('INSERT OR REPLACE INTO output_history VALUES (?, ?, ?)');
+      database.transaction(() => {
+        for (const each of lines) {
+          input.run(this.#session, each.line, each.source, each.source);
+          if (each.output !== undefined) output.run(this.#session, each.line, each.output);
+        }
+      })();
+    } catch (error) {
+      this.#unwritten = [...lines, ...this.#unwritten].slice(-10_000);
+      this.#log(`cannot write the history to ${this.#path}: ${String(error)}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.write();
+    const database = await this.#database;
+    this.#database = Promise.resolve(undefined);
+    if (!database) return;
+    try {
+      database
+        .prepare('UPDATE sessions SET end = ?, num_cmds = ? WHERE session = ?')
+        .run(new Date().toISOString(), this.#lines, this.#session);
+      database.close();
+    } catch (error) {
+      this.#log(`cannot close the history ${this.#path}: ${String(error)}`);
+    }
+  }
+
+  #open(): Promise<Database | undefined> {
+    this.#database ??= this.#connect();
+    return this.#database;
+  }
+
+  async #connect(): Promise<Database | undefined> {
+    try {
+      // Loaded on first use: 10 to 30 ms that a start of the kernel does not have to pay.
+      const { default: Sqlite } = await import('libsql');
+      if (this.#path !== ':memory:') mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      try {
+        return this.#begin(new Sqlite(this.#path));
+      } catch (error) {
+        if (!/not a database|malformed|corrupt/i.test(String(error))) throw error;
+        const aside = `${this.#path}.damaged-${Date.now()}`;
+        renameSync(this.#path, aside);
+        this.#log(`the history was damaged and is now ${aside}: ${String(error)}`);
+        return this.#begin(new Sqlite(this.#path));
+      }
+    } catch (error) {
+      this.#log(`no history: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  #begin(database: Database): Database {
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}; PRAGMA synchronous = OFF;`);
+    database.exec(SCHEMA);
+    const { lastInsertRowid } = database
+      .prepare('INSERT INTO sessions (start, num_cmds, remark) VALUES (?, 0, ?)')
+      .run(new Date().toISOString(), '');
+    this.#session = Number(lastInsertRowid);
+    return database;
+  }
+
+  #select(database: Database, request: HistoryRequest): unknown[] {
+    const from = `SELECT session, line, source, output FROM history LEFT JOIN output_history USING (session, line)`;
+    switch (request.hist_access_type) {
+      case 'range': {
+        // 0 is this session, -1 the one before it, as in IPython.
+        const session = request.session > 0 ? request.session : this.#session + request.session;
+        return database
+          .prepare(`${from} WHERE session = ? AND line >= ? AND line < ? ORDER BY line`)
+          .all(session, request.start, request.stop ?? Number.MAX_SAFE_INTEGER);
+      }
+      case 'tail': {
+        // This session's cells are the newest, even if another session ran one since.
+        const rows = database
+          .prepare(`${from} ORDER BY session = ? DESC, session DESC, line DESC LIMIT ?`)
+          .all(this.#session, request.n ?? 10);
+        return rows.reverse();
+      }
+      case 'search': {
+        const latest = request.unique
+          ? `AND (session, line) IN (SELECT session, max(line) FROM history AS h WHERE session =
+               (SELECT max(session) FROM history AS s WHERE s.source = h.source) GROUP BY source)`
+          : '';
+        const rows = database
+          .prepare(`${from} WHERE source GLOB ? ${latest} ORDER BY session DESC, line DESC LIMIT ?`)
+          .all(request.pattern, request.n ?? -1);
+        return rows.reverse();
+      }
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/** Magics run in the kernel process, on behalf of a cell. */
+import type {
+  ExecuteOutcome,
+  MagicContext,
+  MagicOutput,
+  MagicRegistry,
+  MagicSession,
+  RuntimeHost,
+  RuntimeMessage,
+} from '../interfaces.ts';
+import { toCellError } from './cell-error.ts';
+import type { Execution, Executions } from './executions.ts';
+import type { Iopub } from './iopub.ts';
+import { publishDisplay } from './runtime-output.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export class MagicRunner {
+  readonly #registry: () => Promise<MagicRegistry>;
+  readonly #executions: Executions;
+  readonly #iopub: Iopub;
+  readonly #host: RuntimeHost;
+  readonly #surroundings: Surroundings;
+  readonly #bindings: MagicSession['bindings'];
+  readonly #runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
+
+  constructor(options: {
+    registry(): Promise<MagicRegistry>;
+    executions: Executions;
+    iopub: Iopub;
+    host: RuntimeHost;
+    surroundings: Surroundings;
+    bindings: MagicSession['bindings'];
+    runSource(source: string, execution: Execution): Promise<ExecuteOutcome>;
+  }) {
+    this.#registry = options.registry;
+    this.#executions = options.executions;
+    this.#iopub = options.iopub;
+    this.#host = options.host;
+    this.#surroundings = options.surroundings;
+    this.#bindings = options.bindings;
+    this.#runSource = options.runSource;
+  }
+
+  /** Resolves to the magic's value; rejects with what makes the cell fail. */
+  async run(name: string, line: string, body: string | undefined, execution: Execution): Promise<unknown> {
+    const registry = await this.#registry();
+    const context: MagicContext = {
+      name,
+      line,
+      body,
+      execution: execution.id,
+      output: this.#output(execution),
+      signal: execution.abort.signal,
+      session: this.#session(execution),
+    };
+    return await registry.run(context);
+  }
+
+  /** A magic line inside of a cell that the runtime is running: it waits for the answer. */
+  async answer(message: Extract<RuntimeMessage, { type: 'magic' }>): Promise<void> {
+    const { id, name, line } = message;
+    const execution = this.#executions.find(message.execution);
+    if (!execution) return;
+    try {
+      const value = await this.run(name, line, undefined, execution);
+      this.#host.send({ type: 'magic-reply', id, ok: true, value: toPlain(value) });
+    } catch (thrown) {
+      this.#host.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
+    }
+  }
+
+  #output(execution: Execution): MagicOutput {
+    const stream = (name: 'stdout' | 'stderr', text: string): void | Promise<void> => {
+      if (execution.silent) return;
+      this.#iopub.stream(name, text, execution.parent);
+      return this.#iopub.backPressure();
+    };
+    return {
+      stdout: (text) => stream('stdout', text),
+      stderr: (text) => stream('stderr', text),
+      display: (payload, update = false) => {
+        publishDisplay(this.#iopub, payload, update, execution);
+        return this.#iopub.backPressure();
+      },
+    };
+  }
+
+  #session(execution: Execution): MagicSession {
+    const surroundings = this.#surroundings;
+    const host = this.#host;
+    return {
+      get directory() {
+        return surroundings.directory;
+      },
+      setDirectory: (path) => surroundings.setDirectory(path),
+      get environment() {
+        return surroundings.environment;
+      },
+      setEnvironment: (name, value) => surroundings.setEnvironment(name, value),
+      bindings: this.#bindings,
+      run: (source) => this.#runSource(source, execution),
+      ask: (question, argument, timeoutMs) => host.ask(question, argument, timeoutMs),
+      restartRuntime: (why) => host.restart(why),
+      settings: surroundings.settings,
+    };
+  }
+}
+
+/** What can go to the runtime: structured clone refuses functions and the like. */
+function toPlain(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return String(value);
+  }
+}

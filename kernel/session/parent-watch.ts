@@ -1,0 +1,30 @@
+/** Tells when the process that started the kernel is gone: nobody could end the kernel then. */
+
+const POLL_MS = 500;
+
+/**
+ * Calls `gone` once, within a second of the parent's death. The parent is who started us, and (where Jupyter says so in
+ * JPY_PARENT_PID) the server behind a wrapper.
+ */
+export function watchParent(environment: NodeJS.ProcessEnv, gone: () => void): { stop(): void } {
+  const parent = process.ppid;
+  const named = Number(environment['JPY_PARENT_PID']);
+  const server = Number.isInteger(named) && named > 1 && named !== parent && isAlive(named) ? named : undefined;
+  const timer = setInterval(() => {
+    // With parent 1 at the start (a container's first process, a daemon) there is nothing to compare.
+    if (process.ppid === parent && (server === undefined || isAlive(server))) return;
+    clearInterval(timer);
+    gone();
+  }, POLL_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,99 @@
+/** What the runtime process says, as messages under the cell that caused them. */
+import type { CellError, DisplayPayload, OutputSink } from '../interfaces.ts';
+import type { Comms } from './comms.ts';
+import type { Execution, Executions } from './executions.ts';
+import type { Iopub } from './iopub.ts';
+import type { Stdin } from './stdin.ts';
+
+type Output = Parameters<OutputSink['output']>[0];
+
+export class RuntimeOutput implements OutputSink {
+  readonly #iopub: Iopub;
+  readonly #executions: Executions;
+  readonly #comms: Comms;
+  readonly #stdin: Stdin;
+  readonly #magic: (message: Extract<Output, { type: 'magic' }>) => void;
+
+  constructor(options: {
+    iopub: Iopub;
+    executions: Executions;
+    comms: Comms;
+    stdin: Stdin;
+    magic(message: Extract<Output, { type: 'magic' }>): void;
+  }) {
+    this.#iopub = options.iopub;
+    this.#executions = options.executions;
+    this.#comms = options.comms;
+    this.#stdin = options.stdin;
+    this.#magic = options.magic;
+  }
+
+  /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
+  output(message: Output): void | Promise<void> {
+    switch (message.type) {
+      case 'input':
+        this.#stdin.ask(message);
+        return;
+      case 'magic':
+        this.#magic(message);
+        return;
+      case 'comm':
+        this.#comms.send(message);
+        return this.#iopub.backPressure();
+    }
+    const execution = this.#executions.find(message.execution);
+    if (execution?.silent) return;
+    const parent = execution?.parent;
+    switch (message.type) {
+      case 'stream':
+        this.#iopub.stream(message.name, message.text, parent);
+        break;
+      case 'display':
+        publishDisplay(this.#iopub, message.payload, message.update, execution);
+        break;
+      case 'clear':
+        this.#iopub.publish('clear_output', { wait: message.wait }, parent);
+        break;
+      case 'result': {
+        const { data, metadata, displayId } = message.payload;
+        const text = data['text/plain'];
+        if (execution) execution.output = typeof text === 'string' ? text : undefined;
+        this.#iopub.publish(
+          'execute_result',
+          {
+            execution_count: execution?.count ?? 0,
+            data,
+            metadata,
+            ...(displayId === undefined ? {} : { transient: { display_id: displayId } }),
+          },
+          parent,
+        );
+        break;
+      }
+      case 'late-error':
+        publishError(this.#iopub, message.error, execution);
+    }
+    return this.#iopub.backPressure();
+  }
+}
+
+export function publishDisplay(
+  iopub: Iopub,
+  payload: DisplayPayload,
+  update: boolean,
+  execution: Execution | undefined,
+): void {
+  if (execution?.silent) return;
+  const { data, metadata, displayId } = payload;
+  const transient = displayId === undefined ? {} : { display_id: displayId };
+  iopub.publish(update ? 'update_display_data' : 'display_data', { data, metadata, transient }, execution?.parent);
+}
+
+export function publishError(iopub: Iopub, error: CellError, execution: Execution | undefined): void {
+  if (execution?.silent) return;
+  iopub.publish(
+    'error',
+    { ename: error.name, evalue: error.message, traceback: error.traceback },
+    execution?.parent,
+  );
+}

@@ -1,0 +1,354 @@
+/**
+ * The session: what a Jupyter client talks to. Requests come in as frames, a table says who answers each type, and
+ * whatever happens there, `busy` is followed by a reply and `idle`.
+ */
+import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from '../interfaces.ts';
+import type { Ports } from '../transport/connection-file.ts';
+import type { RequestChannel, Transport } from '../transport/transport.ts';
+import type { Codec, Incoming, Parent } from '../wire/codec.ts';
+import { readContent } from '../wire/content.ts';
+import type { ErrorReply, KernelInfoReply, RequestType } from '../wire/messages.ts';
+import { WireError } from '../wire/wire-error.ts';
+import { Assistance } from './assistance.ts';
+import { toCellError } from './cell-error.ts';
+import { CellRunner } from './cell-runner.ts';
+import { Comms } from './comms.ts';
+import { Executions } from './executions.ts';
+import { History } from './history.ts';
+import { Iopub } from './iopub.ts';
+import { MagicRunner } from './magic-runner.ts';
+import { createOutbox } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
+import { RuntimeOutput } from './runtime-output.ts';
+import { Stdin } from './stdin.ts';
+import { Subshells } from './subshells.ts';
+import { Surroundings } from './surroundings.ts';
+import { TypeChecks } from './type-checks.ts';
+
+export interface SessionOptions {
+  codec: Codec;
+  transport: Transport;
+  log(message: string): void;
+  info: KernelInfoReply;
+  directory: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  historyPath: string;
+  /** Replies wait for type errors. */
+  waitForTypes: boolean;
+  createHost(sink: OutputSink): RuntimeHost;
+  /** The next three are loaded when they are needed first, or when the kernel is idle. */
+  compiler(): Promise<CellCompiler>;
+  language(): Promise<LanguageService>;
+  magics(surroundings: Surroundings): Promise<MagicRegistry>;
+  /** Ends the process; called when a client has asked for it and has its answer. */
+  exit(): void;
+}
+
+/** Resolves to the content of the reply, or to undefined for messages that have none. */
+type Handler = (message: Incoming) => Promise<object | undefined> | object | undefined;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #outbox: Outbox;
+  readonly #iopub: Iopub;
+  readonly #executions = new Executions();
+  readonly #subshells = new Subshells();
+  readonly #comms: Comms;
+  readonly #stdin: Stdin;
+  readonly #history: History;
+  readonly #host: RuntimeHost;
+  readonly #typeChecks: TypeChecks;
+  readonly #cells: CellRunner;
+  readonly #assistance: Assistance;
+  readonly #handlers: Record<RequestChannel, Partial<Record<RequestType, Handler>>>;
+  /** Cells that run now, in the order they began: the status bar of a front end shows the last status of all. */
+  readonly #busyWith: Parent[] = [];
+  #idleWork: NodeJS.Immediate | undefined;
+  #ended = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { codec, transport, log } = options;
+    this.#outbox = createOutbox(codec, transport);
+    const iopub = (this.#iopub = new Iopub(codec, transport));
+    const executions = this.#executions;
+    this.#history = new History({ path: options.historyPath, log });
+    const comms = (this.#comms = new Comms({
+      iopub,
+      executions,
+      toRuntime: (message) => this.#host.send(message),
+    }));
+    const stdin = (this.#stdin = new Stdin({
+      outbox: this.#outbox,
+      executions,
+      answer: (answer, blocking) => (blocking ? this.#host.sendControl(answer) : this.#host.send(answer)),
+    }));
+    const host = (this.#host = options.createHost(
+      new RuntimeOutput({ iopub, executions, comms, stdin, magic: (message) => void magicRunner.answer(message) }),
+    ));
+    const surroundings: Surroundings = new Surroundings({
+      directory: options.directory,
+      environment: options.environment,
+      send: (message) => host.send(message),
+      language: () => typeChecks.service(),
+    });
+    const typeChecks = (this.#typeChecks = new TypeChecks({
+      language: options.language,
+      iopub,
+      settings: surroundings.settings,
+      log,
+    }));
+    let registry: Promise<MagicRegistry> | undefined;
+    const magics = (): Promise<MagicRegistry> => (registry ??= options.magics(surroundings));
+    let compiler: CellCompiler | undefined;
+    const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
+    const cells = (this.#cells = new CellRunner({
+      compiler: loadCompiler,
+      host,
+      executions,
+      iopub,
+      stdin,
+      history: this.#history,
+      surroundings,
+      typeChecks,
+      magics: () => magicRunner,
+      waitForTypes: options.waitForTypes,
+    }));
+    const magicRunner: MagicRunner = new MagicRunner({
+      registry: magics,
+      executions,
+      iopub,
+      host,
+      surroundings,
+      bindings: () => compiler?.bindings() ?? [],
+      runSource: (source, execution) => cells.runSource(source, execution),
+    });
+    this.#assistance = new Assistance({ magics, typeChecks, host });
+    host.onReplaced(() => {
+      compiler?.reset();
+      void typeChecks.reset();
+      comms.closeAll();
+      stdin.forgetAll();
+      surroundings.repeat();
+      const last = executions.find(0);
+      if (last) iopub.stream('stderr', VARIABLES_GONE, last.parent);
+    });
+    this.#handlers = this.#table();
+  }
+
+  /** Begins to listen. */
+  start(): void {
+    const { transport } = this.#options;
+    transport.onSubscribe((topic) =>
+      this.#iopub.publish('iopub_welcome', { subscription: topic.toString() }, undefined),
+    );
+    this.#iopub.publish('status', { execution_state: 'starting' }, undefined);
+    for (const channel of ['control', 'shell', 'stdin'] as const) {
+      transport.receive(channel, (frames) => this.#receive(channel, frames));
+    }
+  }
+
+  /** Stops what runs in all shells, and what magics and questions wait for. */
+  interrupt(): void {
+    for (const execution of this.#executions.running()) execution.abort.abort();
+    this.#stdin.forgetAll();
+    this.#host.interrupt().catch((error: unknown) => this.#options.log(`interrupt: ${String(error)}`));
+  }
+
+  /** Ends the runtime process and everything that it started. */
+  async dispose(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const execution of this.#executions.running()) execution.abort.abort();
+    this.#subshells.abortAll();
+    await Promise.allSettled([this.#host.dispose(), this.#typeChecks.dispose(), this.#history.close()]);
+    this.#iopub.flush();
+  }
+
+  #receive(channel: RequestChannel, frames: Buffer[]): void {
+    if (this.#ended) return;
+    const { log } = this.#options;
+    let message: Incoming;
+    try {
+      message = this.#options.codec.decode(frames);
+    } catch (error) {
+      if (error instanceof WireError) log(`${channel}: message dropped: ${error.message}`);
+      else log(`${channel}: message dropped: ${String(error)}`);
+      return;
+    }
+    if (message.type === 'input_reply') {
+      try {
+        if (!this.#stdin.receive(message)) log('stdin: an answer that nobody waits for');
+      } catch (error) {
+        log(`stdin: message dropped: ${(error as Error).message}`);
+      }
+      return;
+    }
+    if (message.type === 'execute_request' && channel === 'shell') {
+      this.#enqueue(message);
+      return;
+    }
+    const handler = this.#handlers[channel][message.type];
+    if (!handler) {
+      log(`${channel}: message dropped: ${message.type} does not belong here`);
+      return;
+    }
+    void this.#answer(channel, message, handler);
+  }
+
+  /** busy, reply, idle: whatever the handler does. */
+  async #answer(channel: RequestChannel, message: Incoming, handler: Handler): Promise<void> {
+    const { parent, type } = message;
+    this.#iopub.publish('status', { execution_state: 'busy' }, parent);
+    let content: object | undefined;
+    try {
+      content = await handler(message);
+    } catch (error) {
+      content = this.#failure(type, error);
+    }
+    this.#iopub.flush();
+    if (content) this.#outbox.reply(channel, replyType(type), content, parent);
+    this.#iopub.publish('status', { execution_state: 'idle' }, parent);
+    // Front ends and servers show the status that came last, whoever's it was: a cell still runs.
+    const running = this.#busyWith.at(-1);
+    if (running) this.#iopub.publish('status', { execution_state: 'busy' }, running);
+  }
+
+  #failure(type: string, error: unknown): ErrorReply {
+    const { name, message } = toCellError(error);
+    if (!(error instanceof WireError)) {
+      this.#options.log(`${type}: ${error instanceof Error ? (error.stack ?? message) : message}`);
+    }
+    return { status: 'error', ename: name, evalue: message, traceback: [`${name}: ${message}`] };
+  }
+
+  #enqueue(message: Incoming): void {
+    const { parent } = message;
+    const id = parent.header.subshell_id;
+    const queue = this.#subshells.find(id);
+    if (!queue) {
+      void this.#answer('shell', message, () => {
+        throw new WireError('invalid-content', `unknown subshell_id ${JSON.stringify(id)}`);
+      });
+      return;
+    }
+    queue.push({
+      run: () => this.#runCell(message),
+      abort: () => void this.#answer('shell', message, () => ({ status: 'aborted' })),
+    });
+  }
+
+  /** True when the cells behind it are to be aborted. */
+  async #runCell(message: Incoming): Promise<boolean> {
+    const { parent } = message;
+    this.#busyWith.push(parent);
+    let stop = false;
+    await this.#answer('shell', message, async () => {
+      const request = readContent('execute_request', message.content);
+      const reply = await this.#cells.run(request, parent);
+      this.#busyWith.splice(this.#busyWith.indexOf(parent), 1);
+      if (reply.status === 'error' && request.stop_on_error) {
+        stop = true;
+        // What the client had sent before it could know of the error may still be on its way through the socket.
+        await turnOfTheLoop();
+        await turnOfTheLoop();
+      }
+      return reply;
+    });
+    const at = this.#busyWith.indexOf(parent);
+    if (at >= 0) this.#busyWith.splice(at, 1);
+    this.#afterCell();
+    return stop;
+  }
+
+  /** Once the kernel has nothing to do: what makes the next steps fast. */
+  #afterCell(): void {
+    if (this.#idleWork) return;
+    this.#idleWork = setImmediate(() => {
+      this.#typeChecks.start().catch((error: unknown) => this.#options.log(`types: ${String(error)}`));
+      this.#host.send({ type: 'preload' });
+    });
+  }
+
+  #table(): Record<RequestChannel, Partial<Record<RequestType, Handler>>> {
+    const info: Handler = () => this.#options.info;
+    const comm: Handler = (message) => {
+      const { parent } = message;
+      const { count } = this.#executions.find(0) ?? { count: 0 };
+      const execution = this.#executions.begin({ parent, count, silent: false, allowStdin: false });
+      execution.running = false;
+      this.#comms.receive(message, execution.id);
+      return undefined;
+    };
+    const shell: Partial<Record<RequestType, Handler>> = {
+      kernel_info_request: info,
+      connect_request: () => connectReply(this.#options.transport.ports),
+      complete_request: ({ content }) => this.#assistance.complete(readContent('complete_request', content)),
+      inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
+      is_complete_request: async ({ content }) =>
+        (await this.#options.compiler()).isComplete(readContent('is_complete_request', content).code),
+      history_request: async ({ content }) => ({
+        status: 'ok',
+        history: await this.#history.find(readContent('history_request', content)),
+      }),
+      comm_info_request: ({ content }) => ({
+        status: 'ok',
+        comms: this.#comms.list(readContent('comm_info_request', content).target_name),
+      }),
+      comm_open: comm,
+      comm_msg: comm,
+      comm_close: comm,
+    };
+    const control: Partial<Record<RequestType, Handler>> = {
+      kernel_info_request: info,
+      interrupt_request: () => {
+        this.interrupt();
+        return { status: 'ok' };
+      },
+      shutdown_request: ({ content, parent }) => {
+        const reply = { status: 'ok', restart: readContent('shutdown_request', content).restart } as const;
+        this.#iopub.publish('shutdown_reply', reply, parent);
+        setImmediate(() => this.#options.exit());
+        return reply;
+      },
+      debug_request: ({ content }) => {
+        const { seq, command } = readContent('debug_request', content);
+        const message = 'this kernel has no debugger yet';
+        return { type: 'response', request_seq: seq, success: false, command, message };
+      },
+      create_subshell_request: () => ({ status: 'ok', subshell_id: this.#subshells.create() }),
+      delete_subshell_request: ({ content }) => {
+        const { subshell_id: id } = readContent('delete_subshell_request', content);
+        if (this.#subshells.delete(id)) return { status: 'ok' };
+        throw new WireError('invalid-content', `unknown subshell_id ${JSON.stringify(id)}`);
+      },
+      list_subshell_request: () => ({ status: 'ok', subshell_id: this.#subshells.list() }),
+    };
+    // Clients older than protocol 5.4 send these on shell.
+    shell.shutdown_request = control.shutdown_request!;
+    shell.interrupt_request = control.interrupt_request!;
+    return { shell, control, stdin: {} };
+  }
+}
+
+const VARIABLES_GONE =
+  'The runtime process was replaced by a fresh one: variables, functions and imports of earlier cells are gone.\n';
+
+function replyType(type: RequestType): string {
+  return type.replace(/_request$/, '_reply');
+}
+
+function connectReply(ports: Ports): object {
+  return {
+    status: 'ok',
+    shell_port: ports.shell,
+    iopub_port: ports.iopub,
+    stdin_port: ports.stdin,
+    control_port: ports.control,
+    hb_port: ports.hb,
+  };
+}
+
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,51 @@
+/** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime has to get again. */
+import type { LanguageService, MainMessage, Settings } from '../interfaces.ts';
+
+export class Surroundings {
+  readonly settings: Settings = { typecheck: 'warn' };
+  readonly #changed = new Map<string, string | undefined>();
+  readonly #send: (message: MainMessage) => void;
+  readonly #language: () => Promise<LanguageService>;
+  #environment: Record<string, string | undefined>;
+  #directory: string;
+  readonly #initialDirectory: string;
+
+  constructor(options: {
+    directory: string;
+    environment: Readonly<Record<string, string | undefined>>;
+    send(message: MainMessage): void;
+    language(): Promise<LanguageService>;
+  }) {
+    this.#initialDirectory = this.#directory = options.directory;
+    this.#environment = { ...options.environment };
+    this.#send = options.send;
+    this.#language = options.language;
+  }
+
+  get directory(): string {
+    return this.#directory;
+  }
+
+  get environment(): Readonly<Record<string, string | undefined>> {
+    return this.#environment;
+  }
+
+  setDirectory(path: string): void {
+    this.#directory = path;
+    this.#send({ type: 'directory', path });
+    void this.#language().then((language) => language.setDirectory(path));
+  }
+
+  setEnvironment(name: string, value: string | undefined): void {
+    this.#environment = { ...this.#environment, [name]: value };
+    if (value === undefined) delete this.#environment[name];
+    this.#changed.set(name, value);
+    this.#send({ type: 'environment', name, value });
+  }
+
+  /** Tells a fresh runtime process what has changed since the session began. */
+  repeat(): void {
+    if (this.#directory !== this.#initialDirectory) this.#send({ type: 'directory', path: this.#directory });
+    for (const [name, value] of this.#changed) this.#send({ type: 'environment', name, value });
+  }
+}

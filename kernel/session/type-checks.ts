@@ -1,0 +1,109 @@
+/**
+ * Types are checked beside the cell: it runs at once, and what the check finds appears under it when it is known.
+ * The language server starts when the kernel is idle for the first time.
+ */
+import type { Diagnostic, LanguageService, Settings } from '../interfaces.ts';
+import type { Execution } from './executions.ts';
+import type { Iopub } from './iopub.ts';
+
+interface Cell {
+  execution: Execution;
+  source: string;
+}
+
+export class TypeChecks {
+  readonly #language: () => Promise<LanguageService>;
+  readonly #iopub: Iopub;
+  readonly #settings: Settings;
+  readonly #log: (message: string) => void;
+  /** Cells from before the server was started. */
+  #early: Cell[] | undefined = [];
+  #service: Promise<LanguageService> | undefined;
+
+  constructor(options: {
+    language(): Promise<LanguageService>;
+    iopub: Iopub;
+    settings: Settings;
+    log(message: string): void;
+  }) {
+    this.#language = options.language;
+    this.#iopub = options.iopub;
+    this.#settings = options.settings;
+    this.#log = options.log;
+  }
+
+  /** The service, started. */
+  service(): Promise<LanguageService> {
+    this.#service ??= this.#language();
+    return this.#service;
+  }
+
+  /** Starts the server and checks the cells that were run before. */
+  async start(): Promise<void> {
+    const early = this.#early;
+    if (!early) return;
+    this.#early = undefined;
+    const service = await this.service();
+    service.start();
+    for (const cell of early) service.addCell(cell.execution.id, cell.source);
+    for (const cell of early) void this.#report(cell.execution);
+  }
+
+  /** A cell that runs now. Resolves when its problems were published; never rejects. */
+  async add(execution: Execution, source: string): Promise<void> {
+    if (this.#early) {
+      this.#early.push({ execution, source });
+      return;
+    }
+    try {
+      const service = await this.service();
+      service.addCell(execution.id, source);
+      await this.#report(execution);
+    } catch (error) {
+      this.#log(`cannot check types: ${String(error)}`);
+    }
+  }
+
+  /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */
+  async check(execution: Execution, source: string): Promise<Diagnostic[]> {
+    await this.start();
+    const service = await this.service();
+    service.addCell(execution.id, source);
+    return await service.diagnostics(execution.id);
+  }
+
+  async reset(): Promise<void> {
+    if (this.#early) this.#early = [];
+    else (await this.service()).reset();
+  }
+
+  async dispose(): Promise<void> {
+    await (await this.#service)?.dispose();
+  }
+
+  async #report(execution: Execution): Promise<void> {
+    if (this.#settings.typecheck === 'off' || execution.silent) return;
+    try {
+      const service = await this.service();
+      const problems = await service.diagnostics(execution.id);
+      // The cell, or the kernel, may have gone another way in the meantime.
+      if ((this.#settings.typecheck as string) === 'off' || problems.length === 0) return;
+      this.#iopub.stream('stderr', formatDiagnostics(problems, execution), execution.parent);
+    } catch (error) {
+      this.#log(`cannot check types: ${String(error)}`);
+    }
+  }
+}
+
+const COLOURS = { error: '\u001b[31m', warning: '\u001b[33m' } as const;
+
+/** One line each: where, what, and TypeScript's number to look it up. Lines and columns count from 1. */
+export function formatDiagnostics(problems: readonly Diagnostic[], execution: Execution): string {
+  return problems
+    .map(({ severity, code, message, start, execution: id }) => {
+      const cell = id === execution.id ? '' : 'earlier cell, ';
+      const where = `${cell}line ${start.line + 1}:${start.column + 1}`;
+      return `${COLOURS[severity]}type ${severity}\u001b[39m ${where} ${message} \u001b[2m(TS${code})\u001b[22m\n`;
+    })
+    .join('');
+}
