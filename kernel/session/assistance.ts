@@ -1,5 +1,12 @@
 /** Completion and inspection: magics first, then the TypeScript service; they answer while a cell runs. */
-import type { CompletionItem, Completions, Inspection, Magic, MagicRegistry, RuntimeHost } from '../interfaces.ts';
+import type {
+  CompletionItem,
+  Completions,
+  Inspection,
+  Magic,
+  MagicRegistry,
+  RuntimeHost,
+} from '../interfaces.ts';
 import type { CompleteReply, CompleteRequest, InspectReply, InspectRequest } from '../wire/messages.ts';
 import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
@@ -12,7 +19,7 @@ export class Assistance {
   readonly #typeChecks: TypeChecks;
   readonly #host: RuntimeHost;
 
-  constructor(options: { magics(): Promise<MagicRegistry>; typeChecks: TypeChecks; host: RuntimeHost }) {
+  constructor(options: { magics: () => Promise<MagicRegistry>; typeChecks: TypeChecks; host: RuntimeHost }) {
     this.#magics = options.magics;
     this.#typeChecks = options.typeChecks;
     this.#host = options.host;

@@ -3,7 +3,8 @@ import type { CellError } from '../interfaces.ts';
 
 /** Magics and our own code throw sentences for the user; their stacks are of no use to anybody. */
 export function toCellError(thrown: unknown): CellError {
-  if (typeof thrown === 'object' && thrown !== null && 'cellError' in thrown) return thrown.cellError as CellError;
+  if (typeof thrown === 'object' && thrown !== null && 'cellError' in thrown)
+    return thrown.cellError as CellError;
   const name = thrown instanceof Error ? thrown.name : 'Error';
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const interrupted = name === 'Interrupted' || name === 'AbortError';
@@ -17,5 +18,10 @@ export function toCellError(thrown: unknown): CellError {
 
 export function interruptedError(): CellError {
   const message = 'the cell was interrupted';
-  return { name: 'Interrupted', message, traceback: [`\u001b[31mInterrupted\u001b[39m: ${message}`], reason: 'interrupted' };
+  return {
+    name: 'Interrupted',
+    message,
+    traceback: [`\u001b[31mInterrupted\u001b[39m: ${message}`],
+    reason: 'interrupted',
+  };
 }

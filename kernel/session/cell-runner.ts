@@ -21,7 +21,7 @@ import { formatDiagnostics } from './type-checks.ts';
 import type { TypeChecks } from './type-checks.ts';
 
 export interface CellRunnerOptions {
-  compiler(): Promise<CellCompiler>;
+  compiler: () => Promise<CellCompiler>;
   host: RuntimeHost;
   executions: Executions;
   iopub: Iopub;
@@ -50,7 +50,12 @@ export class CellRunner {
     const stored = request.store_history && !blank;
     if (stored) this.#count++;
     const count = this.#count;
-    const execution = this.#options.executions.begin({ parent, count, silent, allowStdin: request.allow_stdin });
+    const execution = this.#options.executions.begin({
+      parent,
+      count,
+      silent,
+      allowStdin: request.allow_stdin,
+    });
     if (!silent) iopub.publish('execute_input', { code, execution_count: count }, parent);
 
     let error: CellError | undefined;
@@ -98,7 +103,8 @@ export class CellRunner {
     }
     if (holdsOnlyMagics(code, parts)) {
       // Without the runtime: they answer although it is busy, and %restart does not kill its own cell.
-      for (const { name, line } of parts.magics) await this.#options.magics().run(name, line, undefined, execution);
+      for (const { name, line } of parts.magics)
+        await this.#options.magics().run(name, line, undefined, execution);
       return OK;
     }
     return await this.#runCode(code, execution);
@@ -169,7 +175,12 @@ function errorValue(error: CellError): Record<string, unknown> {
 }
 
 function syntaxError(result: Extract<CompileResult, { ok: false }>): CellError {
-  return { name: 'SyntaxError', message: result.problem.message, traceback: [result.frame], reason: 'syntax' };
+  return {
+    name: 'SyntaxError',
+    message: result.problem.message,
+    traceback: [result.frame],
+    reason: 'syntax',
+  };
 }
 
 function typeError(problems: Parameters<typeof formatDiagnostics>[0], execution: Execution): CellError {
@@ -194,7 +205,8 @@ function holdsOnlyMagics(code: string, parts: Extract<CellParts, { kind: 'code' 
 
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_, reject) => {
-    const fail = (): void => reject(Object.assign(new Error('the cell was interrupted'), { name: 'Interrupted' }));
+    const fail = (): void =>
+      reject(Object.assign(new Error('the cell was interrupted'), { name: 'Interrupted' }));
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });
   });

@@ -11,7 +11,7 @@ export class Comms {
   readonly #executions: Executions;
   readonly #toRuntime: (message: CommMessage) => void;
 
-  constructor(options: { iopub: Iopub; executions: Executions; toRuntime(message: CommMessage): void }) {
+  constructor(options: { iopub: Iopub; executions: Executions; toRuntime: (message: CommMessage) => void }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
     this.#toRuntime = options.toRuntime;
@@ -53,7 +53,12 @@ export class Comms {
     switch (message.action) {
       case 'open':
         this.#open.set(id, target);
-        this.#iopub.publish('comm_open', { comm_id: id, target_name: target, data: data ?? {} }, parent, extra);
+        this.#iopub.publish(
+          'comm_open',
+          { comm_id: id, target_name: target, data: data ?? {} },
+          parent,
+          extra,
+        );
         return;
       case 'message':
         this.#iopub.publish('comm_msg', { comm_id: id, data: data ?? {} }, parent, extra);

@@ -24,7 +24,10 @@ export class Executions {
   readonly #byId = new Map<number, Execution>();
   #last = 0;
 
-  begin(options: Pick<Execution, 'parent' | 'count' | 'silent' | 'allowStdin'>, abort = new AbortController()): Execution {
+  begin(
+    options: Pick<Execution, 'parent' | 'count' | 'silent' | 'allowStdin'>,
+    abort = new AbortController(),
+  ): Execution {
     const execution: Execution = { id: ++this.#last, ...options, abort, output: undefined, running: true };
     this.#byId.set(execution.id, execution);
     if (this.#byId.size > REMEMBERED) {

@@ -45,7 +45,7 @@ export class History {
   #timer: NodeJS.Timeout | undefined;
 
   /** Opens nothing yet. A path of ':memory:' keeps nothing. */
-  constructor(options: { path: string; log(message: string): void }) {
+  constructor(options: { path: string; log: (message: string) => void }) {
     this.#path = options.path;
     this.#log = options.log;
   }
@@ -157,9 +157,9 @@ export class History {
         const rows = database
           .prepare(`${from} ORDER BY session = ? DESC, session DESC, line DESC LIMIT ?`)
           .all(this.#session, request.n ?? 10);
-        return rows.reverse();
+        return rows.toReversed();
       }
-      case 'search': {
+      default: {
         const latest = request.unique
           ? `AND (session, line) IN (SELECT session, max(line) FROM history AS h WHERE session =
                (SELECT max(session) FROM history AS s WHERE s.source = h.source) GROUP BY source)`
@@ -167,7 +167,7 @@ export class History {
         const rows = database
           .prepare(`${from} WHERE source GLOB ? ${latest} ORDER BY session DESC, line DESC LIMIT ?`)
           .all(request.pattern, request.n ?? -1);
-        return rows.reverse();
+        return rows.toReversed();
       }
     }
   }

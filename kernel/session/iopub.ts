@@ -85,7 +85,8 @@ export class Iopub {
   /** Clients subscribe to everything, as a rule; the topics are ipykernel's for those who do not. */
   #topic<T extends keyof IopubContents>(type: T, content: IopubContents[T]): Buffer {
     if (type === 'stream') return Buffer.from(`stream.${(content as IopubContents['stream']).name}`);
-    if (type === 'iopub_welcome') return Buffer.from((content as IopubContents['iopub_welcome']).subscription);
+    if (type === 'iopub_welcome')
+      return Buffer.from((content as IopubContents['iopub_welcome']).subscription);
     return Buffer.from(`kernel.${this.#codec.session}.${type}`);
   }
 }

@@ -2,7 +2,11 @@ import { PROTOCOL_VERSION } from '../wire/header.ts';
 import type { KernelInfoReply } from '../wire/messages.ts';
 
 /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-info */
-export function kernelInfo(versions: { tensorcell: string; typescript: string; node: string }): KernelInfoReply {
+export function kernelInfo(versions: {
+  tensorcell: string;
+  typescript: string;
+  node: string;
+}): KernelInfoReply {
   return {
     status: 'ok',
     protocol_version: PROTOCOL_VERSION,

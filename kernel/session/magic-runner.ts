@@ -24,13 +24,13 @@ export class MagicRunner {
   readonly #runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
 
   constructor(options: {
-    registry(): Promise<MagicRegistry>;
+    registry: () => Promise<MagicRegistry>;
     executions: Executions;
     iopub: Iopub;
     host: RuntimeHost;
     surroundings: Surroundings;
     bindings: MagicSession['bindings'];
-    runSource(source: string, execution: Execution): Promise<ExecuteOutcome>;
+    runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
   }) {
     this.#registry = options.registry;
     this.#executions = options.executions;

@@ -9,7 +9,8 @@ const POLL_MS = 500;
 export function watchParent(environment: NodeJS.ProcessEnv, gone: () => void): { stop(): void } {
   const parent = process.ppid;
   const named = Number(environment['JPY_PARENT_PID']);
-  const server = Number.isInteger(named) && named > 1 && named !== parent && isAlive(named) ? named : undefined;
+  const server =
+    Number.isInteger(named) && named > 1 && named !== parent && isAlive(named) ? named : undefined;
   const timer = setInterval(() => {
     // With parent 1 at the start (a container's first process, a daemon) there is nothing to compare.
     if (process.ppid === parent && (server === undefined || isAlive(server))) return;

@@ -19,7 +19,7 @@ export class RuntimeOutput implements OutputSink {
     executions: Executions;
     comms: Comms;
     stdin: Stdin;
-    magic(message: Extract<Output, { type: 'magic' }>): void;
+    magic: (message: Extract<Output, { type: 'magic' }>) => void;
   }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
@@ -86,7 +86,11 @@ export function publishDisplay(
   if (execution?.silent) return;
   const { data, metadata, displayId } = payload;
   const transient = displayId === undefined ? {} : { display_id: displayId };
-  iopub.publish(update ? 'update_display_data' : 'display_data', { data, metadata, transient }, execution?.parent);
+  iopub.publish(
+    update ? 'update_display_data' : 'display_data',
+    { data, metadata, transient },
+    execution?.parent,
+  );
 }
 
 export function publishError(iopub: Iopub, error: CellError, execution: Execution | undefined): void {

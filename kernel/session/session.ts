@@ -28,20 +28,20 @@ import { TypeChecks } from './type-checks.ts';
 export interface SessionOptions {
   codec: Codec;
   transport: Transport;
-  log(message: string): void;
+  log: (message: string) => void;
   info: KernelInfoReply;
   directory: string;
   environment: Readonly<Record<string, string | undefined>>;
   historyPath: string;
   /** Replies wait for type errors. */
   waitForTypes: boolean;
-  createHost(sink: OutputSink): RuntimeHost;
+  createHost: (sink: OutputSink) => RuntimeHost;
   /** The next three are loaded when they are needed first, or when the kernel is idle. */
-  compiler(): Promise<CellCompiler>;
-  language(): Promise<LanguageService>;
-  magics(surroundings: Surroundings): Promise<MagicRegistry>;
+  compiler: () => Promise<CellCompiler>;
+  language: () => Promise<LanguageService>;
+  magics: (surroundings: Surroundings) => Promise<MagicRegistry>;
   /** Ends the process; called when a client has asked for it and has its answer. */
-  exit(): void;
+  exit: () => void;
 }
 
 /** Resolves to the content of the reply, or to undefined for messages that have none. */
@@ -84,7 +84,13 @@ export class Session {
       answer: (answer, blocking) => (blocking ? this.#host.sendControl(answer) : this.#host.send(answer)),
     }));
     const host = (this.#host = options.createHost(
-      new RuntimeOutput({ iopub, executions, comms, stdin, magic: (message) => void magicRunner.answer(message) }),
+      new RuntimeOutput({
+        iopub,
+        executions,
+        comms,
+        stdin,
+        magic: (message) => void magicRunner.answer(message),
+      }),
     ));
     const surroundings: Surroundings = new Surroundings({
       directory: options.directory,

@@ -22,7 +22,7 @@ export class Stdin {
   constructor(options: {
     outbox: Outbox;
     executions: Executions;
-    answer(answer: Answer, blocking: boolean): void;
+    answer: (answer: Answer, blocking: boolean) => void;
   }) {
     this.#outbox = options.outbox;
     this.#executions = options.executions;
@@ -32,7 +32,8 @@ export class Stdin {
   ask(question: Question): void {
     const execution = this.#executions.find(question.execution);
     if (!execution?.allowStdin || !execution.running) {
-      const error = execution?.running === false ? 'the cell has ended' : 'this front end does not allow input';
+      const error =
+        execution?.running === false ? 'the cell has ended' : 'this front end does not allow input';
       this.#answer({ type: 'input-reply', id: question.id, value: undefined, error }, question.blocking);
       return;
     }
@@ -45,7 +46,9 @@ export class Stdin {
   receive(message: Incoming): boolean {
     const { value } = readContent('input_reply', message.content);
     const from = message.parent.identities[0];
-    const at = this.#asked.findIndex(({ parent }) => !from || !parent.identities[0] || parent.identities[0].equals(from));
+    const at = this.#asked.findIndex(
+      ({ parent }) => !from || !parent.identities[0] || parent.identities[0].equals(from),
+    );
     const [asked] = at < 0 ? [] : this.#asked.splice(at, 1);
     if (!asked) return false;
     this.#answer({ type: 'input-reply', id: asked.question.id, value }, asked.question.blocking);

@@ -13,8 +13,8 @@ export class Surroundings {
   constructor(options: {
     directory: string;
     environment: Readonly<Record<string, string | undefined>>;
-    send(message: MainMessage): void;
-    language(): Promise<LanguageService>;
+    send: (message: MainMessage) => void;
+    language: () => Promise<LanguageService>;
   }) {
     this.#initialDirectory = this.#directory = options.directory;
     this.#environment = { ...options.environment };

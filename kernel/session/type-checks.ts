@@ -21,10 +21,10 @@ export class TypeChecks {
   #service: Promise<LanguageService> | undefined;
 
   constructor(options: {
-    language(): Promise<LanguageService>;
+    language: () => Promise<LanguageService>;
     iopub: Iopub;
     settings: Settings;
-    log(message: string): void;
+    log: (message: string) => void;
   }) {
     this.#language = options.language;
     this.#iopub = options.iopub;

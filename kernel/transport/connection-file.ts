@@ -63,7 +63,9 @@ export function parseConnectionFile(text: string): Connection | Registration {
   const string = (name: string, fallback?: string): string => {
     const value = fields[name] ?? fallback;
     if (typeof value === 'string') return value;
-    throw new ConnectionFileError(`connection file: ${name} has to be a string, not ${JSON.stringify(value)}`);
+    throw new ConnectionFileError(
+      `connection file: ${name} has to be a string, not ${JSON.stringify(value)}`,
+    );
   };
   const port = (name: string): number => {
     const value = Number(fields[name]);
@@ -74,7 +76,9 @@ export function parseConnectionFile(text: string): Connection | Registration {
   };
   const transport = string('transport', 'tcp');
   if (transport !== 'tcp' && transport !== 'ipc') {
-    throw new ConnectionFileError(`connection file: unknown transport ${JSON.stringify(transport)}, use tcp or ipc`);
+    throw new ConnectionFileError(
+      `connection file: unknown transport ${JSON.stringify(transport)}, use tcp or ipc`,
+    );
   }
   const common = {
     transport,
@@ -109,7 +113,12 @@ export function parseConnectionFile(text: string): Connection | Registration {
 function readCurve(fields: Record<string, unknown>): Curve | undefined {
   const { curve_publickey: publicKey, curve_secretkey: secretKey } = fields;
   if (publicKey === undefined && secretKey === undefined) return undefined;
-  if (typeof publicKey !== 'string' || typeof secretKey !== 'string' || publicKey.length !== 40 || secretKey.length !== 40) {
+  if (
+    typeof publicKey !== 'string' ||
+    typeof secretKey !== 'string' ||
+    publicKey.length !== 40 ||
+    secretKey.length !== 40
+  ) {
     throw new ConnectionFileError(
       'connection file: curve_publickey and curve_secretkey have to be Z85 texts of 40 characters, both or none',
     );
@@ -126,7 +135,8 @@ export function formatConnectionFile(connection: Connection | Registration, port
     iopub_port: ports.iopub,
     hb_port: ports.hb,
   };
-  if (connection.kind === 'connection') return JSON.stringify({ ...connection.fields, ...named }, undefined, 2);
+  if (connection.kind === 'connection')
+    return JSON.stringify({ ...connection.fields, ...named }, undefined, 2);
   const { curve } = connection;
   return JSON.stringify(
     {

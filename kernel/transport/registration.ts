@@ -61,9 +61,12 @@ export async function register(
       }
     }
   } catch (cause) {
-    throw new RegistrationError(`no acknowledgement from the registration service at ${endpoint}: ${String(cause)}`, {
-      cause,
-    });
+    throw new RegistrationError(
+      `no acknowledgement from the registration service at ${endpoint}: ${String(cause)}`,
+      {
+        cause,
+      },
+    );
   } finally {
     socket.close();
   }

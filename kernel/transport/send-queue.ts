@@ -4,8 +4,8 @@
  */
 
 export interface SendQueueOptions {
-  send(frames: Buffer[]): Promise<void>;
-  log(message: string): void;
+  send: (frames: Buffer[]) => Promise<void>;
+  log: (message: string) => void;
   /** Longest pause between two tries, in milliseconds. */
   maxPauseMs?: number;
 }

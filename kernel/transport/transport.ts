@@ -14,7 +14,7 @@ export interface Transport {
   receive(channel: RequestChannel, listener: (frames: Buffer[]) => void): void;
   /** Calls the listener for each subscription (also repeated ones) that a client makes on iopub. */
   onSubscribe(listener: (topic: Buffer) => void): void;
-  send(channel: RequestChannel, frames: Buffer[]): void;
+  send: (channel: RequestChannel, frames: Buffer[]) => void;
   publish(frames: Buffer[]): void;
   /** Bytes of iopub that the socket has not taken yet, because some client reads slower than we write. */
   readonly backlog: number;
@@ -76,14 +76,23 @@ export async function openTransport(
       send: (frames) => sockets[name].send(frames),
       log: (message) => log(`${name}: ${message}`),
     });
-  const queues = { shell: queue('shell'), control: queue('control'), stdin: queue('stdin'), iopub: queue('iopub') };
+  const queues = {
+    shell: queue('shell'),
+    control: queue('control'),
+    stdin: queue('stdin'),
+    iopub: queue('iopub'),
+  };
   let closed = false;
 
-  const read = async (socket: zmq.Readable, name: string, listener: (frames: Buffer[]) => void): Promise<void> => {
-    while (!closed) {
+  const read = async (
+    socket: zmq.Readable,
+    name: string,
+    listener: (frames: Buffer[]) => void,
+  ): Promise<void> => {
+    for (;;) {
       let frames: Buffer[];
       try {
-        frames = (await socket.receive()) as Buffer[];
+        frames = await socket.receive();
       } catch (error) {
         if (!closed) log(`${name}: cannot receive: ${String(error)}`);
         return;

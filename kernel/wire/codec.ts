@@ -57,7 +57,10 @@ export function createCodec(options: { signer: Signer; session: string; username
       if (signer.signs) guard.admit(parts.signature);
       const header = parseHeader(parts.header);
       if (!isRequestType(header.msg_type)) {
-        throw new WireError('unknown-type', `unknown message type ${JSON.stringify(header.msg_type.slice(0, 80))}`);
+        throw new WireError(
+          'unknown-type',
+          `unknown message type ${JSON.stringify(header.msg_type.slice(0, 80))}`,
+        );
       }
       return {
         type: header.msg_type,
@@ -80,7 +83,9 @@ export function createCodec(options: { signer: Signer; session: string; username
         parentHeader,
         metadata,
         content,
-        buffers: (message.buffers ?? []).map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+        buffers: (message.buffers ?? []).map((bytes) =>
+          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+        ),
       });
     },
   };

@@ -57,7 +57,9 @@ class Fields {
   oneOf<T>(name: string, values: readonly T[], fallback?: T): T {
     if (fallback !== undefined && this.#absent(name)) return fallback;
     const value = this.#value[name] as T;
-    return values.includes(value) ? value : this.#fail(name, `one of ${values.map((each) => String(each)).join(', ')}`);
+    return values.includes(value)
+      ? value
+      : this.#fail(name, `one of ${values.map((each) => String(each)).join(', ')}`);
   }
 
   strings(name: string): Record<string, string> {

@@ -30,12 +30,17 @@ export interface Frames {
 /** Takes the frames apart without looking into them. Throws WireError `malformed` or `oversized`. */
 export function splitFrames(frames: readonly Buffer[]): Frames {
   const at = frames.findIndex((frame) => frame.equals(DELIMITER));
-  if (at < 0) throw new WireError('malformed', `no delimiter ${DELIMITER.toString()} in ${frames.length} frames`);
+  if (at < 0)
+    throw new WireError('malformed', `no delimiter ${DELIMITER.toString()} in ${frames.length} frames`);
   const [signature, header, parentHeader, metadata, content, ...buffers] = frames.slice(at + 1);
   if (!signature || !header || !parentHeader || !metadata || !content) {
-    throw new WireError('malformed', `${frames.length - at - 1} frames after the delimiter, at least 5 are needed`);
+    throw new WireError(
+      'malformed',
+      `${frames.length - at - 1} frames after the delimiter, at least 5 are needed`,
+    );
   }
-  if (at > LIMITS.identities) throw new WireError('oversized', `${at} identities, at most ${LIMITS.identities}`);
+  if (at > LIMITS.identities)
+    throw new WireError('oversized', `${at} identities, at most ${LIMITS.identities}`);
   if (buffers.length > LIMITS.buffers) {
     throw new WireError('oversized', `${buffers.length} buffers, at most ${LIMITS.buffers}`);
   }
@@ -45,7 +50,8 @@ export function splitFrames(frames: readonly Buffer[]): Frames {
     ['metadata', metadata, LIMITS.jsonBytes],
     ['content', content, LIMITS.jsonBytes],
   ] as const) {
-    if (frame.length > limit) throw new WireError('oversized', `${name} of ${frame.length} bytes, at most ${limit}`);
+    if (frame.length > limit)
+      throw new WireError('oversized', `${name} of ${frame.length} bytes, at most ${limit}`);
   }
   const total = frames.reduce((sum, frame) => sum + frame.length, 0);
   if (total > LIMITS.totalBytes) {

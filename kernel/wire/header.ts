@@ -24,7 +24,10 @@ export function parseHeader(frame: Buffer): Header {
     const field = value[name];
     if (typeof field === 'string') return field;
     if (fallback !== undefined && (field === undefined || field === null)) return fallback;
-    throw new WireError('malformed', `header.${name} has to be a string, not ${JSON.stringify(field)?.slice(0, 80)}`);
+    throw new WireError(
+      'malformed',
+      `header.${name} has to be a string, not ${JSON.stringify(field)?.slice(0, 80)}`,
+    );
   };
   const subshell = value['subshell_id'];
   if (subshell !== undefined && subshell !== null && typeof subshell !== 'string') {

@@ -12,7 +12,10 @@ export function parseObject(frame: Buffer, what: string): Record<string, unknown
     throw new WireError('malformed', `${what} is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new WireError('malformed', `${what} has to be a JSON object, not ${Array.isArray(value) ? 'an array' : typeof value}`);
+    throw new WireError(
+      'malformed',
+      `${what} has to be a JSON object, not ${Array.isArray(value) ? 'an array' : typeof value}`,
+    );
   }
   return value as Record<string, unknown>;
 }
@@ -30,7 +33,9 @@ export function encodeJson(value: unknown): Buffer {
   }
   // JSON.stringify escapes \ud800 to \udfff only where they stand alone; `.` eats escaped backslashes.
   if (text.includes('\\ud')) {
-    text = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (escape.length === 6 ? '\ufffd' : escape));
+    text = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
+      escape.length === 6 ? '\ufffd' : escape,
+    );
   }
   return Buffer.from(text, 'utf8');
 }

@@ -4,6 +4,8 @@
  */
 
 type Json = Record<string, unknown>;
+/** A message that is all in its header. */
+type NoContent = Readonly<Record<string, never>>;
 /** MIME type -> value. */
 type Bundle = Record<string, unknown>;
 
@@ -212,7 +214,12 @@ export interface IopubContents {
   /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#code-inputs */
   execute_input: { code: string; execution_count: number };
   /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#id6 */
-  execute_result: { execution_count: number; data: Bundle; metadata: Json; transient?: { display_id?: string } };
+  execute_result: {
+    execution_count: number;
+    data: Bundle;
+    metadata: Json;
+    transient?: { display_id?: string };
+  };
   /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#execution-errors */
   error: { ename: string; evalue: string; traceback: string[] };
   /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-status */
@@ -233,17 +240,17 @@ export interface Requests {
   history_request: HistoryRequest;
   is_complete_request: IsCompleteRequest;
   comm_info_request: CommInfoRequest;
-  connect_request: Record<never, never>;
-  kernel_info_request: Record<never, never>;
+  connect_request: NoContent;
+  kernel_info_request: NoContent;
   comm_open: CommOpen;
   comm_msg: CommMsg;
   comm_close: CommMsg;
   shutdown_request: ShutdownRequest;
-  interrupt_request: Record<never, never>;
+  interrupt_request: NoContent;
   debug_request: DebugRequest;
-  create_subshell_request: Record<never, never>;
+  create_subshell_request: NoContent;
   delete_subshell_request: DeleteSubshellRequest;
-  list_subshell_request: Record<never, never>;
+  list_subshell_request: NoContent;
   input_reply: InputReply;
 }
 

@@ -24,7 +24,9 @@ export function createSigner(scheme: string, key: string): Signer {
   const digest = /^hmac-(.+)$/.exec(scheme)?.[1];
   const algorithm = digest && getHashes().find((hash) => hash.toLowerCase() === digest.toLowerCase());
   if (!algorithm) {
-    throw new RangeError(`unknown signature_scheme ${JSON.stringify(scheme)} in the connection file: use hmac-sha256`);
+    throw new RangeError(
+      `unknown signature_scheme ${JSON.stringify(scheme)} in the connection file: use hmac-sha256`,
+    );
   }
   const sign = (frames: readonly Uint8Array[]): Buffer => {
     const hmac = createHmac(algorithm, key);
@@ -37,7 +39,10 @@ export function createSigner(scheme: string, key: string): Signer {
     verify(signature, frames) {
       const expected = sign(frames);
       if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
-        throw new WireError('wrong-signature', `wrong signature ${printable(signature)}: the message is not for this kernel`);
+        throw new WireError(
+          'wrong-signature',
+          `wrong signature ${printable(signature)}: the message is not for this kernel`,
+        );
       }
     },
   };
@@ -62,7 +67,8 @@ export class ReplayGuard {
   /** Throws WireError `replayed`. */
   admit(signature: Buffer): void {
     const text = signature.toString('latin1');
-    if (this.#seen.has(text)) throw new WireError('replayed', `signature ${text.slice(0, 16)}… was used before`);
+    if (this.#seen.has(text))
+      throw new WireError('replayed', `signature ${text.slice(0, 16)}… was used before`);
     this.#seen.add(text);
     if (this.#seen.size <= this.#limit) return;
     let surplus = Math.ceil(this.#limit / 10);

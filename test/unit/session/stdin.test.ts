@@ -3,7 +3,14 @@ import { Stdin } from '../../../kernel/session/stdin.ts';
 import type { Incoming, Parent } from '../../../kernel/wire/codec.ts';
 
 function parent(id: string, identity: string): Parent {
-  const header = { msg_id: id, msg_type: 'execute_request', session: '', username: '', date: '', version: '5.3' };
+  const header = {
+    msg_id: id,
+    msg_type: 'execute_request',
+    session: '',
+    username: '',
+    date: '',
+    version: '5.3',
+  };
   return { header, raw: Buffer.from(JSON.stringify(header)), identities: [Buffer.from(identity)] };
 }
 

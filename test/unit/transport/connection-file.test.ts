@@ -48,7 +48,9 @@ test('a registration file, with keys for CurveZMQ', () => {
     signatureScheme: 'hmac-sha512',
     curve: { publicKey: 'p'.repeat(40), secretKey: 's'.repeat(40) },
   });
-  expect(JSON.parse(formatConnectionFile(parsed, { shell: 1, control: 2, stdin: 3, iopub: 4, hb: 5 }))).toEqual({
+  expect(
+    JSON.parse(formatConnectionFile(parsed, { shell: 1, control: 2, stdin: 3, iopub: 4, hb: 5 })),
+  ).toEqual({
     transport: 'tcp',
     ip: '127.0.0.2',
     shell_port: 1,
@@ -65,7 +67,9 @@ test('a registration file, with keys for CurveZMQ', () => {
 
 test('ports that the kernel chose are written over the zeros, and nothing else is lost', () => {
   const parsed = parseConnectionFile(JSON.stringify({ ...file, hb_port: 0, jupyter_session: 'n.ipynb' }));
-  expect(JSON.parse(formatConnectionFile(parsed, { shell: 1, control: 2, stdin: 3, iopub: 4, hb: 99 }))).toEqual({
+  expect(
+    JSON.parse(formatConnectionFile(parsed, { shell: 1, control: 2, stdin: 3, iopub: 4, hb: 99 })),
+  ).toEqual({
     ...file,
     hb_port: 99,
     jupyter_session: 'n.ipynb',
@@ -77,7 +81,10 @@ test.each([
   ['null', /has to hold a JSON object/],
   [JSON.stringify({ ...file, transport: 'udp' }), /unknown transport "udp", use tcp or ipc/],
   [JSON.stringify({ ...file, shell_port: 70000 }), /shell_port has to be a port from 0 to 65535, not 70000/],
-  [JSON.stringify({ ...file, iopub_port: undefined }), /iopub_port has to be a port from 0 to 65535, not undefined/],
+  [
+    JSON.stringify({ ...file, iopub_port: undefined }),
+    /iopub_port has to be a port from 0 to 65535, not undefined/,
+  ],
   [JSON.stringify({ ...file, key: 5 }), /key has to be a string, not 5/],
   [JSON.stringify({ ...file, curve_publickey: 'short' }), /curve_publickey and curve_secretkey/],
 ])('%s is refused in words', (text, message) => {

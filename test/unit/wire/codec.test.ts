@@ -69,7 +69,9 @@ test.each(['hmac-sha256', 'hmac-sha512', 'hmac-sha1', 'hmac-md5', 'hmac-sha3-256
   (scheme) => {
     const hash = scheme.slice('hmac-'.length);
     expect(codec(scheme).decode(client({ code: '' }, { hash })).type).toBe('execute_request');
-    expect(codeOf(() => codec(scheme).decode(client({ code: '' }, { hash, key: 'other' })))).toBe('wrong-signature');
+    expect(codeOf(() => codec(scheme).decode(client({ code: '' }, { hash, key: 'other' })))).toBe(
+      'wrong-signature',
+    );
   },
 );
 
@@ -98,7 +100,10 @@ test('what is not right is refused, each for its reason', () => {
     truncated: bad((frames) => frames.slice(0, 6)),
     nothing: bad(() => []),
     manyIdentities: bad((frames) => [...Array.from({ length: 17 }, () => Buffer.from('i')), ...frames]),
-    manyBuffers: bad((frames) => [...frames, ...Array.from({ length: LIMITS.buffers + 1 }, () => Buffer.alloc(0))]),
+    manyBuffers: bad((frames) => [
+      ...frames,
+      ...Array.from({ length: LIMITS.buffers + 1 }, () => Buffer.alloc(0)),
+    ]),
     longHeader: bad((frames) => frames.with(3, Buffer.alloc(LIMITS.headerBytes + 1))),
     notJson: codeOf(() => codec().decode(client('{"code":'))),
     notAnObject: codeOf(() => codec().decode(client('[1]'))),
@@ -193,7 +198,9 @@ test('what a client leaves out is filled in', () => {
     allow_stdin: true,
     stop_on_error: true,
   });
-  expect(readContent('execute_request', { code: 'x', silent: true, store_history: true }).store_history).toBe(false);
+  expect(readContent('execute_request', { code: 'x', silent: true, store_history: true }).store_history).toBe(
+    false,
+  );
   expect(readContent('complete_request', { code: 'a😀b' })).toEqual({ code: 'a😀b', cursor_pos: 3 });
   expect(readContent('history_request', {})).toEqual({
     output: false,
@@ -216,14 +223,26 @@ test.each([
     { code: '', user_expressions: { a: 1 } },
     'execute_request: user_expressions has to be an object of strings, not {"a":1}',
   ],
-  ['execute_request', { code: '', silent: 'no' }, 'execute_request: silent has to be true or false, not "no"'],
-  ['inspect_request', { code: '', detail_level: 2 }, 'inspect_request: detail_level has to be one of 0, 1, not 2'],
+  [
+    'execute_request',
+    { code: '', silent: 'no' },
+    'execute_request: silent has to be true or false, not "no"',
+  ],
+  [
+    'inspect_request',
+    { code: '', detail_level: 2 },
+    'inspect_request: detail_level has to be one of 0, 1, not 2',
+  ],
   [
     'complete_request',
     { code: '', cursor_pos: -1 },
     'complete_request: cursor_pos has to be an integer from 0, not -1',
   ],
-  ['complete_request', { code: '', cursor_pos: 0.5 }, 'complete_request: cursor_pos has to be an integer, not 0.5'],
+  [
+    'complete_request',
+    { code: '', cursor_pos: 0.5 },
+    'complete_request: cursor_pos has to be an integer, not 0.5',
+  ],
   ['input_reply', {}, 'input_reply: value has to be a string, not nothing'],
 ] as const)('%s with %j is refused in words', (type, content, message) => {
   expect(() => readContent(type, content)).toThrow(new WireError('invalid-content', message));
