@@ -178,8 +178,13 @@ export interface Inspection {
 export interface LanguageService {
   /** Starts the server; everything below starts it too if that has not happened. */
   start(): void;
-  /** A cell that was run. Later cells see its declarations. */
+  /** A cell that runs now. Later cells see its declarations. */
   addCell(execution: number, source: string): void;
+  /**
+   * What came of it: the names that came into being; an earlier declaration of the others is in force again. Types
+   * and interfaces live on in any case, unless the cell did not run at all (`undefined`).
+   */
+  commit(execution: number, declared: readonly string[] | undefined): void;
   diagnostics(execution: number): Promise<Diagnostic[]>;
   complete(source: string, cursor: number): Promise<Completions>;
   inspect(source: string, cursor: number): Promise<Inspection | undefined>;
