@@ -2,8 +2,23 @@
  * The library: what a cell imports as 'tensorcell', and what `tensorcell` means in every cell. It works in plain Node
  * too, where output goes to the terminal.
  */
-export { $display, clearOutput, display } from './display/index.ts';
-export type { DisplayForms, DisplayHandle, RenderOptions } from './display/index.ts';
+export {
+  $display,
+  clearOutput,
+  ConfusionMatrix,
+  confusionMatrix,
+  display,
+  ImageGrid,
+  images,
+} from './display/index.ts';
+export type {
+  Classes,
+  DisplayForms,
+  DisplayHandle,
+  ImagesOptions,
+  Labels,
+  RenderOptions,
+} from './display/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
 export { installTraining, interrupted, progress, progressMode } from './training/index.ts';
 export type { DisplayMode, ProgressOptions, TensorcellFitArgs } from './training/index.ts';

@@ -6,3 +6,7 @@ export type { Rendered } from './rendered.ts';
 export { consoleTable } from './table.ts';
 export { plainText } from './plain-text.ts';
 export type { TextLimits } from './plain-text.ts';
+export { ImageGrid, images } from './images.ts';
+export type { ImagesOptions, Labels } from './images.ts';
+export { ConfusionMatrix, confusionMatrix } from './confusion-matrix.ts';
+export type { Classes } from './confusion-matrix.ts';
