@@ -1,6 +1,6 @@
 // Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
 import { build } from 'esbuild';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -42,5 +42,12 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+// What the command needs beside its code.
+for (const [from, to] of [
+  ['src/cli/logo', 'logo'],
+  ['requirements/lab.txt', 'requirements/lab.txt'],
+]) {
+  cpSync(join(root, from), join(fresh, to), { recursive: true });
+}
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

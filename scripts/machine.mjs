@@ -1,0 +1,42 @@
+// What has to be there before anything can be installed. Each sentence says what is missing and what to do.
+
+/** The oldest Node that package.json admits. */
+const OLDEST_NODE = [20, 11];
+
+/**
+ * The sentence to end with on a machine that cannot work, or undefined.
+ * `machine` is `{ node: '20.11.0', platform: 'linux', musl: false }`.
+ */
+export function missingFromMachine(machine) {
+  const [major, minor] = machine.node.split('.').map(Number);
+  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+    return `this is Node ${machine.node}, and Tensorcell needs ${OLDEST_NODE.join('.')} or newer: install a current one, for example with "nvm install 22"`;
+  }
+  if (machine.platform !== 'linux') {
+    return machine.platform === 'win32'
+      ? 'Tensorcell runs on Linux: on Windows open a WSL 2 terminal ("wsl --install" makes one), clone the repository there and run this again'
+      : `Tensorcell runs on Linux, and this is ${machine.platform}: use a Linux machine or container`;
+  }
+  if (machine.musl) {
+    return 'this Linux uses musl (Alpine, for example), and TensorFlow and ZeroMQ are built for glibc: use Debian, Ubuntu, Fedora or a container of theirs';
+  }
+  return undefined;
+}
+
+/** The machine that this runs on. Node reports its glibc's version unless it was built for musl. */
+export function thisMachine() {
+  const { header } = process.report?.getReport?.() ?? {};
+  return {
+    node: process.versions.node,
+    platform: process.platform,
+    musl: process.platform === 'linux' && header !== undefined && !header.glibcVersionRuntime,
+  };
+}
+
+/** Prints the sentence and ends the process when something is missing. */
+export function requireMachine() {
+  const sentence = missingFromMachine(thisMachine());
+  if (!sentence) return;
+  console.error(`tensorcell: ${sentence}`);
+  process.exit(1);
+}

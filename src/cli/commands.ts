@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runLab } from './lab.ts';
+import { places } from './places.ts';
+import { reporter } from './progress.ts';
+import { setUp } from './setup.ts';
+
+export interface Command {
+  name: string;
+  usage: string;
+  summary: string;
+  /** Resolves to the exit code. */
+  run(args: string[]): Promise<number> | number;
+}
+
+const SETUP_OPTIONS = {
+  environment: { type: 'string' },
+  requirements: { type: 'string', multiple: true },
+  runtime: { type: 'string' },
+} as const;
+
+/** What stands after `--` belongs to another program. */
+function splitRest(args: string[]): [string[], string[]] {
+  const at = args.indexOf('--');
+  return at < 0 ? [args, []] : [args.slice(0, at), args.slice(at + 1)];
+}
+
+function resolved(values: {
+  environment?: string | undefined;
+  requirements?: string[] | undefined;
+  runtime?: string | undefined;
+}): Parameters<typeof setUp>[1] {
+  return {
+    runtime: values.runtime,
+    environment: values.environment === undefined ? undefined : resolve(values.environment),
+    requirements: values.requirements?.map((file) => resolve(file)),
+  };
+}
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'setup',
+    usage: 'setup [--environment FOLDER] [--runtime cpu|cuda|directml|none] [--requirements FILE]',
+    summary: 'makes the Python environment with JupyterLab, fetches TensorFlow, registers the kernel',
+    async run(args) {
+      const { values } = parseArgs({ args, options: SETUP_OPTIONS });
+      await setUp(places(), resolved(values), reporter());
+      return 0;
+    },
+  },
+  {
+    name: 'lab',
+    usage: 'lab [--environment FOLDER] [--notebooks FOLDER] [-- JupyterLab arguments]',
+    summary: 'does the same, then starts JupyterLab on the tutorials',
+    async run(args) {
+      const [own, rest] = splitRest(args);
+      const { values } = parseArgs({
+        args: own,
+        options: { ...SETUP_OPTIONS, notebooks: { type: 'string' } },
+      });
+      const report = reporter();
+      const here = places();
+      const environment = await setUp(here, resolved(values), report);
+      return runLab(environment, resolve(values.notebooks ?? here.notebooks), rest, report);
+    },
+  },
+  {
+    name: 'version',
+    usage: 'version',
+    summary: 'prints the version',
+    run() {
+      const { version } = JSON.parse(readFileSync(join(places().root, 'package.json'), 'utf8')) as {
+        version: string;
+      };
+      console.log(version);
+      return 0;
+    },
+  },
+  {
+    name: 'help',
+    usage: 'help',
+    summary: 'prints this',
+    run() {
+      console.log('Tensorcell: TypeScript notebooks that train on the GPU\n');
+      for (const { usage, summary } of COMMANDS) console.log(`  tensorcell ${usage}\n      ${summary}`);
+      return 0;
+    },
+  },
+];

@@ -1,0 +1,66 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+
+/** The folder's name, which clients and notebooks know the kernel by. */
+export const KERNEL_NAME = 'tensorcell';
+
+export interface Kernelspec {
+  argv: string[];
+  display_name: string;
+  language: string;
+  interrupt_mode: 'message' | 'signal';
+  metadata: Record<string, unknown>;
+  env?: Record<string, string>;
+}
+
+/** See "Kernel specs" in jupyter_client's documentation. */
+export function kernelspec(kernel: string, node: string = process.execPath): Kernelspec {
+  return {
+    argv: [node, kernel, '{connection_file}'],
+    display_name: 'TypeScript (Tensorcell)',
+    language: 'typescript',
+    // Windows-side front ends cannot send a signal into WSL, and a message also tells which kernel is meant.
+    interrupt_mode: 'message',
+    metadata: { debugger: false },
+  };
+}
+
+/**
+ * Registers the kernel under `prefix` (a Python environment, or the user's data folder with `share/jupyter` in it).
+ * `dist` is the folder of the bundles. Returns the kernelspec's folder, and whether anything had to be written.
+ */
+export function registerKernel(jupyterData: string, dist: string): { folder: string; changed: boolean } {
+  const kernels = join(jupyterData, 'kernels');
+  const folder = join(kernels, KERNEL_NAME);
+  const text = `${JSON.stringify(kernelspec(join(dist, 'kernel.js')), undefined, 2)}\n`;
+  const logos = join(dist, 'logo');
+  const names = existsSync(logos) ? readdirSync(logos) : [];
+  const same =
+    existsSync(join(folder, 'kernel.json')) &&
+    readFileSync(join(folder, 'kernel.json'), 'utf8') === text &&
+    names.every(
+      (name) =>
+        existsSync(join(folder, name)) &&
+        readFileSync(join(folder, name)).equals(readFileSync(join(logos, name))),
+    );
+  if (same) return { folder, changed: false };
+  mkdirSync(kernels, { recursive: true });
+  // Jupyter lists folders that hold a kernel.json, dots included, so the new one grows beside the kernels folder.
+  const fresh = join(jupyterData, `.tensorcell-${process.pid}`);
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh);
+  for (const name of names) cpSync(join(logos, name), join(fresh, name));
+  writeFileSync(join(fresh, 'kernel.json'), text);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(fresh, folder);
+  return { folder, changed: true };
+}

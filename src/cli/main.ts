@@ -1,0 +1,25 @@
+#!/usr/bin/env node
+import { COMMANDS } from './commands.ts';
+import { SetupError } from '../runtimes/python.ts';
+import { RuntimeStoreError } from '../runtimes/store.ts';
+
+const [name = 'help', ...args] = process.argv.slice(2);
+const wanted =
+  name === '--help' || name === '-h' ? 'help' : name === '--version' || name === '-v' ? 'version' : name;
+const command = COMMANDS.find((known) => known.name === wanted);
+if (!command) {
+  console.error(
+    `tensorcell: there is no command "${name}": ${COMMANDS.map((known) => known.name).join(', ')}`,
+  );
+  process.exitCode = 2;
+} else {
+  try {
+    process.exitCode = await command.run(args);
+  } catch (error) {
+    const usage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+    if (!usage && !(error instanceof SetupError) && !(error instanceof RuntimeStoreError)) throw error;
+    console.error(`tensorcell: ${(error as Error).message}`);
+    if (usage) console.error(`usage: tensorcell ${command.usage}`);
+    process.exitCode = usage ? 2 : 1;
+  }
+}

@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { runtimeRelease } from '../runtimes/catalogue.ts';
+import { fittingRuntime } from '../runtimes/fit.ts';
+import { downloadBytes, installRuntime } from '../runtimes/install.ts';
+import { SetupError } from '../runtimes/python.ts';
+import { findRuntime } from '../runtimes/store.ts';
+import { formatBytes } from '../runtimes/wheels.ts';
+import { prepareEnvironment } from './environment.ts';
+import { registerKernel } from './kernelspec.ts';
+import type { Places } from './places.ts';
+import type { Reporter } from './progress.ts';
+
+export interface SetupOptions {
+  environment?: string | undefined;
+  /** More locked requirement files for the environment. */
+  requirements?: readonly string[] | undefined;
+  /** `cpu`, `cuda`, `directml` or `none`; what fits the machine otherwise. */
+  runtime?: string | undefined;
+}
+
+/**
+ * Everything that JupyterLab with this kernel needs: the Python environment, the TensorFlow runtime, the kernelspec.
+ * Each step is skipped when it is done already. Returns the environment's folder.
+ */
+export async function setUp(places: Places, options: SetupOptions, report: Reporter): Promise<string> {
+  const environment = options.environment ?? places.environment;
+  await prepareEnvironment(environment, [places.requirements, ...(options.requirements ?? [])], report);
+  if (options.runtime !== 'none') await ensureRuntime(options.runtime, [environment], report);
+  const { folder, changed } = registerKernel(join(environment, 'share', 'jupyter'), places.dist);
+  if (changed) report.say(`registered the kernel in ${folder}`);
+  return environment;
+}
+
+/** Installs a runtime unless it is there: the named one, else what fits the machine. */
+export async function ensureRuntime(
+  wanted: string | undefined,
+  environments: readonly string[],
+  report: Reporter,
+  from?: string,
+): Promise<void> {
+  const fit = wanted === undefined ? await fittingRuntime() : undefined;
+  const name = wanted ?? fit?.name ?? 'cpu';
+  const release = runtimeRelease(name);
+  if (!release)
+    throw new SetupError('usage', `there is no runtime "${name}": cpu, cuda and directml are known`);
+  if (findRuntime(`${release.name}-${release.version}`)) return;
+  report.say(
+    `installing the ${release.name} runtime${fit ? `, since ${fit.why}` : ''}: TensorFlow ${release.tensorflow}, ` +
+      `${formatBytes(downloadBytes(release))} to fetch, ${formatBytes(release.installedBytes)} installed`,
+  );
+  if (fit?.hint) report.say(fit.hint);
+  const installed = await installRuntime(release, {
+    environments,
+    say: (line) => report.say(line),
+    progress: (step, done, total) => report.progress(step, done, total),
+    ...(from ? { from } : {}),
+  });
+  report.say(`TensorFlow ${installed.tensorflow} is in ${installed.path}`);
+}
