@@ -16,6 +16,7 @@ const entries = {
   control: 'kernel/runtime/control.ts',
   tensorcell: 'src/index.ts',
   cli: 'src/cli/main.ts',
+  probe: 'src/devices/probe/main.ts',
 };
 
 const common = {

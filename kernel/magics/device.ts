@@ -1,15 +1,80 @@
-import type { Magic } from '../interfaces.ts';
+import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import {
+  currentMachine,
+  ladderHtml,
+  ladderText,
+  statusHtml,
+  statusText,
+  takeStatus,
+} from '../../src/devices/index.ts';
+import type { Machine } from '../../src/devices/index.ts';
+import type { Magic, MagicContext } from '../interfaces.ts';
+import { MagicError } from './magic-error.ts';
 
-/** `%device`: what the runtime computes on, asked with a time limit so that it answers while a cell trains. */
-export const device: Magic = {
-  name: 'device',
-  aliases: ['gpu'],
-  kinds: ['line'],
-  summary: 'the device in use, and why',
-  usage: '%device [why]',
-  complete: () => ['why'],
-  async run({ output, session }) {
-    const answer = await session.ask('device', undefined, 500);
-    await output.stdout(`${JSON.stringify(answer, null, 2)}\n`);
-  },
-};
+/** A busy runtime does not answer: its last answer has to do, marked as such. */
+const ANSWER_LIMIT_MS = 300;
+
+const FORMS = ['why', 'json'] as const;
+
+/**
+ * `%device`: what the runtime computes on and what the machine has. The machine is looked at from the kernel process, so
+ * it answers while a cell trains.
+ */
+export function device(machine: () => Machine = currentMachine): Magic {
+  let last: { backend: BackendDescription; at: number } | undefined;
+
+  async function ask({ session }: MagicContext): Promise<{ backend?: BackendDescription; note?: string }> {
+    let answer: unknown;
+    try {
+      answer = await session.ask('device', undefined, ANSWER_LIMIT_MS);
+    } catch (error) {
+      answer = undefined;
+      if (!last) {
+        return {
+          note: `the runtime could not tell: ${error instanceof Error ? error.message : String(error)}`,
+        };
+      }
+    }
+    if (answer !== undefined && answer !== null) {
+      last = { backend: answer as BackendDescription, at: Date.now() };
+      return { backend: last.backend };
+    }
+    if (!last) return { note: 'the runtime is busy and has not told yet' };
+    const seconds = Math.round((Date.now() - last.at) / 1000);
+    return { backend: last.backend, note: `the runtime is busy: as of ${seconds} s ago` };
+  }
+
+  return {
+    name: 'device',
+    aliases: ['gpu'],
+    kinds: ['line'],
+    summary: 'the devices, which one is in use, and why',
+    usage: `%device [${FORMS.join(' | ')}]`,
+    complete: () => FORMS,
+    async run(context) {
+      const form = context.line.trim();
+      if (form !== '' && !FORMS.includes(form as (typeof FORMS)[number])) {
+        throw new MagicError(
+          'usage',
+          `%device ${form}: write %device, ${FORMS.map((word) => `%device ${word}`).join(' or ')}`,
+        );
+      }
+      const { backend, note } = await ask(context);
+      // The machine as cells see it: %env may have hidden or chosen devices.
+      const seen = { ...machine(), environment: context.session.environment };
+      const status = await takeStatus(seen, backend, note);
+      if (form === 'json') {
+        await context.output.stdout(`${JSON.stringify(status.devices, null, 2)}\n`);
+        return;
+      }
+      const [text, html] =
+        form === 'why'
+          ? [ladderText(status.ladder), ladderHtml(status.ladder)]
+          : [statusText(status), statusHtml(status)];
+      await context.output.display({
+        data: { 'text/plain': text.trimEnd(), 'text/html': html },
+        metadata: {},
+      });
+    },
+  };
+}

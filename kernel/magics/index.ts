@@ -32,7 +32,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     sh,
     cd(),
     pwd,
-    device,
+    device(),
     env,
     unsetEnv,
     install,

@@ -1,0 +1,36 @@
+import type { BackendDescription } from './backend-description.ts';
+import type { Device } from './device.ts';
+import { attachBackend, takeInventory } from './inventory.ts';
+import { thisMachine } from './machine.ts';
+import type { Machine } from './machine.ts';
+
+export type { BackendDescription, MemoryDescription, TensorDescription } from './backend-description.ts';
+export type { Device, DeviceProcess } from './device.ts';
+export type { Machine } from './machine.ts';
+export { thisMachine } from './machine.ts';
+export { disposeProbes, probeOf } from './probe/probe.ts';
+export { takeStatus } from './status.ts';
+export type { DeviceStatus } from './status.ts';
+export { ladderHtml, statusHtml } from './status-html.ts';
+export { ladderText, statusText } from './status-text.ts';
+
+let here: Machine | undefined;
+
+/** The machine that this process runs on, one object for all who ask: its probe is shared. */
+export function currentMachine(): Machine {
+  return (here ??= thisMachine());
+}
+
+/**
+ * What the machine computes with: GPUs, then the CPU. A number that no driver reports is null, and
+ * `device.unavailable` says why. Takes some milliseconds (about 100 for the first call), and at most a second when a
+ * driver hangs.
+ *
+ * @param backend what the process's own backend says of itself; with it, `inUse` and our share of memory are told.
+ */
+export async function devices(backend?: BackendDescription): Promise<Device[]> {
+  const machine = currentMachine();
+  const inventory = await takeInventory(machine);
+  attachBackend(machine, inventory.devices, backend);
+  return inventory.devices;
+}

@@ -1,0 +1,308 @@
+import type { BackendDescription } from './backend-description.ts';
+import { vendorName } from './directx/report.ts';
+import type { Inventory } from './inventory.ts';
+import { hasGlibc } from './inventory.ts';
+import type { Machine } from './machine.ts';
+import { nvmlMeaning } from './nvml/report.ts';
+import type { BuildInfo, InstalledRuntime } from './runtimes.ts';
+import { capabilityFit, cudaFit, detectBuildInfo, detectRuntimes } from './runtimes.ts';
+
+/** One way to compute, best first. */
+export interface Rung {
+  name: 'cuda' | 'directml' | 'cpu' | 'js';
+  title: string;
+  /** `chosen`: the first that works; `possible`: works too; `passed over`: does not, and `why`. */
+  state: 'chosen' | 'possible' | 'passed over';
+  /** What was found: for a chosen one what speaks for it, for others what speaks against. */
+  why: string;
+  /** Commands or steps that would make it work. */
+  fix: string[];
+  /** Whether this machine has the hardware, so that passing it over is worth a warning. */
+  hardware: boolean;
+}
+
+interface Verdict {
+  works: boolean;
+  why: string;
+  fix?: string[];
+  hardware: boolean;
+}
+
+const INSTALL_CUDA = 'tensorcell runtime install cuda';
+const INSTALL_DIRECTML = 'tensorcell runtime install directml';
+const INSTALL_CPU = 'tensorcell runtime install cpu';
+
+const DRIVER = 'install the current NVIDIA driver on Windows (inside WSL nothing but it is needed)';
+
+/** Why NVIDIA's libraries show no device, from the outermost cause inwards. */
+function withoutNvidia(inventory: Inventory): Verdict {
+  const { system, dxg, libnvml, libcuda, nvml, smi, pci } = inventory;
+  const wsl = system.kind === 'wsl2';
+  if (system.kind === 'wsl1') {
+    return {
+      works: false,
+      hardware: false,
+      why: 'WSL 1 has no GPU support',
+      fix: [`wsl --set-version ${system.wslDistribution ?? 'DISTRIBUTION'} 2`],
+    };
+  }
+  if (nvml && !nvml.ok) {
+    const hardware = true;
+    if (nvml.reason === 'hung') {
+      return {
+        works: false,
+        hardware,
+        why: `the NVIDIA driver does not answer (${nvml.message})`,
+        fix: wsl ? ['wsl --shutdown'] : ['restart the machine'],
+      };
+    }
+    return {
+      works: false,
+      hardware,
+      why: `NVML cannot be used: ${nvml.message}`,
+      fix: ['tensorcell doctor'],
+    };
+  }
+  if (nvml?.ok && nvml.value.init !== 0) {
+    return {
+      works: false,
+      hardware: dxg !== 'absent' || pci.some(({ vendorId }) => vendorId === 0x10de),
+      why: `NVML does not start: ${nvmlMeaning(nvml.value.init)}`,
+      fix: ['tensorcell doctor'],
+    };
+  }
+  if (nvml?.ok) {
+    const { count } = nvml.value;
+    return {
+      works: false,
+      hardware: false,
+      why: 'code' in count ? `NVML cannot count devices: ${nvmlMeaning(count.code)}` : 'NVML lists no device',
+    };
+  }
+  if (wsl && dxg === 'absent') {
+    return {
+      works: false,
+      hardware: false,
+      why: '/dev/dxg is missing: WSL passes no GPU on',
+      fix: ['wsl --update', 'tensorcell doctor'],
+    };
+  }
+  if (wsl && libcuda.length === 0) {
+    const others = inventory.directx?.ok
+      ? inventory.directx.value.adapters.filter(({ hardware }) => hardware !== false)
+      : [];
+    const nvidia = others.some(({ vendorId }) => vendorId === 0x10de);
+    if (others.length > 0 && !nvidia) {
+      const names = others.map(({ name, vendorId }) => name ?? vendorName(vendorId) ?? 'an unknown adapter');
+      return { works: false, hardware: false, why: `no NVIDIA GPU (this machine has ${names.join(', ')})` };
+    }
+    return {
+      works: false,
+      hardware: nvidia,
+      why: 'no libcuda.so.1 in /usr/lib/wsl/lib: no NVIDIA GPU, or its Windows driver is missing',
+      fix: nvidia ? [DRIVER] : [],
+    };
+  }
+  const card = pci.some(({ vendorId }) => vendorId === 0x10de);
+  if (libnvml.length === 0 && libcuda.length === 0) {
+    return {
+      works: false,
+      hardware: card,
+      why: card
+        ? system.container
+          ? `an NVIDIA card is on the bus, but this ${system.container} container has no driver libraries`
+          : 'an NVIDIA card is on the bus, but no driver is installed'
+        : 'no NVIDIA GPU found (no driver library, no card on the bus)',
+      fix: card
+        ? system.container
+          ? ['start the container with --gpus all (needs the NVIDIA Container Toolkit)']
+          : ["install the distribution's NVIDIA driver"]
+        : [],
+    };
+  }
+  return {
+    works: false,
+    hardware: card,
+    why: `driver libraries are there, but no device: ${smi && !smi.ok ? smi.message : 'nothing answers'}`,
+    fix: ['tensorcell doctor'],
+  };
+}
+
+function judgeCuda(
+  machine: Machine,
+  inventory: Inventory,
+  build: BuildInfo,
+  runtimes: readonly InstalledRuntime[],
+): Verdict {
+  const nvidia = inventory.devices.filter(
+    ({ vendor, source }) => vendor === 'NVIDIA' && source !== 'directx',
+  );
+  if (nvidia.length === 0) return withoutNvidia(inventory);
+  const visible = nvidia.filter(({ id }) => id !== null);
+  if (visible.length === 0) {
+    const setting = machine.environment['CUDA_VISIBLE_DEVICES'] ?? '';
+    return {
+      works: false,
+      hardware: false,
+      why: `CUDA_VISIBLE_DEVICES=${setting} hides every GPU`,
+      fix: ['unset CUDA_VISIBLE_DEVICES'],
+    };
+  }
+  const answering = visible.filter(({ unavailable }) => unavailable['name'] === undefined);
+  const first = answering[0];
+  if (!first) {
+    return {
+      works: false,
+      hardware: true,
+      why: visible[0]!.unavailable['name']!,
+      fix: inventory.system.kind === 'wsl2' ? ['wsl --shutdown'] : ['restart the machine'],
+    };
+  }
+  if (inventory.libcuda.length === 0) {
+    return { works: false, hardware: true, why: 'there is no libcuda.so.1', fix: ['tensorcell doctor'] };
+  }
+  if (first.cudaVersion !== null && !cudaFit(first.cudaVersion, build)) {
+    return {
+      works: false,
+      hardware: true,
+      why: `driver ${first.driverVersion ?? ''} runs CUDA up to ${first.cudaVersion}; the runtime needs ${build.cudaVersion}`,
+      fix: [inventory.system.kind === 'wsl2' ? DRIVER : 'update the NVIDIA driver'],
+    };
+  }
+  const fits = answering.filter(
+    ({ computeCapability }) =>
+      computeCapability === null || capabilityFit(computeCapability, build) !== 'too-old',
+  );
+  if (fits.length === 0) {
+    return {
+      works: false,
+      hardware: true,
+      why: `${first.name} has compute capability ${first.computeCapability}; the runtime starts at ${(Math.min(...build.machineCode) / 10).toFixed(1)}`,
+      fix: inventory.system.kind === 'wsl2' ? [INSTALL_DIRECTML] : [],
+    };
+  }
+  const runtime = runtimes.find(({ name }) => name === 'cuda');
+  const title = `${fits.map(({ name }) => name).join(', ')}, driver ${first.driverVersion ?? 'unknown'}`;
+  if (!runtime) {
+    return {
+      works: false,
+      hardware: true,
+      why: `the CUDA runtime is not installed (found ${title})`,
+      fix: [INSTALL_CUDA],
+    };
+  }
+  return { works: true, hardware: true, why: title };
+}
+
+function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly InstalledRuntime[]): Verdict {
+  if (inventory.system.kind !== 'wsl2') {
+    return { works: false, hardware: false, why: 'DirectML is there only inside WSL 2' };
+  }
+  if (inventory.dxg === 'absent') {
+    return {
+      works: false,
+      hardware: false,
+      why: '/dev/dxg is missing: WSL passes no GPU on',
+      fix: ['wsl --update'],
+    };
+  }
+  if (inventory.dxg === 'forbidden') {
+    return {
+      works: false,
+      hardware: true,
+      why: 'this user may not use /dev/dxg',
+      fix: ['sudo chmod a+rw /dev/dxg'],
+    };
+  }
+  if (inventory.libdxcore.length === 0) {
+    return {
+      works: false,
+      hardware: false,
+      why: 'no libdxcore.so in /usr/lib/wsl/lib',
+      fix: ['wsl --update'],
+    };
+  }
+  const directx = inventory.directx;
+  if (directx && !directx.ok)
+    return { works: false, hardware: true, why: directx.message, fix: ['wsl --shutdown'] };
+  const adapters = directx?.ok
+    ? directx.value.adapters.filter(({ hardware }) => hardware !== false)
+    : undefined;
+  if (adapters?.length === 0) {
+    return { works: false, hardware: false, why: 'DirectX lists no hardware adapter' };
+  }
+  const names = adapters?.map(({ name }) => name ?? 'an adapter without a name').join(', ');
+  if (!runtimes.some(({ name }) => name === 'directml')) {
+    return {
+      works: false,
+      // With CUDA at hand nobody needs it: it is in maintenance mode.
+      hardware: !cuda.works && !cuda.hardware,
+      why: `the DirectML runtime is not installed${names ? ` (found ${names})` : ''}; it is in maintenance mode`,
+      fix: cuda.hardware ? [] : [INSTALL_DIRECTML],
+    };
+  }
+  return { works: true, hardware: true, why: names ?? 'a DirectX adapter' };
+}
+
+function judgeCpu(machine: Machine, inventory: Inventory, runtimes: readonly InstalledRuntime[]): Verdict {
+  const { cpu } = inventory.system;
+  const name = cpu.model ?? `${machine.architecture} processor`;
+  if (!hasGlibc(machine)) {
+    return {
+      works: false,
+      hardware: false,
+      why: "TensorFlow's libraries need glibc, and this system has none",
+    };
+  }
+  if (machine.architecture === 'x64' && cpu.flags.size > 0 && !cpu.flags.has('avx')) {
+    return {
+      works: false,
+      hardware: false,
+      why: `${name} has no AVX, which TensorFlow's libraries are built for`,
+    };
+  }
+  const runtime = runtimes.find(({ name }) => name === 'cpu') ?? runtimes.find(({ name }) => name === 'cuda');
+  if (!runtime) {
+    return { works: false, hardware: true, why: 'no TensorFlow runtime is installed', fix: [INSTALL_CPU] };
+  }
+  return { works: true, hardware: true, why: `${name}, ${cpu.processors} logical processors` };
+}
+
+/** What was tried, in which order, and why each was passed over or chosen. */
+export function climb(machine: Machine, inventory: Inventory): Rung[] {
+  const build = detectBuildInfo(machine);
+  const runtimes = detectRuntimes(machine);
+  const cuda = judgeCuda(machine, inventory, build, runtimes);
+  const verdicts: [Rung['name'], string, Verdict][] = [
+    ['cuda', 'NVIDIA GPU with CUDA', cuda],
+    ['directml', 'any GPU with DirectML', judgeDirectml(inventory, cuda, runtimes)],
+    ['cpu', 'CPU with TensorFlow', judgeCpu(machine, inventory, runtimes)],
+    ['js', 'CPU with plain JavaScript', { works: true, hardware: true, why: 'works everywhere, slowly' }],
+  ];
+  const wanted = machine.environment['TENSORCELL_RUNTIME']?.replace(/^.*\//, '').replace(/-\d.*$/, '');
+  const chosen =
+    verdicts.find(([name, , { works }]) => works && name === wanted)?.[0] ??
+    verdicts.find(([, , { works }]) => works)![0];
+  return verdicts.map(([name, title, { works, why, fix, hardware }]) => ({
+    name,
+    title,
+    state: name === chosen ? 'chosen' : works ? 'possible' : 'passed over',
+    why: name === chosen && name === wanted ? `${why} (asked for by TENSORCELL_RUNTIME)` : why,
+    fix: fix ?? [],
+    hardware,
+  }));
+}
+
+/** The rungs above the chosen one whose hardware is there: what makes the session slower than it could be. */
+export function missedRungs(rungs: readonly Rung[]): Rung[] {
+  const chosen = rungs.findIndex(({ state }) => state === 'chosen');
+  return rungs.slice(0, chosen).filter(({ hardware, state }) => hardware && state === 'passed over');
+}
+
+/** The backend that runs is a lower rung than the ladder's choice: the runtime knows why. */
+export function fellShort(rungs: readonly Rung[], backend: BackendDescription): boolean {
+  const chosen = rungs.find(({ state }) => state === 'chosen')?.name;
+  const running = backend.backend === 'tensorflow' ? (backend.runtime?.name ?? 'cpu') : 'js';
+  const order = ['cuda', 'directml', 'cpu', 'js'];
+  return backend.loaded && chosen !== undefined && order.indexOf(running) > order.indexOf(chosen);
+}

@@ -1,0 +1,90 @@
+import { runtimesFolder } from '../home.ts';
+import type { Machine } from './machine.ts';
+import { listFolder, readText } from './machine.ts';
+
+export interface InstalledRuntime {
+  name: string;
+  version: string;
+  tensorflow: string | null;
+  path: string;
+}
+
+/** Complete runtimes of the store: those that hold a `runtime.json`. */
+export function detectRuntimes(machine: Machine): InstalledRuntime[] {
+  const folder = runtimesFolder(machine.environment);
+  const found: InstalledRuntime[] = [];
+  for (const entry of listFolder(machine, folder)) {
+    const path = `${folder}/${entry}`;
+    const text = readText(machine, `${path}/runtime.json`);
+    if (text === undefined) continue;
+    try {
+      const said = JSON.parse(text) as { name?: unknown; version?: unknown; tensorflow?: unknown };
+      if (typeof said.name !== 'string' || typeof said.version !== 'string') continue;
+      found.push({
+        name: said.name,
+        version: said.version,
+        tensorflow: typeof said.tensorflow === 'string' ? said.tensorflow : null,
+        path,
+      });
+    } catch {
+      // Half written: the set-up has to be run again, and says so itself.
+    }
+  }
+  return found;
+}
+
+export interface BuildInfo {
+  /** `12.5.1`. */
+  cudaVersion: string | null;
+  cudnnVersion: string | null;
+  /** Capabilities with machine code, times ten: 60 is 6.0. */
+  machineCode: number[];
+  /** Capabilities with PTX, which newer GPUs translate before first use. */
+  ptx: number[];
+}
+
+/** TensorFlow's generated `tensorflow/python/platform/build_info.py`: an ordered dictionary of pairs. */
+export function parseBuildInfo(text: string): BuildInfo {
+  const string = (name: string): string | null =>
+    new RegExp(String.raw`["']${name}["']\s*[,:]\s*["']([^"']*)["']`).exec(text)?.[1] ?? null;
+  const list = /["']cuda_compute_capabilities["']\s*[,:]\s*\[([^\]]*)\]/.exec(text)?.[1] ?? '';
+  const machineCode: number[] = [];
+  const ptx: number[] = [];
+  for (const [, kind, digits] of list.matchAll(/(sm|compute)_(\d+)/g)) {
+    (kind === 'sm' ? machineCode : ptx).push(Number(digits));
+  }
+  return { cudaVersion: string('cuda_version'), cudnnVersion: string('cudnn_version'), machineCode, ptx };
+}
+
+/** What TensorFlow 2.21's CUDA wheel was built for; used until one is installed that says it itself. */
+export const CUDA_WHEEL: BuildInfo = {
+  cudaVersion: '12.5.1',
+  cudnnVersion: '9',
+  machineCode: [60, 70, 80, 89],
+  ptx: [90],
+};
+
+export function detectBuildInfo(machine: Machine): BuildInfo {
+  const runtime = detectRuntimes(machine).find(({ name }) => name === 'cuda');
+  const text = runtime && readText(machine, `${runtime.path}/tensorflow/python/platform/build_info.py`);
+  const info = text === undefined ? undefined : parseBuildInfo(text);
+  return info && info.machineCode.length + info.ptx.length > 0 ? info : CUDA_WHEEL;
+}
+
+export type CapabilityFit = 'native' | 'translated' | 'too-old';
+
+/**
+ * Machine code runs on every later minor version of the same major capability; PTX is translated for any later GPU
+ * (CUDA C++ programming guide, "Binary compatibility" and "PTX compatibility").
+ */
+export function capabilityFit(capability: string, { machineCode, ptx }: BuildInfo): CapabilityFit {
+  const [major, minor] = capability.split('.').map(Number) as [number, number];
+  const wanted = major * 10 + minor;
+  if (machineCode.some((code) => Math.floor(code / 10) === major && code <= wanted)) return 'native';
+  return ptx.some((code) => code <= wanted) ? 'translated' : 'too-old';
+}
+
+/** `12.9` reaches `12.5.1`: only the major version counts (CUDA's minor version compatibility, since 11). */
+export function cudaFit(driver: string, { cudaVersion }: BuildInfo): boolean {
+  return cudaVersion === null || Number.parseInt(driver, 10) >= Number.parseInt(cudaVersion, 10);
+}

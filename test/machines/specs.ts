@@ -1,0 +1,433 @@
+// The matrix: one entry for each machine and each way it fails. Texts are as real machines print them.
+import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import type { Entry, MachineSpec } from './simulated-machine.ts';
+
+const MIB = 1024 * 1024;
+
+const CPUINFO = (flags: string): string =>
+  Array.from(
+    { length: 4 },
+    (_, index) =>
+      `processor\t: ${index}\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD Ryzen 7 7840HS w/ Radeon 780M Graphics\nflags\t\t: ${flags}\n`,
+  ).join('\n');
+
+const MODERN = 'fpu sse sse2 ssse3 sse4_1 sse4_2 avx avx2 fma';
+
+const COMMON: Record<string, Entry> = {
+  '/etc/os-release': 'PRETTY_NAME="Ubuntu 24.04.1 LTS"\nNAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\n',
+  '/proc/cpuinfo': CPUINFO(MODERN),
+  '/proc/meminfo':
+    'MemTotal:       16309568 kB\nMemFree:         9000000 kB\nMemAvailable:   12231680 kB\nSwapTotal:       4194304 kB\n',
+  '/proc/4242/comm': 'node\n',
+  '/proc/4242/status': 'Name:\tnode\nVmRSS:\t  524288 kB\n',
+  '/proc/misc': '236 device-mapper\n 10 fuse\n',
+  '/lib64/ld-linux-x86-64.so.2': 'ELF',
+  '/usr/bin/python3': { script: 'echo "Python 3.12.3"' },
+};
+
+const STORE = '/home/ada/.local/share/tensorcell/runtimes';
+
+export const runtime = (name: string, version = '2.21.0'): Record<string, Entry> => ({
+  [`${STORE}/${name}-${version}/runtime.json`]: JSON.stringify({ name, version, tensorflow: version }),
+  [`${STORE}/${name}-${version}/tensorflow/libtensorflow_cc.so.2`]: 'ELF',
+  [`${STORE}/${name}-${version}/tensorflow/libtensorflow_framework.so.2`]: 'ELF',
+});
+
+const NVIDIA_LIBRARIES = [
+  'cublas',
+  'cuda_cupti',
+  'cuda_nvrtc',
+  'cuda_runtime',
+  'cudnn',
+  'cufft',
+  'curand',
+  'cusolver',
+  'cusparse',
+  'nccl',
+  'nvjitlink',
+];
+
+export const cudaRuntime: Record<string, Entry> = {
+  ...runtime('cuda'),
+  [`${STORE}/cuda-2.21.0/tensorflow/python/platform/build_info.py`]:
+    "import collections\n\nbuild_info = collections.OrderedDict([('cpu_compiler', 'clang 18'), ('cuda_compute_capabilities', ['sm_60', 'sm_70', 'sm_80', 'sm_89', 'compute_90']), ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])\n",
+  ...Object.fromEntries(
+    NVIDIA_LIBRARIES.map((name) => [`${STORE}/cuda-2.21.0/nvidia/${name}/lib/lib${name}.so`, 'ELF']),
+  ),
+};
+
+const WSL_CACHE: Entry = {
+  loaderCache: ['libcuda.so.1', 'libnvidia-ml.so.1', 'libdxcore.so', 'libd3d12.so'].map((name) => ({
+    name,
+    path: `/usr/lib/wsl/lib/${name}`,
+  })),
+};
+
+const WSL: Record<string, Entry> = {
+  ...COMMON,
+  '/proc/sys/kernel/osrelease': '5.15.167.4-microsoft-standard-WSL2\n',
+  '/proc/misc': '236 device-mapper\n 10 fuse\n 59 dxg\n',
+  '/proc/sys/fs/binfmt_misc/WSLInterop': 'enabled\n',
+  '/dev/dxg': '',
+  '/etc/ld.so.conf': 'include /etc/ld.so.conf.d/*.conf\n',
+  '/etc/ld.so.conf.d/ld.wsl.conf': '/usr/lib/wsl/lib\n',
+  '/etc/ld.so.cache': WSL_CACHE,
+  '/usr/lib/wsl/lib/libdxcore.so': { library: 'dxcore' },
+  '/usr/lib/wsl/lib/libd3d12.so': 'ELF',
+};
+
+const SMI_ROW =
+  '0, NVIDIA GeForce RTX 4070 Laptop GPU, GPU-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee, 00000000:01:00.0, 576.52, 8188, 1045, 6915, 37, 12, 58, [N/A], [N/A], 2175, 8001';
+
+const WSL_NVIDIA: Record<string, Entry> = {
+  ...WSL,
+  '/usr/lib/wsl/lib/libcuda.so.1': { library: 'cuda' },
+  '/usr/lib/wsl/lib/libnvidia-ml.so.1': { library: 'nvml' },
+  '/usr/lib/wsl/lib/nvidia-smi': { script: `echo '${SMI_ROW}'` },
+};
+
+const WSL_ENVIRONMENT = { WSL_DISTRO_NAME: 'Ubuntu', PATH: '/usr/bin:/bin:/usr/lib/wsl/lib' };
+
+const LINUX: Record<string, Entry> = {
+  ...COMMON,
+  '/proc/sys/kernel/osrelease': '6.8.0-48-generic\n',
+};
+
+const CARD: Record<string, Entry> = {
+  '/sys/bus/pci/devices/0000:01:00.0/class': '0x030000\n',
+  '/sys/bus/pci/devices/0000:01:00.0/vendor': '0x10de\n',
+  '/sys/bus/pci/devices/0000:01:00.0/device': '0x2860\n',
+};
+
+const DRIVER: Record<string, Entry> = {
+  '/usr/lib/x86_64-linux-gnu/libcuda.so.1': { link: 'libcuda.so.576.52' },
+  '/usr/lib/x86_64-linux-gnu/libcuda.so.576.52': { library: 'cuda' },
+  '/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1': { library: 'nvml' },
+  '/etc/ld.so.cache': {
+    loaderCache: ['libcuda.so.1', 'libnvidia-ml.so.1'].map((name) => ({
+      name,
+      path: `/usr/lib/x86_64-linux-gnu/${name}`,
+    })),
+  },
+  '/usr/bin/nvidia-smi': { script: `echo '${SMI_ROW}'` },
+  '/dev/nvidia0': '',
+  '/dev/nvidiactl': '',
+};
+
+export interface Spec extends MachineSpec {
+  /** What the runtime says of itself; none when it does not answer. */
+  backend?: BackendDescription;
+}
+
+const memory = { tensors: 12, bytes: 3.5 * MIB, peakBytes: 12 * MIB };
+
+export const onCpu: BackendDescription = {
+  loaded: true,
+  backend: 'tensorflow',
+  runtime: { name: 'cpu', version: '2.21.0', path: `${STORE}/cpu-2.21.0` },
+  tensorflowVersion: '2.21.0',
+  library: `${STORE}/cpu-2.21.0/tensorflow/libtensorflow_cc.so.2`,
+  devices: [{ name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' }],
+  threads: { intraOp: 4, interOp: 4 },
+  memory,
+  passedOver: [],
+  pid: 4242,
+};
+
+export const onCuda: BackendDescription = {
+  ...onCpu,
+  runtime: { name: 'cuda', version: '2.21.0', path: `${STORE}/cuda-2.21.0` },
+  library: `${STORE}/cuda-2.21.0/tensorflow/libtensorflow_cc.so.2`,
+  devices: [
+    { name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' },
+    { name: '/job:localhost/replica:0/task:0/device:GPU:0', type: 'GPU' },
+  ],
+};
+
+const wsl = (spec: {
+  files?: Record<string, Entry | undefined>;
+  environment?: Record<string, string>;
+  backend?: BackendDescription;
+  base?: Record<string, Entry>;
+  nodeVersion?: string;
+}): Spec => {
+  const files: Record<string, Entry> = {};
+  const all = { ...(spec.base ?? { ...WSL_NVIDIA, ...cudaRuntime }), ...spec.files };
+  for (const [path, entry] of Object.entries(all)) if (entry !== undefined) files[path] = entry;
+  return {
+    files,
+    environment: { ...WSL_ENVIRONMENT, ...spec.environment },
+    ...(spec.backend ? { backend: spec.backend } : {}),
+    ...(spec.nodeVersion === undefined ? {} : { nodeVersion: spec.nodeVersion }),
+  };
+};
+
+export const SPECS: Record<string, Spec> = {
+  'wsl2-nvidia': wsl({ backend: onCuda }),
+  'wsl2-nvidia-two': wsl({ environment: { FAKE_NVML: 'two' }, backend: onCuda }),
+  'wsl2-nvidia-second-only': wsl({
+    environment: { FAKE_NVML: 'two', CUDA_VISIBLE_DEVICES: '1' },
+    backend: onCuda,
+  }),
+  'wsl2-nvidia-hidden': wsl({
+    environment: { CUDA_VISIBLE_DEVICES: '-1' },
+    files: runtime('cpu'),
+    backend: onCpu,
+  }),
+  'wsl2-nvidia-busy': wsl({}),
+  'wsl2-nvidia-not-installed': wsl({ base: { ...WSL_NVIDIA, ...runtime('cpu') }, backend: onCpu }),
+  'wsl2-nvidia-nothing-installed': wsl({ base: WSL_NVIDIA }),
+  wsl1: wsl({
+    base: { ...COMMON, '/proc/sys/kernel/osrelease': '4.4.0-19041-Microsoft\n', ...runtime('cpu') },
+    environment: { PATH: '/usr/bin:/bin' },
+    backend: onCpu,
+  }),
+  'wsl2-no-dxg': wsl({
+    base: { ...WSL, '/proc/misc': '10 fuse\n', ...runtime('cpu') },
+    files: { '/dev/dxg': undefined },
+    backend: onCpu,
+  }),
+  'wsl2-gpu-off': wsl({
+    base: { ...WSL_NVIDIA, ...runtime('cpu') },
+    files: {
+      '/dev/dxg': undefined,
+      '/usr/lib/wsl/lib/libcuda.so.1': undefined,
+      '/usr/lib/wsl/lib/libnvidia-ml.so.1': undefined,
+      '/usr/lib/wsl/lib/nvidia-smi': undefined,
+      '/usr/lib/wsl/lib/libdxcore.so': undefined,
+      '/etc/wsl.conf': '# mine\n[boot]\nsystemd=true\n[gpu]\nenabled = false\n',
+    },
+    backend: onCpu,
+  }),
+  'wsl2-gpu-off-for-all': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    files: {
+      '/dev/dxg': undefined,
+      '/usr/lib/wsl/lib/libdxcore.so': undefined,
+      '/mnt/c/Users/Ada/.wslconfig': '[wsl2]\r\nmemory=8GB\r\ngpuSupport=false\r\n',
+    },
+    backend: onCpu,
+  }),
+  'wsl2-loader-path': wsl({
+    files: {
+      '/etc/ld.so.conf.d/ld.wsl.conf': undefined,
+      '/etc/ld.so.cache': { loaderCache: [] },
+      '/etc/wsl.conf': '[gpu]\nappendLibPath=false\n',
+    },
+    backend: onCuda,
+  }),
+  'wsl2-no-windows-driver': wsl({ base: { ...WSL, ...runtime('cpu') }, backend: onCpu }),
+  'wsl2-smi-not-on-path': wsl({ environment: { PATH: '/usr/bin:/bin' }, backend: onCuda }),
+  'wsl2-linux-driver-inside': wsl({
+    files: {
+      '/usr/lib/x86_64-linux-gnu/libcuda.so.1': { link: 'libcuda.so.535.183.01' },
+      '/usr/lib/x86_64-linux-gnu/libcuda.so.535.183.01': { library: 'cuda' },
+      '/etc/ld.so.cache': {
+        loaderCache: [
+          { name: 'libcuda.so.1', path: '/usr/lib/x86_64-linux-gnu/libcuda.so.1' },
+          { name: 'libcuda.so.1', path: '/usr/lib/wsl/lib/libcuda.so.1' },
+          { name: 'libnvidia-ml.so.1', path: '/usr/lib/wsl/lib/libnvidia-ml.so.1' },
+          { name: 'libdxcore.so', path: '/usr/lib/wsl/lib/libdxcore.so' },
+        ],
+      },
+      '/var/lib/dpkg/status':
+        'Package: bash\nStatus: install ok installed\n\nPackage: libnvidia-compute-535\nStatus: install ok installed\nVersion: 535.183.01-0ubuntu0.22.04.1\n\nPackage: libnvidia-compute-470\nStatus: deinstall ok config-files\n',
+    },
+    environment: { FAKE_CUDA: 'init=100' },
+    backend: {
+      ...onCpu,
+      passedOver: [{ what: 'CUDA', why: 'cuInit: no CUDA-capable device is detected', fix: '%doctor' }],
+    },
+  }),
+  'wsl2-library-path': wsl({
+    environment: { LD_LIBRARY_PATH: '/usr/lib/x86_64-linux-gnu:/opt/lib', FAKE_CUDA: 'init=100' },
+    files: { '/usr/lib/x86_64-linux-gnu/libcuda.so.1': { library: 'cuda' } },
+    backend: onCpu,
+  }),
+  'wsl2-stub-library': wsl({
+    environment: { LD_LIBRARY_PATH: '/usr/local/cuda/lib64/stubs', FAKE_CUDA: 'init=34' },
+    files: { '/usr/local/cuda/lib64/stubs/libcuda.so.1': { library: 'cuda' } },
+    backend: onCpu,
+  }),
+  'wsl2-access-blocked': wsl({
+    environment: { FAKE_NVML: 'init=17' },
+    files: {
+      '/usr/lib/wsl/lib/nvidia-smi': {
+        script: 'echo "Failed to initialize NVML: GPU access blocked by the operating system"; exit 17',
+      },
+    },
+  }),
+  'wsl2-smi-only': wsl({ files: { '/usr/lib/wsl/lib/libnvidia-ml.so.1': undefined }, backend: onCuda }),
+  'wsl2-smi-crashes': wsl({
+    files: {
+      '/usr/lib/wsl/lib/libnvidia-ml.so.1': undefined,
+      '/usr/lib/wsl/lib/nvidia-smi': { script: 'kill -SEGV $$' },
+    },
+    backend: onCuda,
+  }),
+  'wsl2-nvml-crashes': wsl({
+    environment: { FAKE_NVML: 'crash' },
+    files: { '/usr/lib/wsl/lib/nvidia-smi': { script: 'kill -SEGV $$' } },
+    backend: onCuda,
+  }),
+  'wsl2-driver-hangs': wsl({ environment: { FAKE_NVML: 'hang', FAKE_CUDA: 'hang' } }),
+  'wsl2-not-supported': wsl({ environment: { FAKE_NVML: 'unsupported' }, backend: onCuda }),
+  'wsl2-gpu-lost': wsl({ environment: { FAKE_NVML: 'lost,two' } }),
+  'wsl2-old-nvml': wsl({
+    files: { '/usr/lib/wsl/lib/libnvidia-ml.so.1': { library: 'nvml-old' } },
+    backend: onCuda,
+  }),
+  'wsl2-driver-too-old': wsl({
+    environment: { FAKE_NVML: 'old-driver' },
+    files: runtime('cpu'),
+    backend: onCpu,
+  }),
+  'wsl2-kepler': wsl({ environment: { FAKE_NVML: 'kepler' }, files: runtime('cpu'), backend: onCpu }),
+  'wsl2-blackwell': wsl({ environment: { FAKE_NVML: 'blackwell' }, backend: onCuda }),
+  'wsl2-memory-full': wsl({ environment: { FAKE_NVML: 'full' }, backend: onCuda }),
+  'wsl2-growth-off': wsl({ environment: { TF_FORCE_GPU_ALLOW_GROWTH: 'false' }, backend: onCuda }),
+  'wsl2-missing-cudnn': wsl({
+    files: { [`${STORE}/cuda-2.21.0/nvidia/cudnn/lib/libcudnn.so`]: undefined },
+    backend: onCpu,
+  }),
+  'wsl2-own-kernel': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    files: {
+      '/proc/sys/kernel/osrelease': '6.6.36-ada\n',
+      '/proc/misc': '10 fuse\n',
+      '/dev/dxg': undefined,
+      '/mnt/c/Users/Ada/.wslconfig': '[wsl2]\r\nkernel=C:\\\\kernels\\\\vmlinux\r\n',
+    },
+    backend: onCpu,
+  }),
+  'wsl2-half-memory': wsl({
+    files: {
+      '/proc/meminfo':
+        'MemTotal:        4028000 kB\nMemAvailable:    3000000 kB\nSwapTotal:       1048576 kB\n',
+      '/mnt/c/Users/Ada/.wslconfig': '[wsl2]\nmemory=4GB\n',
+    },
+    backend: onCuda,
+  }),
+  'wsl2-amd': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    environment: { FAKE_DXCORE: 'amd' },
+    backend: onCpu,
+  }),
+  'wsl2-amd-directml': wsl({
+    base: { ...WSL, ...runtime('cpu'), ...runtime('directml', '2.10.1') },
+    environment: { FAKE_DXCORE: 'both' },
+    backend: {
+      ...onCpu,
+      runtime: { name: 'directml', version: '2.10.1', path: `${STORE}/directml-2.10.1` },
+      tensorflowVersion: '2.10.1',
+      devices: [
+        { name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' },
+        { name: '/job:localhost/replica:0/task:0/device:GPU:0', type: 'GPU' },
+      ],
+    },
+  }),
+  'linux-nvidia': { files: { ...LINUX, ...CARD, ...DRIVER, ...cudaRuntime }, backend: onCuda },
+  'linux-no-driver': { files: { ...LINUX, ...CARD, ...runtime('cpu') }, backend: onCpu },
+  'linux-version-mismatch': {
+    files: {
+      ...LINUX,
+      ...CARD,
+      ...DRIVER,
+      ...cudaRuntime,
+      '/usr/bin/nvidia-smi': {
+        script: 'echo "Failed to initialize NVML: Driver/library version mismatch"; exit 18',
+      },
+    },
+    environment: { FAKE_NVML: 'init=18', FAKE_CUDA: 'init=803' },
+    backend: {
+      ...onCpu,
+      runtime: onCuda.runtime!,
+      passedOver: [{ what: 'CUDA', why: 'cuInit failed (803)' }],
+    },
+  },
+  'linux-no-gpu': { files: { ...LINUX, ...runtime('cpu') }, backend: onCpu },
+  'linux-no-avx': {
+    files: { ...LINUX, ...runtime('cpu'), '/proc/cpuinfo': CPUINFO('fpu sse sse2 ssse3') },
+    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, passedOver: [] },
+  },
+  'linux-musl': {
+    files: {
+      ...Object.fromEntries(Object.entries(LINUX).filter(([path]) => path !== '/lib64/ld-linux-x86-64.so.2')),
+      '/etc/os-release': 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n',
+      '/lib/ld-musl-x86_64.so.1': 'ELF',
+    },
+    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, passedOver: [] },
+  },
+  'container-toolkit': {
+    files: {
+      ...LINUX,
+      ...CARD,
+      ...DRIVER,
+      ...cudaRuntime,
+      '/.dockerenv': '',
+      '/proc/self/mountinfo':
+        '700 690 8:1 /usr/lib/libnvidia-ml.so.576.52 /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 ro - ext4 /dev/sda1 ro\n701 690 8:1 /usr/lib/libcuda.so.576.52 /usr/lib/x86_64-linux-gnu/libcuda.so.576.52 ro - ext4 /dev/sda1 ro\n',
+    },
+    environment: { NVIDIA_VISIBLE_DEVICES: 'all' },
+    backend: onCuda,
+  },
+  'container-no-toolkit': {
+    files: { ...LINUX, ...CARD, ...runtime('cpu'), '/.dockerenv': '' },
+    environment: { NVIDIA_VISIBLE_DEVICES: 'all' },
+    backend: onCpu,
+  },
+  'container-lost-nvml': {
+    files: {
+      ...LINUX,
+      ...CARD,
+      ...DRIVER,
+      ...cudaRuntime,
+      '/.dockerenv': '',
+      '/usr/bin/nvidia-smi': { script: 'echo "Failed to initialize NVML: Unknown Error"; exit 255' },
+      '/proc/self/mountinfo':
+        '700 690 8:1 /x /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 ro - ext4 /dev/sda1 ro\n',
+    },
+    environment: { FAKE_NVML: 'init=999', FAKE_CUDA: 'init=999' },
+  },
+  'container-driver-in-image': {
+    files: {
+      ...LINUX,
+      ...CARD,
+      ...DRIVER,
+      ...cudaRuntime,
+      '/.dockerenv': '',
+      '/proc/self/mountinfo': '690 1 0:52 / / rw - overlay overlay rw\n',
+      '/dev/nvidia0': '',
+    },
+    environment: { FAKE_NVML: 'init=18' },
+  },
+  'container-on-wsl': wsl({
+    files: {
+      '/.dockerenv': '',
+      '/proc/self/mountinfo': '700 690 8:1 /x /usr/lib/wsl/lib ro - 9p drivers ro\n',
+    },
+    environment: { FAKE_NVML: 'two', NVIDIA_VISIBLE_DEVICES: '0' },
+    backend: onCuda,
+  }),
+  'wsl2-stale-cdi': wsl({
+    files: {
+      '/etc/cdi/nvidia.yaml':
+        'cdiVersion: 0.3.0\ncontainerEdits:\n  mounts:\n  - containerPath: /usr/lib/wsl/drivers/nvlt.inf_amd64_old/libcuda.so.1.1\n    hostPath: /usr/lib/wsl/drivers/nvlt.inf_amd64_old/libcuda.so.1.1\n    options: [ro]\n  - hostPath: /usr/lib/wsl/lib/libdxcore.so\n    containerPath: /usr/lib/wsl/lib/libdxcore.so\nkind: nvidia.com/gpu\n',
+      '/usr/bin/docker': { script: 'echo no' },
+      '/usr/bin/nvidia-ctk': { script: 'echo no' },
+      '/etc/docker/daemon.json': '{"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}}',
+    },
+    backend: onCuda,
+  }),
+  'wsl2-docker-without-toolkit': wsl({
+    files: { '/usr/bin/docker': { script: 'echo no' } },
+    backend: onCuda,
+  }),
+  'wsl2-snap-docker': wsl({
+    files: {
+      '/snap/bin/docker': { script: 'echo no' },
+      '/snap/docker/current/meta/snap.yaml': 'name: docker\n',
+    },
+    backend: onCuda,
+  }),
+};
