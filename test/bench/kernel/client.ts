@@ -1,0 +1,163 @@
+import { createHmac, randomUUID } from 'node:crypto';
+import { Dealer, Subscriber } from 'zeromq';
+
+export interface Connection {
+  ip: string;
+  transport: 'tcp';
+  shell_port: number;
+  iopub_port: number;
+  stdin_port: number;
+  control_port: number;
+  hb_port: number;
+  key: string;
+  signature_scheme: 'hmac-sha256';
+}
+
+export interface Message {
+  type: string;
+  parent: string;
+  content: Record<string, unknown>;
+}
+
+export interface Exchange {
+  reply: Record<string, unknown>;
+  /** Everything on iopub with this parent, up to idle, in order. */
+  output: Message[];
+  /** From the request to idle and reply, whichever came last. */
+  milliseconds: number;
+}
+
+interface Waiting {
+  reply?: Record<string, unknown>;
+  idle: boolean;
+  output: Message[];
+  started: number;
+  done: (exchange: Exchange) => void;
+}
+
+/** A Jupyter client that measures: as plain as possible, and with patience for kernels that bend the rules. */
+export class BenchClient {
+  readonly #connection: Connection;
+  readonly #session = randomUUID();
+  readonly #shell = new Dealer({
+    linger: 0,
+    reconnectInterval: 2,
+    sendHighWaterMark: 0,
+    receiveHighWaterMark: 0,
+  });
+  readonly #iopub = new Subscriber({ linger: 0, reconnectInterval: 2, receiveHighWaterMark: 0 });
+  readonly #waiting = new Map<string, Waiting>();
+  /** Output whose cell has ended already. */
+  readonly late: Message[] = [];
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#shell.connect(`tcp://${connection.ip}:${connection.shell_port}`);
+    this.#iopub.connect(`tcp://${connection.ip}:${connection.iopub_port}`);
+    this.#iopub.subscribe();
+    void this.#receive(this.#shell, (message) => {
+      const waiting = this.#waiting.get(message.parent);
+      if (waiting === undefined) return;
+      waiting.reply = message.content;
+      this.#finish(message.parent, waiting);
+    });
+    void this.#receive(this.#iopub, (message) => {
+      const waiting = this.#waiting.get(message.parent);
+      if (waiting === undefined) {
+        this.late.push(message);
+        return;
+      }
+      waiting.output.push(message);
+      if (message.type !== 'status' || message.content['execution_state'] !== 'idle') return;
+      waiting.idle = true;
+      this.#finish(message.parent, waiting);
+    });
+  }
+
+  /** Sends a request and resolves when both its reply and idle are there; undefined after the time limit. */
+  async request(
+    type: string,
+    content: Record<string, unknown>,
+    timeoutMs = 20_000,
+  ): Promise<Exchange | undefined> {
+    const id = randomUUID();
+    const parts = [
+      {
+        msg_id: id,
+        session: this.#session,
+        username: 'bench',
+        date: new Date().toISOString(),
+        msg_type: type,
+        version: '5.3',
+      },
+      {},
+      {},
+      content,
+    ].map((part) => Buffer.from(JSON.stringify(part)));
+    const signature = createHmac('sha256', this.#connection.key);
+    for (const part of parts) signature.update(part);
+    const answered = new Promise<Exchange>((done) => {
+      this.#waiting.set(id, { idle: false, output: [], started: performance.now(), done });
+    });
+    await this.#shell.send(['<IDS|MSG>', signature.digest('hex'), ...parts]);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((done) => {
+      timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        done(undefined);
+      }, timeoutMs);
+    });
+    const exchange = await Promise.race([answered, late]);
+    clearTimeout(timer);
+    return exchange;
+  }
+
+  async execute(code: string, timeoutMs?: number): Promise<Exchange | undefined> {
+    return await this.request(
+      'execute_request',
+      {
+        code,
+        silent: false,
+        store_history: true,
+        user_expressions: {},
+        allow_stdin: false,
+        stop_on_error: true,
+      },
+      timeoutMs,
+    );
+  }
+
+  close(): void {
+    this.#shell.close();
+    this.#iopub.close();
+  }
+
+  #finish(id: string, waiting: Waiting): void {
+    if (waiting.reply === undefined || !waiting.idle) return;
+    this.#waiting.delete(id);
+    waiting.done({
+      reply: waiting.reply,
+      output: waiting.output,
+      milliseconds: performance.now() - waiting.started,
+    });
+  }
+
+  async #receive(socket: Dealer | Subscriber, take: (message: Message) => void): Promise<void> {
+    try {
+      for await (const frames of socket) {
+        const at = frames.findIndex((frame) => frame.toString('latin1') === '<IDS|MSG>');
+        if (at < 0) continue;
+        const [header, parent, , content] = frames
+          .slice(at + 2, at + 6)
+          .map((frame) => JSON.parse(frame.toString()) as Record<string, unknown>);
+        take({
+          type: String(header?.['msg_type']),
+          parent: String(parent?.['msg_id'] ?? ''),
+          content: content ?? {},
+        });
+      }
+    } catch (error) {
+      if (!socket.closed) throw error;
+    }
+  }
+}
