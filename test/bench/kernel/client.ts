@@ -74,11 +74,14 @@ export class BenchClient {
     });
   }
 
-  /** Sends a request and resolves when both its reply and idle are there; undefined after the time limit. */
+  /**
+   * Sends a request and resolves when both its reply and idle are there; undefined after the time limit.
+   * `replyOnly` does not wait for idle: the very first one may come before the subscription holds.
+   */
   async request(
     type: string,
     content: Record<string, unknown>,
-    timeoutMs = 20_000,
+    { timeoutMs = 20_000, replyOnly = false }: { timeoutMs?: number; replyOnly?: boolean } = {},
   ): Promise<Exchange | undefined> {
     const id = randomUUID();
     const parts = [
@@ -97,7 +100,7 @@ export class BenchClient {
     const signature = createHmac('sha256', this.#connection.key);
     for (const part of parts) signature.update(part);
     const answered = new Promise<Exchange>((done) => {
-      this.#waiting.set(id, { idle: false, output: [], started: performance.now(), done });
+      this.#waiting.set(id, { idle: replyOnly, output: [], started: performance.now(), done });
     });
     await this.#shell.send(['<IDS|MSG>', signature.digest('hex'), ...parts]);
     let timer: NodeJS.Timeout | undefined;
@@ -123,7 +126,7 @@ export class BenchClient {
         allow_stdin: false,
         stop_on_error: true,
       },
-      timeoutMs,
+      timeoutMs === undefined ? {} : { timeoutMs },
     );
   }
 
@@ -151,8 +154,8 @@ export class BenchClient {
           .slice(at + 2, at + 6)
           .map((frame) => JSON.parse(frame.toString()) as Record<string, unknown>);
         take({
-          type: String(header?.['msg_type']),
-          parent: String(parent?.['msg_id'] ?? ''),
+          type: textOf(header?.['msg_type']),
+          parent: textOf(parent?.['msg_id']),
           content: content ?? {},
         });
       }
@@ -160,4 +163,9 @@ export class BenchClient {
       if (!socket.closed) throw error;
     }
   }
+}
+
+/** A field that should be a string, as one; empty when it is something else. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

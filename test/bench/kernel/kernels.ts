@@ -18,6 +18,8 @@ export interface Peer {
   name: string;
   language: 'typescript' | 'python';
   command: (connectionFile: string) => string[];
+  /** Where it starts, if not in a fresh folder: tslab finds the types of Node only beside itself. */
+  directory?: string;
 }
 
 const PEERS = { tslab: '1.0.22', deno: '2.9.6' };
@@ -71,6 +73,7 @@ export function findKernels(root: string): Peer[] {
     kernels.push({
       name: 'tslab',
       language: 'typescript',
+      directory: folder,
       command: (file) => [process.execPath, tslab, 'kernel', `--config-path=${file}`],
     });
   } else console.log('absent: tslab');
@@ -144,7 +147,7 @@ export class RunningKernel {
     const client = new BenchClient(connection);
     const started = performance.now();
     const child = spawn(program, args, {
-      cwd: folder,
+      cwd: peer.directory ?? folder,
       stdio: ['ignore', 'ignore', 'ignore'],
       detached: true,
       env: {

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { textOf } from './client.ts';
 import type { Figure } from './cases.ts';
 import type { RunningKernel } from './kernels.ts';
 
@@ -46,13 +47,16 @@ export async function measureLoop(
 ): Promise<Figure> {
   const loop = loops(counts[peer] ?? 3e7).find((one) => one.name === name);
   let text = '';
+  const from = kernel.client.late.length;
   for (const cell of loop?.cells ?? []) {
     const exchange = await kernel.client.execute(cell.replaceAll('$', `${round}`), 60_000);
     if (exchange === undefined) return { failed: 'no idle' };
-    if (exchange.reply['status'] !== 'ok') return { failed: String(exchange.reply['ename']) };
-    text = exchange.output
+    if (exchange.reply['status'] !== 'ok') return { failed: textOf(exchange.reply['ename']) };
+    // Deno prints after idle.
+    await new Promise((done) => setTimeout(done, 300));
+    text = [...exchange.output, ...kernel.client.late.slice(from)]
       .filter((message) => message.type === 'stream')
-      .map((message) => String(message.content['text']))
+      .map((message) => textOf(message.content['text']))
       .join('');
   }
   const figure = nanoseconds(text);

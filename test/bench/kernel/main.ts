@@ -31,7 +31,14 @@ function note(row: string, unit: string, kernel: string, value: Figure): void {
 async function measure(peer: Peer, round: number): Promise<void> {
   const kernel = await RunningKernel.start(peer);
   try {
-    const info = await kernel.client.request('kernel_info_request', {}, 30_000);
+    const info = await kernel.client.request(
+      'kernel_info_request',
+      {},
+      {
+        timeoutMs: 30_000,
+        replyOnly: true,
+      },
+    );
     note(
       'start to kernel_info',
       'ms',
