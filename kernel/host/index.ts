@@ -1,0 +1,448 @@
+/**
+ * The kernel's side of the runtime process: starts it, replaces it when it dies, delivers what it says in order, and
+ * turns every end of an execution into an outcome.
+ */
+import { dirname, join } from 'node:path';
+import type {
+  CellError,
+  ExecuteOutcome,
+  ExecuteRequest,
+  MainMessage,
+  OutputSink,
+  RuntimeHost,
+  RuntimeMessage,
+} from '../interfaces.ts';
+import type { ControlReport, InternalMessage } from '../runtime/frames.ts';
+import { Delivery } from './delivery.ts';
+import { RuntimeProcess } from './runtime-process.ts';
+
+export interface RuntimeHostOptions {
+  /** Bundle of the runtime process. */
+  runtimeFile: string;
+  /** Bundle of its control thread; by default `control.js` beside it. */
+  controlFile?: string;
+  /** Folder in which cells start. */
+  directory: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  sink: OutputSink;
+  log?: (message: string) => void;
+}
+
+/** The runtime process does not answer, or could not. */
+export class RuntimeError extends Error {
+  readonly code: 'timeout' | 'died' | 'failed' | 'disposed';
+
+  constructor(code: RuntimeError['code'], message: string) {
+    super(message);
+    this.name = 'RuntimeError';
+    this.code = code;
+  }
+}
+
+interface Running {
+  execution: number;
+  resolve: (outcome: ExecuteOutcome) => void;
+}
+
+interface Question {
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+/** Native output that does not come through (a pipe that a child process filled) does not keep a cell from ending. */
+const MARKER_MS = 2000;
+/** A process that dies this often before it is ready is not started again until somebody needs it. */
+const MAX_FAILURES = 3;
+
+export function createRuntimeHost(options: RuntimeHostOptions): RuntimeHost {
+  return new Host(options);
+}
+
+class Host implements RuntimeHost {
+  readonly #options: RuntimeHostOptions;
+  readonly #log: (message: string) => void;
+  readonly #environment: Record<string, string | undefined>;
+  readonly #running = new Map<number, Running>();
+  readonly #questions = new Map<number, Question>();
+  readonly #replaced: ((why: string) => void)[] = [];
+  readonly #interrupts = new Map<number, () => void>();
+  #directory: string;
+  #process: RuntimeProcess | undefined;
+  #delivery: Delivery;
+  #last = 0;
+  #lastId = 0;
+  #lastInterrupt = 0;
+  #failures = 0;
+  #disposed = false;
+  /** Why the present process is being ended, when the kernel does it. */
+  #why: string | undefined;
+  /** Set while the main thread of the runtime is inside a native call that an interrupt waits for. */
+  #stuck: { warned: boolean } | undefined;
+  readonly #atExit = (): void => this.#process?.kill();
+
+  constructor(options: RuntimeHostOptions) {
+    this.#options = options;
+    this.#log = options.log ?? (() => {});
+    this.#directory = options.directory;
+    this.#environment = { ...options.environment };
+    this.#delivery = this.#createDelivery();
+    process.on('exit', this.#atExit);
+  }
+
+  get busy(): boolean {
+    return this.#running.size > 0;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  onReplaced(listener: (why: string) => void): void {
+    this.#replaced.push(listener);
+  }
+
+  start(): void {
+    if (!this.#process && !this.#disposed) this.#spawn();
+  }
+
+  execute(request: Omit<ExecuteRequest, 'type'>): Promise<ExecuteOutcome> {
+    return new Promise((resolve) => {
+      if (this.#disposed) {
+        resolve({ status: 'error', declared: [], error: diedError('the kernel is shutting down') });
+        return;
+      }
+      this.#last = request.execution;
+      this.#running.set(request.execution, { execution: request.execution, resolve });
+      this.send({ type: 'execute', ...request });
+    });
+  }
+
+  evaluate(
+    execution: number,
+    expressions: Extract<MainMessage, { type: 'evaluate' }>['expressions'],
+  ): ReturnType<RuntimeHost['evaluate']> {
+    const id = ++this.#lastId;
+    return this.#question<Awaited<ReturnType<RuntimeHost['evaluate']>>>(id, {
+      type: 'evaluate',
+      id,
+      execution,
+      expressions,
+    }).catch((error: Error) => {
+      const reason: CellError = diedError(error.message);
+      return Object.fromEntries(Object.keys(expressions).map((name) => [name, { error: reason }]));
+    });
+  }
+
+  async inspect(path: string, timeoutMs: number): Promise<{ summary: string; typeName: string } | undefined> {
+    const id = ++this.#lastId;
+    try {
+      const found = await this.#question<Extract<RuntimeMessage, { type: 'inspected' }>>(
+        id,
+        { type: 'inspect', id, path },
+        timeoutMs,
+      );
+      return found.found ? { summary: found.summary ?? '', typeName: found.typeName ?? '' } : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown> {
+    const id = ++this.#lastId;
+    return this.#question(id, { type: 'ask', id, question, argument }, timeoutMs);
+  }
+
+  send(message: MainMessage): void {
+    if (message.type === 'directory') this.#directory = message.path;
+    if (message.type === 'environment') this.#environment[message.name] = message.value;
+    this.start();
+    this.#process?.send(message);
+  }
+
+  sendControl(message: Parameters<RuntimeHost['sendControl']>[0]): void {
+    if (message.type === 'interrupt') void this.interrupt();
+    else this.#process?.control(message);
+  }
+
+  async interrupt(): Promise<void> {
+    const current = this.#process;
+    if (!current) return;
+    if (this.#stuck) {
+      if (this.#stuck.warned) {
+        await this.restart(
+          'it was restarted, since a native operation did not return after several interrupts',
+        );
+        return;
+      }
+      this.#stuck.warned = true;
+      this.#tell(
+        'still waiting for the native operation. Interrupt once more to restart the runtime (variables are lost).\n',
+      );
+    }
+    const sequence = ++this.#lastInterrupt;
+    const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
+    current.control({ type: 'interrupt', sequence });
+    // A writer that is blocked by a slow client can only end when somebody reads.
+    current.resume();
+    await ended;
+  }
+
+  async restart(why: string): Promise<void> {
+    const current = this.#process;
+    if (!current) {
+      this.start();
+      return;
+    }
+    this.#why = why;
+    const replaced = new Promise<void>((resolve) => {
+      this.#afterReplacement.push(resolve);
+    });
+    current.kill();
+    await replaced;
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    process.off('exit', this.#atExit);
+    const current = this.#process;
+    if (!current) return;
+    current.control({ type: 'shutdown' });
+    const timer = setTimeout(() => current.kill(), 1000);
+    await current.gone;
+    clearTimeout(timer);
+  }
+
+  readonly #afterReplacement: (() => void)[] = [];
+
+  // -------------------------------------------------------------- the process
+
+  #spawn(): void {
+    this.#why = undefined;
+    this.#stuck = undefined;
+    const { runtimeFile } = this.#options;
+    const delivery = this.#createDelivery();
+    this.#delivery = delivery;
+    const started: RuntimeProcess = new RuntimeProcess(
+      {
+        runtimeFile,
+        controlFile: this.#options.controlFile ?? join(dirname(runtimeFile), 'control.js'),
+        directory: this.#directory,
+        environment: this.#environment,
+      },
+      {
+        message: (message) => this.#take(started, delivery, message),
+        internal: (message) => this.#internal(started, delivery, message),
+        report: (report) => this.#report(report),
+        readOn: () => {
+          delivery.pump();
+          return delivery.idle || this.#interrupts.size > 0;
+        },
+        native: (name, text) =>
+          this.#options.sink.output({ type: 'stream', execution: this.#nativeOwner(), name, text }),
+        ended: (reason) => {
+          delivery.push(() => this.#ended(started, reason));
+          delivery.pump();
+        },
+      },
+    );
+    this.#process = started;
+  }
+
+  #createDelivery(): Delivery {
+    return new Delivery(this.#options.sink, {
+      failed: (error) => this.#log(`output could not be delivered: ${String(error)}`),
+      drained: () => this.#process?.resume(),
+    });
+  }
+
+  /** Native output says nothing of its cell: the running one, else the last. */
+  #nativeOwner(): number {
+    let execution = this.#last;
+    for (execution of this.#running.keys());
+    return execution;
+  }
+
+  #take(from: RuntimeProcess, delivery: Delivery, message: RuntimeMessage): void {
+    switch (message.type) {
+      case 'ready':
+        this.#failures = 0;
+        this.#log(`runtime process ${message.pid} is ready (Node ${message.node})`);
+        break;
+      case 'inspected':
+        this.#settle(message.id, message);
+        break;
+      case 'answered':
+        if (message.error === undefined) this.#settle(message.id, message.value);
+        else this.#fail(message.id, new RuntimeError('failed', message.error));
+        break;
+      case 'evaluated':
+        delivery.push(() => this.#settle(message.id, message.values));
+        break;
+      case 'done':
+        delivery.push(() => this.#done(from, message));
+        break;
+      default:
+        delivery.push(message);
+    }
+  }
+
+  #done(from: RuntimeProcess, message: Extract<RuntimeMessage, { type: 'done' }>): void | Promise<void> {
+    const end = (): void =>
+      this.#finish(
+        message.execution,
+        message.error
+          ? { status: 'error', declared: message.declared, error: message.error }
+          : { status: 'ok', declared: message.declared },
+      );
+    if (!this.#running.has(message.execution)) return undefined;
+    const out = from.stdout.passed(message.execution);
+    const err = from.stderr.passed(message.execution);
+    if (!out && !err) {
+      end();
+      return undefined;
+    }
+    return (async () => {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, MARKER_MS);
+      });
+      const passed = (async () => {
+        await out;
+        await err;
+      })();
+      await Promise.race([passed, late]);
+      clearTimeout(timer);
+      end();
+    })();
+  }
+
+  #finish(execution: number, outcome: ExecuteOutcome): void {
+    const running = this.#running.get(execution);
+    this.#running.delete(execution);
+    running?.resolve(outcome);
+  }
+
+  #internal(from: RuntimeProcess, delivery: Delivery, message: InternalMessage): void {
+    if (message.type === 'interrupted') {
+      this.#stuck = undefined;
+      // Only when the client has everything from before.
+      delivery.push(() => {
+        for (const [sequence, resolve] of this.#interrupts) {
+          if (sequence > message.sequence) continue;
+          this.#interrupts.delete(sequence);
+          resolve();
+        }
+      });
+    } else if (message.type === 'terminated') {
+      const unconfirmed = from.unconfirmedExecutions();
+      const known = new Set([...message.running, ...unconfirmed]);
+      // The termination hit the runtime between taking such a cell in and starting it.
+      const lost = [...this.#running.keys()].filter((execution) => !known.has(execution));
+      delivery.push(() => {
+        for (const execution of lost) {
+          this.#finish(execution, { status: 'error', declared: [], error: interruptedBeforeStart() });
+        }
+      });
+    }
+  }
+
+  #report(report: ControlReport): void {
+    if (report.sequence < this.#lastInterrupt || this.#stuck || this.#interrupts.size === 0) return;
+    this.#stuck = { warned: false };
+    this.#tell(
+      'interrupted: waiting for a native operation to return, which cannot be stopped half way. Interrupt again to see how to give it up.\n',
+    );
+  }
+
+  #tell(text: string): void {
+    const execution = this.#nativeOwner();
+    this.#delivery.push({ type: 'stream', execution, name: 'stderr', text });
+    this.#delivery.pump();
+  }
+
+  #ended(process_: RuntimeProcess, reason: string): void {
+    if (this.#process !== process_) return;
+    this.#process = undefined;
+    const why = this.#why ?? `the runtime process ended: ${reason}`;
+    this.#log(why);
+    const wasReady = process_.ready;
+    this.#failures = wasReady ? 0 : this.#failures + 1;
+    if (!this.#disposed) {
+      if (this.#failures < MAX_FAILURES) this.#spawn();
+      for (const listener of this.#replaced) listener(why);
+    }
+    const error = diedError(why);
+    for (const { execution } of this.#running.values()) {
+      this.#finish(execution, { status: 'error', declared: [], error });
+    }
+    for (const [id, question] of this.#questions) {
+      this.#questions.delete(id);
+      question.reject(new RuntimeError('died', why));
+    }
+    for (const resolve of this.#interrupts.values()) resolve();
+    this.#interrupts.clear();
+    for (const resolve of this.#afterReplacement.splice(0)) resolve();
+  }
+
+  // -------------------------------------------------------------- questions
+
+  #question<T>(id: number, message: MainMessage, timeoutMs?: number): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#disposed) {
+        reject(new RuntimeError('disposed', 'the kernel is shutting down'));
+        return;
+      }
+      let timer: NodeJS.Timeout | undefined;
+      if (timeoutMs !== undefined) {
+        timer = setTimeout(() => {
+          this.#fail(
+            id,
+            new RuntimeError('timeout', `the runtime is busy: no answer within ${timeoutMs} ms`),
+          );
+        }, timeoutMs);
+      }
+      this.#questions.set(id, {
+        resolve: (value) => {
+          clearTimeout(timer);
+          resolve(value as T);
+        },
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      });
+      this.send(message);
+    });
+  }
+
+  #settle(id: number, value: unknown): void {
+    this.#questions.get(id)?.resolve(value);
+    this.#questions.delete(id);
+  }
+
+  #fail(id: number, error: Error): void {
+    this.#questions.get(id)?.reject(error);
+    this.#questions.delete(id);
+  }
+}
+
+function diedError(why: string): CellError {
+  const message = `${why}. Variables are gone; the next cell runs in a fresh runtime`;
+  return {
+    name: 'RuntimeDied',
+    message,
+    traceback: [`\u001B[1;31mRuntimeDied\u001B[0m: ${message}`],
+    reason: 'runtime-died',
+  };
+}
+
+function interruptedBeforeStart(): CellError {
+  const message = 'the cell was interrupted before it began';
+  return {
+    name: 'Interrupted',
+    message,
+    traceback: [`\u001B[1;31mInterrupted\u001B[0m: ${message}`],
+    reason: 'interrupted',
+  };
+}

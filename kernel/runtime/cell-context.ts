@@ -1,0 +1,121 @@
+import type { CellContext, CompiledCell } from '../interfaces.ts';
+import { never, type Execution } from './execution.ts';
+import type { Names } from './names.ts';
+import type { Tracker } from './tracking.ts';
+
+/** What a cell reaches beyond its own code. */
+export interface CellServices {
+  names: Names;
+  tracker: Tracker;
+  /** The execution that is meant when nothing tells: the running one, else the last. */
+  fallback: () => Execution | undefined;
+  importModule(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  meta: () => ImportMeta;
+  require: (specifier: string) => unknown;
+  magic(execution: number, name: string, line: string): Promise<unknown>;
+  print: (text: string) => void;
+}
+
+// eslint-disable-next-line typescript/unbound-method -- called with the promise as `this`
+const { then } = Promise.prototype;
+
+/**
+ * The one argument of a compiled cell. It outlives the cell (functions of the cell use it), so it never stands for
+ * "the running execution": that is asked of the tracker.
+ */
+export function createCellContext(
+  services: CellServices,
+  execution: Execution,
+  cell: CompiledCell,
+): CellContext {
+  const { names, tracker } = services;
+  const bindings = new Map(cell.bindings.map((binding) => [binding.name, binding]));
+  const owner = (): Execution => tracker.current() ?? services.fallback() ?? execution;
+
+  const context: CellContext = {
+    box: (name) => names.box(name),
+    declare(name, key, box) {
+      names.declare({ name, key, kind: bindings.get(name)?.kind ?? 'let' }, box);
+      execution.declared.push(name);
+    },
+    lookup: (name, global) => (names.has(name) ? names.value(name) : global()),
+    assign(name, value, global) {
+      if (names.has(name)) return names.assign(name, value);
+      global(value);
+      return value;
+    },
+    // eslint-disable-next-line typescript/promise-function-async -- an async function would cost two more turns
+    await<T>(value: T): Promise<Awaited<T>> {
+      return awaitIn(owner(), value) as Promise<Awaited<T>>;
+    },
+    iterate: (iterable) => iterateIn(owner, iterable),
+    import: (specifier, attributes) => services.importModule(specifier, attributes),
+    get meta() {
+      return services.meta();
+    },
+    get require() {
+      return services.require;
+    },
+    magic: (name, line) => services.magic(owner().id, name, line),
+    timeStart: () => process.hrtime.bigint(),
+    timeEnd(token) {
+      const elapsed = Number(process.hrtime.bigint() - (token as bigint)) / 1e6;
+      services.print(`Wall time: ${formatMilliseconds(elapsed)}\n`);
+    },
+    result(value) {
+      execution.result = { value };
+    },
+  };
+  return context;
+}
+
+/**
+ * What `await` is given in a cell. A value that is no promise needs nothing: its continuation runs in the same drain
+ * of the microtask queue, which no interrupt of ours can enter. A promise is passed through `then`, whose derived
+ * promise V8 follows for asynchronous stack traces.
+ */
+function awaitIn(execution: Execution, value: unknown): unknown {
+  if (execution.interrupted) return never();
+  if (value instanceof Promise && value.constructor === Promise) {
+    return Reflect.apply(then, value, [execution.pass, execution.fail]);
+  }
+  if ((typeof value === 'object' && value !== null) || typeof value === 'function') {
+    // A thenable, or an object whose `then` is a getter that must be read once only: let Promise.resolve judge.
+    return isThenableShaped(value) ? Promise.resolve(value).then(execution.pass, execution.fail) : value;
+  }
+  return value;
+}
+
+/** Has a property named `then`, without reading it. */
+function isThenableShaped(value: object): boolean {
+  return 'then' in value;
+}
+
+async function* iterateIn<T>(
+  owner: () => Execution,
+  iterable: AsyncIterable<T> | Iterable<T>,
+): AsyncGenerator<Awaited<T>> {
+  const asynchronous = (iterable as AsyncIterable<T>)[Symbol.asyncIterator];
+  const iterator = asynchronous
+    ? Reflect.apply(asynchronous, iterable, [])
+    : (iterable as Iterable<T>)[Symbol.iterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const step = (await awaitIn(owner(), iterator.next())) as IteratorResult<T>;
+      if (step.done) {
+        finished = true;
+        return;
+      }
+      yield (await awaitIn(owner(), step.value)) as Awaited<T>;
+    }
+  } finally {
+    if (!finished) await awaitIn(owner(), iterator.return?.());
+  }
+}
+
+export function formatMilliseconds(milliseconds: number): string {
+  if (milliseconds < 1) return `${(milliseconds * 1000).toFixed(0)} µs`;
+  if (milliseconds < 1000) return `${milliseconds.toPrecision(3)} ms`;
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

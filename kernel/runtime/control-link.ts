@@ -1,0 +1,37 @@
+import type { MessagePort } from 'node:worker_threads';
+
+/** What the main thread and the control thread of the runtime process share. */
+
+/** Indexes of the shared Int32Array. */
+export const Shared = {
+  /** Last interrupt that the main thread has taken in by itself. */
+  asked: 0,
+  /** Last termination that the main thread has recovered from. */
+  recovered: 1,
+  /** Counts answers for blocking questions; the main thread waits on it. */
+  answers: 2,
+  /** How many listeners want to finish a batch when the running cell is interrupted. */
+  holds: 3,
+  /** 1 from an interrupt on until the cell has ended or goes on: loops of the library look at it. */
+  interrupted: 4,
+} as const;
+
+export const SHARED_BYTES = 32;
+
+/** Control thread -> main thread. */
+export type ControlToMain =
+  | { type: 'interrupt'; sequence: number }
+  | { type: 'terminated'; sequence: number; count: number }
+  | { type: 'exit' };
+
+export interface BlockingAnswer {
+  id: number;
+  value: string | undefined;
+  error?: string;
+}
+
+export interface ControlData {
+  shared: SharedArrayBuffer;
+  /** Answers for `prompt()`; the main thread takes them synchronously. */
+  answers: MessagePort;
+}

@@ -1,0 +1,151 @@
+/**
+ * The control thread of the runtime process. It ends JavaScript that does not come back to its event loop, signals
+ * child processes, hands over answers to `prompt()`, and ends the process when the kernel process is gone.
+ */
+import { Session } from 'node:inspector';
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { deserialize } from 'node:v8';
+import { parentPort, workerData } from 'node:worker_threads';
+import { descendants } from './descendants.ts';
+import { encodeControl, FrameSplitter, type ControlReport, type ControlRequest } from './frames.ts';
+import { Shared, type ControlData, type ControlToMain } from './control-link.ts';
+
+const CONTROL_FD = 5;
+/** The main thread gets this long to end a cell by itself. */
+const ASK_MS = 20;
+/** After this long without an end it is inside a native call, and the user is told. */
+const STUCK_MS = 1000;
+/** Children that survive SIGINT get SIGTERM, and SIGKILL after twice this time. */
+const CHILD_GRACE_MS = 1500;
+
+/** What the main thread gets for its `exit` listeners. */
+const EXIT_MS = 500;
+
+const { shared, answers } = workerData as ControlData;
+const state = new Int32Array(shared);
+const main = parentPort!;
+
+const socket = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
+const splitter = new FrameSplitter();
+socket.on('data', (chunk: Buffer) => {
+  splitter.push(chunk);
+  for (let frame = splitter.next(); frame; frame = splitter.next()) {
+    handle(deserialize(frame) as ControlRequest);
+  }
+});
+socket.on('error', () => endProcess());
+// The other end closes when the kernel process ends, however it ends.
+socket.on('close', () => endProcess());
+
+function report(message: ControlReport): void {
+  socket.write(encodeControl(message));
+}
+
+function tell(message: ControlToMain): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of worker_threads has none
+  main.postMessage(message);
+}
+
+function handle(request: ControlRequest): void {
+  switch (request.type) {
+    case 'interrupt':
+      interrupt(request.sequence);
+      break;
+    case 'input-reply':
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of worker_threads has none
+      answers.postMessage(request);
+      Atomics.add(state, Shared.answers, 1);
+      Atomics.notify(state, Shared.answers);
+      break;
+    case 'shutdown':
+      // Listeners of `exit` may remove temporary files, if the main thread comes to it.
+      tell({ type: 'exit' });
+      setTimeout(endProcess, EXIT_MS);
+  }
+}
+
+function endProcess(): never {
+  for (const pid of descendants(process.pid)) signal(pid, 'SIGKILL');
+  process.kill(process.pid, 'SIGKILL');
+  throw new Error('unreachable');
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself.
+  }
+}
+
+let terminations = 0;
+let lastInterrupt = 0;
+
+function interrupt(sequence: number): void {
+  // The first interrupt of a cell in which somebody finishes a batch is a request; the second one insists.
+  const insists = Atomics.load(state, Shared.interrupted) === 1 && lastInterrupt > 0;
+  lastInterrupt = sequence;
+  Atomics.store(state, Shared.interrupted, 1);
+  tell({ type: 'interrupt', sequence });
+  signalChildren();
+  if (Atomics.load(state, Shared.holds) > 0 && !insists) return;
+  setTimeout(() => {
+    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence);
+  }, ASK_MS);
+}
+
+/** Children that exist now get SIGINT, as in a terminal; those that stay get stronger ones. */
+function signalChildren(): void {
+  const children = descendants(process.pid).map((pid) => ({ pid, started: startOf(pid) }));
+  if (children.length === 0) return;
+  for (const { pid } of children) signal(pid, 'SIGINT');
+  // Only a main thread that still waits for one (execSync) makes stronger signals necessary.
+  const stronger = (name: NodeJS.Signals, after: number): void => {
+    const asked = Atomics.load(state, Shared.asked);
+    const recovered = Atomics.load(state, Shared.recovered);
+    setTimeout(() => {
+      const answered =
+        Atomics.load(state, Shared.asked) > asked || Atomics.load(state, Shared.recovered) > recovered;
+      if (answered) return;
+      for (const { pid, started } of children) if (startOf(pid) === started) signal(pid, name);
+    }, after);
+  };
+  stronger('SIGTERM', CHILD_GRACE_MS);
+  stronger('SIGKILL', 2 * CHILD_GRACE_MS);
+}
+
+/** Start time of a process, which tells it from a later one with the same number. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function terminate(sequence: number): void {
+  const count = ++terminations;
+  const session = new Session();
+  session.connectToMainThread();
+  // An inspector session is opened for the one call: while one is open, process.exit waits for it.
+  session.post('Runtime.terminateExecution', () => {
+    session.disconnect();
+  });
+  const started = performance.now();
+  let told = false;
+  let delay = 2;
+  const poke = (): void => {
+    if (Atomics.load(state, Shared.recovered) >= count) return;
+    // It may also be the JavaScript that the termination hits, when the cell ended a moment before.
+    tell({ type: 'terminated', sequence, count });
+    if (!told && performance.now() - started > STUCK_MS) {
+      told = true;
+      report({ type: 'stuck', sequence });
+    }
+    delay = Math.min(delay * 2, 250);
+    setTimeout(poke, delay);
+  };
+  setTimeout(poke, 1);
+}

@@ -1,0 +1,147 @@
+import type { CellError } from '../interfaces.ts';
+import { inspect, types } from 'node:util';
+import { framesOf, originalPosition, sourceText, type StackFrame } from './stack.ts';
+
+const BOLD_RED = '\u001B[1;31m';
+const RED = '\u001B[31m';
+const DIM = '\u001B[2m';
+const RESET = '\u001B[0m';
+
+/** Lines of a traceback for one error; a chain of causes is cut after this many. */
+const MAX_DEPTH = 8;
+const MAX_FRAMES = 15;
+const MAX_MESSAGE = 20_000;
+
+/** Any thrown value as Jupyter shows it. Never throws, whatever the value's getters do. */
+export function describeError(thrown: unknown): CellError {
+  try {
+    const { name, message } = nameAndMessage(thrown);
+    return { name, message, traceback: traceback(thrown, 0, new Set()) };
+  } catch (error) {
+    const message = `an error that cannot be shown: reading it threw ${guard(() => String(error), 'again')}`;
+    return { name: 'Error', message, traceback: [`${BOLD_RED}Error${RESET}: ${message}`] };
+  }
+}
+
+function guard<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+function isError(value: unknown): value is Error {
+  return guard(() => types.isNativeError(value) || value instanceof Error, false);
+}
+
+function show(value: unknown): string {
+  return guard(
+    () => inspect(value, { depth: 2, breakLength: 100 }),
+    guard(() => Object.prototype.toString.call(value), '[value]'),
+  );
+}
+
+function nameAndMessage(thrown: unknown): { name: string; message: string } {
+  if (!isError(thrown)) return { name: 'Thrown', message: clip(show(thrown)) };
+  const name = guard(() => thrown.name, undefined) as unknown;
+  const message = guard(() => thrown.message, undefined) as unknown;
+  return {
+    name: typeof name === 'string' && name !== '' ? name : 'Error',
+    message: typeof message === 'string' ? clip(message) : '',
+  };
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_MESSAGE
+    ? text
+    : `${text.slice(0, MAX_MESSAGE)}… (${text.length - MAX_MESSAGE} more characters)`;
+}
+
+function traceback(thrown: unknown, depth: number, seen: Set<unknown>): string[] {
+  const { name, message } = nameAndMessage(thrown);
+  const lines = [`${BOLD_RED}${name}${RESET}${message === '' ? '' : `: ${message}`}`];
+  if (!isError(thrown)) return lines;
+  seen.add(thrown);
+  const frames = guard(() => framesOf(thrown), []);
+  lines.push(...codeFrame(thrown, frames), ...stackLines(frames), ...extraProperties(thrown));
+
+  const errors = guard(() => (thrown as { errors?: unknown }).errors, undefined);
+  if (Array.isArray(errors) && depth < MAX_DEPTH) {
+    for (const [index, inner] of errors.slice(0, MAX_DEPTH).entries()) {
+      lines.push('', `${DIM}error ${index + 1} of ${errors.length}:${RESET}`);
+      lines.push(...nested(inner, depth, seen));
+    }
+  }
+  const cause = guard(() => (thrown as { cause?: unknown }).cause, undefined);
+  if (cause !== undefined && depth < MAX_DEPTH) {
+    lines.push('', `${DIM}caused by:${RESET}`, ...nested(cause, depth, seen));
+  }
+  return lines;
+}
+
+function nested(inner: unknown, depth: number, seen: Set<unknown>): string[] {
+  if (seen.has(inner)) return ['(an error shown above)'];
+  return traceback(inner, depth + 1, seen);
+}
+
+function stackLines(frames: StackFrame[]): string[] {
+  // Below the last frame of a cell is only what called the cell.
+  const last = frames.findLastIndex((frame) => frame.compiled);
+  const shown = (last === -1 ? frames : frames.slice(0, last + 1)).filter((frame) => !frame.internal);
+  const lines = shown.slice(0, MAX_FRAMES).map((frame) => `    ${DIM}at${RESET} ${frame.text}`);
+  if (shown.length > MAX_FRAMES) lines.push(`    ${DIM}… ${shown.length - MAX_FRAMES} more${RESET}`);
+  return lines;
+}
+
+/** Two lines before, the line, and a caret under the column. */
+function codeFrame(error: Error, frames: StackFrame[]): string[] {
+  const frame = frames.find((candidate) => candidate.compiled);
+  const place = frame ?? syntaxErrorPlace(error);
+  if (!place) return [];
+  const text = guard(() => sourceText(place.file), undefined);
+  const rows = text?.split(/\r?\n/u);
+  if (!rows || place.line < 1 || place.line > rows.length) return [];
+  const from = Math.max(1, place.line - 2);
+  const width = String(place.line + 1).length;
+  const lines: string[] = [];
+  for (let number = from; number <= Math.min(rows.length, place.line + 1); number++) {
+    const row = rows[number - 1]!;
+    if (row.length > 400) return [];
+    const mark = number === place.line ? `${RED}>${RESET}` : ' ';
+    lines.push(`${mark} ${DIM}${String(number).padStart(width)} |${RESET} ${row}`.trimEnd());
+    if (number === place.line) {
+      const pad = row.slice(0, place.column - 1).replaceAll(/[^\t]/gu, ' ');
+      lines.push(`  ${' '.repeat(width)} ${DIM}|${RESET} ${pad}${RED}^${RESET}`);
+    }
+  }
+  return lines;
+}
+
+/** V8 puts `file:line` on the first row of the stack of a syntax error found while compiling a script. */
+function syntaxErrorPlace(error: Error): { file: string; line: number; column: number } | undefined {
+  if (error.name !== 'SyntaxError') return undefined;
+  const rows = guard(() => String(error.stack).split('\n', 3), []);
+  const match = /^(?<file>.+):(?<line>\d+)$/u.exec(rows[0] ?? '');
+  if (!match?.groups) return undefined;
+  const line = Number(match.groups['line']);
+  const column = Math.max(1, (rows[2]?.indexOf('^') ?? 0) + 1);
+  const at = originalPosition(match.groups['file']!, line, column) ?? { line, column };
+  return { file: match.groups['file']!, ...at };
+}
+
+const SHOWN_ELSEWHERE = new Set(['name', 'message', 'stack', 'cause', 'errors', 'domain', 'domainThrown']);
+
+/** `code`, `path`, `status`…: what libraries add to their errors. */
+function extraProperties(error: Error): string[] {
+  const extra: Record<string, unknown> = {};
+  for (const key of guard(() => Object.keys(error), [])) {
+    if (SHOWN_ELSEWHERE.has(key)) continue;
+    const property = Object.getOwnPropertyDescriptor(error, key);
+    if (property && 'value' in property && property.value !== undefined)
+      extra[key] = property.value as unknown;
+  }
+  if (Object.keys(extra).length === 0) return [];
+  const text = show(extra);
+  return text.length > 2000 ? [] : [text];
+}

@@ -1,0 +1,60 @@
+import type { CellError } from '../interfaces.ts';
+
+/** One run of one cell inside the runtime process. */
+export class Execution {
+  readonly id: number;
+  readonly silent: boolean;
+  readonly allowStdin: boolean;
+  /** Names that took effect, in order. */
+  readonly declared: string[] = [];
+  /** Nothing of it continues any more. */
+  interrupted = false;
+  /** `done` was sent. */
+  ended = false;
+  /** Interrupted while it awaits, and listeners may still finish a batch. */
+  finishing = false;
+  result: { value: unknown } | undefined;
+  readonly interruptListeners = new Set<() => void | 'continue' | Promise<void | 'continue'>>();
+  readonly endListeners: (() => void)[] = [];
+  /** Sends the outcome; what that is differs between cells and user expressions. */
+  readonly finish: (execution: Execution, error: CellError | undefined) => void;
+  /**
+   * Continuations of everything that this execution awaits: they pass values on while it lives, and never return to
+   * its code once it was interrupted. Two functions an execution, not two an await.
+   */
+  readonly pass: (value: unknown) => unknown;
+  readonly fail: (reason: unknown) => unknown;
+
+  constructor(
+    id: number,
+    options: {
+      silent: boolean;
+      allowStdin: boolean;
+      finish: (execution: Execution, error: CellError | undefined) => void;
+    },
+  ) {
+    this.id = id;
+    this.silent = options.silent;
+    this.allowStdin = options.allowStdin;
+    this.finish = options.finish;
+    this.pass = (value) => (this.interrupted ? never() : value);
+    this.fail = (reason) => {
+      if (this.interrupted) return never();
+      throw reason;
+    };
+  }
+}
+
+export function never<T>(): Promise<T> {
+  return new Promise(() => {});
+}
+
+export function interruptedError(): CellError {
+  const message = 'the cell was interrupted; variables keep what was assigned before';
+  return {
+    name: 'Interrupted',
+    message,
+    traceback: [`\u001B[1;31mInterrupted\u001B[0m: ${message}`],
+    reason: 'interrupted',
+  };
+}

@@ -1,0 +1,190 @@
+/**
+ * Bytes of the channel between the kernel process and the runtime process. A frame is `u32 length, u8 kind, payload`,
+ * little endian; the length counts what follows it. Printed text has a kind of its own, since it is most of the
+ * traffic and costs a third of a serialized object.
+ */
+import { deserialize, serialize } from 'node:v8';
+import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
+
+export const FrameKind = {
+  /** `v8.serialize` of a `RuntimeMessage`. */
+  message: 0,
+  /** `u32 execution`, then UTF-8 text. */
+  stdout: 1,
+  stderr: 2,
+  /** `u32 sequence`: a message of the kernel process has been taken in. */
+  received: 3,
+  /** `v8.serialize` of an `InternalMessage`. */
+  internal: 4,
+} as const;
+
+/** What host and runtime say to each other about the channel itself. */
+export type InternalMessage =
+  /** Everything before interrupt `sequence` has ended. */
+  | { type: 'interrupted'; sequence: number }
+  /**
+   * JavaScript was terminated, perhaps in the middle of taking in messages: the host sends the resume token and then
+   * everything again that was not confirmed. Executions that are not listed are over.
+   */
+  | { type: 'terminated'; count: number; running: number[] }
+  /** `process.exit` was called. */
+  | { type: 'exiting'; code: number };
+
+/** Control thread -> host, on the control socket. */
+export type ControlReport =
+  /** The main thread has not ended its JavaScript: it is inside a native call. */
+  { type: 'stuck'; sequence: number };
+
+/** Host -> control thread. */
+export type ControlRequest =
+  | { type: 'interrupt'; sequence: number }
+  | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
+  | { type: 'shutdown' };
+
+/** `u32 length, u32 sequence, v8.serialize(message)`. */
+export function encodeMain(sequence: number, message: MainMessage): Buffer {
+  const body = serialize(message);
+  const frame = Buffer.allocUnsafe(8 + body.length);
+  frame.writeUInt32LE(4 + body.length, 0);
+  frame.writeUInt32LE(sequence, 4);
+  body.copy(frame, 8);
+  return frame;
+}
+
+/** `u32 length, v8.serialize(message)`, both ways on the control socket. */
+export function encodeControl(message: ControlRequest | ControlReport): Buffer {
+  const body = serialize(message);
+  const frame = Buffer.allocUnsafe(4 + body.length);
+  frame.writeUInt32LE(body.length, 0);
+  body.copy(frame, 4);
+  return frame;
+}
+
+export function encodeStream(name: 'stdout' | 'stderr', execution: number, text: string): Buffer {
+  // Latin text is the rule: 1 byte a character, else at most 3 for a UTF-16 code unit.
+  const bytes = Buffer.byteLength(text);
+  const frame = Buffer.allocUnsafe(9 + bytes);
+  frame.writeUInt32LE(5 + bytes, 0);
+  frame[4] = name === 'stdout' ? FrameKind.stdout : FrameKind.stderr;
+  frame.writeUInt32LE(execution, 5);
+  frame.write(text, 9);
+  return frame;
+}
+
+export function encodeReceived(sequence: number): Buffer {
+  const frame = Buffer.allocUnsafe(9);
+  frame.writeUInt32LE(5, 0);
+  frame[4] = FrameKind.received;
+  frame.writeUInt32LE(sequence, 5);
+  return frame;
+}
+
+export function encodeMessage(message: RuntimeMessage): Buffer {
+  return encodeSerialized(FrameKind.message, message);
+}
+
+export function encodeInternal(message: InternalMessage): Buffer {
+  return encodeSerialized(FrameKind.internal, message);
+}
+
+function encodeSerialized(kind: number, message: unknown): Buffer {
+  const body = serialize(message);
+  const frame = Buffer.allocUnsafe(5 + body.length);
+  frame.writeUInt32LE(1 + body.length, 0);
+  frame[4] = kind;
+  body.copy(frame, 5);
+  return frame;
+}
+
+export type RuntimeFrame =
+  | { kind: 'message'; message: RuntimeMessage }
+  | { kind: 'received'; sequence: number }
+  | { kind: 'internal'; message: InternalMessage };
+
+/** Decodes what follows the length. */
+export function decodeRuntimeFrame(body: Buffer): RuntimeFrame {
+  const kind = body[0];
+  switch (kind) {
+    case FrameKind.stdout:
+    case FrameKind.stderr:
+      return {
+        kind: 'message',
+        message: {
+          type: 'stream',
+          execution: body.readUInt32LE(1),
+          name: kind === FrameKind.stdout ? 'stdout' : 'stderr',
+          text: body.toString('utf8', 5),
+        },
+      };
+    case FrameKind.received:
+      return { kind: 'received', sequence: body.readUInt32LE(1) };
+    case FrameKind.internal:
+      return { kind: 'internal', message: deserialize(body.subarray(1)) as InternalMessage };
+    case FrameKind.message:
+      return { kind: 'message', message: deserialize(body.subarray(1)) as RuntimeMessage };
+    default:
+      throw new Error(`unknown frame kind ${kind} from the runtime process`);
+  }
+}
+
+/**
+ * Cuts a byte stream into frames. Bodies are views into what was pushed, or copies where a frame spans chunks; a large
+ * frame is gathered without joining its chunks more than once.
+ */
+export class FrameSplitter {
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  /** Bytes that wait for the rest of their frame. */
+  get pending(): number {
+    return this.#length;
+  }
+
+  reset(): void {
+    this.#chunks = [];
+    this.#length = 0;
+  }
+
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** The next whole frame without its length, or undefined. */
+  next(): Buffer | undefined {
+    if (this.#length < 4) return undefined;
+    const first = this.#chunks[0]!;
+    const head = first.length >= 4 ? first : this.#join();
+    const size = head.readUInt32LE(0) + 4;
+    if (this.#length < size) return undefined;
+    const whole = head.length >= size ? head : this.#join();
+    const rest = whole.subarray(size);
+    if (rest.length > 0) this.#chunks[0] = rest;
+    else this.#chunks.shift();
+    this.#length -= size;
+    return whole.subarray(4, size);
+  }
+
+  /** Everything that is pending, taken out. */
+  take(): Buffer {
+    const all = Buffer.concat(this.#chunks);
+    this.reset();
+    return all;
+  }
+
+  #join(): Buffer {
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks, this.#length)];
+    return this.#chunks[0]!;
+  }
+}
+
+const TOKEN = Buffer.from('tensorcell\u0000resume\u0000\u0001', 'latin1');
+
+/** After it, the runtime's main thread reads frames again. It carries the count of terminations it answers. */
+export function resumeToken(count: number): Buffer {
+  const token = Buffer.alloc(TOKEN.length + 4);
+  TOKEN.copy(token);
+  token.writeUInt32LE(count, TOKEN.length);
+  return token;
+}

@@ -1,0 +1,141 @@
+/** Entry of the runtime process: wires its parts. Everything that the first cell may not need is loaded later. */
+import { existsSync } from 'node:fs';
+import { Socket, type SocketConstructorOpts } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import * as library from '../../src/index.ts';
+import { installNotebookHost } from '../../src/host.ts';
+import { isDisplayHandle, renderAsync } from '../../src/display/index.ts';
+import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { defineGlobals } from './globals.ts';
+import { InputRequests } from './input.ts';
+import { KernelChannel } from './kernel-channel.ts';
+import { Modules } from './modules/index.ts';
+import { createNativeFlush } from './native-output.ts';
+import { createNotebookHost } from './notebook-host.ts';
+import { installOutput } from './output.ts';
+import { Runtime } from './runtime.ts';
+import { installStackTraces } from './stack.ts';
+import { createTracker } from './tracking.ts';
+
+const OUTPUT_FD = 3;
+const MAIN_FD = 4;
+
+// An interrupt comes through the control thread; a SIGINT to the process group must not end the process.
+process.on('SIGINT', () => {});
+
+const controlFile = process.argv[2] ?? '';
+const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+process.argv.length = 1;
+
+const shared = new SharedArrayBuffer(SHARED_BYTES);
+const state = new Int32Array(shared);
+const { port1, port2 } = new MessageChannel();
+port1.unref();
+const data: ControlData = { shared, answers: port2 };
+const control = new Worker(controlFile, {
+  workerData: data,
+  transferList: [port2],
+  stdin: false,
+  // The control thread must not share the fate of a heap that user code has filled.
+  resourceLimits: { maxOldGenerationSizeMb: 64 },
+  execArgv: [],
+});
+
+const channel = new KernelChannel(new FrameWriter(OUTPUT_FD));
+const runtime = new Runtime();
+const tracker = createTracker();
+const nativeFlush = createNativeFlush();
+
+const owner = () => runtime.owner();
+const input = new InputRequests((message) => channel.send(message), shared, port1);
+const host = createNotebookHost({
+  send: (message) => channel.send(message),
+  tracker,
+  owner,
+  find: (id) => runtime.find(id),
+  input,
+  interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
+  holdsChanged: () => runtime.holdsChanged(),
+});
+const modules = new Modules({
+  directory: () => process.cwd(),
+  home: join(packageRoot, 'package.json'),
+  compile: () => {
+    throw new Error('local files cannot be compiled yet');
+  },
+  own: {
+    tensorcell: () => library,
+    tf: () => {
+      throw new Error('tf is not there yet');
+    },
+    tslab: () => {
+      throw new Error('tslab is not there yet');
+    },
+  },
+  onReplaced: () => {},
+});
+runtime.connect({
+  channel,
+  tracker,
+  modules,
+  input,
+  host,
+  state,
+  render: (value) => (isDisplayHandle(value) ? undefined : renderAsync(value)),
+  flushNative: nativeFlush,
+  saveEngine: () => undefined,
+  restoreEngine: () => {},
+  preload: () => {},
+});
+
+installOutput((name, text) => channel.stream(name, owner()?.id ?? 0, text));
+installStackTraces(new URL('.', import.meta.url).href);
+installNotebookHost(host);
+defineGlobals(modules, library);
+
+process.on('uncaughtException', (error) => runtime.lateError(error, tracker.takeThrower()));
+process.on('unhandledRejection', (reason, promise) => runtime.lateError(reason, tracker.ofPromise(promise)));
+process.on('exit', (code) => {
+  try {
+    channel.internal({ type: 'exiting', code });
+  } catch {
+    // The kernel process has gone first.
+  }
+});
+
+control.on('message', (message: ControlToMain) => {
+  if (message.type === 'interrupt') runtime.interrupt(message.sequence);
+  else if (message.type === 'terminated') runtime.recover(message.sequence, message.count);
+  else process.exit(0);
+});
+control.on('error', (error) => runtime.lateError(error, undefined));
+
+// `onread` hands over bytes without the machinery of streams, whose state a termination could leave half changed.
+// (Node's constructor takes it like `net.connect` does; its types have it only there.)
+const inbox = new Socket({
+  fd: MAIN_FD,
+  readable: true,
+  writable: false,
+  onread: {
+    buffer: Buffer.allocUnsafe(64 * 1024),
+    callback: (size: number, buffer: Uint8Array) => {
+      channel.take(Buffer.from(buffer.subarray(0, size)));
+      runtime.drain();
+      return true;
+    },
+  },
+} as SocketConstructorOpts);
+// The kernel process is gone. The control thread ends this one with its children; this is for the case that it cannot.
+inbox.on('close', () => void setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500));
+inbox.on('error', () => {});
+
+channel.send({ type: 'ready', pid: process.pid, node: process.version });
+
+function findPackageRoot(folder: string): string {
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, 'package.json')) || dirname(at) === at) return at;
+  }
+}

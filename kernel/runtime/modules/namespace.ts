@@ -1,0 +1,35 @@
+/** Namespace objects of modules that Node did not make: no prototype, enumerable getters, `Module` as tag. */
+
+export type Namespace = Record<string, unknown>;
+
+export function createNamespace(): Namespace {
+  const namespace = Object.create(null) as Namespace;
+  Object.defineProperty(namespace, Symbol.toStringTag, { value: 'Module' });
+  return namespace;
+}
+
+export function defineExports(namespace: Namespace, getters: Record<string, () => unknown>): void {
+  for (const name of Object.keys(getters)) {
+    Object.defineProperty(namespace, name, { get: getters[name]!, enumerable: true, configurable: true });
+  }
+}
+
+/** `export * from`: everything but `default`; what the module exports itself comes first. */
+export function defineReexports(namespace: Namespace, from: Namespace): void {
+  for (const name of Object.keys(from)) {
+    if (name === 'default' || Object.hasOwn(namespace, name)) continue;
+    Object.defineProperty(namespace, name, { get: () => from[name], enumerable: true, configurable: true });
+  }
+}
+
+/** A namespace of fixed values with the whole as `default`, as Node makes one of a JSON file or a CommonJS module. */
+export function namespaceOf(value: unknown, named = true): Namespace {
+  const namespace = createNamespace();
+  if (named && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [name, entry] of Object.entries(value)) {
+      if (name !== 'default') namespace[name] = entry;
+    }
+  }
+  namespace['default'] = value;
+  return namespace;
+}

@@ -1,0 +1,203 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire, isBuiltin } from 'node:module';
+import { dirname, extname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type * as oxcResolver from 'oxc-resolver';
+import type { ResolverFactory } from 'oxc-resolver';
+
+/** A module that is not there, or that cannot be loaded from where it was asked for. */
+export class ModuleNotFoundError extends Error {
+  readonly code = 'ERR_MODULE_NOT_FOUND';
+  readonly specifier: string;
+
+  constructor(specifier: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ModuleNotFoundError';
+    this.specifier = specifier;
+  }
+}
+
+export type Resolution =
+  | { kind: 'builtin'; name: string }
+  /** The kernel's own: the library, the `tf` that is global, tslab's compatibility module. */
+  | { kind: 'own'; name: 'tensorcell' | 'tf' | 'tslab' }
+  /** Compiled and run by the kernel, so that edits are seen. */
+  | { kind: 'local'; path: string }
+  | { kind: 'json' | 'text'; path: string }
+  /** Loaded by Node itself. */
+  | { kind: 'node'; path: string }
+  /** A package that ships only types. */
+  | { kind: 'types'; name: string };
+
+const TF_PACKAGES = new Set([
+  '@tensorflow/tfjs',
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-layers',
+  '@tensorflow/tfjs-data',
+  '@tensorflow/tfjs-converter',
+  '@tensorflow/tfjs-node',
+  '@tensorflow/tfjs-node-gpu',
+]);
+
+const COMPILED = new Set(['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs']);
+
+/** What a specifier means without looking for files: the modules that the kernel itself is. */
+export function ownModule(specifier: string): 'tensorcell' | 'tf' | 'tslab' | undefined {
+  if (specifier === 'tensorcell') return 'tensorcell';
+  if (specifier === 'tslab') return 'tslab';
+  if (TF_PACKAGES.has(specifier)) return 'tf';
+  // Deep imports such as `@tensorflow/tfjs-core/dist/ops/ops_for_converter` name parts of the same library.
+  return undefined;
+}
+
+/** Name of the package in a specifier: `@scope/name/sub` -> `@scope/name`. */
+export function packageName(specifier: string): string {
+  const parts = specifier.split('/');
+  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!;
+}
+
+/** `npm:@scope/name@1.2/sub` -> `@scope/name/sub`: Deno's way to name a package, without its version. */
+export function parseNpmSpecifier(specifier: string): { specifier: string; version: string | undefined } {
+  const match = /^npm:\/?(?<name>(?:@[^/@]+\/)?[^/@]+)(?:@(?<version>[^/]+))?(?<sub>\/.*)?$/u.exec(specifier);
+  if (!match?.groups) {
+    throw new ModuleNotFoundError(
+      specifier,
+      `'${specifier}' names no package: write npm:name or npm:name@version`,
+    );
+  }
+  const { name, version, sub } = match.groups;
+  return { specifier: `${name}${sub ?? ''}`, version };
+}
+
+/** Finds modules for cells (from the notebook's folder) and for local files (from their own). */
+export class ModuleResolver {
+  readonly #home: string;
+  #factory: ResolverFactory | undefined;
+
+  /** @param home folder of the kernel's own packages */
+  constructor(home: string) {
+    this.#home = home;
+  }
+
+  /** Newly installed packages are found after a failure, since nothing of it is remembered. */
+  forget(): void {
+    this.#factory?.clearCache();
+  }
+
+  /**
+   * @param directory folder of the importing notebook or file
+   * @throws ModuleNotFoundError with what to do next
+   */
+  resolve(requested: string, directory: string, attributes?: Record<string, string>): Resolution {
+    let specifier = requested;
+    let version: string | undefined;
+    if (specifier.startsWith('npm:')) ({ specifier, version } = parseNpmSpecifier(specifier));
+    if (specifier.startsWith('node:') || isBuiltin(specifier)) return { kind: 'builtin', name: specifier };
+    const own = ownModule(specifier);
+    if (own) return { kind: 'own', name: own };
+    if (/^(?:https?|data|blob|jsr):/u.test(specifier)) return unsupported(specifier);
+    if (specifier.startsWith('file:')) specifier = fileURLToPath(specifier);
+
+    if (specifier.startsWith('.') || isAbsolute(specifier)) {
+      const path = this.#find(directory, specifier, false);
+      if (path === undefined) {
+        throw new ModuleNotFoundError(
+          requested,
+          `cannot find '${requested}' from ${directory}: is the path right? Relative paths start at the notebook's folder`,
+        );
+      }
+      return classify(path, attributes);
+    }
+    const path = this.#find(directory, specifier, false) ?? this.#find(this.#home, specifier, false);
+    if (path !== undefined) return classify(path, attributes);
+    const name = packageName(specifier);
+    if (specifier === name || specifier.startsWith('@types/')) {
+      if (hasOnlyTypes(name, directory)) return { kind: 'types', name };
+    }
+    const installed = packageFolder(name, directory);
+    throw new ModuleNotFoundError(
+      requested,
+      installed
+        ? `package '${name}' has no '${specifier}': it is installed in ${installed}, but its package.json does not export that`
+        : `cannot find package '${name}': install it with  %install ${name}${version ? `@${version}` : ''}`,
+    );
+  }
+
+  #find(directory: string, specifier: string, retried: boolean): string | undefined {
+    this.#factory ??= createFactory();
+    const found = this.#factory.sync(directory, specifier);
+    if (found.path !== undefined) return found.path;
+    if (retried) return undefined;
+    // It may have been installed or written a moment ago.
+    this.#factory.clearCache();
+    return this.#find(directory, specifier, true);
+  }
+}
+
+function createFactory(): ResolverFactory {
+  const require = createRequire(import.meta.url);
+  const { ResolverFactory: Factory } = require('oxc-resolver') as typeof oxcResolver;
+  return new Factory({
+    conditionNames: ['node', 'import', 'module-sync', 'default'],
+    mainFields: ['main'],
+    extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.mts', '.cts', '.jsx', '.json', '.node'],
+    extensionAlias: {
+      '.js': ['.js', '.ts', '.tsx'],
+      '.mjs': ['.mjs', '.mts'],
+      '.cjs': ['.cjs', '.cts'],
+      '.jsx': ['.jsx', '.tsx'],
+    },
+    symlinks: true,
+  });
+}
+
+function unsupported(specifier: string): never {
+  throw new ModuleNotFoundError(
+    specifier,
+    `cannot import '${specifier}': modules come from files and installed packages; install it with  %install <package>`,
+  );
+}
+
+function classify(path: string, attributes: Record<string, string> | undefined): Resolution {
+  const type = attributes?.['type'];
+  if (type === 'text') return { kind: 'text', path };
+  const extension = extname(path);
+  if (extension === '.json' || type === 'json') return { kind: 'json', path };
+  const inPackage = path.includes('/node_modules/');
+  if (inPackage) return { kind: 'node', path };
+  if (COMPILED.has(extension) && !/\.d\.[cm]?ts$/u.test(path)) {
+    return { kind: 'local', path };
+  }
+  if (extension === '.cjs' || extension === '.node' || extension === '.wasm') return { kind: 'node', path };
+  return { kind: 'text', path };
+}
+
+/** The folder `node_modules/<name>` that Node would use. */
+export function packageFolder(name: string, directory: string): string | undefined {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    if (existsSync(join(candidate, 'package.json'))) return candidate;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+function hasOnlyTypes(name: string, directory: string): boolean {
+  const folder = packageFolder(name, directory);
+  if (folder) {
+    try {
+      const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+        types?: string;
+        typings?: string;
+      };
+      return (
+        manifest.types !== undefined ||
+        manifest.typings !== undefined ||
+        existsSync(join(folder, 'index.d.ts'))
+      );
+    } catch {
+      return false;
+    }
+  }
+  const scoped = name.startsWith('@') ? name.slice(1).replace('/', '__') : name;
+  return packageFolder(`@types/${scoped}`, directory) !== undefined;
+}

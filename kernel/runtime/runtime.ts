@@ -1,0 +1,419 @@
+/**
+ * The runtime process: takes compiled cells, runs them, and tells how they ended.
+ *
+ * JavaScript may be terminated at any point of a cell, and then neither `finally` blocks nor pending microtasks run.
+ * So whether an execution has ended is never left to a promise alone: `interrupt` and `recover` end executions
+ * themselves, and what a promise says afterwards is ignored.
+ */
+import { constants as vmConstants, Script } from 'node:vm';
+import type { CellError, CompiledCell, CompileResult, ExecuteRequest, MainMessage } from '../interfaces.ts';
+import { createCellContext, type CellServices } from './cell-context.ts';
+import { Shared } from './control-link.ts';
+import { describeError } from './errors.ts';
+import { Execution, interruptedError } from './execution.ts';
+import type { InputRequests } from './input.ts';
+import { inspectPath } from './inspect-path.ts';
+import type { KernelChannel } from './kernel-channel.ts';
+import type { Modules } from './modules/index.ts';
+import { Names } from './names.ts';
+import type { RuntimeNotebookHost } from './notebook-host.ts';
+import { registerSource } from './stack.ts';
+import type { Tracker } from './tracking.ts';
+
+/** A payload for a value; a promise where the value's own form is made asynchronously. */
+export type Render = (value: unknown) => Rendered | undefined | Promise<Rendered | undefined>;
+export interface Rendered {
+  data: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+}
+
+export interface RuntimeParts {
+  channel: KernelChannel;
+  tracker: Tracker;
+  modules: Modules;
+  input: InputRequests;
+  host: RuntimeNotebookHost;
+  state: Int32Array;
+  render: Render;
+  /** Native output up to here has left the process. */
+  flushNative(execution: number): void;
+  /** State of the tensor library, to be put back after a termination. */
+  saveEngine(): unknown;
+  restoreEngine(saved: unknown): void;
+  preload(): void;
+}
+
+export class Runtime {
+  readonly names = new Names();
+  readonly #running = new Map<number, Execution>();
+  readonly #recent = new Map<number, Execution>();
+  readonly #magics = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
+  >();
+  #parts!: RuntimeParts;
+  #services!: CellServices;
+  #last: Execution | undefined;
+  #lastMagic = 0;
+  #engine: unknown;
+
+  connect(parts: RuntimeParts): void {
+    this.#parts = parts;
+    this.#services = {
+      names: this.names,
+      tracker: parts.tracker,
+      fallback: () => this.#fallback(),
+      importModule: (specifier, attributes) => parts.modules.import(specifier, attributes),
+      meta: () => parts.modules.meta,
+      require: (specifier) => parts.modules.require(specifier) as unknown,
+      magic: (execution, name, line) => this.#magic(execution, name, line),
+      print: (text) => void process.stdout.write(text),
+    };
+  }
+
+  /** The execution of the calling code: exactly where it can be told, else the running or the last one. */
+  owner(): Execution | undefined {
+    return this.#parts.tracker.current() ?? this.#fallback();
+  }
+
+  find(id: number): Execution | undefined {
+    return this.#running.get(id) ?? this.#recent.get(id);
+  }
+
+  #fallback(): Execution | undefined {
+    let running: Execution | undefined;
+    for (running of this.#running.values());
+    return running ?? this.#last;
+  }
+
+  /** Handles everything that was taken in. A termination leaves it in the middle; `recover` calls it again. */
+  drain(): void {
+    const { channel } = this.#parts;
+    for (let message = channel.next(); message; message = channel.next()) this.#handle(message);
+  }
+
+  #handle(message: MainMessage): void {
+    const { channel, host, input } = this.#parts;
+    switch (message.type) {
+      case 'execute':
+        this.#execute(message);
+        break;
+      case 'evaluate':
+        this.#evaluate(message);
+        break;
+      case 'inspect': {
+        const found = inspectPath(message.path, this.names);
+        channel.send({ type: 'inspected', id: message.id, found: found !== undefined, ...found });
+        break;
+      }
+      case 'directory':
+        process.chdir(message.path);
+        break;
+      case 'environment':
+        if (message.value === undefined) delete process.env[message.name];
+        else process.env[message.name] = message.value;
+        break;
+      case 'preload':
+        this.#parts.preload();
+        break;
+      case 'magic-reply': {
+        const waiting = this.#magics.get(message.id);
+        this.#magics.delete(message.id);
+        if (message.ok) waiting?.resolve(message.value);
+        else waiting?.reject(new ReportedError(message.error));
+        break;
+      }
+      case 'ask':
+        this.#answer(message.id, message.question, message.argument);
+        break;
+      case 'comm':
+        host.receiveComm(message);
+        break;
+      case 'input-reply':
+        input.reply(message.id, message.value, message.error);
+        break;
+    }
+  }
+
+  #execute(request: ExecuteRequest): void {
+    const execution = new Execution(request.execution, {
+      silent: request.silent,
+      allowStdin: request.allowStdin,
+      finish: (ended, error) => {
+        this.#parts.flushNative(ended.id);
+        this.#parts.channel.send({
+          type: 'done',
+          execution: ended.id,
+          declared: ended.declared,
+          ...(error ? { error } : {}),
+        });
+      },
+    });
+    this.#begin(execution);
+    this.#run(execution, request.cell, (shown) => {
+      if (!execution.silent)
+        this.#parts.channel.send({ type: 'result', execution: execution.id, payload: shown });
+    });
+  }
+
+  #begin(execution: Execution): void {
+    if (this.#running.size === 0) this.#engine = this.#parts.saveEngine();
+    this.#running.set(execution.id, execution);
+    this.#last = execution;
+    Atomics.store(this.#parts.state, Shared.interrupted, 0);
+  }
+
+  #run(execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void): void {
+    const { tracker } = this.#parts;
+    const fail = (error: unknown): void => {
+      // A child process that the interrupt ended makes its caller throw: the reason is the interrupt.
+      const interrupted = Atomics.load(this.#parts.state, Shared.interrupted) === 1;
+      this.#end(execution, interrupted ? interruptedError() : describeThrown(error));
+    };
+    const rendered = (payload: Rendered | undefined): void => {
+      if (execution.interrupted || execution.ended) return;
+      if (payload) show(payload);
+      this.#end(execution, undefined);
+    };
+    const render = (value: unknown): void => {
+      if (execution.interrupted || execution.ended) return;
+      if (value === undefined) {
+        this.#end(execution, undefined);
+        return;
+      }
+      try {
+        const payload = tracker.run(execution, () => this.#parts.render(value));
+        if (payload instanceof Promise) payload.then(rendered, fail);
+        else rendered(payload);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const finished = (): void => {
+      const value = execution.result?.value;
+      // The value of a cell that ends in a promise is what it resolves to.
+      if (isThenable(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
+      else render(value);
+    };
+    try {
+      registerSource(cell.filename, cell.map);
+      const script = new Script(cell.code, {
+        filename: cell.filename,
+        importModuleDynamically: vmConstants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      });
+      const body = script.runInThisContext() as (context: unknown) => unknown;
+      const context = createCellContext(this.#services, execution, cell);
+      const outcome = tracker.run(execution, () => body(context));
+      if (cell.async) (outcome as Promise<unknown>).then(finished, fail);
+      else finished();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /**
+   * Marks it as ended only when everything was sent: a termination in here leads to `recover`, which does it again,
+   * and the kernel process ignores a second `done`.
+   */
+  #end(execution: Execution, error: CellError | undefined): void {
+    if (execution.ended) return;
+    for (let listener = execution.endListeners.shift(); listener; listener = execution.endListeners.shift()) {
+      try {
+        listener();
+      } catch (failure) {
+        this.lateError(failure, execution);
+      }
+    }
+    execution.finish(execution, error);
+    execution.ended = true;
+    this.#running.delete(execution.id);
+    this.#remember(execution);
+    execution.interruptListeners.clear();
+    this.holdsChanged();
+  }
+
+  #remember(execution: Execution): void {
+    this.#recent.set(execution.id, execution);
+    if (this.#recent.size > 500) this.#recent.delete(this.#recent.keys().next().value as number);
+  }
+
+  #evaluate(message: Extract<MainMessage, { type: 'evaluate' }>): void {
+    const values: Record<string, { payload: Rendered } | { error: CellError }> = {};
+    const entries = Object.entries(message.expressions);
+    const finish = (): void => {
+      this.#parts.channel.send({ type: 'evaluated', id: message.id, values });
+    };
+    const step = (index: number): void => {
+      const entry = entries[index];
+      if (!entry) {
+        finish();
+        return;
+      }
+      const [name, compiled]: [string, CompileResult] = entry;
+      if (!compiled.ok) {
+        values[name] = {
+          error: {
+            name: 'SyntaxError',
+            message: compiled.problem.message,
+            traceback: [compiled.frame],
+            reason: 'syntax',
+          },
+        };
+        step(index + 1);
+        return;
+      }
+      const execution = new Execution(message.execution, {
+        silent: false,
+        allowStdin: false,
+        finish: (_ended, error) => {
+          if (error) values[name] = { error };
+          else values[name] ??= { payload: { data: { 'text/plain': 'undefined' }, metadata: {} } };
+          if (error?.reason === 'interrupted') {
+            for (const [rest] of entries.slice(index + 1)) values[rest] = { error };
+            finish();
+          } else step(index + 1);
+        },
+      });
+      this.#begin(execution);
+      this.#run(execution, compiled.cell, (payload) => {
+        values[name] = { payload };
+      });
+    };
+    step(0);
+  }
+
+  #answer(id: number, question: string, argument: unknown): void {
+    const { channel, host } = this.#parts;
+    const fail = (error: unknown): void =>
+      channel.send({ type: 'answered', id, value: undefined, error: describeError(error).message });
+    const reply = (value: unknown): void => {
+      try {
+        channel.send({ type: 'answered', id, value });
+      } catch (error) {
+        fail(error);
+      }
+    };
+    try {
+      const value = host.ask(question, argument);
+      if (isThenable(value)) Promise.resolve(value).then(reply, fail);
+      else reply(value);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #magic(execution: number, name: string, line: string): Promise<unknown> {
+    const id = ++this.#lastMagic;
+    const reply = new Promise<unknown>((resolve, reject) => {
+      this.#magics.set(id, { resolve, reject });
+    });
+    this.#parts.channel.send({ type: 'magic', id, execution, name, line });
+    return reply;
+  }
+
+  /** An error that ends no cell. */
+  lateError(error: unknown, execution: Execution | undefined): void {
+    this.#parts.channel.send({
+      type: 'late-error',
+      execution: execution?.id ?? this.#fallback()?.id ?? 0,
+      error: describeThrown(error),
+    });
+  }
+
+  // -------------------------------------------------------------- interrupts
+
+  /** Tells the control thread whether somebody wants to finish a batch before the cell ends. */
+  holdsChanged(): void {
+    let holds = 0;
+    for (const execution of this.#running.values()) holds += execution.interruptListeners.size;
+    Atomics.store(this.#parts.state, Shared.holds, holds);
+  }
+
+  /**
+   * The main thread is at its event loop, so whatever runs is awaiting something. Listeners of the first interrupt may
+   * finish a batch; a second one does not wait for them.
+   */
+  interrupt(sequence: number): void {
+    const { channel, state } = this.#parts;
+    Atomics.store(state, Shared.asked, sequence);
+    this.#endWaiting();
+    const holding: Promise<unknown>[] = [];
+    for (const execution of this.#running.values()) {
+      if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
+      else holding.push(this.#letFinish(execution));
+    }
+    if (holding.length === 0) channel.internal({ type: 'interrupted', sequence });
+    else {
+      void Promise.allSettled(holding).then(() => channel.internal({ type: 'interrupted', sequence }));
+    }
+  }
+
+  /** JavaScript was terminated. Nothing that ran will go on by itself. */
+  recover(sequence: number, count: number): void {
+    const { channel, modules, state, tracker } = this.#parts;
+    Atomics.store(state, Shared.asked, sequence);
+    if (Atomics.load(state, Shared.recovered) >= count) return;
+    Atomics.store(state, Shared.recovered, count);
+    tracker.reset();
+    this.#parts.restoreEngine(this.#engine);
+    modules.abandon();
+    this.#endWaiting();
+    for (const execution of this.#running.values()) this.#interruptNow(execution);
+    channel.resynchronize(count, [...this.#running.keys()]);
+    channel.internal({ type: 'interrupted', sequence });
+    this.drain();
+  }
+
+  #interruptNow(execution: Execution): void {
+    execution.interrupted = true;
+    this.#end(execution, interruptedError());
+  }
+
+  async #letFinish(execution: Execution): Promise<void> {
+    execution.finishing = true;
+    const answers = await Promise.allSettled(
+      [...execution.interruptListeners].map((listener) =>
+        this.#parts.tracker.run(execution, async () => listener() as unknown),
+      ),
+    );
+    execution.finishing = false;
+    Atomics.store(this.#parts.state, Shared.interrupted, 0);
+    if (execution.ended) return;
+    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
+    this.#interruptNow(execution);
+  }
+
+  /** Cells that were sent before the interrupt and have not begun. */
+  #endWaiting(): void {
+    const { channel } = this.#parts;
+    for (const message of channel.withdraw(({ type }) => type === 'execute')) {
+      if (message.type !== 'execute') continue;
+      channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
+    }
+  }
+}
+
+/** An error that the kernel process has reported, such as that of a magic; it is shown as it came. */
+export class ReportedError extends Error {
+  readonly report: CellError;
+
+  constructor(report: CellError) {
+    super(report.message);
+    this.name = report.name;
+    this.report = report;
+  }
+}
+
+function describeThrown(error: unknown): CellError {
+  return error instanceof ReportedError ? error.report : describeError(error);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (value instanceof Promise) return true;
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    return false;
+  }
+}

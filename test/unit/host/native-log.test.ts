@@ -1,0 +1,30 @@
+import { filterNativeLog } from '../../../kernel/host/native-log.ts';
+
+test('keeps what a user can act on and drops what TensorFlow tells its developers', () => {
+  const text = [
+    '2026-11-22 16:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.',
+    'To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow with the appropriate compiler flags.',
+    'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR',
+    'E0000 00:00:1732291200.123456   12345 cuda_dnn.cc:8579] Unable to register cuDNN factory: Attempting to register factory for plugin cuDNN when one has already been registered',
+    'W0000 00:00:1732291200.123456   12345 computation_placer.cc:177] computation placer already registered.',
+    '2026-11-22 16:00:00.123456: E external/local_xla/xla/stream_executor/cuda/cuda_platform.cc:51] failed call to cuInit: INTERNAL: CUDA error: UNKNOWN ERROR (303)',
+    '2026-11-22 16:00:00.123456: W external/local_xla/xla/tsl/framework/bfc_allocator.cc:501] Allocator (GPU_0_bfc) ran out of memory trying to allocate 4.00GiB',
+    'a line of the user: I am here',
+    '',
+    'I0000 is a number of mine',
+  ].join('\n');
+  expect(filterNativeLog(`${text}\n`)).toBe(
+    [
+      '2026-11-22 16:00:00.123456: W external/local_xla/xla/tsl/framework/bfc_allocator.cc:501] Allocator (GPU_0_bfc) ran out of memory trying to allocate 4.00GiB',
+      'a line of the user: I am here',
+      '',
+      'I0000 is a number of mine',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a text without a last line end keeps it so', () => {
+  expect(filterNativeLog('50 %')).toBe('50 %');
+  expect(filterNativeLog('')).toBe('');
+});
