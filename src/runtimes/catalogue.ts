@@ -37,7 +37,7 @@ export interface RuntimeRelease {
 /** Licence texts, wherever a wheel has them. */
 export const LICENCES = [
   /\.dist-info\/(METADATA|LICEN[CS]E[^/]*|NOTICE[^/]*|licenses\/.*)$/i,
-  /(^|\/)(THIRD_PARTY_NOTICES|DirectML_LICENSE|DirectML_ThirdPartyNotices|License)\.txt$/i,
+  /^([^/]+\/){1,2}(THIRD_PARTY_NOTICES|DirectML_LICENSE|DirectML_ThirdPartyNotices|License)\.txt$/i,
 ] as const;
 
 const TENSORFLOW = [

@@ -1,0 +1,72 @@
+// npm test [-- suite…] [--all]: sets up, then runs every suite and ends with "N passed, N failed".
+// With names only those suites run (types, lint, format, unit, a folder of test/, node-22 …); --all adds what takes long.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { command, prepareCheckout, root } from './setup.mjs';
+
+const args = process.argv.slice(2);
+const all = args.includes('--all');
+const wanted = args.filter((arg) => !arg.startsWith('-'));
+prepareCheckout();
+// A machine's own runtime is used when it has one; the rest of the set-up is what npm run lab does, and test tools.
+const code = command('setup', '--requirements', join(root, 'requirements', 'test.txt'));
+if (code !== 0) process.exit(code);
+
+const { suites } = await import('./test-suites.mjs');
+const output = join(root, 'test-output');
+rmSync(output, { recursive: true, force: true });
+const context = {
+  root,
+  output,
+  environment: join(root, '.venv'),
+  all,
+  // Tests must not read or write the history of whoever runs them.
+  env: { TENSORCELL_HISTORY: ':memory:' },
+};
+const list = suites(context);
+const unknown = wanted.filter((name) => !list.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(`there is no suite ${unknown.join(', ')}: ${list.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+for (const suite of list.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  if (suite.skip) {
+    console.log(`${suite.name.padEnd(14)} skipped: ${suite.skip}`);
+    continue;
+  }
+  const start = performance.now();
+  let result;
+  try {
+    result = await suite.run(context);
+  } catch (error) {
+    console.error(error);
+    result = { pass: 0, fail: 1, skipped: 0 };
+  }
+  if (result.skip) {
+    console.log(`${suite.name.padEnd(14)} skipped: ${result.skip}`);
+    continue;
+  }
+  // A suite that ran nothing proves nothing.
+  if (result.pass + result.fail === 0) result.fail = 1;
+  passed += result.pass;
+  failed += result.fail;
+  const seconds = ((performance.now() - start) / 1000).toFixed(1).padStart(7);
+  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+  console.log(
+    `${suite.name.padEnd(14)} ${seconds} s  ${result.pass} passed, ${result.fail} failed${skipped}`,
+  );
+  if (result.fail > 0) {
+    const log = join(output, `${suite.name}.log`);
+    const text = existsSync(log)
+      ? readFileSync(log, 'utf8').trimEnd().split('\n').slice(-150).join('\n')
+      : '';
+    console.log(`${text}\n(all of it: test-output/${suite.name}.log)`);
+  }
+}
+if (!all && wanted.length === 0)
+  console.log('not run: what takes minutes, among it all kernel tests on each Node (npm run test:all)');
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
