@@ -142,9 +142,7 @@ export function suites(context) {
   const kernel = folders
     .filter(([name]) => ['kernel', 'runtime'].includes(name))
     .flatMap(([, files]) => files);
-  const chosen = context.all
-    ? kernel
-    : kernel.filter((file) => /\.node\.test\.ts$/.test(file) || /interrupt|crash|start/.test(file));
+  const chosen = context.all ? kernel : kernel.filter((file) => /interrupt|crash|start/.test(file));
   for (const version of VERSIONS) {
     if (chosen.length === 0 || Number(process.versions.node.split('.')[0]) === version) continue;
     const name = `node-${version}`;
