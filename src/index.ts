@@ -20,5 +20,4 @@ export type {
   RenderOptions,
 } from './display/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
-export { installTraining, interrupted, progress, progressMode } from './training/index.ts';
-export type { DisplayMode, ProgressOptions, TensorcellFitArgs } from './training/index.ts';
+export * from './training/index.ts';

@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type * as Tf from '@tensorflow/tfjs';
 import { notebookHost } from '../host.ts';
+import { TrainingCallback } from './callbacks/callback.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
+import { ownerOf, rememberOwners } from './owner.ts';
 import { TrainingRecord } from './record.ts';
 import { finalBundle, liveBundle, summaryLine, trainingText } from './training-view.ts';
 
@@ -57,6 +59,7 @@ export function installTraining(tf: Tfjs): void {
     return watched(tf, this, args, steps, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
   };
   Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
+  rememberOwners(tf);
   // In tfjs only the inner model has the history of a Sequential.
   Object.defineProperty(tf.Sequential.prototype, 'history', {
     configurable: true,
@@ -89,11 +92,17 @@ async function watched<Args extends FitArgs>(
   steps: number | undefined,
   train: (args: Args) => Promise<Tf.History>,
 ): Promise<Tf.History> {
-  const { onInterrupt = 'end', progress, ...rest } = args;
+  const { onInterrupt = 'end', progress, ...given } = args;
+  const rest = { ...given } as unknown as Args;
+  for (const callback of callbackList(args)) {
+    if (!(callback instanceof TrainingCallback)) continue;
+    const start = await callback.beforeFit(ownerOf(model));
+    if (start?.initialEpoch !== undefined) rest.initialEpoch = start.initialEpoch;
+  }
   const mode = (args.verbose as number | undefined) === 0 ? 'quiet' : (progress ?? progressMode());
   const watcher = new Watcher(model, mode, {
     epochs: args.epochs ?? 1,
-    firstEpoch: args.initialEpoch ?? 0,
+    firstEpoch: rest.initialEpoch ?? 0,
     steps,
   });
   const host = notebookHost();
@@ -114,7 +123,7 @@ async function watched<Args extends FitArgs>(
   });
   try {
     const callbacks = [...asCallbacks(tf, args), watcherCallback(tf, watcher)];
-    const history = await train({ ...(rest as unknown as Args), callbacks });
+    const history = await train({ ...rest, callbacks });
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
     return history;
   } catch (error) {
@@ -127,19 +136,24 @@ async function watched<Args extends FitArgs>(
 }
 
 /**
- * The user's callbacks as instances. tfjs takes either instances or plain records, never both in one list; and only
- * records make it yield to the event loop, so that one without methods is always there.
+ * The user's callbacks as instances. tfjs takes either instances or plain records, never both in one list, and looks
+ * at the first one to tell. Only what it makes of records yields to the event loop, so one of these leads the list.
  */
 function asCallbacks(tf: Tfjs, args: FitArgs): Tf.CustomCallback[] {
-  const given = args.callbacks === undefined || args.callbacks === null ? [] : args.callbacks;
-  const list = (Array.isArray(given) ? given : [given]) as (Tf.CustomCallback | Tf.CustomCallbackArgs)[];
-  const instances = list.map((callback) =>
-    isInstance(callback) ? callback : new tf.CustomCallback(callback, args.yieldEvery),
-  );
-  if (!list.some((callback) => !isInstance(callback))) {
-    instances.unshift(new tf.CustomCallback({}, args.yieldEvery));
-  }
-  return instances;
+  const list = callbackList(args);
+  const yields = list.some((callback) => !isInstance(callback));
+  const leader = new tf.CustomCallback({}, yields ? 'never' : args.yieldEvery);
+  return [
+    leader,
+    ...list.map((callback) =>
+      isInstance(callback) ? callback : new tf.CustomCallback(callback, args.yieldEvery),
+    ),
+  ];
+}
+
+function callbackList(args: FitArgs): (Tf.CustomCallback | Tf.CustomCallbackArgs)[] {
+  const given = args.callbacks ?? [];
+  return Array.isArray(given) ? given : [given];
 }
 
 /** Instances of tfjs's callback classes, and of classes written to be like them. */

@@ -1,6 +1,8 @@
+export * from './callbacks/index.ts';
 export { installTraining } from './fit.ts';
 export type { TensorcellFitArgs } from './fit.ts';
 export { progressMode } from './live-display.ts';
 export type { DisplayMode } from './live-display.ts';
 export { interrupted, progress } from './progress.ts';
 export type { ProgressOptions } from './progress.ts';
+export * from './schedules.ts';
