@@ -3,6 +3,7 @@ import { build } from 'esbuild';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildTfjs } from './build-tfjs.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -50,5 +51,6 @@ for (const [from, to] of [
 ]) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }
+await buildTfjs(root, fresh);
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

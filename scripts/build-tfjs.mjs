@@ -1,0 +1,55 @@
+// Bundles tfjs (its ES files, so that single ops can be replaced) with tfjs-node's backend class and kernels into one
+// CommonJS file: dist/tf.cjs.
+import { build } from 'esbuild';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
+const esPackages = /^@tensorflow\/tfjs-(core|layers|data|converter|backend-cpu)$/;
+
+function tfjsInOneInstance(root) {
+  const here = join(root, 'src', 'tensorflow', 'tfjs');
+  return {
+    name: 'tfjs-in-one-instance',
+    setup(builder) {
+      builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'union.mjs') }));
+      builder.onResolve({ filter: esPackages }, ({ path }) => ({
+        path: join(root, 'node_modules', path, 'dist', 'index.js'),
+      }));
+      builder.onResolve({ filter: /^util$/ }, ({ importer }) =>
+        importer.includes('tfjs-node-gpu') ? { path: join(here, 'util-shim.cjs') } : undefined,
+      );
+      // tfjs-node is compiled to ES5, whose constructors cannot call those of real classes, which the ES files have.
+      builder.onLoad({ filter: /tfjs-node-gpu\/dist\/.*\.js$/ }, async ({ path }) => {
+        const text = await readFile(path, 'utf8');
+        return {
+          contents: text.replaceAll(
+            /_super\.call\(this(?:, )?([^()]*)\) \|\| this/g,
+            'Reflect.construct(_super, [$1], new.target)',
+          ),
+        };
+      });
+      // Node has its own fetch since version 18.
+      builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
+    },
+  };
+}
+
+/** Builds `tf.cjs` in `folder`. */
+export async function buildTfjs(root, folder) {
+  return build({
+    entryPoints: { tf: join(root, 'src/tensorflow/tfjs/entry.cjs') },
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.11',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'linked',
+    logLevel: 'warning',
+    logOverride: { 'equals-negative-zero': 'silent' },
+    plugins: [tfjsInOneInstance(root)],
+  });
+}

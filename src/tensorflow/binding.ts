@@ -1,0 +1,271 @@
+import { setAttribute, type OpAttribute } from './attributes.ts';
+import { ATTR, TF, elementOf, type TensorValues } from './c-api/dtypes.ts';
+import { contextDevices, type Context } from './c-api/context.ts';
+import type { Pointer } from './c-api/functions.ts';
+import { Status, cText } from './c-api/library.ts';
+import { handleValues, newHandle } from './c-api/tensor.ts';
+import { TensorflowError } from './errors.ts';
+import { SavedModels } from './saved-models.ts';
+
+/** What tfjs-node's backend learns about a tensor that an op made. */
+export interface TensorMetadata {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+/** Takes ops in place of TensorFlow: a graph that is being traced does. */
+export interface OpRecorder {
+  executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[];
+  createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): TensorValues;
+}
+
+/** dtypes that tfjs calls int32 although they are not. */
+const WIDE = new Set<number>([TF.INT64, TF.UINT8]);
+
+/**
+ * The binding that tfjs-node's backend class expects of its C++ addon (its `tfjs_binding.d.ts`), over TensorFlow's
+ * eager C API. Tensors are known by a number; the handle behind it is freed by `deleteTensor` only.
+ *
+ * A cell that is interrupted leaves any of these functions after any native call. Nothing breaks then: an op under way
+ * is reset by the next one, and at worst one handle is not counted.
+ */
+export class Binding {
+  readonly TF_FLOAT = TF.FLOAT;
+  readonly TF_INT32 = TF.INT32;
+  readonly TF_INT64 = TF.INT64;
+  readonly TF_BOOL = TF.BOOL;
+  readonly TF_COMPLEX64 = TF.COMPLEX64;
+  readonly TF_STRING = TF.STRING;
+  readonly TF_RESOURCE = TF.RESOURCE;
+  readonly TF_UINT8 = TF.UINT8;
+  readonly TF_ATTR_STRING = ATTR.STRING;
+  readonly TF_ATTR_INT = ATTR.INT;
+  readonly TF_ATTR_FLOAT = ATTR.FLOAT;
+  readonly TF_ATTR_BOOL = ATTR.BOOL;
+  readonly TF_ATTR_TYPE = ATTR.TYPE;
+  readonly TF_ATTR_SHAPE = ATTR.SHAPE;
+  readonly TF_ATTR_RESOURCE = ATTR.RESOURCE;
+  readonly TF_Version: string;
+
+  readonly context: Context;
+  readonly status: Status;
+  /** Where ops go while a graph is traced. */
+  recorder: OpRecorder | undefined;
+  /** Device that every op is placed on; undefined lets TensorFlow choose. */
+  device: string | undefined;
+
+  readonly #handles = new Map<number, Pointer>();
+  /** Tensors whose dtype tfjs has no name for. */
+  readonly #wide = new Map<number, number>();
+  readonly #savedModels: SavedModels;
+  #nextId = 0;
+  /** An op that is used again and again; 0 before the first. */
+  #op: Pointer = 0;
+  /** True while an op is under way, and after an interrupt that left it there. */
+  #underWay = false;
+  readonly #outputs = new Uint32Array(2 * 256);
+  readonly #outputCount = new Int32Array(1);
+
+  constructor(context: Context) {
+    this.context = context;
+    this.status = new Status(context.api);
+    this.TF_Version = context.api.TF_Version();
+    this.#savedModels = new SavedModels(this);
+  }
+
+  isUsingGpuDevice(): boolean {
+    return contextDevices(this.context).some((device) => device.type === 'GPU');
+  }
+
+  getNumOfTensors(): number {
+    return this.#handles.size;
+  }
+
+  /** Takes over an eager handle; gives its id. */
+  adopt(handle: Pointer): TensorMetadata {
+    const { api } = this.context;
+    const rank = api.TFE_TensorHandleNumDims(handle, this.status.pointer);
+    const shape: number[] = [];
+    for (let i = 0; i < rank; i++) shape.push(api.TFE_TensorHandleDim(handle, i, this.status.pointer));
+    const dtype = api.TFE_TensorHandleDataType(handle);
+    const id = this.#nextId++;
+    this.#handles.set(id, handle);
+    if (WIDE.has(dtype)) this.#wide.set(id, dtype);
+    return { id, shape, dtype };
+  }
+
+  /** A number for a tensor that has no handle, such as one inside a graph. */
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  handle(id: number): Pointer {
+    const handle = this.#handles.get(id);
+    if (handle === undefined) {
+      throw new TensorflowError(
+        'INVALID_ARGUMENT',
+        `tensor ${id} was disposed or belongs to another backend`,
+      );
+    }
+    return handle;
+  }
+
+  hasHandle(id: number): boolean {
+    return this.#handles.has(id);
+  }
+
+  createTensor(shape: number[], dtype: number, values: ArrayLike<number> | readonly Uint8Array[]): number {
+    if (this.recorder) return this.recorder.createTensor(shape, dtype, values as ArrayLike<number>);
+    const handle = newHandle(this.context.api, this.status, shape, dtype, values);
+    const id = this.#nextId++;
+    this.#handles.set(id, handle);
+    if (WIDE.has(dtype)) this.#wide.set(id, dtype);
+    return id;
+  }
+
+  deleteTensor(id: number): void {
+    if (this.recorder) return this.recorder.deleteTensor(id);
+    this.release(id);
+  }
+
+  /** Frees a handle, also while a graph is traced. */
+  release(id: number): void {
+    const handle = this.#handles.get(id);
+    if (handle === undefined) return;
+    this.#handles.delete(id);
+    if (this.#wide.size > 0) this.#wide.delete(id);
+    this.context.api.TFE_DeleteTensorHandle(handle);
+  }
+
+  tensorDataSync(id: number): TensorValues {
+    if (this.recorder) return this.recorder.tensorDataSync(id);
+    return handleValues(this.context.api, this.status, this.handle(id));
+  }
+
+  /**
+   * Runs one op.
+   *
+   * @throws TensorflowError with TensorFlow's own message.
+   */
+  executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
+    if (this.recorder) return this.recorder.executeOp(name, attributes, inputs, outputs);
+    const made: number[] = [];
+    if (this.#wide.size > 0 && inputs.some((id) => this.#wide.has(id))) {
+      [attributes, inputs] = this.#narrow(name, attributes, inputs, made);
+    }
+    try {
+      this.#start(name);
+      const { api } = this.context;
+      const { status } = this;
+      const op = this.#op;
+      for (const id of inputs) api.TFE_OpAddInput(op, this.handle(id), status.pointer);
+      for (const attribute of attributes) setAttribute(api, op, status, attribute);
+      const handles = this.run(name, outputs);
+      return handles.map((handle) => this.adopt(handle));
+    } finally {
+      for (const id of made) this.release(id);
+    }
+  }
+
+  /** Prepares the shared op for a new use: making and deleting one each time costs 0.5 µs. */
+  #start(name: string): void {
+    const { api, pointer } = this.context;
+    if (this.#underWay) this.status.clear();
+    this.#underWay = true;
+    if (this.#op === 0) this.#op = api.TFE_NewOp(pointer, cText(name), this.status.pointer);
+    else api.TFE_OpReset(this.#op, cText(name), 0, this.status.pointer);
+    this.status.check(name);
+    if (this.device !== undefined) {
+      api.TFE_OpSetDevice(this.#op, cText(this.device), this.status.pointer);
+      this.status.check(name);
+    }
+  }
+
+  /** An op ready for inputs and attributes; `run` executes it. Nothing else may be executed in between. */
+  startOp(name: string): Pointer {
+    this.#start(name);
+    return this.#op;
+  }
+
+  /** Executes the op that `startOp` gave; the handles belong to the caller. */
+  run(name: string, outputs: number): Pointer[] {
+    const { api } = this.context;
+    const words = outputs <= 256 ? this.#outputs : new Uint32Array(2 * outputs);
+    this.#outputCount[0] = outputs;
+    api.TFE_Execute(this.#op, words, this.#outputCount, this.status.pointer);
+    this.status.check(name);
+    this.#underWay = false;
+    const handles: Pointer[] = [];
+    const count = this.#outputCount[0];
+    for (let i = 0; i < count; i++) {
+      handles.push((words[2 * i + 1] as number) * 4294967296 + (words[2 * i] as number));
+    }
+    return handles;
+  }
+
+  /** tfjs takes 64-bit and 8-bit integers for int32: kernels get them as that; only a cast sees what they are. */
+  #narrow(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: number[],
+    made: number[],
+  ): [OpAttribute[], number[]] {
+    if (name === 'Cast') {
+      const from = this.#wide.get(inputs[0] as number);
+      return [attributes.map((a) => (a.name === 'SrcT' ? { ...a, value: from } : a)), inputs];
+    }
+    if (!attributes.some((a) => a.type === ATTR.TYPE && a.value === TF.INT32)) return [attributes, inputs];
+    const narrowed = inputs.map((id) => {
+      const from = this.#wide.get(id);
+      if (from === undefined) return id;
+      const [cast] = this.executeOp(
+        'Cast',
+        [
+          { name: 'SrcT', type: ATTR.TYPE, value: from },
+          { name: 'DstT', type: ATTR.TYPE, value: TF.INT32 },
+        ],
+        [id],
+        1,
+      );
+      made.push((cast as TensorMetadata).id);
+      return (cast as TensorMetadata).id;
+    });
+    return [attributes, narrowed];
+  }
+
+  loadSavedModel(folder: string, tags: string): number {
+    return this.#savedModels.load(folder, tags);
+  }
+
+  deleteSavedModel(id: number): void {
+    this.#savedModels.delete(id);
+  }
+
+  runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[] {
+    return this.#savedModels.run(id, inputs, inputNames, outputNames);
+  }
+
+  getNumOfSavedModels(): number {
+    return this.#savedModels.count;
+  }
+
+  /** Bytes behind all handles, as far as TensorFlow knows them. */
+  memoryBytes(): number {
+    const { api } = this.context;
+    let bytes = 0;
+    for (const handle of this.#handles.values()) {
+      const width = bytesPerElement(api.TFE_TensorHandleDataType(handle));
+      const count = api.TFE_TensorHandleNumElements(handle, this.status.pointer);
+      bytes += width * Math.max(count, 0);
+    }
+    this.status.clear();
+    return bytes;
+  }
+}
+
+function bytesPerElement(dtype: number): number {
+  return elementOf(dtype)?.bytes ?? 0;
+}

@@ -1,0 +1,62 @@
+/** Names of TF_Code (tensorflow/c/tf_status.h), by number. */
+const codeNames = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
+
+export type TensorflowErrorCode = (typeof codeNames)[number] | 'NO_RUNTIME' | 'BAD_RUNTIME';
+
+/** What TensorFlow, or the way to it, says went wrong. */
+export class TensorflowError extends Error {
+  override readonly name = 'TensorflowError';
+  /** TensorFlow's status code by name (`INVALID_ARGUMENT`, `RESOURCE_EXHAUSTED`, …), or one of ours about the runtime. */
+  readonly code: TensorflowErrorCode;
+  /** The TensorFlow op that failed, where there was one. */
+  readonly op: string | undefined;
+
+  constructor(code: TensorflowErrorCode, message: string, options: { op?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.op = options.op;
+  }
+}
+
+/**
+ * TensorFlow's message without what only its own developers can use: the wrapper function's name and the device that
+ * stand before it, the empty op name after it.
+ */
+export function readableMessage(message: string): string {
+  return message
+    .replace(/^\{\{function_node [^}]*\}\}\s*/, '')
+    .replace(/\s*\[Op:\w+\](?: name: .*)?$/s, '')
+    .trim();
+}
+
+/** The error for a status of TensorFlow's C API. */
+export function statusError(code: number, message: string, op?: string): TensorflowError {
+  const text = readableMessage(message);
+  const name = codeNames[code] ?? 'UNKNOWN';
+  return op === undefined
+    ? new TensorflowError(name, text)
+    : new TensorflowError(name, `${op}: ${text}`, { op });
+}
+
+/** Whatever was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(typeof thrown === 'string' ? thrown : 'unknown error');
+}

@@ -1,0 +1,85 @@
+/**
+ * TensorFlow for TypeScript: `tf` on the best runtime of this machine.
+ *
+ * `loadTf()` gives tfjs with TensorFlow's C library behind it, `preload()` does the slow part of that beforehand
+ * without blocking, and `describeBackend()` says what is used and why.
+ */
+import { registerTensorflowBackend } from './backend.ts';
+import { asError } from './errors.ts';
+import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
+import { tfInstance, tfIsEvaluated, type Tf } from './tfjs/instance.ts';
+
+export type { Tf } from './tfjs/instance.ts';
+export type { ContextOptions } from './c-api/context-options.ts';
+export { setContextOptions } from './loading.ts';
+export { describeBackend, type BackendDescription } from './describe.ts';
+export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
+export { TensorflowError, type TensorflowErrorCode } from './errors.ts';
+
+let ready: Tf | undefined;
+let preloading: Promise<void> | undefined;
+
+/** Said once, on first use, where there is no TensorFlow. Replaceable: a notebook shows it under the cell. */
+let say = (line: string): void => {
+  console.warn(line);
+};
+
+/** Where the one line about a missing or broken runtime goes. */
+export function onBackendNotice(listener: (line: string) => void): void {
+  say = listener;
+}
+
+/**
+ * tfjs, with the backend `tensorflow` in use; or, where no TensorFlow runtime can be used, with its pure JavaScript
+ * backend `cpu`, which is said once, with the command that helps. Blocks until the runtime is loaded.
+ */
+export function loadTf(): Tf {
+  if (ready !== undefined) return ready;
+  const tf = tfInstance();
+  let problem: string | undefined;
+  try {
+    const loaded = loadTensorflow();
+    if (loaded === undefined) {
+      problem = 'No TensorFlow runtime is installed';
+    } else {
+      registerTensorflowBackend(tf, loaded.binding);
+      for (const { name, why } of runtimeChoice().passedOver) {
+        say(`${name} is installed but not used: ${why}. \`%doctor\` says more.`);
+      }
+    }
+  } catch (error) {
+    problem = asError(error).message.replace(/\.$/, '');
+  }
+  if (problem !== undefined) {
+    void tf.setBackend('cpu');
+    say(
+      `${problem}: tf runs in plain JavaScript, many times slower. ` +
+        '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
+    );
+  }
+  ready = tf;
+  return tf;
+}
+
+/** Whether `loadTf` was called and is done. */
+export function tfIsReady(): boolean {
+  return ready !== undefined;
+}
+
+/**
+ * Does what `loadTf` would do, on other threads as far as possible: TensorFlow's libraries are mapped and its devices
+ * started there; what is left for this thread is evaluating tfjs. Never rejects: `loadTf` reports problems.
+ */
+export function preload(): Promise<void> {
+  preloading ??= (async () => {
+    try {
+      const loading = loadTensorflowAside();
+      // Evaluated while the libraries are read from disk.
+      if (!tfIsEvaluated()) tfInstance();
+      await loading;
+    } catch {
+      // `loadTf` runs into the same and says so.
+    }
+  })();
+  return preloading;
+}

@@ -1,0 +1,102 @@
+import { Binding } from './binding.ts';
+import { newContext, newContextAside, type Context } from './c-api/context.ts';
+import { parseContextOptions, type ContextOptions } from './c-api/context-options.ts';
+import { openLibrary, openLibraryAside, resolveCApi, tensorflowLibraries } from './c-api/library.ts';
+import { cudaDriverProblem } from './cuda-driver.ts';
+import { chooseRuntime, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
+
+/** TensorFlow in this process, once it is there. */
+export interface LoadedTensorflow {
+  readonly runtime: TensorflowRuntime;
+  readonly context: Context;
+  readonly binding: Binding;
+}
+
+let choice: RuntimeChoice | undefined;
+let options: ContextOptions | undefined;
+let loaded: LoadedTensorflow | undefined;
+let failure: unknown;
+
+/** The runtime that is, or will be, used. Asked once: what is installed later counts after a restart. */
+export function runtimeChoice(): RuntimeChoice {
+  choice ??= chooseRuntime(process.env, cudaDriverProblem);
+  return choice;
+}
+
+/** Forgets that no runtime was found, so that one which was installed meanwhile is found. */
+export function forgetChoice(): void {
+  if (loaded === undefined) {
+    choice = undefined;
+    failure = undefined;
+  }
+}
+
+/** Options of the context: what was set in code, over `TENSORCELL_CONTEXT`. */
+export function contextOptions(): ContextOptions {
+  options ??= parseContextOptions(process.env['TENSORCELL_CONTEXT']);
+  return options;
+}
+
+/** Sets options of the context. @throws Error once TensorFlow runs: a context's options cannot change. */
+export function setContextOptions(changes: ContextOptions): void {
+  if (loaded !== undefined) {
+    throw new Error('TensorFlow runs already: its options can only be set before the first use of tf');
+  }
+  options = { ...contextOptions(), ...changes };
+}
+
+export function loadedTensorflow(): LoadedTensorflow | undefined {
+  return loaded;
+}
+
+/** Why TensorFlow could not be loaded although a runtime is there. */
+export function loadingFailure(): unknown {
+  return failure;
+}
+
+/** TensorFlow logs a line per instruction set and library; what a user can act on are warnings and errors. */
+function quietLog(): void {
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
+}
+
+function finish(runtime: TensorflowRuntime, context: Context): LoadedTensorflow {
+  loaded ??= { runtime, context, binding: new Binding(context) };
+  return loaded;
+}
+
+/**
+ * Loads TensorFlow if that was not done yet, blocking (0.3 to 4 s when nothing was preloaded).
+ *
+ * @returns undefined when no runtime is installed.
+ * @throws TensorflowError when there is one which cannot be loaded; the same error each time.
+ */
+export function loadTensorflow(): LoadedTensorflow | undefined {
+  if (loaded !== undefined) return loaded;
+  if (failure !== undefined) throw failure;
+  try {
+    const { runtime } = runtimeChoice();
+    if (runtime === undefined) return undefined;
+    quietLog();
+    for (const file of tensorflowLibraries(runtime.libraries)) openLibrary(file);
+    const api = resolveCApi(runtime.libraries);
+    return finish(runtime, newContext(api, contextOptions()));
+  } catch (error) {
+    failure = error;
+    throw error;
+  }
+}
+
+/**
+ * The same on other threads: this one is not blocked for more than a few milliseconds. `loadTensorflow` may be called
+ * meanwhile; it then waits for the library, and one of the two contexts is not used.
+ */
+export async function loadTensorflowAside(): Promise<LoadedTensorflow | undefined> {
+  if (loaded !== undefined) return loaded;
+  const { runtime } = runtimeChoice();
+  if (runtime === undefined) return undefined;
+  quietLog();
+  for (const file of tensorflowLibraries(runtime.libraries)) await openLibraryAside(file);
+  if (loaded !== undefined) return loaded;
+  const api = resolveCApi(runtime.libraries);
+  return finish(runtime, await newContextAside(api, contextOptions()));
+}

@@ -1,0 +1,119 @@
+import type { Binding, TensorMetadata } from './binding.ts';
+import type { Pointer } from './c-api/functions.ts';
+import { Status, cText } from './c-api/library.ts';
+import { TensorflowError } from './errors.ts';
+
+interface Loaded {
+  session: Pointer;
+  graph: Pointer;
+}
+
+/** A list of TF_Output structs (an address, an int, padding) as C reads it. */
+function outputList(outputs: readonly { oper: Pointer; index: number }[]): BigInt64Array {
+  return BigInt64Array.from(outputs.flatMap(({ oper, index }) => [BigInt(oper), BigInt(index)]));
+}
+
+/** SavedModels of TensorFlow's Python side, run through a session. */
+export class SavedModels {
+  readonly #binding: Binding;
+  readonly #models = new Map<number, Loaded>();
+  #nextId = 0;
+
+  constructor(binding: Binding) {
+    this.#binding = binding;
+  }
+
+  get count(): number {
+    return this.#models.size;
+  }
+
+  /** @throws TensorflowError when there is no model in the folder, or none with these tags (comma separated). */
+  load(folder: string, tags: string): number {
+    const { api, config } = this.#binding.context;
+    const status = new Status(api);
+    const options = api.TF_NewSessionOptions();
+    api.TF_SetConfig(options, config, config.length, status.pointer);
+    status.check();
+    const graph = api.TF_NewGraph();
+    const names = tags.split(',').map((tag) => BigInt(cText(tag)));
+    const session = api.TF_LoadSessionFromSavedModel(
+      options,
+      0,
+      cText(folder),
+      BigInt64Array.from(names),
+      names.length,
+      graph,
+      0,
+      status.pointer,
+    );
+    status.check('LoadSavedModel');
+    const id = this.#nextId++;
+    this.#models.set(id, { session, graph });
+    return id;
+  }
+
+  delete(id: number): void {
+    const { api } = this.#binding.context;
+    const { session, graph } = this.#model(id);
+    this.#models.delete(id);
+    const { pointer } = new Status(api);
+    api.TF_CloseSession(session, pointer);
+    api.TF_DeleteSession(session, pointer);
+    api.TF_DeleteGraph(graph);
+  }
+
+  #model(id: number): Loaded {
+    const model = this.#models.get(id);
+    if (model === undefined) {
+      throw new TensorflowError('NOT_FOUND', `SavedModel ${id} was disposed or never loaded`);
+    }
+    return model;
+  }
+
+  /** Names are comma separated graph operations, `name` or `name:output`. */
+  run(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[] {
+    const binding = this.#binding;
+    const { api } = binding.context;
+    const { status } = binding;
+    const { session, graph } = this.#model(id);
+    const outputOf = (name: string) => {
+      const [operation = '', index = '0'] = name.split(':');
+      const oper = api.TF_GraphOperationByName(graph, cText(operation));
+      if (oper === 0) throw new TensorflowError('NOT_FOUND', `the SavedModel has no operation ${operation}`);
+      return { oper, index: Number(index) };
+    };
+    const tensors: bigint[] = [];
+    try {
+      for (const input of inputs) {
+        tensors.push(BigInt(api.TFE_TensorHandleResolve(binding.handle(input), status.pointer)));
+        status.check('RunSavedModel');
+      }
+      const from = inputNames.split(',').filter(Boolean).map(outputOf);
+      const to = outputNames.split(',').filter(Boolean).map(outputOf);
+      const results = new BigInt64Array(to.length);
+      api.TF_SessionRun(
+        session,
+        0,
+        outputList(from),
+        BigInt64Array.from(tensors),
+        tensors.length,
+        outputList(to),
+        results,
+        to.length,
+        0,
+        0,
+        0,
+        status.pointer,
+      );
+      status.check('RunSavedModel');
+      return [...results].map((result) => {
+        const handle = api.TFE_NewTensorHandle(Number(result), status.pointer);
+        api.TF_DeleteTensor(Number(result));
+        status.check('RunSavedModel');
+        return binding.adopt(handle);
+      });
+    } finally {
+      for (const tensor of tensors) if (tensor !== 0n) api.TF_DeleteTensor(Number(tensor));
+    }
+  }
+}

@@ -1,0 +1,36 @@
+// The one instance of tfjs for cells, the library and third-party packages: tfjs itself, tfjs-node's backend class and
+// kernels (its addon and its download are never used), its file handlers and its `tf.node`.
+const tf = require('@tensorflow/tfjs');
+const { MathBackendCPU } = require('@tensorflow/tfjs-backend-cpu');
+const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
+const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
+const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
+const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
+
+tf.io.registerLoadRouter(fileSystem.nodeFileSystemRouter);
+tf.io.registerSaveRouter(fileSystem.nodeFileSystemRouter);
+
+// On first use the JavaScript backend prints five lines that recommend tfjs-node: say nothing.
+tf.removeBackend('cpu');
+tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: false }), 1);
+
+// Plain properties: a bundler's getters cost something on each use.
+const exported = {};
+for (const name of Object.keys(tf)) {
+  Object.defineProperty(exported, name, {
+    enumerable: true,
+    configurable: true,
+    writable: true,
+    value: tf[name],
+  });
+}
+exported.io = { ...tf.io, ...nodeIo };
+exported.node = node;
+Object.defineProperty(exported, '__esModule', { value: true });
+Object.defineProperty(exported, Symbol.for('tensorcell.tfjs'), {
+  value: {
+    NodeJSKernelBackend,
+    registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
+  },
+});
+module.exports = exported;

@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type * as tfjs from '@tensorflow/tfjs';
+import type { node } from '@tensorflow/tfjs-node-gpu/dist/node.js';
+import type { Binding } from '../binding.ts';
+
+export type Tf = typeof tfjs & {
+  node: typeof node;
+};
+
+/** What an entry of the backend's tensor map holds. */
+export interface TensorInfo {
+  shape: number[];
+  /** A TF_DataType. */
+  dtype: number;
+  /** The binding's number of the tensor; negative while there is none. */
+  id: number;
+  /** Values that have not been handed to TensorFlow yet. */
+  values: unknown;
+  refCount: number;
+}
+
+/** tfjs-node's backend class, as far as we use it. */
+export interface NodeBackend {
+  binding: Binding;
+  tensorMap: {
+    get(dataId: object): TensorInfo;
+    has(dataId: object): boolean;
+    set(dataId: object, info: TensorInfo): void;
+    delete(dataId: object): boolean;
+    numDataIds(): number;
+  };
+  getInputTensorIds(tensors: readonly { dataId: object }[]): number[];
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tfjs.Tensor;
+  readSync(dataId: object): unknown;
+  disposeData(dataId: object, force?: boolean): boolean;
+  executeSingleOutput(
+    name: string,
+    attributes: { name: string; type: number; value: unknown }[],
+    inputs: readonly { dataId: object }[],
+  ): tfjs.Tensor;
+}
+
+/** Parts of the bundle that only this library uses. */
+export interface TfInternals {
+  NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
+  registerKernels(): void;
+}
+
+const INTERNALS = Symbol.for('tensorcell.tfjs');
+
+/** The bundle `tf.cjs`: beside our own bundles, or, when run from source, in the checkout's `dist`. */
+export function tfBundle(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  for (;;) {
+    for (const file of [join(folder, 'tf.cjs'), join(folder, 'dist', 'tf.cjs')]) {
+      if (existsSync(file)) return file;
+    }
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error('tf.cjs is missing: build it with `npm run build`');
+    folder = parent;
+  }
+}
+
+let instance: Tf | undefined;
+
+/** The one instance of tfjs in this process, without a backend of ours yet. */
+export function tfInstance(): Tf {
+  instance ??= createRequire(import.meta.url)(tfBundle()) as Tf;
+  return instance;
+}
+
+export function tfIsEvaluated(): boolean {
+  return instance !== undefined;
+}
+
+export function tfInternals(tf: Tf): TfInternals {
+  return (tf as unknown as Record<symbol, TfInternals>)[INTERNALS] as TfInternals;
+}
