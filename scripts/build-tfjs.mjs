@@ -12,7 +12,7 @@ function tfjsInOneInstance(root) {
   return {
     name: 'tfjs-in-one-instance',
     setup(builder) {
-      builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'union.mjs') }));
+      builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({
         path: join(root, 'node_modules', path, 'dist', 'index.js'),
       }));

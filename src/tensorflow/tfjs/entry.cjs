@@ -14,23 +14,12 @@ tf.io.registerSaveRouter(fileSystem.nodeFileSystemRouter);
 tf.removeBackend('cpu');
 tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: false }), 1);
 
-// Plain properties: a bundler's getters cost something on each use.
-const exported = {};
-for (const name of Object.keys(tf)) {
-  Object.defineProperty(exported, name, {
-    enumerable: true,
-    configurable: true,
-    writable: true,
-    value: tf[name],
-  });
-}
-exported.io = { ...tf.io, ...nodeIo };
-exported.node = node;
-Object.defineProperty(exported, '__esModule', { value: true });
-Object.defineProperty(exported, Symbol.for('tensorcell.tfjs'), {
+tf.io = { ...tf.io, ...nodeIo };
+tf.node = node;
+Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
   value: {
     NodeJSKernelBackend,
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
   },
 });
-module.exports = exported;
+module.exports = tf;
