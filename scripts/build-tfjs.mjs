@@ -20,13 +20,16 @@ function tfjsInOneInstance(root) {
         importer.includes('tfjs-node-gpu') ? { path: join(here, 'util-shim.cjs') } : undefined,
       );
       // tfjs-node is compiled to ES5, whose constructors cannot call those of real classes, which the ES files have.
+      // Its warning at every 64-bit result tells users nothing that they could act on.
       builder.onLoad({ filter: /tfjs-node-gpu\/dist\/.*\.js$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         return {
-          contents: text.replaceAll(
-            /_super\.call\(this(?:, )?([^()]*)\) \|\| this/g,
-            'Reflect.construct(_super, [$1], new.target)',
-          ),
+          contents: text
+            .replaceAll(
+              /_super\.call\(this(?:, )?([^()]*)\) \|\| this/g,
+              'Reflect.construct(_super, [$1], new.target)',
+            )
+            .replace("console.warn('INT64 output tensor will be stored as BigInt64Array.');", ''),
         };
       });
       // Node has its own fetch since version 18.

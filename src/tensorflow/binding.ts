@@ -22,6 +22,24 @@ export interface OpRecorder {
   tensorDataSync(id: number): TensorValues;
 }
 
+/** What `%memory` knows of a tensor. */
+export interface TensorRecord {
+  id: number;
+  shape: number[];
+  /** A TF_DataType. */
+  dtype: number;
+  bytes: number;
+  /** The execution that made it; 0 when unknown. */
+  execution: number;
+  since: number;
+}
+
+interface Mark {
+  firstId: number;
+  execution: number;
+  since: number;
+}
+
 /** dtypes that tfjs calls int32 although they are not. */
 const WIDE = new Set<number>([TF.INT64, TF.UINT8]);
 
@@ -62,6 +80,9 @@ export class Binding {
   readonly #wide = new Map<number, number>();
   readonly #savedModels: SavedModels;
   #nextId = 0;
+  /** Where in the row of ids each execution began. */
+  readonly #marks: Mark[] = [];
+  readonly #born = Date.now();
   /** An op that is used again and again; 0 before the first. */
   #op: Pointer = 0;
   /** True while an op is under way, and after an interrupt that left it there. */
@@ -252,20 +273,37 @@ export class Binding {
     return this.#savedModels.count;
   }
 
-  /** Bytes behind all handles, as far as TensorFlow knows them. */
-  memoryBytes(): number {
+  /** From now on tensors belong to this execution. Called at a cell's start, so that ops need not ask. */
+  mark(execution: number): void {
+    const last = this.#marks.at(-1);
+    if (last !== undefined && last.firstId === this.#nextId) this.#marks.pop();
+    this.#marks.push({ firstId: this.#nextId, execution, since: Date.now() });
+    if (this.#marks.length > 20_000) this.#marks.splice(0, 10_000);
+  }
+
+  /** Every tensor that TensorFlow holds for us; `since` is when its cell began (milliseconds since 1970). */
+  tensors(): TensorRecord[] {
     const { api } = this.context;
-    let bytes = 0;
-    for (const handle of this.#handles.values()) {
-      const width = bytesPerElement(api.TFE_TensorHandleDataType(handle));
-      const count = api.TFE_TensorHandleNumElements(handle, this.status.pointer);
-      bytes += width * Math.max(count, 0);
+    const records: TensorRecord[] = [];
+    let at = -1;
+    // A Map keeps the order of insertion, and ids only grow: the marks are passed once.
+    for (const [id, handle] of this.#handles) {
+      while (at + 1 < this.#marks.length && (this.#marks[at + 1] as Mark).firstId <= id) at++;
+      const mark = this.#marks[at] ?? { execution: 0, since: this.#born };
+      const dtype = api.TFE_TensorHandleDataType(handle);
+      const rank = Math.max(0, api.TFE_TensorHandleNumDims(handle, this.status.pointer));
+      const shape = Array.from({ length: rank }, (_, i) =>
+        api.TFE_TensorHandleDim(handle, i, this.status.pointer),
+      );
+      const bytes = shape.reduce((product, size) => product * size, elementOf(dtype)?.bytes ?? 0);
+      records.push({ id, shape, dtype, bytes, execution: mark.execution, since: mark.since });
     }
     this.status.clear();
-    return bytes;
+    return records;
   }
-}
 
-function bytesPerElement(dtype: number): number {
-  return elementOf(dtype)?.bytes ?? 0;
+  /** Bytes behind all handles, without those of strings and resources. */
+  memoryBytes(): number {
+    return this.tensors().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
 }

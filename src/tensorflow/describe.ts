@@ -1,25 +1,18 @@
 import { availableParallelism } from 'node:os';
-import { contextDevices, type TensorflowDevice } from './c-api/context.ts';
-import { contextOptions, loadedTensorflow, loadingFailure, runtimeChoice } from './loading.ts';
+import { join } from 'node:path';
+import type {
+  BackendDescription,
+  MemoryDescription,
+  TensorDescription,
+} from '../devices/backend-description.ts';
+import { tensorflowBackend } from './backend.ts';
+import { contextDevices } from './c-api/context.ts';
+import { dtypeName } from './c-api/dtypes.ts';
 import { asError } from './errors.ts';
+import { contextOptions, loadedTensorflow, loadingFailure, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated } from './tfjs/instance.ts';
 
-/** What computes, for `%device`. Nothing in it is guessed: what is not known is undefined. */
-export interface BackendDescription {
-  /** `tensorflow`, or `cpu` for tfjs's pure JavaScript; what will be used, as long as `loaded` is false. */
-  backend: string;
-  loaded: boolean;
-  tensorflow: { version: string | undefined; path: string; runtime: string } | undefined;
-  devices: TensorflowDevice[];
-  /** 0 means that TensorFlow chooses: as many as there are processors. */
-  threads: { intraOp: number; interOp: number; processors: number };
-  /** Tensors that TensorFlow holds for us. */
-  memory: { tensors: number; bytes: number } | undefined;
-  /** Better runtimes that were not taken, and problems with the one that was. */
-  passedOver: { name: string; why: string }[];
-}
-
-/** Describes the backend without loading anything. */
+/** Describes what computes, or will, without loading anything. Nothing in it is guessed. */
 export function describeBackend(): BackendDescription {
   const loaded = loadedTensorflow();
   const options = contextOptions();
@@ -28,35 +21,81 @@ export function describeBackend(): BackendDescription {
   try {
     ({ runtime: planned, passedOver } = runtimeChoice());
   } catch (error) {
-    passedOver = [{ name: process.env['TENSORCELL_RUNTIME'] ?? 'tensorflow', why: asError(error).message }];
+    passedOver = [{ what: process.env['TENSORCELL_RUNTIME'] ?? 'tensorflow', why: asError(error).message }];
   }
   const failure = loadingFailure();
   if (failure !== undefined && planned !== undefined) {
-    passedOver = [...passedOver, { name: planned.name, why: asError(failure).message }];
+    passedOver = [
+      ...passedOver,
+      { what: planned.name, why: asError(failure).message, fix: 'tensorcell runtime install' },
+    ];
   }
   const runtime = loaded?.runtime ?? (failure === undefined ? planned : undefined);
   const inUse = tfIsEvaluated() ? tfInstance().getBackend() : undefined;
-  return {
-    backend: inUse ?? (runtime === undefined ? 'cpu' : 'tensorflow'),
+  const description: BackendDescription = {
     loaded: loaded !== undefined,
-    tensorflow:
-      runtime === undefined
-        ? undefined
-        : {
-            version: loaded?.binding.TF_Version ?? runtime.version,
-            path: runtime.libraries,
-            runtime: runtime.name,
-          },
-    devices: loaded === undefined ? [] : contextDevices(loaded.context),
-    threads: {
-      intraOp: options.intraOpThreads ?? 0,
-      interOp: options.interOpThreads ?? 0,
-      processors: availableParallelism(),
-    },
+    backend: inUse ?? (runtime === undefined ? 'cpu' : 'tensorflow'),
+    devices:
+      loaded === undefined ? [] : contextDevices(loaded.context).map(({ name, type }) => ({ name, type })),
     memory:
       loaded === undefined
-        ? undefined
+        ? { tensors: 0, bytes: 0 }
         : { tensors: loaded.binding.getNumOfTensors(), bytes: loaded.binding.memoryBytes() },
     passedOver,
+    pid: process.pid,
   };
+  if (runtime !== undefined) {
+    const version = loaded?.binding.TF_Version ?? runtime.version;
+    description.runtime = { name: runtime.name, version: runtime.version ?? '', path: runtime.path };
+    if (version !== undefined) description.tensorflowVersion = version;
+    description.library = join(runtime.libraries, 'libtensorflow_cc.so.2');
+    // TensorFlow makes one thread for each processor where it was not told.
+    const processors = availableParallelism();
+    description.threads = {
+      intraOp: options.intraOpThreads || processors,
+      interOp: options.interOpThreads || processors,
+    };
+  }
+  return description;
+}
+
+/** What holds memory, for `%memory`: the tensors of the backend `tensorflow`, the largest first. */
+export function describeMemory(): MemoryDescription {
+  const empty = { tensors: [], count: 0, bytes: 0, byExecution: {}, pid: process.pid };
+  const loaded = loadedTensorflow();
+  const backend = tensorflowBackend();
+  if (loaded === undefined || backend === undefined) return empty;
+  const variables = new Map<number, string>();
+  const { registeredVariables } = (
+    tfInstance().engine() as unknown as {
+      state: { registeredVariables: Record<string, { dataId: object; name: string }> };
+    }
+  ).state;
+  for (const { dataId, name } of Object.values(registeredVariables)) {
+    if (backend.tensorMap.has(dataId)) variables.set(backend.tensorMap.get(dataId).id, name);
+  }
+  const now = Date.now();
+  const tensors = loaded.binding.tensors().map(({ id, shape, dtype, bytes, execution, since }) => {
+    const tensor: TensorDescription = {
+      id,
+      shape,
+      dtype: dtypeName(dtype),
+      bytes,
+      execution,
+      ageMs: now - since,
+    };
+    const variable = variables.get(id);
+    if (variable !== undefined) tensor.variable = variable;
+    return tensor;
+  });
+  const byExecution: MemoryDescription['byExecution'] = {};
+  let bytes = 0;
+  for (const tensor of tensors) {
+    const sum = (byExecution[tensor.execution] ??= { count: 0, bytes: 0 });
+    sum.count++;
+    sum.bytes += tensor.bytes;
+    bytes += tensor.bytes;
+  }
+  tensors.sort((a, b) => b.bytes - a.bytes);
+  return { tensors: tensors.slice(0, 1000), count: tensors.length, bytes, byExecution, pid: process.pid };
 }

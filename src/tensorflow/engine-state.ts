@@ -1,3 +1,5 @@
+import { notebookHost } from '../host.ts';
+import { loadedTensorflow } from './loading.ts';
 import type { Tf } from './tfjs/instance.ts';
 import { tfInstance, tfIsEvaluated } from './tfjs/instance.ts';
 
@@ -46,6 +48,7 @@ const fresh: EngineFields = {
  * used: then the state is that of an engine which nothing runs on.
  */
 export function saveEngineState(): EngineState {
+  loadedTensorflow()?.binding.mark(notebookHost()?.execution() ?? 0);
   if (!tfIsEvaluated()) return { fields: { ...fresh } };
   const state = engineFields(tfInstance());
   return {

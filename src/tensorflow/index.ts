@@ -5,6 +5,9 @@
  * without blocking, and `describeBackend()` says what is used and why.
  */
 import { registerTensorflowBackend } from './backend.ts';
+import { notebookHost } from '../host.ts';
+import { installTraining } from '../training/index.ts';
+import { describeBackend, describeMemory } from './describe.ts';
 import { asError } from './errors.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated, type Tf } from './tfjs/instance.ts';
@@ -12,7 +15,7 @@ import { tfInstance, tfIsEvaluated, type Tf } from './tfjs/instance.ts';
 export type { Tf } from './tfjs/instance.ts';
 export type { ContextOptions } from './c-api/context-options.ts';
 export { setContextOptions } from './loading.ts';
-export { describeBackend, type BackendDescription } from './describe.ts';
+export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
 export { TensorflowError, type TensorflowErrorCode } from './errors.ts';
 
@@ -43,8 +46,8 @@ export function loadTf(): Tf {
       problem = 'No TensorFlow runtime is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
-      for (const { name, why } of runtimeChoice().passedOver) {
-        say(`${name} is installed but not used: ${why}. \`%doctor\` says more.`);
+      for (const { what, why } of runtimeChoice().passedOver) {
+        say(`${what} is installed but not used: ${why}. \`%doctor\` says more.`);
       }
     }
   } catch (error) {
@@ -57,6 +60,7 @@ export function loadTf(): Tf {
         '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
     );
   }
+  installTraining(tf);
   ready = tf;
   return tf;
 }
@@ -82,4 +86,10 @@ export function preload(): Promise<void> {
     }
   })();
   return preloading;
+}
+
+/** Lets the kernel process ask for `device` and `memory`: call it once the notebook's host is installed. */
+export function answerQuestions(): void {
+  notebookHost()?.answer('device', describeBackend);
+  notebookHost()?.answer('memory', describeMemory);
 }

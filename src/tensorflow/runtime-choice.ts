@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
-import { runtimesFolder } from '../home.ts';
+import { chosenRuntime, findRuntime, installedRuntimes, readManifest } from '../runtimes/store.ts';
 import { TensorflowError } from './errors.ts';
 
 /** One TensorFlow runtime on this machine. */
@@ -18,7 +18,7 @@ export interface TensorflowRuntime {
 /** What was chosen, and what was not, with the reason in words. */
 export interface RuntimeChoice {
   runtime: TensorflowRuntime | undefined;
-  passedOver: { name: string; why: string }[];
+  passedOver: { what: string; why: string; fix?: string }[];
 }
 
 function librariesIn(folder: string): string | undefined {
@@ -27,71 +27,37 @@ function librariesIn(folder: string): string | undefined {
   );
 }
 
-/** Reads one folder of the store; undefined unless an installation was finished there. */
-function readRuntime(folder: string): TensorflowRuntime | undefined {
-  let about: { name?: unknown; version?: unknown };
-  try {
-    about = JSON.parse(readFileSync(join(folder, 'runtime.json'), 'utf8')) as typeof about;
-  } catch {
-    return undefined;
-  }
-  const libraries = librariesIn(folder);
-  if (libraries === undefined || typeof about.name !== 'string') return undefined;
-  return {
-    name: about.name,
-    version: typeof about.version === 'string' ? about.version : undefined,
-    path: folder,
-    libraries,
-  };
+function runtimeAt(path: string, about = readManifest(path)): TensorflowRuntime | undefined {
+  const libraries = librariesIn(path);
+  if (libraries === undefined) return undefined;
+  return { name: about?.name ?? path, version: about?.version, path, libraries };
 }
 
-function newestFirst(a: TensorflowRuntime, b: TensorflowRuntime): number {
-  return (b.version ?? '').localeCompare(a.version ?? '', 'en', { numeric: true });
-}
-
-/** The complete runtimes of the store, newest first. */
-export function installedRuntimes(environment: NodeJS.ProcessEnv = process.env): TensorflowRuntime[] {
-  const store = runtimesFolder(environment);
-  let names: string[];
-  try {
-    names = readdirSync(store);
-  } catch {
-    return [];
-  }
-  return names
-    .sort()
-    .map((name) => readRuntime(join(store, name)))
-    .filter((runtime) => runtime !== undefined)
-    .sort(newestFirst);
-}
-
-function namedRuntime(named: string, installed: TensorflowRuntime[]): TensorflowRuntime {
+function namedRuntime(named: string, environment: NodeJS.ProcessEnv): TensorflowRuntime {
   if (named.includes('/') || named === '.') {
     const path = isAbsolute(named) ? named : resolve(named);
-    const libraries = librariesIn(path);
-    if (libraries === undefined) {
-      throw new TensorflowError(
-        'NO_RUNTIME',
-        `TENSORCELL_RUNTIME is ${named}, but there is no libtensorflow_cc.so.2 in ${path}`,
-      );
-    }
-    return readRuntime(path) ?? { name: path, version: undefined, path, libraries };
-  }
-  const found = installed.find(({ name, version }) => name === named || `${name}-${version ?? ''}` === named);
-  if (found === undefined) {
-    const known = installed.map(({ name, version }) => `${name}-${version ?? ''}`).join(', ');
+    const runtime = runtimeAt(path);
+    if (runtime !== undefined) return runtime;
     throw new TensorflowError(
       'NO_RUNTIME',
-      `TENSORCELL_RUNTIME is ${named}, but no such runtime is installed (${known || 'none is'}). ` +
-        'Install one with `tensorcell runtime install`',
+      `TENSORCELL_RUNTIME is ${named}, but there is no libtensorflow_cc.so.2 in ${path}`,
     );
   }
-  return found;
+  const installed = findRuntime(named, environment);
+  const runtime = installed && runtimeAt(installed.path, installed);
+  if (runtime !== undefined) return runtime;
+  const known = installedRuntimes(environment).map(({ id }) => id);
+  throw new TensorflowError(
+    'NO_RUNTIME',
+    `TENSORCELL_RUNTIME is ${named}, but no such runtime is installed (${known.join(', ') || 'none is'}). ` +
+      'Install one with `tensorcell runtime install`',
+  );
 }
 
 /**
- * Which TensorFlow to load: the one that `TENSORCELL_RUNTIME` names (`cpu`, `cuda-2.21.0`, or a folder), else the
- * store's CUDA runtime if `driverProblem` finds nothing wrong, else its CPU runtime.
+ * Which TensorFlow to load: the one that `TENSORCELL_RUNTIME` names (`cpu`, `cuda-2.21.0`, or a folder), else what
+ * `tensorcell runtime use` chose, else the store's CUDA runtime if `driverProblem` finds nothing wrong, else its CPU
+ * runtime.
  *
  * @param driverProblem says why CUDA cannot be used, or undefined if it can. Asked only when it matters.
  * @throws TensorflowError when the named runtime is not there.
@@ -100,17 +66,30 @@ export function chooseRuntime(
   environment: NodeJS.ProcessEnv,
   driverProblem: () => string | undefined,
 ): RuntimeChoice {
-  const installed = installedRuntimes(environment);
   const named = environment['TENSORCELL_RUNTIME'];
-  if (named) return { runtime: namedRuntime(named, installed), passedOver: [] };
+  if (named) return { runtime: namedRuntime(named, environment), passedOver: [] };
   const passedOver: RuntimeChoice['passedOver'] = [];
-  const cuda = installed.find(({ name }) => name === 'cuda');
+  const chosen = chosenRuntime(environment);
+  if (chosen !== undefined) {
+    const path = chosen.path ?? findRuntime(chosen.runtime, environment)?.path;
+    const runtime = path === undefined ? undefined : runtimeAt(path);
+    if (runtime !== undefined) return { runtime, passedOver };
+    passedOver.push({
+      what: chosen.runtime,
+      why: 'it was chosen, but is no longer there',
+      fix: 'tensorcell runtime use',
+    });
+  }
+  const best = (name: string) => {
+    const installed = findRuntime(name, environment);
+    return installed && runtimeAt(installed.path, installed);
+  };
+  const cuda = best('cuda');
   if (cuda !== undefined) {
     const why = driverProblem();
     if (why === undefined) return { runtime: cuda, passedOver };
-    passedOver.push({ name: `cuda-${cuda.version ?? ''}`, why });
+    passedOver.push({ what: `cuda-${cuda.version ?? ''}`, why });
   }
-  const cpu = installed.find(({ name }) => name === 'cpu');
   // A CUDA build runs on the CPU too, where nothing else is installed.
-  return { runtime: cpu ?? cuda, passedOver };
+  return { runtime: best('cpu') ?? cuda, passedOver };
 }

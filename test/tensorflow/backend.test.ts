@@ -14,23 +14,23 @@ const { binding } = backend;
 
 test('tf runs on TensorFlow', () => {
   assert.equal(tf.getBackend(), 'tensorflow');
-  const { version, runtime } = describeBackend().tensorflow ?? {};
-  assert.match(version ?? '', /^2\.\d+\.\d+$/);
-  assert.equal(typeof runtime, 'string');
+  const { tensorflowVersion, runtime } = describeBackend();
+  assert.match(tensorflowVersion ?? '', /^2\.\d+\.\d+$/);
+  assert.equal(typeof runtime?.name, 'string');
   assert.equal(describeBackend().devices[0]?.type, 'CPU');
 });
 
 test('every tensor type of tfjs goes in and out without loss', () => {
-  const floats = Float32Array.of(0, -0, 1e-38, 3.4028234663852886e38, -1.5, Infinity, -Infinity, NaN);
+  const floats = Float32Array.of(0, -0, 2e-38, 3.4028234663852886e38, -1.5, Infinity, -Infinity, NaN);
   assert.deepEqual(tf.tensor1d(floats).add(0).dataSync().slice(2), floats.map((x) => x + 0).slice(2));
   assert.deepEqual(tf.reshape(tf.tensor1d(floats), [2, 4]).dataSync(), floats);
   const integers = Int32Array.of(0, -1, 2147483647, -2147483648);
-  assert.deepEqual(tf.reverse(tf.tensor1d(integers)).dataSync(), integers.slice().reverse());
+  assert.deepEqual(tf.reverse(tf.tensor1d(integers)).dataSync(), integers.toReversed());
   assert.deepEqual(tf.reverse(tf.tensor1d([true, false, false], 'bool')).dataSync(), Uint8Array.of(0, 0, 1));
   const strings = ['', 'a', 'x'.repeat(22), 'y'.repeat(23), 'z'.repeat(100_000), 'grüße 🙂 \0 end'];
   assert.deepEqual(tf.tile(tf.tensor1d(strings), [2]).dataSync() as unknown, [...strings, ...strings]);
   const bytes = Uint8Array.from({ length: 300 }, (_, i) => i % 256);
-  const raw = tf.tensor([bytes, bytes.slice(0, 5)] as unknown as string[], [2], 'string');
+  const raw = tf.tensor([bytes, bytes.slice(0, 5)], [2], 'string');
   assert.deepEqual(backend.readSync(tf.tile(raw, [1]).dataId), [bytes, bytes.slice(0, 5)]);
   const complex = tf.complex([1, -2.5], [3, NaN]);
   assert.deepEqual(complex.dataSync(), Float32Array.of(1, 3, -2.5, NaN));
@@ -95,7 +95,7 @@ test("op errors are errors with TensorFlow's message", () => {
 });
 
 test('more memory than there is is an error that says which tensor, and the session goes on', () => {
-  assert.throws(() => tf.fill([1 << 20, 1 << 22], 1), {
+  assert.throws(() => tf.tile(tf.ones([1, 1]), [1 << 20, 1 << 22]), {
     code: 'RESOURCE_EXHAUSTED',
     message: /shape\[1048576,4194304\]/,
   });

@@ -22,9 +22,9 @@ test('1,000 training steps leave no handle behind', async () => {
   model.compile({ optimizer, loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
   const xs = tf.randomNormal([1000, 4]);
   const ys = tf.tidy(() => tf.oneHot(tf.zeros([1000], 'int32'), 3));
-  const { history } = await model.fit(xs, ys, { batchSize: 10, epochs: 1, verbose: 0 });
+  const { history } = await model.fit(xs, ys, { batchSize: 10, epochs: 1 });
   const middle = counts();
-  await model.fit(xs, ys, { batchSize: 10, epochs: 9, verbose: 0 });
+  await model.fit(xs, ys, { batchSize: 10, epochs: 9 });
   assert.deepEqual(counts(), middle);
   assert.ok((history['loss']?.[0] as number) > 0);
   model.dispose();

@@ -90,7 +90,8 @@ test("an error has TensorFlow's message without its wrapping", () => {
     ),
   ).toBe('Matrix size-incompatible: In[0]: [2,3], In[1]: [2,3]');
   const error = statusError(8, 'OOM when allocating tensor with shape[1]', 'Conv2D');
-  expect({ ...error, message: error.message }).toEqual({
+  const { name, code, op, message } = error;
+  expect({ name, code, op, message }).toEqual({
     name: 'TensorflowError',
     code: 'RESOURCE_EXHAUSTED',
     op: 'Conv2D',

@@ -44,7 +44,7 @@ test('without a driver the CPU runtime is chosen, and it is said why', () => {
   install('cuda', '2.21.0');
   expect(chooseRuntime({ TENSORCELL_HOME: home }, noDriver)).toEqual({
     runtime: { name: 'cpu', version: '2.21.0', path, libraries: join(path, 'tensorflow') },
-    passedOver: [{ name: 'cuda-2.21.0', why: 'no NVIDIA driver (libcuda.so.1) was found' }],
+    passedOver: [{ what: 'cuda-2.21.0', why: 'no NVIDIA driver (libcuda.so.1) was found' }],
   });
 });
 
