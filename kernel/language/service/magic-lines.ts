@@ -1,0 +1,93 @@
+/**
+ * Lines of a cell that are for the kernel (`%who`, `!ls`) are blanked with spaces, so that TypeScript sees none of them
+ * and every offset stays what it was.
+ */
+
+const MAGIC_LINE = /^[ \t]*%{1,2}([A-Za-z_][\w-]*)(?=[ \t]|$)/;
+const COMMAND_LINE = /^[ \t]*(?:[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?![ \t]*[A-Za-z_./~][^\n]*$/;
+/** After one of these a line goes on, so `%b` in the next line is a remainder and not a magic. */
+const GOES_ON = /[-+*/%=&|^<>?:,([{.!~]$/;
+/** `!ready && start()`, `!(a || b)`, `!x;`: TypeScript, not a command. */
+const NEGATION = /^[ \t]*!+[ \t]*[\w$.]+(?:\([^)]*\)|\[[^\]]*\])*[ \t]*(?:&&|\|\||\?|;|===?|!==?|,|$)/;
+
+export interface BlankedCell {
+  /** As long as the source, with the kernel's lines blanked. */
+  text: string;
+  /** `%%bash` and its kin: nothing of the cell is TypeScript. */
+  foreign: boolean;
+}
+
+/** Cell magics whose body is TypeScript. */
+const TYPESCRIPT_BODIES = new Set(['time', 'timeit', 'capture', 'profile', 'prun']);
+/** Line magics that are followed by a statement. */
+const TYPESCRIPT_LINES = new Set(['time']);
+
+/**
+ * Blanks magics and commands. `magics` says which names are magics; without it every name is one.
+ * Strings, templates and comments that begin a line with `%` are rare enough to be told by the line before.
+ */
+export function blankMagics(source: string, magics?: ReadonlySet<string>): BlankedCell {
+  if (!source.includes('%') && !source.includes('!')) return { text: source, foreign: false };
+  const cellMagic = /^\s*%%([A-Za-z_][\w-]*)/.exec(source);
+  if (cellMagic && (!magics || magics.has(cellMagic[1]!)) && !TYPESCRIPT_BODIES.has(cellMagic[1]!)) {
+    return { text: blank(source), foreign: true };
+  }
+  let inTemplate = false;
+  let inComment = false;
+  let previous = '';
+  const lines = source.split('\n').map((line) => {
+    const free = !inTemplate && !inComment && !GOES_ON.test(previous);
+    const blanked = free ? blankLine(line, magics) : line;
+    if (blanked === line) ({ inTemplate, inComment } = after(line, inTemplate, inComment));
+    const code = blanked.replace(/\/\/.*$/, '').trimEnd();
+    if (code !== '') previous = code;
+    return blanked;
+  });
+  return { text: lines.join('\n'), foreign: false };
+}
+
+function blankLine(line: string, magics: ReadonlySet<string> | undefined): string {
+  const magic = MAGIC_LINE.exec(line);
+  if (magic && (!magics || magics.has(magic[1]!))) {
+    if (!TYPESCRIPT_LINES.has(magic[1]!)) return blank(line);
+    return blank(magic[0]) + line.slice(magic[0].length);
+  }
+  if (COMMAND_LINE.test(line) && !NEGATION.test(line)) return blank(line);
+  return line;
+}
+
+function blank(text: string): string {
+  return text.replace(/[^\n]/g, ' ');
+}
+
+/** Whether a template literal or a block comment is open after this line. */
+function after(
+  line: string,
+  template: boolean,
+  comment: boolean,
+): { inTemplate: boolean; inComment: boolean } {
+  let inTemplate = template;
+  let inComment = comment;
+  let quote = '';
+  for (let at = 0; at < line.length; at++) {
+    const char = line[at]!;
+    if (inComment) {
+      if (char === '*' && line[at + 1] === '/') {
+        inComment = false;
+        at++;
+      }
+    } else if (char === '\\') at++;
+    else if (quote) {
+      if (char === quote) quote = '';
+    } else if (inTemplate) {
+      if (char === '`') inTemplate = false;
+    } else if (char === '`') inTemplate = true;
+    else if (char === '"' || char === "'") quote = char;
+    else if (char === '/' && line[at + 1] === '/') break;
+    else if (char === '/' && line[at + 1] === '*') {
+      inComment = true;
+      at++;
+    }
+  }
+  return { inTemplate, inComment };
+}

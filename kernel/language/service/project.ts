@@ -1,0 +1,141 @@
+/**
+ * Compiler options for cells, without a file in the user's folder: a `tsconfig.json` that exists only as an open
+ * document of the language server. What the user's own `tsconfig.json` beside the notebook says about paths, JSX,
+ * decorators, libraries and strictness is taken over; what cells need to be checked at all is not up to it.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+type CompilerOptions = Record<string, unknown>;
+
+/** Options of the user's tsconfig.json that count for cells. */
+const HONOURED = [
+  'paths',
+  'rootDirs',
+  'typeRoots',
+  'types',
+  'lib',
+  'jsx',
+  'jsxFactory',
+  'jsxFragmentFactory',
+  'jsxImportSource',
+  'experimentalDecorators',
+  'emitDecoratorMetadata',
+  'useDefineForClassFields',
+  'customConditions',
+  'strict',
+  'strictNullChecks',
+  'strictFunctionTypes',
+  'strictBindCallApply',
+  'strictPropertyInitialization',
+  'noImplicitAny',
+  'noImplicitThis',
+  'useUnknownInCatchVariables',
+  'noUncheckedIndexedAccess',
+  'exactOptionalPropertyTypes',
+  'noPropertyAccessFromIndexSignature',
+  'allowArbitraryExtensions',
+];
+
+/** What a beginner needs: `null` is checked; a parameter without a type, and `error.message` in a catch, are fine. */
+const DEFAULTS: CompilerOptions = {
+  strict: true,
+  noImplicitAny: false,
+  noImplicitThis: false,
+  useUnknownInCatchVariables: false,
+  lib: ['esnext'],
+  jsx: 'preserve',
+  types: [],
+};
+
+/** What a cell is: a module of the newest language that is never written anywhere. */
+const REQUIRED: CompilerOptions = {
+  target: 'esnext',
+  module: 'preserve',
+  moduleResolution: 'bundler',
+  moduleDetection: 'force',
+  allowImportingTsExtensions: true,
+  resolveJsonModule: true,
+  allowJs: true,
+  noEmit: true,
+  skipLibCheck: true,
+  disableSizeLimit: true,
+};
+
+export interface ProjectOptions {
+  directory: string;
+  /** Root documents and declaration files. */
+  files: string[];
+  /** Packages of the kernel for who does not have them installed: name -> folder or declaration file. */
+  packages: Readonly<Record<string, string>>;
+  user: CompilerOptions | undefined;
+}
+
+/** The text of the project's tsconfig.json. */
+export function projectText({ directory, files, packages, user }: ProjectOptions): string {
+  const honoured = Object.fromEntries(Object.entries(user ?? {}).filter(([name]) => HONOURED.includes(name)));
+  const own = Object.entries(packages)
+    .filter(([name]) => !installed(directory, name))
+    .flatMap(([name, path]) => [
+      [name, [path]] as const,
+      ...(path.endsWith('.ts') ? [] : [[`${name}/*`, [`${path}/*`]] as const]),
+    ]);
+  const paths = { ...Object.fromEntries(own), ...(honoured['paths'] as object | undefined) };
+  return JSON.stringify({
+    compilerOptions: { ...DEFAULTS, ...honoured, ...REQUIRED, paths },
+    files,
+    include: [],
+  });
+}
+
+/** Whether Node finds the package from this folder. */
+function installed(directory: string, name: string): boolean {
+  return packageFolder(directory, name) !== undefined;
+}
+
+/** The folder of a package as Node finds it from `directory`. */
+export function packageFolder(directory: string, name: string): string | undefined {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    if (existsSync(join(candidate, 'package.json'))) return candidate;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+/**
+ * The compiler options of the tsconfig.json in `directory`, with all that it extends; undefined without one.
+ * A broken file counts as none, and is logged.
+ */
+export async function readUserOptions(
+  directory: string,
+  tscPath: string,
+  log: (message: string) => void,
+): Promise<CompilerOptions | undefined> {
+  const file = join(directory, 'tsconfig.json');
+  if (!existsSync(file)) return undefined;
+  try {
+    const { stdout } = await promisify(execFile)(tscPath, ['--showConfig', '-p', file], {
+      timeout: 10_000,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    const options = ((JSON.parse(stdout) as { compilerOptions?: CompilerOptions }).compilerOptions ?? {}) as {
+      paths?: Record<string, string[]>;
+      typeRoots?: string[];
+      rootDirs?: string[];
+    } & CompilerOptions;
+    const absolute = (path: string) => (isAbsolute(path) ? path : resolve(directory, path));
+    if (options.paths) {
+      options.paths = Object.fromEntries(
+        Object.entries(options.paths).map(([pattern, targets]) => [pattern, targets.map(absolute)]),
+      );
+    }
+    if (options.typeRoots) options.typeRoots = options.typeRoots.map(absolute);
+    if (options.rootDirs) options.rootDirs = options.rootDirs.map(absolute);
+    return options;
+  } catch (error) {
+    log(`${file} is not used: ${String((error as { stdout?: string }).stdout ?? error).trim()}`);
+    return undefined;
+  }
+}

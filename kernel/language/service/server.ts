@@ -1,0 +1,308 @@
+/**
+ * TypeScript's language server as a child process: its documents, its requests with time limits, and a fresh process
+ * when it dies. It is never waited for by anything but the requests themselves.
+ */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { pathToFileURL } from 'node:url';
+import type { Readable, Writable } from 'node:stream';
+import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
+
+export interface LanguageServerOptions {
+  /** Path of TypeScript's native `tsc`. */
+  tscPath: () => string;
+  directory: string;
+  log: (message: string) => void;
+}
+
+/** Thrown for requests that got no answer: the server died, was too slow, or the request was overtaken. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+  readonly code: 'died' | 'timeout' | 'stale' | 'disposed';
+
+  constructor(code: 'died' | 'timeout' | 'stale' | 'disposed', method: string, options?: ErrorOptions) {
+    super(`the TypeScript server gave no answer to ${method} (${code})`, options);
+    this.code = code;
+  }
+}
+
+interface Document {
+  text: string;
+  version: number;
+  languageId: string;
+}
+
+interface Running {
+  child: ChildProcessByStdio<Writable, Readable, Readable>;
+  connection: MessageConnection;
+  died: Promise<never>;
+  /** Documents as this process knows them. */
+  open: Map<string, string>;
+}
+
+/** So many deaths in so long a time, and the server stays down until `revive`. */
+const DEATHS = 5;
+const DEATH_WINDOW_MS = 60_000;
+
+/** What the server asks of an editor's settings. Types are never fetched over the network. */
+function setting(section: string | undefined): unknown {
+  if (section === 'js/ts') {
+    return {
+      tsserver: { automaticTypeAcquisition: { enabled: false } },
+      suggest: { autoImports: false },
+      validate: { enabled: true },
+    };
+  }
+  if (section === 'typescript' || section === 'javascript') {
+    return {
+      disableAutomaticTypeAcquisition: true,
+      suggest: { autoImports: false },
+      preferences: { importModuleSpecifierEnding: 'js' },
+    };
+  }
+  return null;
+}
+
+export class LanguageServer {
+  readonly #options: LanguageServerOptions;
+  /** Paths to documents, in the order in which the server has to hear of them. */
+  readonly #documents = new Map<string, Document>();
+  #running: Promise<Running> | undefined;
+  #deaths: number[] = [];
+  #disposed = false;
+  #changedFiles: { uri: string; type: 1 | 2 | 3 }[] = [];
+
+  constructor(options: LanguageServerOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+  #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined;
+
+  /** Sets the text of a document; the server hears of it with the next request. */
+  write(path: string, text: string, languageId = 'typescript'): void {
+    const known = this.#documents.get(path);
+    if (known?.text === text) return;
+    this.#documents.set(path, { text, version: (known?.version ?? 0) + 1, languageId });
+  }
+
+  remove(path: string): void {
+    this.#documents.delete(path);
+  }
+
+  has(path: string): boolean {
+    return this.#documents.has(path);
+  }
+
+  /** A file on the disk that is new (1), changed (2) or gone (3): the server does not look by itself. */
+  fileChanged(path: string, type: 1 | 2 | 3): void {
+    this.#changedFiles.push({ uri: pathToFileURL(path).href, type });
+  }
+
+  start(): void {
+    this.#ensure().catch(() => undefined);
+  }
+
+  /** Lets a server that died too often try again. */
+  revive(): void {
+    this.#deaths = [];
+  }
+
+  /**
+   * Sends what has changed, then asks. A request that died with the server is asked once more.
+   * @throws NoAnswerError
+   */
+  async request<T>(method: string, parameters: unknown, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+    try {
+      return await this.#request<T>(method, parameters, timeoutMs, signal);
+    } catch (error) {
+      if (!(error instanceof NoAnswerError) || error.code !== 'died' || this.#disposed) throw error;
+      return await this.#request<T>(method, parameters, timeoutMs, signal);
+    }
+  }
+
+  async #request<T>(
+    method: string,
+    parameters: unknown,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { CancellationTokenSource } = await import('vscode-jsonrpc/node');
+    const source = new CancellationTokenSource();
+    let timer: NodeJS.Timeout | undefined;
+    const ended = new Promise<never>((_resolve, reject) => {
+      const end = (code: 'timeout' | 'stale') => {
+        source.cancel();
+        reject(new NoAnswerError(code, method));
+      };
+      timer = setTimeout(end, timeoutMs, 'timeout');
+      timer.unref();
+      if (signal?.aborted) end('stale');
+      signal?.addEventListener('abort', () => end('stale'), { once: true });
+    });
+    ended.catch(() => undefined);
+    try {
+      return await Promise.race([this.#send<T>(method, parameters, source.token), ended]);
+    } finally {
+      clearTimeout(timer);
+      source.dispose();
+    }
+  }
+
+  async #send<T>(method: string, parameters: unknown, token: CancellationToken): Promise<T> {
+    const running = await this.#ensure();
+    this.#synchronize(running);
+    try {
+      return await Promise.race([running.connection.sendRequest<T>(method, parameters, token), running.died]);
+    } catch (error) {
+      if (error instanceof NoAnswerError) throw error;
+      const { ConnectionError } = await import('vscode-jsonrpc/node');
+      if (error instanceof ConnectionError || this.#running === undefined) {
+        throw new NoAnswerError('died', method, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  #synchronize({ connection, open }: Running): void {
+    const notify = (method: string, parameters: unknown) => {
+      connection
+        .sendNotification(method, parameters)
+        .catch((error) => this.#options.log(`language server: ${method}: ${String(error)}`));
+    };
+    for (const path of open.keys()) {
+      if (this.#documents.has(path)) continue;
+      open.delete(path);
+      notify('textDocument/didClose', { textDocument: { uri: pathToFileURL(path).href } });
+    }
+    // Changes before openings: a new cell has to be imported by an open document before the server hears of it,
+    // or it takes it for a file without a project.
+    const pending = [...this.#documents].filter(([path, { text }]) => open.get(path) !== text);
+    pending.sort(([a], [b]) => Number(open.has(b)) - Number(open.has(a)));
+    for (const [path, { text, version, languageId }] of pending) {
+      const uri = pathToFileURL(path).href;
+      if (open.has(path)) {
+        notify('textDocument/didChange', { textDocument: { uri, version }, contentChanges: [{ text }] });
+      } else notify('textDocument/didOpen', { textDocument: { uri, languageId, version, text } });
+      open.set(path, text);
+    }
+    if (this.#changedFiles.length > 0) {
+      notify('workspace/didChangeWatchedFiles', { changes: this.#changedFiles.splice(0) });
+    }
+  }
+
+  #ensure(): Promise<Running> {
+    if (this.#disposed) return Promise.reject(new NoAnswerError('disposed', 'start'));
+    if (!this.#running) {
+      const recent = this.#deaths.filter((at) => Date.now() - at < DEATH_WINDOW_MS);
+      if (recent.length >= DEATHS) return Promise.reject(new NoAnswerError('died', 'start'));
+      this.#deaths = recent;
+      const starting = this.#launch();
+      this.#running = starting;
+      starting.catch((error) => {
+        if (this.#running === starting) this.#running = undefined;
+        this.#deaths.push(Date.now());
+        this.#options.log(`language server: cannot start: ${String(error)}`);
+      });
+    }
+    return this.#running;
+  }
+
+  async #launch(): Promise<Running> {
+    const { createMessageConnection, StreamMessageReader, StreamMessageWriter } =
+      await import('vscode-jsonrpc/node');
+    if (this.#disposed) throw new NoAnswerError('disposed', 'start');
+    const child = spawn(this.#options.tscPath(), ['--lsp', '--stdio'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // A folder that exists whatever the user does; documents have absolute paths.
+      cwd: '/',
+      // A group of its own: an interrupt meant for a cell must not reach it.
+      detached: true,
+    });
+    this.#child = child;
+    const connection = createMessageConnection(
+      new StreamMessageReader(child.stdout),
+      new StreamMessageWriter(child.stdin),
+    );
+    const died = new Promise<never>((_resolve, reject) => {
+      const end = (why: unknown) => {
+        if (this.#child === child) {
+          this.#child = undefined;
+          this.#running = undefined;
+          if (!this.#disposed) {
+            this.#deaths.push(Date.now());
+            this.#options.log(`language server: gone (${String(why)})`);
+          }
+        }
+        connection.dispose();
+        reject(new NoAnswerError(this.#disposed ? 'disposed' : 'died', 'a request', { cause: why }));
+      };
+      child.once('error', end);
+      child.once('exit', (code, signal) => end(signal ?? code));
+    });
+    died.catch(() => undefined);
+    child.stdin.on('error', () => undefined);
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-4000);
+      if (text.includes('panic')) this.#options.log(`language server: ${text}`);
+    });
+    connection.onError(([error]) => this.#options.log(`language server: ${String(error)}`));
+    connection.onRequest('workspace/configuration', (asked: { items: { section?: string }[] }) =>
+      asked.items.map(({ section }) => setting(section)),
+    );
+    connection.onRequest('client/registerCapability', () => null);
+    connection.onRequest('client/unregisterCapability', () => null);
+    connection.onRequest('workspace/diagnostic/refresh', () => null);
+    connection.onRequest('window/workDoneProgress/create', () => null);
+    connection.onNotification(() => undefined);
+    connection.listen();
+    const rootUri = pathToFileURL(this.#options.directory).href;
+    await Promise.race([
+      died,
+      connection.sendRequest('initialize', {
+        processId: process.pid,
+        rootUri,
+        workspaceFolders: [{ uri: rootUri, name: 'notebook' }],
+        initializationOptions: { disablePushDiagnostics: true },
+        capabilities: {
+          general: { positionEncodings: ['utf-16'] },
+          textDocument: {
+            diagnostic: {},
+            completion: { completionItem: { labelDetailsSupport: true } },
+            hover: { contentFormat: ['markdown', 'plaintext'] },
+            signatureHelp: {
+              signatureInformation: {
+                documentationFormat: ['markdown'],
+                parameterInformation: { labelOffsetSupport: true },
+                activeParameterSupport: true,
+              },
+            },
+          },
+          workspace: {
+            configuration: true,
+            // Claimed and not done: otherwise the server watches the notebook's whole folder tree itself. We tell it
+            // what changed (imported-files.ts).
+            didChangeWatchedFiles: { dynamicRegistration: true },
+          },
+        },
+      }),
+    ]);
+    await connection.sendNotification('initialized', {});
+    await connection.sendNotification('$/setTrace', { value: 'off' });
+    return { child, connection, died, open: new Map() };
+  }
+
+  /** Ends the process; what was asked gets no answer. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    const child = this.#child;
+    await this.#running?.catch(() => undefined);
+    this.#running = undefined;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await gone;
+  }
+}

@@ -1,0 +1,417 @@
+/**
+ * The language service of a session. The server's project has one root document, the *scratch*: it imports every
+ * living cell, and holds the text that completion and inspection are asked for. A new cell is one more document that
+ * the scratch imports, so the project is rebuilt once a cell, and typing costs nothing but the typed text.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type {
+  CompletionItem as ServerItem,
+  CompletionList,
+  Hover,
+  Diagnostic as ServerDiagnostic,
+  SignatureHelp,
+} from 'vscode-languageserver-protocol';
+import { pathToFileURL } from 'node:url';
+import type { Completions, Diagnostic, Inspection, LanguageService } from '../../interfaces.ts';
+import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
+import { analyzeCell } from './declarations.ts';
+import { selectDiagnostics } from './diagnostics.ts';
+import { ImportedFiles } from './imported-files.ts';
+import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
+import { blankMagics } from './magic-lines.ts';
+import { CellNames, OWN_PREFIX, type CellModule } from './names.ts';
+import { packageFolder, projectText, readUserOptions } from './project.ts';
+import { LanguageServer, NoAnswerError } from './server.ts';
+
+export interface LanguageServiceOptions {
+  /** The notebook's folder. */
+  directory: string;
+  /** TypeScript's native compiler; found in the kernel's own packages when left out. */
+  tscPath?: string;
+  /** A folder with `index.d.ts` or `index.ts`, which declares what cells have in scope without import. */
+  globalTypes: string;
+  /** Packages whose types the kernel brings, name -> folder or declaration file; found when left out. */
+  packages?: Readonly<Record<string, string>>;
+  /** Names of magics, so that `%who` is told from a remainder. */
+  magics?: () => Iterable<string>;
+  log: (message: string) => void;
+}
+
+const COMPLETION_LIMIT_MS = 5_000;
+const DESCRIPTION_LIMIT_MS = 500;
+/** So many items at most are described one by one. */
+const DESCRIBED = 40;
+/** Types of items of which the server knows more than it says at first. */
+const DESCRIBABLE = new Set(['variable', 'function', 'method', 'property']);
+const INSPECTION_LIMIT_MS = 5_000;
+const DIAGNOSTICS_LIMIT_MS = 60_000;
+/** Diagnostics of that many cells are remembered, for who asks twice. */
+const REMEMBERED = 200;
+
+/** Starts nothing yet: the server is started by `start`, or by the first question. */
+export function createLanguageService(options: LanguageServiceOptions): LanguageService {
+  return new TypeScriptService(options);
+}
+
+class TypeScriptService implements LanguageService {
+  readonly #options: LanguageServiceOptions;
+  readonly #names: CellNames;
+  readonly #server: LanguageServer;
+  readonly #files = new ImportedFiles();
+  readonly #diagnostics = new Map<number, Promise<Diagnostic[]>>();
+  /** Cells whose check is under way, and the newest one. */
+  readonly #pending = new Set<number>();
+  /** Documents have to keep still while the server answers for them: one question at a time, in two lanes. */
+  #checking: Promise<unknown> = Promise.resolve();
+  #typing: Promise<unknown> = Promise.resolve();
+  #newestCompletion: AbortController | undefined;
+  #project: Promise<void> | undefined;
+  #newest = 0;
+  #directory: string;
+  #tscPath: string | undefined;
+  #disposed = false;
+
+  constructor(options: LanguageServiceOptions) {
+    this.#options = options;
+    this.#directory = options.directory;
+    this.#names = new CellNames(options.directory);
+    this.#server = new LanguageServer({
+      tscPath: () => this.#findTsc(),
+      directory: options.directory,
+      log: options.log,
+    });
+  }
+
+  start(): void {
+    if (this.#disposed) return;
+    void this.#inTurn('checking', () =>
+      this.#ask('warming up', async () => {
+        await this.#prepare();
+        this.#writeScratch('tf;');
+        // Loads the types of tf and of Node, so that the first cell does not wait for them.
+        const asked = this.#document(this.#scratch);
+        await this.#server.request('textDocument/diagnostic', asked, DIAGNOSTICS_LIMIT_MS);
+      }),
+    );
+  }
+
+  addCell(execution: number, source: string): void {
+    this.#names.directory = this.#directory;
+    this.#names.magics = this.#options.magics ? new Set(this.#options.magics()) : undefined;
+    const module = this.#names.add(execution, source);
+    if (!module) {
+      this.#remember(execution, Promise.resolve([]));
+      return;
+    }
+    this.#newest = execution;
+  }
+
+  commit(execution: number, declared: readonly string[] | undefined): void {
+    this.#names.commit(execution, declared);
+  }
+
+  diagnostics(execution: number): Promise<Diagnostic[]> {
+    const known = this.#diagnostics.get(execution);
+    if (known) return known;
+    const module = this.#names.get(execution);
+    if (!module) return Promise.resolve([]);
+    this.#pending.add(execution);
+    const checked = this.#inTurn('checking', () => this.#check(module));
+    this.#remember(execution, checked);
+    return checked;
+  }
+
+  async #check(module: CellModule): Promise<Diagnostic[]> {
+    const { execution, lines, text } = module;
+    const found = await this.#ask(`checking cell ${execution}`, async () => {
+      await this.#prepare();
+      this.#noticeFiles(module.imports, dirname(module.path));
+      this.#writeCells();
+      this.#writeScratch('');
+      const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
+        'textDocument/diagnostic',
+        this.#document(module.path + module.extension),
+        DIAGNOSTICS_LIMIT_MS,
+      );
+      return report.items ?? [];
+    });
+    this.#pending.delete(execution);
+    this.#collect();
+    return selectDiagnostics(found ?? [], { execution, lines, text, directory: dirname(module.path) });
+  }
+
+  async complete(source: string, cursor: number): Promise<Completions> {
+    const none = { items: [], start: cursor, end: cursor };
+    this.#newestCompletion?.abort();
+    const control = new AbortController();
+    this.#newestCompletion = control;
+    const answer = await this.#inTurn('typing', async () => {
+      if (control.signal.aborted) return none;
+      return await this.#ask('completion', async () => {
+        const typed = await this.#typed(source);
+        if (!typed || isBlanked(source, typed.text, cursor)) return none;
+        const position = positionAt(source, cursor);
+        const list = await this.#server.request<CompletionList | null>(
+          'textDocument/completion',
+          {
+            ...this.#document(typed.scratch),
+            position: { line: position.line + 1, character: position.character },
+            context: { triggerKind: 1 },
+          },
+          COMPLETION_LIMIT_MS,
+          control.signal,
+        );
+        return await this.#describe(toCompletions(list, source, cursor, 1), control.signal);
+      });
+    });
+    return answer ?? none;
+  }
+
+  async inspect(source: string, cursor: number): Promise<Inspection | undefined> {
+    return await this.#inTurn('typing', () =>
+      this.#ask('inspection', async () => {
+        const typed = await this.#typed(source);
+        if (!typed || isBlanked(source, typed.text, cursor)) return undefined;
+        const at = (offset: number) => {
+          const { line, character } = positionAt(source, offset);
+          return { ...this.#document(typed.scratch), position: { line: line + 1, character } };
+        };
+        const word = wordAt(source, cursor);
+        if (word) {
+          const asked = at(Math.min(cursor, word.end - 1));
+          const hover = await this.#server.request<Hover | null>(
+            'textDocument/hover',
+            asked,
+            INSPECTION_LIMIT_MS,
+          );
+          const inspection = hoverInspection(hover, word.path);
+          if (inspection) return inspection;
+        }
+        const help = await this.#server.request<SignatureHelp | null>(
+          'textDocument/signatureHelp',
+          at(cursor),
+          INSPECTION_LIMIT_MS,
+        );
+        return signatureInspection(help);
+      }),
+    );
+  }
+
+  /** Asks for the kind and signature of items, where there are few: the server takes most of a millisecond for one. */
+  async #describe(
+    { items, start, end, from }: SelectedCompletions,
+    signal: AbortSignal,
+  ): Promise<Completions> {
+    if (items.length === 0 || items.length > DESCRIBED) return { items, start, end };
+    const described = await Promise.all(
+      items.map(async (item, index) => {
+        if (!DESCRIBABLE.has(item.type)) return item;
+        const resolved = await this.#ask('describing a completion', () =>
+          this.#server.request<ServerItem>(
+            'completionItem/resolve',
+            from[index],
+            DESCRIPTION_LIMIT_MS,
+            signal,
+          ),
+        );
+        return withDetail(item, resolved?.detail);
+      }),
+    );
+    return { items: described, start, end };
+  }
+
+  /** Puts what somebody types into a scratch. Undefined when it is not TypeScript. */
+  async #typed(source: string): Promise<{ text: string; scratch: string } | undefined> {
+    const { text, foreign } = blankMagics(source, this.#names.magics);
+    if (foreign) return undefined;
+    await this.#prepare();
+    const analysis = analyzeCell(text);
+    this.#noticeFiles(analysis.imports, this.#directory);
+    this.#writeCells();
+    const scratch = this.#writeScratch(text, analysis);
+    return { text, scratch };
+  }
+
+  setDirectory(path: string): void {
+    if (path === this.#directory) return;
+    const old = [this.#scratch, join(this.#directory, 'tsconfig.json')];
+    this.#directory = path;
+    this.#project = undefined;
+    for (const document of old) this.#server.remove(document);
+  }
+
+  reset(): void {
+    for (const { path, extension } of this.#names.modules().values()) this.#server.remove(path + extension);
+    this.#names.reset();
+    this.#diagnostics.clear();
+    this.#pending.clear();
+    this.#files.clear();
+    this.#server.revive();
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    this.#newestCompletion?.abort();
+    await this.#server.dispose();
+  }
+
+  /** For tests and measurements. */
+  get serverPid(): number | undefined {
+    return this.#server.pid;
+  }
+
+  // ---------------------------------------------------------------- documents
+
+  get #scratch(): string {
+    return `${this.#directory}/${OWN_PREFIX}_scratch.ts`;
+  }
+
+  /** Two documents of one folder, since `<T>x` and `<T>x</T>` cannot be in one language. */
+  get #scratches(): [plain: string, jsx: string] {
+    return [this.#scratch, `${this.#scratch}x`];
+  }
+
+  #document(path: string): { textDocument: { uri: string } } {
+    return { textDocument: { uri: pathToFileURL(path).href } };
+  }
+
+  /** The project's options and what is declared for every cell; once for a folder. */
+  #prepare(): Promise<void> {
+    this.#project ??= this.#writeProject(this.#directory);
+    return this.#project;
+  }
+
+  async #writeProject(directory: string): Promise<void> {
+    const { globalTypes, log } = this.#options;
+    const user = await readUserOptions(directory, this.#findTsc(), log);
+    if (directory !== this.#directory) return;
+    const globals = ['index.d.ts', 'index.ts'].map((name) => join(globalTypes, name)).find(existsSync);
+    if (globals === undefined) log(`no types for tf and display: ${globalTypes} has no index.d.ts`);
+    const node = packageFolder(directory, '@types/node') ?? packageFolder(globalTypes, '@types/node');
+    const helpers = `${directory}/${OWN_PREFIX}_helpers.d.ts`;
+    const [plain, jsx] = this.#scratches;
+    const files = [
+      helpers,
+      ...(globals ? [globals] : []),
+      ...(node ? [join(node, 'index.d.ts')] : []),
+      plain,
+      jsx,
+    ];
+    this.#server.write(
+      `${directory}/tsconfig.json`,
+      projectText({
+        directory,
+        files,
+        packages: this.#options.packages ?? kernelPackages(globalTypes),
+        user,
+      }),
+      'jsonc',
+    );
+    this.#server.write(helpers, HELPERS);
+    this.#server.write(plain, 'export {};');
+    this.#server.write(jsx, 'export {};', 'typescriptreact');
+  }
+
+  #writeScratch(text: string, analysis = analyzeCell(text)): string {
+    const [plain, jsx] = this.#scratches;
+    const before = this.#names.prelude(analysis, undefined, true);
+    // The plain one always imports every cell, and so keeps them in the project.
+    this.#server.write(plain, `${before.text}\n${analysis.jsx ? '' : text}`);
+    if (!analysis.jsx) return plain;
+    this.#server.write(jsx, `${before.text}\n${text}`, 'typescriptreact');
+    return jsx;
+  }
+
+  #writeCells(): void {
+    for (const { path, extension, text } of this.#names.modules().values()) {
+      this.#server.write(path + extension, text, extension === '.tsx' ? 'typescriptreact' : 'typescript');
+    }
+  }
+
+  #collect(): void {
+    const keep = new Set(this.#pending).add(this.#newest);
+    for (const { path, extension } of this.#names.collect(keep)) this.#server.remove(path + extension);
+  }
+
+  #noticeFiles(imports: readonly string[], directory: string): void {
+    for (const { path, type } of this.#files.changes()) this.#server.fileChanged(path, type);
+    this.#files.follow(imports, directory);
+  }
+
+  #remember(execution: number, diagnostics: Promise<Diagnostic[]>): void {
+    this.#diagnostics.set(execution, diagnostics);
+    const oldest = this.#diagnostics.keys().next().value;
+    if (this.#diagnostics.size > REMEMBERED && oldest !== undefined) this.#diagnostics.delete(oldest);
+  }
+
+  // ---------------------------------------------------------------- turns and failures
+
+  #inTurn<T>(lane: 'checking' | 'typing', action: () => Promise<T>): Promise<T> {
+    const before = lane === 'checking' ? this.#checking : this.#typing;
+    const turn = before.then(action);
+    const settled = turn.catch(() => undefined);
+    if (lane === 'checking') this.#checking = settled;
+    else this.#typing = settled;
+    return turn;
+  }
+
+  /** No answer is no error for who asks: it is logged, and there is simply nothing to show. */
+  async #ask<T>(what: string, action: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await action();
+    } catch (error) {
+      const expected =
+        error instanceof NoAnswerError && (error.code === 'stale' || error.code === 'disposed');
+      if (!expected) this.#options.log(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  }
+
+  #findTsc(): string {
+    this.#tscPath ??= this.#options.tscPath ?? findTsc();
+    return this.#tscPath;
+  }
+}
+
+/**
+ * `__After<D, E>`: a variable declared as D after it was last known as E, which only tells `null` and `undefined`
+ * apart, since later cells may run again in any order.
+ */
+const HELPERS = `type __After<D, E> = Exclude<D, Exclude<null | undefined, E>>;
+declare module 'npm:*';
+`;
+
+/** Whether the cursor stands in a line that is for the kernel, or that may become one. */
+function isBlanked(source: string, blanked: string, cursor: number): boolean {
+  const start = source.lastIndexOf('\n', cursor - 1) + 1;
+  const before = source.slice(start, cursor);
+  if (/^\s*%{1,2}[\w-]*$/.test(before)) return true;
+  return before.trim() !== '' && blanked.slice(start, cursor).trim() === '';
+}
+
+/** The native compiler of the `typescript` package that the kernel was installed with. */
+function findTsc(): string {
+  const name = `@typescript/typescript-${process.platform}-${process.arch}/package.json`;
+  const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+  return join(dirname(createRequire(typescript).resolve(name)), 'lib', 'tsc');
+}
+
+/** What a cell may import though the user has not installed it. */
+function kernelPackages(globalTypes: string): Record<string, string> {
+  const packages: Record<string, string> = {};
+  for (const name of ['tfjs', 'tfjs-core', 'tfjs-layers', 'tfjs-data', 'tfjs-converter']) {
+    const folder = packageFolder(globalTypes, `@tensorflow/${name}`);
+    if (folder) packages[`@tensorflow/${name}`] = folder;
+  }
+  const library = dirname(globalTypes);
+  for (const [name, path] of [
+    ['tensorcell', 'index'],
+    ['tslab', 'display/tslab'],
+  ] as const) {
+    const file = ['.d.ts', '.ts'].map((ending) => join(library, path + ending)).find(existsSync);
+    if (file) packages[name] = file;
+  }
+  return packages;
+}
