@@ -1,0 +1,93 @@
+import type { Program } from 'oxc-parser';
+import { Edits } from './edits.ts';
+import type { Rendered } from './edits.ts';
+import { lower } from './lower.ts';
+import type { LoweringOptions } from './lower.ts';
+import { composeMaps, sourceMap } from './maps.ts';
+import { parse } from './parse.ts';
+import type { Parsed } from './parse.ts';
+import { CompileError, problemAt } from './problems.ts';
+import { NeedsLowering } from './walk.ts';
+
+export interface Front {
+  parsed: Parsed;
+  jsx: boolean;
+}
+
+/** Parses TypeScript; as TSX where only that makes sense of it. */
+export function parseTypeScript(source: string, lang: 'ts' | 'tsx' = 'ts'): Front {
+  if (lang === 'tsx') return { parsed: parse(source, 'tsx'), jsx: true };
+  const parsed = parse(source, 'ts');
+  if (!parsed.problem || !source.includes('<')) return { parsed, jsx: false };
+  const withJsx = parse(source, 'tsx');
+  return withJsx.problem ? { parsed, jsx: false } : { parsed: withJsx, jsx: true };
+}
+
+/** What remains to be done with a tree that holds JavaScript, or TypeScript that can be erased. */
+export type Rewrite<T extends Rendered> = (input: {
+  source: string;
+  program: Program;
+  edits: Edits;
+  lowered: boolean;
+}) => T;
+
+export interface Compiled<T> {
+  output: T;
+  map: string;
+}
+
+/**
+ * Source -> code and map. `prepare` makes the changes that only the tree of the source as typed can tell; the rewriting
+ * follows at once, or on the JavaScript that lowering made of it.
+ *
+ * @throws CompileError
+ */
+export function compileSource<T extends Rendered>(
+  source: string,
+  filename: string,
+  /** What was parsed: as long as `source`, magics blanked. */
+  text: string,
+  front: Front,
+  options: LoweringOptions,
+  prepare: (edits: Edits, program: Program, lowered: boolean) => void,
+  rewrite: Rewrite<T>,
+): Compiled<T> {
+  const { parsed, jsx } = front;
+  const { problem, program } = parsed;
+  if (problem) throw new CompileError(source, problemAt(source, problem.message, problem.start, problem.end));
+  if (!jsx)
+    try {
+      const edits = new Edits();
+      prepare(edits, program, false);
+      const output = rewrite({ source: text, program, edits, lowered: false });
+      return { output, map: sourceMap(filename, source, output.mappings) };
+    } catch (error) {
+      if (!(error instanceof NeedsLowering)) throw error;
+    }
+  const edits = new Edits();
+  prepare(edits, program, true);
+  const prepared = edits.render(text, '', '');
+  let lowered: { code: string; map: string };
+  try {
+    lowered = lower(prepared.code, filename, jsx, options);
+  } catch (error) {
+    const message = error instanceof Error ? plainMessage(error.message) : String(error);
+    throw new CompileError(source, problemAt(source, message, 0, 0));
+  }
+  const again = parse(lowered.code, 'js');
+  if (again.problem) throw new CompileError(source, problemAt(source, again.problem.message, 0, 0));
+  const output = rewrite({ source: lowered.code, program: again.program, edits: new Edits(), lowered: true });
+  const map = composeMaps([
+    sourceMap(filename, lowered.code, output.mappings),
+    lowered.map,
+    sourceMap(filename, source, prepared.mappings),
+  ]);
+  return { output, map };
+}
+
+/** swc's errors are drawings in colour; the first line with words says what is wrong. */
+function plainMessage(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  const plain = text.replace(/\u001b\[[0-9;]*m/g, '');
+  return /^\s*[x×]\s*(.+)$/m.exec(plain)?.[1] ?? plain.trim().split('\n')[0] ?? plain;
+}

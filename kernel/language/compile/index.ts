@@ -1,0 +1,140 @@
+/**
+ * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
+ */
+import type { CellCompiler, CellParts, CompiledCell, CompileResult } from '../../interfaces.ts';
+import { rewriteCell } from './cell.ts';
+import { isComplete } from './completeness.ts';
+import type { Edits } from './edits.ts';
+import { InternalNames } from './emit.ts';
+import { compileSource, parseTypeScript } from './frontend.ts';
+import type { LoweringOptions } from './lower.ts';
+import { findMagics } from './magics.ts';
+import type { FoundMagics } from './magics.ts';
+import { SessionNames } from './names.ts';
+import { CompileError, positionAt, problemAt } from './problems.ts';
+
+export { compileModule } from './module.ts';
+export { CompileError } from './problems.ts';
+export type { LoweringOptions } from './lower.ts';
+
+export interface CellCompilerOptions extends LoweringOptions {
+  /** Names of line magics, which tell `%who` from a remainder. */
+  knownMagics?: () => Iterable<string>;
+}
+
+const CELL_MAGIC = /^\s*%%(?=[\w!])([\w!]+)([^\n]*)\n?/;
+
+export function createCellCompiler(options: CellCompilerOptions = {}): CellCompiler {
+  const session = new SessionNames();
+  const isKnown = (name: string): boolean => {
+    for (const known of options.knownMagics?.() ?? []) if (known === name) return true;
+    return false;
+  };
+  /** Compilations of one execution get names of their own, so that each one's traces find its own map. */
+  const filenames = new Map<number, number>();
+  const newFilename = (execution: number): string => {
+    const count = (filenames.get(execution) ?? 0) + 1;
+    filenames.delete(execution);
+    filenames.set(execution, count);
+    if (filenames.size > 100)
+      for (const oldest of [...filenames.keys()].slice(0, 1)) filenames.delete(oldest);
+    return count === 1 ? `cell ${execution}` : `cell ${execution}.${count}`;
+  };
+
+  const compile = (source: string, execution: number): CompiledCell => {
+    const found = findMagics(source, isKnown, 'ts');
+    const front = parseTypeScript(found.text);
+    const names = new InternalNames(source);
+    const filename = newFilename(execution);
+    const endsWithMagic = found.magics.some(({ place }) => place?.last === true);
+    const { output, map } = compileSource(
+      source,
+      filename,
+      found.text,
+      front,
+      options,
+      (edits, program, lowered) => {
+        putMagics(source, found, edits, names);
+        const last = program.body.findLast(({ type }) => type !== 'EmptyStatement');
+        // Lowering may add statements behind it.
+        if (lowered && !endsWithMagic && last?.type === 'ExpressionStatement') {
+          edits.before(last.expression.start, `${names.context}.result((`);
+          edits.after(last.expression.end, '))');
+        }
+      },
+      ({ source: text, program, edits, lowered }) =>
+        rewriteCell(
+          {
+            source: text,
+            program,
+            edits,
+            names,
+            withResult: !lowered && !endsWithMagic,
+            awaits: found.magics.some(({ isTime, place }) => !isTime && place?.inFunction === false),
+            isInternal: (name) => lowered && !source.includes(name),
+          },
+          session,
+        ),
+    );
+    session.expect(execution, output.bindings);
+    return { code: output.code, filename, map, async: output.async, bindings: output.bindings };
+  };
+
+  return {
+    split(source): CellParts {
+      const head = CELL_MAGIC.exec(source);
+      if (head)
+        return {
+          kind: 'cell-magic',
+          name: head[1] ?? '',
+          line: (head[2] ?? '').trim(),
+          body: source.slice(head[0].length),
+        };
+      const { magics } = findMagics(source, isKnown, 'ts');
+      return {
+        kind: 'code',
+        magics: magics.map(({ name, line, start }) => ({ name, line, at: positionAt(source, start) })),
+      };
+    },
+    compile(source, execution): CompileResult {
+      try {
+        return { ok: true, cell: compile(source, execution) };
+      } catch (error) {
+        if (error instanceof CompileError) return { ok: false, problem: error.problem, frame: error.frame };
+        throw error;
+      }
+    },
+    commit: (execution, declared) => session.commit(execution, declared),
+    reset: () => session.reset(),
+    bindings: () => session.all(),
+    isComplete: (source) => isComplete(source, isKnown),
+  };
+}
+
+/** Puts the calls of the magics in their places. */
+function putMagics(source: string, found: FoundMagics, edits: Edits, names: InternalNames): void {
+  const { context } = names;
+  for (const { name, line, start, end, isTime, place } of found.magics) {
+    if (!place) continue;
+    const shown = name === '!' ? `!${line}` : `%${name}`;
+    if (isTime) {
+      const { next } = place;
+      if (!next || source.slice(start, next.start).includes('\n'))
+        throw new CompileError(
+          source,
+          problemAt(source, '%time needs a statement after it on the same line', start, end),
+        );
+      const token = names.fresh();
+      edits.replace(start, start + '%time'.length, `const ${token}=${context}.timeStart();`);
+      edits.after(next.end, `;${context}.timeEnd(${token});`);
+      continue;
+    }
+    if (place.inFunction && !place.inAsync)
+      throw new CompileError(
+        source,
+        problemAt(source, `${shown} can only be used in an async function`, start, end),
+      );
+    const call = `await ${context}.await(${context}.magic(${JSON.stringify(name)},${JSON.stringify(line)}))`;
+    edits.replace(start, end, place.last ? `${context}.result(${call});` : `${call};`);
+  }
+}

@@ -1,0 +1,237 @@
+import type { CompiledModule } from '../../interfaces.ts';
+import { exportedName, importCall, member } from './cell.ts';
+import type { Edits } from './edits.ts';
+import { emitCommon, InternalNames, PLAIN } from './emit.ts';
+import type { Access, EmitOptions } from './emit.ts';
+import { compileSource, parseTypeScript } from './frontend.ts';
+import type { Rendered } from './edits.ts';
+import type { LoweringOptions } from './lower.ts';
+import type { NameUse, Site } from './sites.ts';
+import { Walk } from './walk.ts';
+import type { Program } from 'oxc-parser';
+
+/**
+ * Compiles a local module for the runtime's own loader: exports become getters, so that bindings are live and cycles
+ * see functions at once; imported names become reads of the other module's namespace.
+ *
+ * @throws CompileError (a SyntaxError with `problem` and `frame`)
+ */
+export function compileModule(
+  source: string,
+  filename: string,
+  options: LoweringOptions = {},
+): CompiledModule {
+  const names = new InternalNames(source);
+  const isJsx = /\.[jt]sx$/.test(filename);
+  const front = isJsx ? parseTypeScript(source, 'tsx') : parseTypeScript(source);
+  const { output, map } = compileSource(
+    source,
+    filename,
+    source,
+    front,
+    options,
+    () => undefined,
+    ({ source: text, program, edits }) => new ModuleRewriter(text, program, edits, names).run(),
+  );
+  return { code: output.code, filename, map, imports: output.imports };
+}
+
+interface ModuleOutput extends Rendered {
+  imports: string[];
+}
+
+type ExportSite = Extract<Site, { kind: 'export' }>;
+
+class ModuleRewriter {
+  private readonly accesses = new Map<string, Access>();
+  private readonly getters: string[] = [];
+  private readonly prologue: string[] = [];
+  private readonly imports: string[] = [];
+  private readonly walk: Walk;
+  private readonly source: string;
+  private readonly edits: Edits;
+  private readonly names: InternalNames;
+
+  constructor(source: string, program: Program, edits: Edits, names: InternalNames) {
+    this.source = source;
+    this.edits = edits;
+    this.names = names;
+    this.walk = new Walk(source, edits);
+    this.walk.program(program, false);
+  }
+
+  run(): ModuleOutput {
+    const { walk, edits, names } = this;
+    const { context } = names;
+    const used = this.valueUses();
+    for (const site of walk.sites) this.importsOf(site, used);
+    for (const site of walk.sites) if (site.kind === 'export') this.exportSite(site);
+    const options: EmitOptions = {
+      names,
+      access: (use) => this.access(use),
+      wrapsAwaits: false,
+      refresh: [],
+    };
+    for (const site of walk.sites) {
+      if (emitCommon(site, edits, options)) continue;
+      if (site.kind === 'import') edits.replace(site.node.start, site.node.end, ';');
+      else if (site.kind === 'import-require')
+        edits.replace(
+          site.node.start,
+          site.node.end,
+          `const ${site.name}=${context}.require(${JSON.stringify(site.specifier)});`,
+        );
+    }
+    const exports = this.getters.length > 0 ? `${context}.export({${this.getters.join(',')}});` : '';
+    const temporaries = `let ${names.updated},${names.assigned};`;
+    const head = `'use strict';(async(${context})=>{${temporaries}${exports}${this.prologue.join('')}`;
+    return { ...edits.render(this.source, head, '\n})'), imports: this.imports };
+  }
+
+  /** Imports that only types use are left out, as TypeScript does. */
+  private valueUses(): Set<string> {
+    const used = new Set<string>();
+    for (const site of this.walk.sites) {
+      if ('use' in site) {
+        if (site.use.scope?.hides(site.use.name) !== true) used.add(site.use.name);
+      } else if (site.kind === 'export' && site.node.type === 'ExportNamedDeclaration' && !site.node.source)
+        for (const { local, exportKind } of site.node.specifiers)
+          if (exportKind !== 'type') used.add(exportedName(local));
+    }
+    return used;
+  }
+
+  private load(node: Parameters<typeof importCall>[1]): string {
+    const namespace = this.names.fresh();
+    this.imports.push(node.source.value);
+    this.prologue.push(`const ${namespace}=await ${importCall(this.names.context, node)};`);
+    return namespace;
+  }
+
+  private importsOf(site: Site, used: ReadonlySet<string>): void {
+    if (site.kind === 'import') {
+      const { specifiers } = site.node;
+      if (specifiers.length > 0 && !specifiers.some(({ local }) => used.has(local.name))) return;
+      const namespace = this.load(site.node);
+      for (const specifier of specifiers) {
+        const name = specifier.local.name;
+        if (specifier.type === 'ImportNamespaceSpecifier') {
+          this.prologue.push(`const ${name}=${namespace};`);
+          continue;
+        }
+        const imported =
+          specifier.type === 'ImportDefaultSpecifier' ? 'default' : exportedName(specifier.imported);
+        this.accesses.set(name, { mode: 'expression', text: member(namespace, imported), isMember: true });
+      }
+    } else if (site.kind === 'export') {
+      const { node } = site;
+      if (node.type === 'ExportAllDeclaration') {
+        const namespace = this.load(node);
+        if (node.exported) this.getter(exportedName(node.exported), namespace);
+        else this.prologue.push(`${this.names.context}.exportAll(${namespace});`);
+      } else if (node.type === 'ExportNamedDeclaration' && node.source) {
+        if (node.specifiers.length > 0 && node.specifiers.every(({ exportKind }) => exportKind === 'type'))
+          return;
+        const namespace = this.load({ source: node.source, attributes: node.attributes });
+        for (const { local, exported, exportKind } of node.specifiers)
+          if (exportKind !== 'type')
+            this.getter(exportedName(exported), member(namespace, exportedName(local)));
+      }
+    }
+  }
+
+  private getter(name: string, expression: string): void {
+    this.getters.push(`${JSON.stringify(name)}:()=>${expression}`);
+  }
+
+  private exportSite({ node }: ExportSite): void {
+    const { edits, names } = this;
+    if (node.type === 'ExportDefaultDeclaration') {
+      const { declaration } = node;
+      edits.remove(node.start, declaration.start);
+      const isDeclaration =
+        declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration';
+      if (isDeclaration && declaration.id) {
+        this.getter('default', declaration.id.name);
+        return;
+      }
+      const local = names.fresh();
+      this.getter('default', local);
+      // As a property it gets the name `default` if it has none.
+      edits.before(declaration.start, `const ${local}={default:`);
+      edits.after(declaration.end, '}.default;');
+      return;
+    }
+    if (node.type === 'ExportNamedDeclaration' && node.declaration) {
+      edits.remove(node.start, node.declaration.start);
+      for (const name of declaredBy(node.declaration)) this.getter(name, name);
+      return;
+    }
+    edits.replace(node.start, node.end, ';');
+    if (node.type === 'ExportAllDeclaration' || node.source) return;
+    for (const { local, exported, exportKind } of node.specifiers) {
+      if (exportKind === 'type') continue;
+      const name = exportedName(local);
+      const access = this.accesses.get(name);
+      // `export { T }` of a type: nothing declares it as a value.
+      if (!access && !this.walk.top.has(name)) continue;
+      this.getter(exportedName(exported), access?.mode === 'expression' ? access.text : name);
+    }
+  }
+
+  private access(use: NameUse): Access {
+    const { name, scope } = use;
+    if (scope?.hides(name) === true) return PLAIN;
+    const access = this.accesses.get(name);
+    if (access) return access;
+    if (this.walk.top.has(name)) return PLAIN;
+    const { context } = this.names;
+    switch (name) {
+      case 'require':
+        return { mode: 'expression', text: `${context}.require`, isMember: false };
+      case '__dirname':
+        return { mode: 'expression', text: `${context}.meta.dirname`, isMember: false };
+      case '__filename':
+        return { mode: 'expression', text: `${context}.meta.filename`, isMember: false };
+      default:
+        return PLAIN;
+    }
+  }
+}
+
+function declaredBy(
+  declaration: NonNullable<Extract<ExportSite['node'], { type: 'ExportNamedDeclaration' }>['declaration']>,
+): string[] {
+  switch (declaration.type) {
+    case 'VariableDeclaration':
+      return declaration.declarations.flatMap(({ id }) => namesOf(id));
+    case 'FunctionDeclaration':
+    case 'ClassDeclaration':
+    case 'TSImportEqualsDeclaration':
+      return declaration.id ? [declaration.id.name] : [];
+    default:
+      return [];
+  }
+}
+
+type Pattern = Extract<
+  NonNullable<Extract<ExportSite['node'], { type: 'ExportNamedDeclaration' }>['declaration']>,
+  { type: 'VariableDeclaration' }
+>['declarations'][number]['id'];
+
+function namesOf(pattern: Pattern): string[] {
+  switch (pattern.type) {
+    case 'Identifier':
+      return [pattern.name];
+    case 'ObjectPattern':
+      return pattern.properties.flatMap((property) =>
+        namesOf(property.type === 'RestElement' ? property.argument : property.value),
+      );
+    case 'ArrayPattern':
+      return pattern.elements.flatMap((element) =>
+        element ? namesOf(element.type === 'RestElement' ? element.argument : element) : [],
+      );
+    default:
+      return namesOf(pattern.left);
+  }
+}

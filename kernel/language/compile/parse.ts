@@ -1,0 +1,37 @@
+import { parseSync } from 'oxc-parser';
+import type { Program } from 'oxc-parser';
+
+export interface ParseProblem {
+  message: string;
+  start: number;
+  end: number;
+}
+
+export interface Parsed {
+  program: Program;
+  /** The first syntax error; the tree is then incomplete. */
+  problem?: ParseProblem;
+}
+
+export type SourceLanguage = 'js' | 'ts' | 'tsx';
+
+/** Parses a module. Offsets of the tree count UTF-16 code units. */
+export function parse(source: string, lang: SourceLanguage): Parsed {
+  const result = parseSync(lang === 'js' ? 'cell.js' : 'cell.ts', source, {
+    lang,
+    sourceType: 'module',
+    astType: lang === 'js' ? 'js' : 'ts',
+    showSemanticErrors: true,
+  });
+  const error = result.errors.find(({ severity }) => (severity as string) === 'Error');
+  if (!error) return { program: result.program };
+  const label = error.labels[0];
+  return {
+    program: result.program,
+    problem: {
+      message: error.helpMessage ? `${error.message}: ${error.helpMessage}` : error.message,
+      start: label?.start ?? source.length,
+      end: label?.end ?? source.length,
+    },
+  };
+}

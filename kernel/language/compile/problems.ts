@@ -1,0 +1,53 @@
+import type { SourcePosition, SourceProblem } from '../../interfaces.ts';
+
+/** Line and column (both from 0, columns in UTF-16 code units) of an offset. */
+export function positionAt(source: string, offset: number): SourcePosition {
+  const end = Math.max(0, Math.min(offset, source.length));
+  let line = 0;
+  let lineStart = 0;
+  for (let at = source.indexOf('\n'); at !== -1 && at < end; at = source.indexOf('\n', at + 1)) {
+    line++;
+    lineStart = at + 1;
+  }
+  return { line, column: end - lineStart };
+}
+
+export function problemAt(source: string, message: string, start: number, end: number): SourceProblem {
+  return { message, start: positionAt(source, start), end: positionAt(source, Math.max(start, end)) };
+}
+
+/** The lines around a problem with carets below it, as compilers show it: two lines before, one after. */
+export function frameOf(source: string, problem: SourceProblem): string {
+  const lines = source.split(/\r?\n/);
+  const { line, column } = problem.start;
+  const first = Math.max(0, line - 2);
+  const last = Math.min(lines.length - 1, line + 1);
+  const width = String(last + 1).length;
+  const shown: string[] = [];
+  for (let at = first; at <= last; at++) {
+    const text = lines[at] ?? '';
+    shown.push(`${at === line ? '>' : ' '} ${String(at + 1).padStart(width)} | ${text}`.trimEnd());
+    if (at !== line) continue;
+    const end = problem.end.line === line ? problem.end.column : text.length;
+    // A tab before the carets stays one, so that they stand below the right place.
+    const space = text.slice(0, column).replace(/[^\t]/g, ' ');
+    shown.push(`  ${' '.repeat(width)} | ${space}${'^'.repeat(Math.max(1, end - column))}`);
+  }
+  return shown.join('\n');
+}
+
+/** A cell or module that cannot be compiled. `code` is `syntax`. */
+export class CompileError extends SyntaxError {
+  readonly code = 'syntax';
+  readonly problem: SourceProblem;
+  readonly frame: string;
+
+  constructor(source: string, problem: SourceProblem, filename?: string) {
+    const frame = frameOf(source, problem);
+    const place = `${filename === undefined ? '' : `${filename}:`}${problem.start.line + 1}:${problem.start.column + 1}`;
+    super(`${problem.message} (${place})\n${frame}`);
+    this.name = 'SyntaxError';
+    this.problem = problem;
+    this.frame = frame;
+  }
+}
