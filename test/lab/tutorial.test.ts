@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cellText, startLab } from './lab.ts';
+
+/** The whole training, and other tests beside it. */
+const TRAINING = 600_000;
+
+test(
+  'the first tutorial runs from top to bottom and learns to read digits',
+  { timeout: TRAINING },
+  async () => {
+    const lab = await startLab({ notebooks: ['notebooks/01-first-network.ipynb'] });
+    try {
+      const page = await lab.open('01-first-network.ipynb');
+      await page.runAll(TRAINING);
+      const cells = await page.cells();
+      const errors = cells.filter(({ outputs }) =>
+        outputs?.some(({ output_type }) => output_type === 'error'),
+      );
+      assert.deepEqual(errors.map(cellText), []);
+      const at = cells.findIndex((cell) => /Test accuracy: /.test(cellText(cell)));
+      const accuracy = /Test accuracy: ([\d.]+) %/.exec(cellText(cells[at]!))?.[1];
+      assert.ok(Number(accuracy) >= 97, `the test accuracy is ${accuracy} %`);
+      // The picture shows the training: the cell before the test.
+      const training = page.page.locator('.jp-Notebook .jp-Cell').nth(at - 2);
+      await training.scrollIntoViewIfNeeded();
+      await page.page.waitForTimeout(500);
+      await page.screenshot('first-network');
+    } finally {
+      await lab.close();
+    }
+  },
+);

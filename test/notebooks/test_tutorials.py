@@ -1,0 +1,81 @@
+"""Every tutorial, executed from top to bottom by the real kernel, and the figures that it prints read."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def text(cell):
+    """All plain text that a cell shows."""
+    parts = []
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream":
+            parts.append(output.text)
+        elif output.output_type == "error":
+            parts.append("\n".join(output.traceback))
+        else:
+            parts.append(output.data.get("text/plain", ""))
+    return "\n".join(parts)
+
+
+def number(shown, pattern):
+    """The figure that a pattern's only group finds."""
+    found = re.search(pattern, shown)
+    assert found, f"{pattern!r} is not in what the notebook shows:\n{shown[-3000:]}"
+    return float(found[1])
+
+
+def first_network(shown, notebook):
+    assert "pictures to learn from: [ 60000, 28, 28 ]" in shown
+    assert "pictures to test with:  [ 10000, 28, 28 ]" in shown
+    assert number(shown, r"Test accuracy: ([\d.]+) %") >= 97
+    assert number(shown, r"(\d+) mistakes in 10,000 pictures") <= 300
+
+
+# What each tutorial has to show, by the start of its name. One that is not listed here fails.
+EXPECTED = {
+    "01": first_network,
+}
+
+
+def test_there_are_tutorials():
+    assert [path.name[:2] for path in NOTEBOOKS] == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_stripped(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_tutorial(path, tmp_path):
+    folder = tmp_path / "notebooks"
+    shutil.copytree(path.parent, folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    # Tutorials find their data in the packages above them.
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    notebook = nbformat.read(folder / path.name, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=900, kernel_name="tensorcell", resources={"metadata": {"path": str(folder)}}
+    )
+    try:
+        client.execute()
+    finally:
+        saved = ROOT / "test-output" / "notebooks" / path.name
+        saved.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, saved)
+    errors = [
+        output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "error"
+    ]
+    assert errors == []
+    EXPECTED[path.name[:2]]("\n".join(text(cell) for cell in notebook.cells), notebook)
