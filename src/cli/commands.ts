@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { install, uninstall } from './install.ts';
 import { runLab } from './lab.ts';
 import { places } from './places.ts';
 import { reporter } from './progress.ts';
+import { RUNTIME_USAGE, runtimeCommand } from './runtime.ts';
 import { setUp } from './setup.ts';
 
 export interface Command {
@@ -64,6 +66,34 @@ export const COMMANDS: readonly Command[] = [
       const environment = await setUp(here, resolved(values), report);
       return runLab(environment, resolve(values.notebooks ?? here.notebooks), rest, report);
     },
+  },
+  {
+    name: 'install',
+    usage: 'install [--user | --sys-prefix | --prefix FOLDER]',
+    summary:
+      "registers the kernel: for this user's Jupyter, in the active Python environment, or in a folder",
+    run(args) {
+      const { values } = parseArgs({
+        args,
+        options: { user: { type: 'boolean' }, 'sys-prefix': { type: 'boolean' }, prefix: { type: 'string' } },
+      });
+      return install(places(), { sysPrefix: values['sys-prefix'], prefix: values.prefix });
+    },
+  },
+  {
+    name: 'uninstall',
+    usage: 'uninstall [--all]',
+    summary: 'takes the kernel away and lists what stays; --all removes runtimes, settings and history too',
+    run(args) {
+      const { values } = parseArgs({ args, options: { all: { type: 'boolean' } } });
+      return uninstall(places(), values.all === true);
+    },
+  },
+  {
+    name: 'runtime',
+    usage: RUNTIME_USAGE.join('\n  tensorcell '),
+    summary: 'the TensorFlow libraries: which are there, fetch, choose, remove',
+    run: runtimeCommand,
   },
   {
     name: 'version',

@@ -31,19 +31,28 @@ export async function setUp(places: Places, options: SetupOptions, report: Repor
   return environment;
 }
 
-/** Installs a runtime unless it is there: the named one, else what fits the machine. */
+/**
+ * Installs a runtime unless it is there: the named one, else what fits the machine. `from` is a folder with its
+ * wheels, for machines without a network; `tell` says it when there is nothing to do.
+ */
 export async function ensureRuntime(
   wanted: string | undefined,
   environments: readonly string[],
   report: Reporter,
   from?: string,
+  tell = false,
 ): Promise<void> {
   const fit = wanted === undefined ? await fittingRuntime() : undefined;
   const name = wanted ?? fit?.name ?? 'cpu';
   const release = runtimeRelease(name);
   if (!release)
     throw new SetupError('usage', `there is no runtime "${name}": cpu, cuda and directml are known`);
-  if (findRuntime(`${release.name}-${release.version}`)) return;
+  const id = `${release.name}-${release.version}`;
+  const present = findRuntime(id);
+  if (present?.id === id) {
+    if (tell) report.say(`${id} is installed in ${present.path}`);
+    return;
+  }
   report.say(
     `installing the ${release.name} runtime${fit ? `, since ${fit.why}` : ''}: TensorFlow ${release.tensorflow}, ` +
       `${formatBytes(downloadBytes(release))} to fetch, ${formatBytes(release.installedBytes)} installed`,

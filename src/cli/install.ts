@@ -1,0 +1,116 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { tensorcellHome } from '../home.ts';
+import { askPython, findPython, SetupError } from '../runtimes/python.ts';
+import { installedRuntimes, sizeOnDisk } from '../runtimes/store.ts';
+import { formatBytes } from '../runtimes/wheels.ts';
+import { KERNEL_NAME, registerKernel } from './kernelspec.ts';
+import type { Places } from './places.ts';
+
+/** Jupyter's data folder of this user, where every Jupyter of theirs looks. See jupyter_core's paths. */
+export function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment['JUPYTER_DATA_DIR'];
+  if (named) return named;
+  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] ?? homedir(), '.local', 'share');
+  return join(data, 'jupyter');
+}
+
+/** Every place that a kernelspec was registered at, so that `uninstall` finds them again. */
+function recordFile(): string {
+  return join(tensorcellHome(), 'kernelspecs.json');
+}
+
+function recorded(): string[] {
+  try {
+    return JSON.parse(readFileSync(recordFile(), 'utf8')) as string[];
+  } catch {
+    return [];
+  }
+}
+
+function record(folders: readonly string[]): void {
+  mkdirSync(tensorcellHome(), { recursive: true });
+  writeFileSync(recordFile(), `${JSON.stringify([...new Set(folders)], undefined, 2)}\n`);
+}
+
+export interface InstallOptions {
+  /** In the active Python environment. */
+  sysPrefix?: boolean | undefined;
+  prefix?: string | undefined;
+}
+
+/** The folder that a kernelspec goes to: `<that>/kernels/tensorcell`. */
+function jupyterDataFor(options: InstallOptions): string {
+  if (options.prefix) return join(resolve(options.prefix), 'share', 'jupyter');
+  if (!options.sysPrefix) return userJupyterData();
+  const active = process.env['VIRTUAL_ENV'] ?? process.env['CONDA_PREFIX'];
+  const prefix = active ?? askPython(findPython().path, 'import sys; print(sys.prefix)');
+  if (!prefix)
+    throw new SetupError(
+      'no-python',
+      'no Python environment is active: activate one, or use --prefix FOLDER',
+    );
+  return join(prefix, 'share', 'jupyter');
+}
+
+/** `tensorcell install`: registers the kernel, and says what else is needed. */
+export function install(places: Places, options: InstallOptions): number {
+  const { folder, changed } = registerKernel(jupyterDataFor(options), places.dist);
+  record([...recorded(), folder]);
+  console.log(`${changed ? 'registered the kernel in' : 'the kernel is registered in'} ${folder}`);
+  if (!hasJupyter()) {
+    console.log(
+      'no Jupyter was found on the path: "tensorcell lab" brings JupyterLab in an environment of its own',
+    );
+  }
+  if (installedRuntimes().length === 0) {
+    console.log('tf runs in JavaScript until a runtime is there: tensorcell runtime install');
+  }
+  return 0;
+}
+
+function hasJupyter(): boolean {
+  return (process.env['PATH'] ?? '')
+    .split(':')
+    .some(
+      (folder) =>
+        folder !== '' &&
+        ['jupyter-lab', 'jupyter', 'jupyterhub'].some((name) => existsSync(join(folder, name))),
+    );
+}
+
+/** `tensorcell uninstall [--all]`: takes the kernelspecs away, lists what stays, removes that too with `--all`. */
+export function uninstall(places: Places, all: boolean): number {
+  const home = tensorcellHome();
+  const candidates = new Set([
+    ...recorded(),
+    join(userJupyterData(), 'kernels', KERNEL_NAME),
+    join(places.environment, 'share', 'jupyter', 'kernels', KERNEL_NAME),
+  ]);
+  for (const folder of candidates) {
+    if (!existsSync(join(folder, 'kernel.json'))) continue;
+    rmSync(folder, { recursive: true });
+    console.log(`removed ${folder}`);
+    removeIfEmpty(dirname(folder));
+  }
+  rmSync(recordFile(), { force: true });
+  if (!existsSync(home)) return 0;
+  if (all) {
+    const size = sizeOnDisk(home);
+    rmSync(home, { recursive: true, force: true });
+    console.log(`removed ${home}, ${formatBytes(size)} freed`);
+    return 0;
+  }
+  const rest = readdirSync(home);
+  if (rest.length > 0) console.log('what stays (tensorcell uninstall --all removes it too):');
+  for (const name of rest.sort()) {
+    console.log(`  ${formatBytes(sizeOnDisk(join(home, name))).padStart(8)}  ${join(home, name)}`);
+  }
+  return 0;
+}
+
+/** Jupyter makes `kernels` when it needs it; one that we made goes with our kernel. */
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmSync(folder, { recursive: true });
+}
