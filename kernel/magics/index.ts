@@ -2,6 +2,7 @@ import type { MagicRegistry } from '../interfaces.ts';
 import { bash, command, sh } from './command.ts';
 import { cd, pwd } from './directory.ts';
 import { device } from './device.ts';
+import { doctor } from './doctor.ts';
 import { env, unsetEnv } from './environment.ts';
 import { install, npmMagic } from './install.ts';
 import { lsmagic } from './lsmagic.ts';
@@ -33,6 +34,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     cd(),
     pwd,
     device(),
+    doctor(),
     env,
     unsetEnv,
     install,

@@ -18,6 +18,8 @@ import { detectSystem } from './system.ts';
 
 /** A whole look at the devices takes no longer, also when a driver hangs. */
 export const LOOK_LIMIT_MS = 900;
+/** So much of it may NVML take: what is asked when it hangs needs the rest. */
+const NVML_SHARE = 0.7;
 
 export interface PciDisplay {
   address: string;
@@ -160,6 +162,8 @@ export function hasGlibc(machine: Machine): boolean {
 export interface LookOptions {
   /** Time for everything that may hang. */
   limitMs?: number;
+  /** Of it, for NVML, which is asked first. */
+  nvmlLimitMs?: number;
   /** Asks DirectX also when NVIDIA's libraries answered. */
   askAll?: boolean;
 }
@@ -167,7 +171,8 @@ export interface LookOptions {
 /** Looks at the machine. Never throws for what is missing there; never takes much longer than the limit. */
 export async function takeInventory(machine: Machine, options: LookOptions = {}): Promise<Inventory> {
   const start = performance.now();
-  const left = (): number => Math.max(50, (options.limitMs ?? LOOK_LIMIT_MS) - (performance.now() - start));
+  const limit = options.limitMs ?? LOOK_LIMIT_MS;
+  const left = (): number => limit - (performance.now() - start);
   const probe = probeOf(machine);
   const system = detectSystem(machine);
   const dxg = !exists(machine, '/dev/dxg') ? 'absent' : usable(machine, '/dev/dxg') ? 'usable' : 'forbidden';
@@ -175,7 +180,9 @@ export async function takeInventory(machine: Machine, options: LookOptions = {})
   const libcuda = detectLibraries(machine, 'libcuda.so.1');
   const libdxcore = detectLibraries(machine, 'libdxcore.so');
 
-  const nvml = libnvml[0] ? await probe.ask('nvml', libnvml[0].path, left()) : undefined;
+  const nvml = libnvml[0]
+    ? await probe.ask('nvml', libnvml[0].path, options.nvmlLimitMs ?? limit * NVML_SHARE)
+    : undefined;
   const told = nvml?.ok === true && nvml.value.init === 0 && 'value' in nvml.value.count;
   const mayAskSmi = !told && !(nvml?.ok === false && nvml.reason === 'hung');
   const smi = mayAskSmi ? await askNvidiaSmi(machine, left()) : undefined;

@@ -26,6 +26,8 @@ interface Verdict {
   why: string;
   fix?: string[];
   hardware: boolean;
+  /** CUDA will never work with this hardware: only then is DirectML worth offering. */
+  never?: boolean;
 }
 
 const INSTALL_CUDA = 'tensorcell runtime install cuda';
@@ -94,7 +96,12 @@ function withoutNvidia(inventory: Inventory): Verdict {
     const nvidia = others.some(({ vendorId }) => vendorId === 0x10de);
     if (others.length > 0 && !nvidia) {
       const names = others.map(({ name, vendorId }) => name ?? vendorName(vendorId) ?? 'an unknown adapter');
-      return { works: false, hardware: false, why: `no NVIDIA GPU (this machine has ${names.join(', ')})` };
+      return {
+        works: false,
+        hardware: false,
+        never: true,
+        why: `no NVIDIA GPU (this machine has ${names.join(', ')})`,
+      };
     }
     return {
       works: false,
@@ -177,6 +184,7 @@ function judgeCuda(
     return {
       works: false,
       hardware: true,
+      never: true,
       why: `${first.name} has compute capability ${first.computeCapability}; the runtime starts at ${(Math.min(...build.machineCode) / 10).toFixed(1)}`,
       fix: inventory.system.kind === 'wsl2' ? [INSTALL_DIRECTML] : [],
     };
@@ -233,12 +241,12 @@ function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly I
   }
   const names = adapters?.map(({ name }) => name ?? 'an adapter without a name').join(', ');
   if (!runtimes.some(({ name }) => name === 'directml')) {
+    const offered = cuda.never === true;
     return {
       works: false,
-      // With CUDA at hand nobody needs it: it is in maintenance mode.
-      hardware: !cuda.works && !cuda.hardware,
-      why: `the DirectML runtime is not installed${names ? ` (found ${names})` : ''}; it is in maintenance mode`,
-      fix: cuda.hardware ? [] : [INSTALL_DIRECTML],
+      hardware: offered,
+      why: `the DirectML runtime is not installed${names ? ` (found ${names})` : ''}; it is in maintenance mode${offered ? '' : ', for GPUs without CUDA'}`,
+      fix: offered ? [INSTALL_DIRECTML] : [],
     };
   }
   return { works: true, hardware: true, why: names ?? 'a DirectX adapter' };

@@ -23,6 +23,7 @@ const COMMON: Record<string, Entry> = {
   '/proc/misc': '236 device-mapper\n 10 fuse\n',
   '/lib64/ld-linux-x86-64.so.2': 'ELF',
   '/usr/bin/python3': { script: 'echo "Python 3.12.3"' },
+  '/home/ada/.local/share/jupyter/kernels/tensorcell/kernel.json': '{}',
 };
 
 const STORE = '/home/ada/.local/share/tensorcell/runtimes';
@@ -115,6 +116,8 @@ const DRIVER: Record<string, Entry> = {
 };
 
 export interface Spec extends MachineSpec {
+  /** The notebook's folder. */
+  directory?: string;
   /** What the runtime says of itself; none when it does not answer. */
   backend?: BackendDescription;
 }
@@ -385,7 +388,7 @@ export const SPECS: Record<string, Spec> = {
       '/.dockerenv': '',
       '/usr/bin/nvidia-smi': { script: 'echo "Failed to initialize NVML: Unknown Error"; exit 255' },
       '/proc/self/mountinfo':
-        '700 690 8:1 /x /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 ro - ext4 /dev/sda1 ro\n',
+        '700 690 8:1 /x /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1 ro - ext4 /dev/sda1 ro\n701 690 8:1 /y /usr/lib/x86_64-linux-gnu/libcuda.so.576.52 ro - ext4 /dev/sda1 ro\n',
     },
     environment: { FAKE_NVML: 'init=999', FAKE_CUDA: 'init=999' },
   },
@@ -419,6 +422,46 @@ export const SPECS: Record<string, Spec> = {
     },
     backend: onCuda,
   }),
+  'wsl2-directx-fails': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    environment: { FAKE_DXCORE: 'error' },
+    backend: onCpu,
+  }),
+  'wsl2-no-adapter': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    environment: { FAKE_DXCORE: 'none' },
+    backend: onCpu,
+  }),
+  'wsl2-cache-off': wsl({ environment: { CUDA_CACHE_DISABLE: '1' }, backend: onCuda }),
+  'wsl2-docker-not-configured': wsl({
+    files: {
+      '/usr/bin/docker': { script: 'echo no' },
+      '/usr/bin/nvidia-ctk': { script: 'echo no' },
+      '/etc/docker/daemon.json': '{}',
+    },
+    backend: onCuda,
+  }),
+  'wsl2-windows-drive': { ...wsl({ backend: onCuda }), directory: '/mnt/c/Users/Ada/notebooks' },
+  'wsl2-old-tools': {
+    ...wsl({
+      files: {
+        '/usr/bin/python3': { script: 'echo "Python 3.8.10"' },
+        '/proc/sys/kernel/osrelease': '5.4.72-microsoft-standard-WSL2\n',
+        '/usr/bin/dmesg': {
+          script: 'echo "[ 1.0] misc dxg: dxgk: dxgkio_is_feature_enabled: Ioctl failed: -22"',
+        },
+      },
+      backend: onCuda,
+      nodeVersion: '18.20.4',
+    }),
+  },
+  'wsl2-no-python': wsl({
+    files: {
+      '/usr/bin/python3': undefined,
+      '/home/ada/.local/share/jupyter/kernels/tensorcell/kernel.json': undefined,
+    },
+    backend: onCuda,
+  }),
   'wsl2-docker-without-toolkit': wsl({
     files: { '/usr/bin/docker': { script: 'echo no' } },
     backend: onCuda,
@@ -431,3 +474,9 @@ export const SPECS: Record<string, Spec> = {
     backend: onCuda,
   }),
 };
+
+/** The machine that runs tests may be busy: only where a driver hangs does a time limit end the wait. */
+export const lookLimits = (name: string): { limitMs: number; nvmlLimitMs: number } => ({
+  limitMs: 20_000,
+  nvmlLimitMs: name.includes('hang') ? 1500 : 20_000,
+});

@@ -1,10 +1,11 @@
 // What `%device`, `%device why` and `tensorcell.devices()` say on each simulated machine.
+import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { disposeProbes, ladderText, statusText, takeStatus } from '../../src/devices/index.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { assertGolden } from './golden.ts';
 import { simulatedMachine } from './simulated-machine.ts';
-import { SPECS } from './specs.ts';
+import { SPECS, lookLimits } from './specs.ts';
 
 after(disposeProbes);
 
@@ -14,9 +15,7 @@ for (const [name, spec] of Object.entries(SPECS)) {
   test(name, { skip }, async () => {
     const machine = await simulatedMachine(spec);
     try {
-      const status = await takeStatus(machine, spec.backend, undefined, {
-        limitMs: name.includes('hang') ? 900 : 20_000,
-      });
+      const status = await takeStatus(machine, spec.backend, undefined, lookLimits(name));
       assertGolden(`${name}.device.txt`, `${statusText(status)}\n${ladderText(status.ladder)}`);
       assertGolden(`${name}.devices.json`, `${JSON.stringify(status.devices, null, 1)}\n`);
     } finally {
@@ -24,3 +23,19 @@ for (const [name, spec] of Object.entries(SPECS)) {
     }
   });
 }
+
+test('a driver that hangs costs the time limit, once', { skip }, async () => {
+  const machine = await simulatedMachine(SPECS['wsl2-driver-hangs']!);
+  try {
+    const start = performance.now();
+    const first = await takeStatus(machine, undefined);
+    assert.equal(first.devices.at(-1)?.id, 'cpu');
+    assert.equal(first.ladder[0]?.state, 'passed over');
+    const between = performance.now();
+    await takeStatus(machine, undefined);
+    assert.ok(between - start < 10_000, `the first look took ${between - start} ms`);
+    assert.ok(performance.now() - between < between - start, 'the second look waited again');
+  } finally {
+    machine.dispose();
+  }
+});

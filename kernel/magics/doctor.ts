@@ -1,0 +1,36 @@
+import { formatReport, reportHtml, runDoctor } from '../../src/devices/doctor/index.ts';
+import { tryFirstOperation } from '../../src/devices/doctor/first-operation.ts';
+import { currentMachine } from '../../src/devices/index.ts';
+import type { Machine } from '../../src/devices/index.ts';
+import type { Magic } from '../interfaces.ts';
+import { MagicError } from './magic-error.ts';
+
+/** `%doctor`: why cells do or do not train on the GPU, and what to type. Changes nothing. */
+export function doctor(machine: () => Machine = currentMachine): Magic {
+  return {
+    name: 'doctor',
+    kinds: ['line'],
+    summary: 'check everything between Windows and TensorFlow, and say how to repair it',
+    usage: '%doctor [json]',
+    complete: () => ['json'],
+    async run({ line, output, session }) {
+      const form = line.trim();
+      if (form !== '' && form !== 'json') {
+        throw new MagicError('usage', `%doctor ${form}: write %doctor or %doctor json`);
+      }
+      const seen = { ...machine(), environment: session.environment };
+      const report = await runDoctor(seen, {
+        directory: session.directory,
+        firstOp: () => tryFirstOperation(seen),
+      });
+      if (form === 'json') {
+        await output.stdout(`${JSON.stringify(report, null, 2)}\n`);
+        return;
+      }
+      await output.display({
+        data: { 'text/plain': formatReport(report).trimEnd(), 'text/html': reportHtml(report) },
+        metadata: {},
+      });
+    },
+  };
+}

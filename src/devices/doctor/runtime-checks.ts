@@ -1,0 +1,168 @@
+import { hasGlibc } from '../inventory.ts';
+import { exists, listFolder } from '../machine.ts';
+import type { Machine } from '../machine.ts';
+import type { Check } from './check.ts';
+import { broken, note, ok, slow } from './finding.ts';
+
+/** Folders of nvidia packages that TensorFlow's CUDA wheel loads from (its extra `and-cuda`). */
+const CUDA_PACKAGES = [
+  'cublas',
+  'cuda_cupti',
+  'cuda_nvrtc',
+  'cuda_runtime',
+  'cudnn',
+  'cufft',
+  'curand',
+  'cusolver',
+  'cusparse',
+  'nccl',
+  'nvjitlink',
+];
+
+function missingCudaPackages(machine: Machine, path: string): string[] {
+  return CUDA_PACKAGES.filter(
+    (name) => !listFolder(machine, `${path}/nvidia/${name}/lib`).some((file) => file.includes('.so')),
+  );
+}
+
+export const runtimeChecks: readonly Check[] = [
+  {
+    code: 'libc',
+    look({ machine, inventory }) {
+      return hasGlibc(machine)
+        ? undefined
+        : broken(
+            `${inventory.system.distribution ?? 'this system'} has no glibc: TensorFlow's libraries cannot be loaded, only plain JavaScript works`,
+            'use a distribution with glibc, such as Ubuntu, Debian or Fedora',
+          );
+    },
+  },
+  {
+    code: 'cpu-avx',
+    look({ machine, inventory: { system } }) {
+      if (machine.architecture !== 'x64' || system.cpu.flags.size === 0) return undefined;
+      return system.cpu.flags.has('avx')
+        ? ok(`${system.cpu.model ?? 'the processor'} has what TensorFlow's libraries need`)
+        : broken(
+            `${system.cpu.model ?? 'the processor'} has no AVX: TensorFlow's libraries would end with an illegal instruction, only plain JavaScript works`,
+            'use a processor from 2011 or later; in a virtual machine, pass the host processor through',
+          );
+    },
+  },
+  {
+    code: 'runtime',
+    look({ ladder, runtimes, machine }) {
+      const chosen = ladder.find(({ state }) => state === 'chosen')!;
+      const installed = runtimes.map(({ name, version }) => `${name} ${version}`).join(', ');
+      const missing = ladder
+        .slice(0, ladder.indexOf(chosen))
+        .find(({ why, hardware }) => hardware && /not installed|no TensorFlow runtime/.test(why));
+      if (missing) return slow(`${missing.title}: ${missing.why}`, ...missing.fix);
+      if (runtimes.length === 0 && hasGlibc(machine)) {
+        return slow(
+          'no TensorFlow runtime is installed: plain JavaScript serves, slowly',
+          'tensorcell runtime install',
+        );
+      }
+      return runtimes.length === 0
+        ? undefined
+        : ok(`installed runtimes: ${installed}; ${chosen.title} will be used`);
+    },
+  },
+  {
+    code: 'runtime-libraries',
+    look({ runtimes, machine }) {
+      for (const { name, version, path } of runtimes) {
+        // DirectML's TensorFlow has another layout.
+        const core = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].filter(
+          (file) => name !== 'directml' && !exists(machine, `${path}/tensorflow/${file}`),
+        );
+        const nvidia = name === 'cuda' ? missingCudaPackages(machine, path) : [];
+        const missing = [...core, ...nvidia.map((folder) => `nvidia/${folder}`)];
+        if (missing.length > 0) {
+          return broken(
+            `runtime ${name} ${version} lacks ${missing.join(', ')} (TensorFlow says "Could not load dynamic library")`,
+            `tensorcell runtime install ${name}`,
+          );
+        }
+      }
+      return runtimes.length === 0
+        ? undefined
+        : ok(`the libraries of ${runtimes.length === 1 ? 'the runtime are' : 'all runtimes are'} complete`);
+    },
+  },
+  {
+    code: 'first-operation',
+    look({ firstOp }) {
+      if (!firstOp) return undefined;
+      return firstOp.ok
+        ? ok(
+            `a first operation ran on ${firstOp.devices.join(', ') || firstOp.backend} (${firstOp.milliseconds} ms with loading)`,
+          )
+        : broken(`a first operation failed: ${firstOp.message}`, 'tensorcell runtime install');
+    },
+  },
+  {
+    code: 'node',
+    look({ machine }) {
+      const [major, minor] = machine.nodeVersion.split('.').map(Number) as [number, number];
+      const enough = major > 20 || (major === 20 && minor >= 11);
+      return enough
+        ? ok(`Node ${machine.nodeVersion}`)
+        : broken(
+            `Node ${machine.nodeVersion} is too old: 20.11 or newer is needed`,
+            'install Node 22 or 24 (nodejs.org, or nvm install 24)',
+          );
+    },
+  },
+  {
+    code: 'python',
+    async look(context) {
+      const answer = await context.command('python3', ['--version']);
+      if (!answer) {
+        return slow(
+          'there is no python3: JupyterLab and the set-up of runtimes need it',
+          'sudo apt-get install python3 python3-venv',
+        );
+      }
+      const version = /Python (\d+)\.(\d+)\S*/.exec(answer.output);
+      if (!version) return slow('python3 does not run', 'python3 --version');
+      const [, major, minor] = version.map(Number) as [number, number, number];
+      return major > 3 || (major === 3 && minor >= 10)
+        ? ok(version[0])
+        : slow(
+            `${version[0]} is too old for JupyterLab here: 3.10 or newer is needed`,
+            'sudo apt-get install python3.12 python3.12-venv',
+          );
+    },
+  },
+  {
+    code: 'jupyter',
+    look({ machine, directory }) {
+      const { environment } = machine;
+      const folders = [
+        ...(environment['JUPYTER_PATH'] ?? '').split(':').filter(Boolean),
+        ...(environment['VIRTUAL_ENV'] ? [`${environment['VIRTUAL_ENV']}/share/jupyter`] : []),
+        ...upwards(directory).map((folder) => `${folder}/.venv/share/jupyter`),
+        `${environment['XDG_DATA_HOME'] ?? `${environment['HOME'] ?? ''}/.local/share`}/jupyter`,
+        '/usr/local/share/jupyter',
+        '/usr/share/jupyter',
+      ];
+      const spec = folders
+        .map((folder) => `${folder}/kernels/tensorcell`)
+        .find((folder) => exists(machine, `${folder}/kernel.json`));
+      return spec === undefined
+        ? note(
+            'no Jupyter here knows the kernel yet',
+            'npm run lab   (in the checkout), or: tensorcell install',
+          )
+        : ok(`Jupyter finds the kernel in ${spec}`);
+    },
+  },
+];
+
+/** A folder and all above it. */
+function upwards(folder: string): string[] {
+  const parts = folder.split('/').filter(Boolean);
+  return parts.map((_, index) => `/${parts.slice(0, parts.length - index).join('/')}`);
+}
