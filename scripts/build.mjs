@@ -18,6 +18,7 @@ const entries = {
   tensorcell: 'src/index.ts',
   cli: 'src/cli/main.ts',
   probe: 'src/devices/probe/main.ts',
+  'first-operation': 'src/devices/doctor/first-operation-main.ts',
 };
 
 const common = {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { doctorCommand } from '../devices/doctor/command.ts';
 import { install, uninstall } from './install.ts';
 import { runLab } from './lab.ts';
 import { places } from './places.ts';
@@ -94,6 +95,13 @@ export const COMMANDS: readonly Command[] = [
     usage: RUNTIME_USAGE.join('\n  tensorcell '),
     summary: 'the TensorFlow libraries: which are there, fetch, choose, remove',
     run: runtimeCommand,
+  },
+  {
+    name: 'doctor',
+    usage: 'doctor [--json]',
+    summary:
+      'checks everything between Windows and TensorFlow, and says how to repair it (exit code 0, 1 or 2)',
+    run: doctorCommand,
   },
   {
     name: 'version',

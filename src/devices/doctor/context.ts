@@ -40,7 +40,14 @@ export interface DoctorContext {
 
 /** How the first operation went, in a process of its own. */
 export type FirstOp =
-  { ok: true; backend: string; devices: string[]; milliseconds: number } | { ok: false; message: string };
+  | {
+      ok: true;
+      backend: string;
+      devices: string[];
+      milliseconds: number;
+      /** Why a better one was not taken. */ why?: string;
+    }
+  | { ok: false; message: string };
 
 /** Milliseconds that things which may hang get; together under 10 s. */
 export interface DoctorLimits {

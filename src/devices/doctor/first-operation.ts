@@ -6,32 +6,18 @@ import type { FirstOp } from './context.ts';
 
 const LIMIT_MS = 7000;
 
-/** Prints one line of JSON; the rest of its output is TensorFlow's chatter. */
-const MARK = 'tensorcell-first-operation ';
-
-const SCRIPT = `
-const start = performance.now();
-const library = await import(process.argv[1]);
-const { loadTf, describeBackend } = library;
-const tf = loadTf();
-const sum = tf.tidy(() => tf.matMul(tf.ones([64, 64]), tf.ones([64, 64])).sum().dataSync()[0]);
-if (sum !== 64 ** 3) throw new Error('a product of matrices gave ' + sum + ' instead of ' + 64 ** 3);
-const { backend, devices } = describeBackend();
-console.log(${JSON.stringify(MARK)} + JSON.stringify({
-  backend, devices: devices.map(({ name }) => name), milliseconds: Math.round(performance.now() - start),
-}));
-process.exit(0);
-`;
+/** Begins the one line that counts; the rest of the output is TensorFlow's chatter. */
+export const MARK = 'tensorcell-first-operation ';
 
 /**
  * Loads TensorFlow and multiplies two matrices in a process of its own, which is given up after 7 s. Undefined when the
  * library is not beside us (in tests, and for a machine that is only simulated).
  */
 export function tryFirstOperation(machine: Machine): Promise<FirstOp | undefined> {
-  const library = join(dirname(machine.probeFile), 'tensorflow.js');
-  if (machine.root !== '/' || !existsSync(library)) return Promise.resolve(undefined);
+  const script = join(dirname(machine.probeFile), 'first-operation.js');
+  if (machine.root !== '/' || !existsSync(script)) return Promise.resolve(undefined);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, library], {
+    const child = spawn(process.execPath, [script], {
       env: { ...machine.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,

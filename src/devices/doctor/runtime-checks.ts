@@ -93,13 +93,18 @@ export const runtimeChecks: readonly Check[] = [
   },
   {
     code: 'first-operation',
-    look({ firstOp }) {
+    look({ firstOp, runtimes }) {
       if (!firstOp) return undefined;
-      return firstOp.ok
-        ? ok(
-            `a first operation ran on ${firstOp.devices.join(', ') || firstOp.backend} (${firstOp.milliseconds} ms with loading)`,
-          )
-        : broken(`a first operation failed: ${firstOp.message}`, 'tensorcell runtime install');
+      if (!firstOp.ok)
+        return broken(`a first operation failed: ${firstOp.message}`, 'tensorcell runtime install');
+      if (firstOp.backend !== 'tensorflow' && runtimes.length > 0) {
+        return broken(
+          `a runtime is installed, but a first operation ran in plain JavaScript${firstOp.why ? `: ${firstOp.why}` : ''}`,
+          'tensorcell runtime install',
+        );
+      }
+      const where = firstOp.devices.join(', ') || 'plain JavaScript';
+      return ok(`a first operation ran on ${where} (${firstOp.milliseconds} ms with loading)`);
     },
   },
   {

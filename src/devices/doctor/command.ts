@@ -1,0 +1,21 @@
+import { parseArgs } from 'node:util';
+import { disposeProbes } from '../probe/probe.ts';
+import { thisMachine } from '../machine.ts';
+import { tryFirstOperation } from './first-operation.ts';
+import { formatReport, runDoctor } from './index.ts';
+
+/** `tensorcell doctor [--json]`. Resolves to the exit code: 0 works, 1 slower than it could be, 2 broken. */
+export async function doctorCommand(commandArguments: string[]): Promise<number> {
+  const { values } = parseArgs({ args: commandArguments, options: { json: { type: 'boolean' } } });
+  const machine = thisMachine();
+  try {
+    const report = await runDoctor(machine, {
+      directory: process.cwd(),
+      firstOp: () => tryFirstOperation(machine),
+    });
+    console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report).trimEnd());
+    return report.exitCode;
+  } finally {
+    disposeProbes();
+  }
+}
