@@ -115,7 +115,7 @@ const asked = process.argv[2];
 if (!isMainThread && workerData === 'control') {
   const session = new Session();
   session.connectToMainThread();
-  const port = parentPort as Pick<MessagePort, 'on' | 'postMessage'> | null;
+  const port = parentPort as Pick<Worker, 'on' | 'postMessage'> | null;
   port?.on('message', () => {
     setTimeout(() => {
       session.post('Runtime.terminateExecution', () => {
