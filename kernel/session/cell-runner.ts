@@ -9,6 +9,7 @@ import type {
 } from '../interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
 import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
+import type { Assistance } from './assistance.ts';
 import { interruptedError, toCellError } from './cell-error.ts';
 import type { Execution, Executions } from './executions.ts';
 import type { History } from './history.ts';
@@ -30,6 +31,7 @@ export interface CellRunnerOptions {
   surroundings: Surroundings;
   typeChecks: TypeChecks;
   magics: () => MagicRunner;
+  assistance: () => Assistance;
   /** Replies wait for type errors: for runs without a person who could see them later. */
   waitForTypes: boolean;
 }
@@ -55,22 +57,29 @@ export class CellRunner {
       count,
       silent,
       allowStdin: request.allow_stdin,
+      numbered: stored,
     });
     if (!silent) iopub.publish('execute_input', { code, execution_count: count }, parent);
 
     let error: CellError | undefined;
     let user: Record<string, Record<string, unknown>> = {};
+    const payload: Record<string, unknown>[] = [];
     try {
-      const outcome = blank ? OK : await this.#runCell(code, execution);
-      if (outcome.status === 'error') error = outcome.error;
-      else user = await this.#evaluate(request.user_expressions, execution);
+      const asked = askedFor(code);
+      if (asked) {
+        payload.push(await this.#page(asked));
+      } else if (!blank) {
+        const outcome = await this.#runCell(code, execution);
+        if (outcome.status === 'error') error = outcome.error;
+      }
+      if (!error) user = await this.#evaluate(request.user_expressions, execution);
     } catch (thrown) {
       error = toCellError(thrown);
     }
     execution.running = false;
     stdin.forget(execution.id);
     if (stored) history.add(count, code, execution.output);
-    if (!error) return { status: 'ok', execution_count: count, payload: [], user_expressions: user };
+    if (!error) return { status: 'ok', execution_count: count, payload, user_expressions: user };
     publishError(iopub, error, execution);
     return {
       status: 'error',
@@ -83,14 +92,24 @@ export class CellRunner {
     };
   }
 
-  /** TypeScript that a magic runs as part of its cell. It has a number of its own: the cell may still be running. */
+  /** `?name`, `name?`: what a tooltip would show, in the pager. `??` shows all of it. */
+  async #page({ name, detail }: { name: string; detail: 0 | 1 }): Promise<Record<string, unknown>> {
+    const { found, data } = await this.#options
+      .assistance()
+      .inspect({ code: name, cursor_pos: Array.from(name).length, detail_level: detail });
+    if (!found) throw Object.assign(new Error(`nothing is known about ${name}`), { name: 'NotFound' });
+    return { source: 'page', data, start: 0 };
+  }
+
+  /** TypeScript that a magic runs as part of its cell. */
   async runSource(code: string, within: Execution): Promise<ExecuteOutcome> {
-    const execution = this.#options.executions.begin(within, within.abort);
+    if (!within.inRuntime) return await this.#runCode(code, within);
+    // The cell itself waits for the magic: what the magic runs needs a number of its own.
+    const execution = this.#options.executions.begin(within);
     try {
       return await this.#runCode(code, execution);
     } finally {
       execution.running = false;
-      if (execution.output !== undefined) within.output = execution.output;
     }
   }
 
@@ -118,18 +137,24 @@ export class CellRunner {
     let checked: Promise<void> | undefined;
     if (surroundings.settings.typecheck === 'error') {
       const wrong = await untilAborted(typeChecks.check(execution, code), execution.abort.signal);
-      if (wrong.some(({ severity }) => severity === 'error')) return failed(typeError(wrong, execution));
+      if (wrong.some(({ severity }) => severity === 'error')) {
+        await typeChecks.commit(execution, undefined);
+        return failed(typeError(wrong, execution));
+      }
     } else {
       checked = typeChecks.add(execution, code);
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
+    execution.inRuntime = true;
     const outcome = await host.execute({
       execution: execution.id,
       cell: compiled.cell,
       silent: execution.silent,
       allowStdin: execution.allowStdin,
     });
+    execution.inRuntime = false;
     compiler.commit(execution.id, outcome.declared);
+    void typeChecks.commit(execution, outcome.declared);
     if (waitForTypes) {
       await typeChecks.start();
       await checked;
@@ -162,6 +187,14 @@ export class CellRunner {
     }
     return found;
   }
+}
+
+/** IPython's way to ask: never TypeScript, since no expression begins or ends with a question mark. */
+function askedFor(code: string): { name: string; detail: 0 | 1 } | undefined {
+  const [, before, name, after] =
+    /^\s*(\?{0,2})\s*(%{0,2}[\p{ID_Start}$_][\p{ID_Continue}$.]*)\s*(\?{0,2})\s*$/u.exec(code) ?? [];
+  const marks = `${before ?? ''}${after ?? ''}`;
+  return name === undefined || marks === '' ? undefined : { name, detail: marks.length > 1 ? 1 : 0 };
 }
 
 const OK: ExecuteOutcome = { status: 'ok', declared: [] };

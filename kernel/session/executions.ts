@@ -15,37 +15,63 @@ export interface Execution {
   /** The text of its result, for the history. */
   output: string | undefined;
   running: boolean;
+  /** The runtime process is at it, which can run one thing under one number. */
+  inRuntime: boolean;
 }
+
+/** Numbers of executions that are no numbered cell: they must not meet those that are. */
+const UNNUMBERED = 1_000_000_000;
 
 /** As many as anybody will still look at; the headers of older ones are forgotten. */
 const REMEMBERED = 5000;
 
 export class Executions {
   readonly #byId = new Map<number, Execution>();
-  #last = 0;
+  #newest: Execution | undefined;
+  #unnumbered = UNNUMBERED;
 
+  /**
+   * `numbered`: the only cell with this count, so that its execution has the number which the front end shows, and
+   * traces that name it (`cell 5`) say what the user sees.
+   */
   begin(
-    options: Pick<Execution, 'parent' | 'count' | 'silent' | 'allowStdin'>,
-    abort = new AbortController(),
+    options: Pick<Execution, 'parent' | 'count' | 'silent' | 'allowStdin'> & {
+      numbered?: boolean;
+      abort?: AbortController;
+    },
   ): Execution {
-    const execution: Execution = { id: ++this.#last, ...options, abort, output: undefined, running: true };
+    const { parent, count, silent, allowStdin, numbered = false, abort = new AbortController() } = options;
+    const execution: Execution = {
+      id: numbered ? count : ++this.#unnumbered,
+      parent,
+      count,
+      silent,
+      allowStdin,
+      abort,
+      output: undefined,
+      running: true,
+      inRuntime: false,
+    };
+    this.#newest = execution;
     this.#byId.set(execution.id, execution);
-    if (this.#byId.size > REMEMBERED) {
-      for (const [id, old] of this.#byId) {
-        if (old.running) continue;
-        this.#byId.delete(id);
-        break;
-      }
-    }
+    if (this.#byId.size > REMEMBERED) this.#forgetOldest();
     return execution;
   }
 
   /** The newest one stands in for those that are not known (0) or forgotten. */
   find(id: number): Execution | undefined {
-    return this.#byId.get(id) ?? this.#byId.get(this.#last);
+    return this.#byId.get(id) ?? this.#newest;
   }
 
   running(): Execution[] {
     return [...this.#byId.values()].filter((execution) => execution.running);
+  }
+
+  #forgetOldest(): void {
+    for (const [id, execution] of this.#byId) {
+      if (execution.running) continue;
+      this.#byId.delete(id);
+      return;
+    }
   }
 }

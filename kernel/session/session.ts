@@ -39,15 +39,20 @@ export interface SessionOptions {
   /** The next three are loaded when they are needed first, or when the kernel is idle. */
   compiler: () => Promise<CellCompiler>;
   language: () => Promise<LanguageService>;
-  magics: (surroundings: Surroundings) => Promise<MagicRegistry>;
+  magics: () => Promise<MagicRegistry>;
   /** Ends the process; called when a client has asked for it and has its answer. */
   exit: () => void;
 }
+
+/** A client that has just connected gets its first answers before more is loaded. */
+const LOAD_AFTER_MS = 20;
 
 /** Resolves to the content of the reply, or to undefined for messages that have none. */
 type Handler = (message: Incoming) => Promise<object | undefined> | object | undefined;
 
 export class Session {
+  /** Folder, environment and settings, as cells have changed them. */
+  readonly surroundings: Surroundings;
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #iopub: Iopub;
@@ -64,6 +69,8 @@ export class Session {
   /** Cells that run now, in the order they began: the status bar of a front end shows the last status of all. */
   readonly #busyWith: Parent[] = [];
   #idleWork: NodeJS.Immediate | undefined;
+  /** Some request was answered: the kernel has started. */
+  #answered = false;
   #ended = false;
 
   constructor(options: SessionOptions) {
@@ -92,20 +99,18 @@ export class Session {
         magic: (message) => void magicRunner.answer(message),
       }),
     ));
-    const surroundings: Surroundings = new Surroundings({
+    const surroundings: Surroundings = (this.surroundings = new Surroundings({
       directory: options.directory,
       environment: options.environment,
       send: (message) => host.send(message),
       language: () => typeChecks.service(),
-    });
+    }));
     const typeChecks = (this.#typeChecks = new TypeChecks({
       language: options.language,
       iopub,
       settings: surroundings.settings,
       log,
     }));
-    let registry: Promise<MagicRegistry> | undefined;
-    const magics = (): Promise<MagicRegistry> => (registry ??= options.magics(surroundings));
     let compiler: CellCompiler | undefined;
     const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({
@@ -118,10 +123,11 @@ export class Session {
       surroundings,
       typeChecks,
       magics: () => magicRunner,
+      assistance: () => this.#assistance,
       waitForTypes: options.waitForTypes,
     }));
     const magicRunner: MagicRunner = new MagicRunner({
-      registry: magics,
+      registry: options.magics,
       executions,
       iopub,
       host,
@@ -129,7 +135,7 @@ export class Session {
       bindings: () => compiler?.bindings() ?? [],
       runSource: (source, execution) => cells.runSource(source, execution),
     });
-    this.#assistance = new Assistance({ magics, typeChecks, host });
+    this.#assistance = new Assistance({ magics: options.magics, typeChecks, host });
     host.onReplaced(() => {
       compiler?.reset();
       void typeChecks.reset();
@@ -145,13 +151,19 @@ export class Session {
   /** Begins to listen. */
   start(): void {
     const { transport } = this.#options;
-    transport.onSubscribe((topic) =>
-      this.#iopub.publish('iopub_welcome', { subscription: topic.toString() }, undefined),
-    );
-    this.#iopub.publish('status', { execution_state: 'starting' }, undefined);
+    let subscribed = false;
+    transport.onSubscribe((topic) => {
+      this.#iopub.publish('iopub_welcome', { subscription: topic.toString() }, undefined);
+      // Said once, when somebody can hear it: before the first subscription it would reach nobody.
+      if (!subscribed && !this.#answered)
+        this.#iopub.publish('status', { execution_state: 'starting' }, undefined);
+      subscribed = true;
+    });
     for (const channel of ['control', 'shell', 'stdin'] as const) {
       transport.receive(channel, (frames) => this.#receive(channel, frames));
     }
+    // The first cell finds it loaded; whoever asks for kernel_info at once does not wait for it.
+    setTimeout(() => void this.#options.compiler(), LOAD_AFTER_MS).unref();
   }
 
   /** Stops what runs in all shells, and what magics and questions wait for. */
@@ -205,6 +217,7 @@ export class Session {
   /** busy, reply, idle: whatever the handler does. */
   async #answer(channel: RequestChannel, message: Incoming, handler: Handler): Promise<void> {
     const { parent, type } = message;
+    this.#answered = true;
     this.#iopub.publish('status', { execution_state: 'busy' }, parent);
     let content: object | undefined;
     try {
@@ -250,19 +263,20 @@ export class Session {
     this.#busyWith.push(parent);
     let stop = false;
     await this.#answer('shell', message, async () => {
-      const request = readContent('execute_request', message.content);
-      const reply = await this.#cells.run(request, parent);
-      this.#busyWith.splice(this.#busyWith.indexOf(parent), 1);
-      if (reply.status === 'error' && request.stop_on_error) {
-        stop = true;
-        // What the client had sent before it could know of the error may still be on its way through the socket.
-        await turnOfTheLoop();
-        await turnOfTheLoop();
+      try {
+        const request = readContent('execute_request', message.content);
+        const reply = await this.#cells.run(request, parent);
+        stop = reply.status === 'error' && request.stop_on_error;
+        if (stop) {
+          // What the client had sent before it could know of the error may still be on its way through the socket.
+          await turnOfTheLoop();
+          await turnOfTheLoop();
+        }
+        return reply;
+      } finally {
+        this.#busyWith.splice(this.#busyWith.indexOf(parent), 1);
       }
-      return reply;
     });
-    const at = this.#busyWith.indexOf(parent);
-    if (at >= 0) this.#busyWith.splice(at, 1);
     this.#afterCell();
     return stop;
   }

@@ -9,6 +9,8 @@ import type { Iopub } from './iopub.ts';
 interface Cell {
   execution: Execution;
   source: string;
+  /** Names that came into being; undefined while it runs. */
+  declared?: readonly string[];
 }
 
 export class TypeChecks {
@@ -45,8 +47,11 @@ export class TypeChecks {
     this.#early = undefined;
     const service = await this.service();
     service.start();
-    for (const cell of early) service.addCell(cell.execution.id, cell.source);
-    for (const cell of early) void this.#report(cell.execution);
+    for (const { execution, source, declared } of early) {
+      service.addCell(execution.id, source);
+      if (declared) service.commit(execution.id, declared);
+    }
+    for (const { execution } of early) void this.#report(execution);
   }
 
   /** A cell that runs now. Resolves when its problems were published; never rejects. */
@@ -62,6 +67,13 @@ export class TypeChecks {
     } catch (error) {
       this.#log(`cannot check types: ${String(error)}`);
     }
+  }
+
+  /** The cell has ended: the names that it brought into being, or undefined if it did not run at all. */
+  async commit(execution: Execution, declared: readonly string[] | undefined): Promise<void> {
+    const waiting = this.#early?.find((cell) => cell.execution === execution);
+    if (waiting) waiting.declared = declared ?? [];
+    else if (!this.#early) (await this.service()).commit(execution.id, declared);
   }
 
   /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */

@@ -1,6 +1,6 @@
 /** The kernel's five sockets. Bytes only: what they mean is the session's business. */
 import { randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import * as zmq from 'zeromq';
 import type { Connection, Ports, Registration } from './connection-file.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -128,6 +128,10 @@ export async function openTransport(
       for (const socket of Object.values(sockets)) {
         socket.linger = lingerMs;
         socket.close();
+      }
+      // libzmq would remove them in a thread that does not outlive the process.
+      if (connection.transport === 'ipc') {
+        for (const port of Object.values(ports)) rmSync(`${connection.ip}-${port}`, { force: true });
       }
     },
   };

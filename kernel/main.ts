@@ -1,0 +1,25 @@
+/**
+ * The kernel process: `node dist/kernel.js --connection-file PATH`. This file is small, so that signals are handled
+ * before anything else is loaded: Jupyter and terminals send SIGINT to the whole group, and it must never end us.
+ */
+import type { Signals } from './start.ts';
+
+const signals: Signals = { interrupt: () => undefined, terminate: () => process.exit(0) };
+process.on('SIGINT', () => signals.interrupt());
+process.on('SIGTERM', () => signals.terminate());
+process.on('SIGHUP', () => signals.terminate());
+
+const log = (message: string): void => void process.stderr.write(`[tensorcell] ${message}\n`);
+const words = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+// A mistake of ours must not end the session: the user's variables are in the other process.
+process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`));
+process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
+
+import('./start.ts')
+  .then(({ start }) => start(process.argv.slice(2), signals))
+  .catch((error: unknown) => {
+    log(error instanceof Error ? error.message : String(error));
+    process.exit(1);
+  });

@@ -1,0 +1,172 @@
+/**
+ * Wires everything. Loaded at the start is only what a client waits for; the compiler, the magics and the language
+ * service come later.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { userInfo } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createRuntimeHost } from './host/index.ts';
+import type { CellCompiler, LanguageService, MagicRegistry, OutputSink } from './interfaces.ts';
+import { kernelInfo } from './session/kernel-info.ts';
+import { watchParent } from './session/parent-watch.ts';
+import { Session } from './session/session.ts';
+import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
+import { createCodec } from './wire/codec.ts';
+import { createSigner } from './wire/signature.ts';
+import { tensorcellHome } from '../src/home.ts';
+import pkg from '../package.json' with { type: 'json' };
+
+/** Time in which a client may still take what was said last. */
+const LINGER_MS = 300;
+/** After this the process ends, whatever is in the way. */
+const EXIT_DEADLINE_MS = 1500;
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const log = (message: string): void => void process.stderr.write(`[tensorcell] ${message}\n`);
+const debug = process.env['TENSORCELL_LOG'] === 'debug' ? log : (): void => undefined;
+
+/** What signals mean; the process begins with a version that does next to nothing. */
+export interface Signals {
+  interrupt: () => void;
+  terminate: () => void;
+}
+
+/** Starts the kernel. Rejects when it cannot: the message says what to do. */
+export async function start(args: readonly string[], signals: Signals): Promise<void> {
+  const path = connectionFileArgument(args);
+  const connection = parseConnectionFile(readFileSync(path, 'utf8'));
+  const signer = createSigner(connection.signatureScheme, connection.key);
+
+  // The runtime process starts while the sockets are bound.
+  let sink: OutputSink | undefined;
+  const directory = process.cwd();
+  const host = createRuntimeHost({
+    runtimeFile: join(here, 'runtime.js'),
+    controlFile: join(here, 'control.js'),
+    directory,
+    environment: process.env,
+    sink: { output: (message) => sink?.output(message) },
+    log: debug,
+  });
+  host.start();
+
+  const { openTransport } = await import('./transport/transport.ts');
+  const transport = await openTransport(connection, log);
+  const chosen = connection.kind === 'registration' || Object.values(connection.ports).includes(0);
+  const written = connection.kind === 'registration' ? ownConnectionFile(path, connection.kernelId) : path;
+  if (chosen) {
+    // Renamed into place: whoever waits for the ports never reads half a file.
+    writeFileSync(`${written}.new`, formatConnectionFile(connection, transport.ports), { mode: 0o600 });
+    renameSync(`${written}.new`, written);
+  }
+
+  const require = createRequire(import.meta.url);
+  const magics = once(async (): Promise<MagicRegistry> => {
+    const { createMagicRegistry } = await import('./magics/index.ts');
+    return createMagicRegistry({
+      directory: () => session.surroundings.directory,
+      environment: () => session.surroundings.environment,
+    });
+  });
+  /** The names that may follow `%`: what tells a magic from a remainder. */
+  const magicNames = once(async (): Promise<string[]> =>
+    (await magics()).all().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  );
+  const compiler = once(async (): Promise<CellCompiler> => {
+    const [{ createCellCompiler }, names] = await Promise.all([
+      import('./language/compile/index.ts'),
+      magicNames(),
+    ]);
+    return createCellCompiler({ knownMagics: () => names });
+  });
+  const language = once(async (): Promise<LanguageService> => {
+    const [{ createLanguageService }, names] = await Promise.all([
+      import('./language/service/index.ts'),
+      magicNames(),
+    ]);
+    return createLanguageService({ directory, globalTypes: globalTypes(), magics: () => names, log: debug });
+  });
+  const session: Session = new Session({
+    codec: createCodec({ signer, session: randomUUID(), username: userInfo().username }),
+    transport,
+    log,
+    info: kernelInfo({
+      tensorcell: pkg.version,
+      typescript: (require('typescript/package.json') as { version: string }).version,
+      node: process.versions.node,
+    }),
+    directory,
+    environment: process.env,
+    historyPath: process.env['TENSORCELL_HISTORY'] ?? join(tensorcellHome(), 'history.sqlite'),
+    waitForTypes: process.env['TENSORCELL_HEADLESS'] === '1',
+    createHost(output) {
+      sink = output;
+      return host;
+    },
+    compiler,
+    language,
+    magics,
+    exit: () => void end(0),
+  });
+
+  let ending = false;
+  const end = async (code: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    setTimeout(() => process.exit(code), EXIT_DEADLINE_MS).unref();
+    await session.dispose();
+    await transport.close(LINGER_MS);
+    if (connection.kind === 'registration') rmSync(written, { force: true });
+    process.exit(code);
+  };
+  signals.interrupt = () => session.interrupt();
+  signals.terminate = () => void end(0);
+  watchParent(process.env, () => {
+    log('the process that started this kernel is gone: ending');
+    void end(0);
+  });
+
+  session.start();
+  if (connection.kind === 'registration') {
+    const { register } = await import('./transport/registration.ts');
+    await register(connection, transport.ports, signer);
+  }
+}
+
+/** What is loaded when it is needed first, and then kept. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => (loaded ??= load());
+}
+
+/** The types of what cells have in scope: built beside the bundles, or the sources of a checkout. */
+function globalTypes(): string {
+  const built = join(here, 'types', 'src', 'globals');
+  return existsSync(built) ? built : join(dirname(here), 'src', 'globals');
+}
+
+/** `--connection-file PATH`, `-f PATH`, or the first argument that is no option. Throws when there is none. */
+function connectionFileArgument(args: readonly string[]): string {
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at]!;
+    const value = /^--connection-file=(.+)$/.exec(arg)?.[1];
+    if (value !== undefined) return value;
+    if (arg === '--connection-file' || arg === '-f') {
+      const next = args[at + 1];
+      if (next !== undefined) return next;
+    } else if (!arg.startsWith('-')) {
+      return arg;
+    }
+  }
+  throw new Error('no connection file: start the kernel with --connection-file PATH (Jupyter does)');
+}
+
+/** Beside the registration file, so that other clients find this kernel too. */
+function ownConnectionFile(registrationFile: string, kernelId: string): string {
+  const name = kernelId.replaceAll(/[^\w-]/g, '') || String(process.pid);
+  const path = join(dirname(registrationFile), `kernel-${name}.json`);
+  return basename(path) === basename(registrationFile) ? `${path}.connection` : path;
+}
