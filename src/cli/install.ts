@@ -86,7 +86,8 @@ export function uninstall(places: Places, all: boolean): number {
   const candidates = new Set([
     ...recorded(),
     join(userJupyterData(), 'kernels', KERNEL_NAME),
-    join(places.environment, 'share', 'jupyter', 'kernels', KERNEL_NAME),
+    // A checkout's .venv is the checkout's own: whoever deletes the one deletes the other.
+    ...(places.checkout ? [] : [join(places.environment, 'share', 'jupyter', 'kernels', KERNEL_NAME)]),
   ]);
   for (const folder of candidates) {
     if (!existsSync(join(folder, 'kernel.json'))) continue;

@@ -169,7 +169,7 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
       'nvidia/cuda_nvcc/bin/ptxas',
       'nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc',
     ],
-    installedBytes: 4_900_000_000,
+    installedBytes: 5_150_000_000,
   },
   {
     name: 'directml',

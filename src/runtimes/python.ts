@@ -93,7 +93,7 @@ export function explainPipFailure(output: string, what: string): SetupError {
     );
   }
   if (
-    /NewConnectionError|Temporary failure in name resolution|Name or service not known|Network is unreachable|Max retries exceeded|ConnectTimeoutError|ReadTimeoutError|Connection (refused|broken|reset)|ProxyError/.test(
+    /NewConnectionError|Temporary failure in name resolution|Name or service not known|Network is unreachable|Max retries exceeded|ConnectTimeoutError|ReadTimeoutError|Connection (refused|broken|reset)|ProxyError|from versions: none/.test(
       output,
     )
   ) {

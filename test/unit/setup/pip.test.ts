@@ -10,7 +10,8 @@ test.each([
     'no-network',
   ],
   ['ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.', 'damaged'],
-  ['ERROR: Could not find a version that satisfies the requirement', 'pip-failed'],
+  ['ERROR: Could not find a version that satisfies the requirement a==1 (from versions: none)', 'no-network'],
+  ['ERROR: Could not find a version that satisfies the requirement a==1 (from versions: 2)', 'pip-failed'],
 ])('%s', (output, code) => {
   expect(explainPipFailure(output, 'JupyterLab').code).toBe(code);
 });
