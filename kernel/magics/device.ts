@@ -9,18 +9,20 @@ import {
 } from '../../src/devices/index.ts';
 import type { Machine } from '../../src/devices/index.ts';
 import type { Magic, MagicContext } from '../interfaces.ts';
+import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';
 
 /** A busy runtime does not answer: its last answer has to do, marked as such. */
 const ANSWER_LIMIT_MS = 300;
 
-const FORMS = ['why', 'json'] as const;
+const FORMS = ['why', 'json', 'watch', 'watch stop'] as const;
 
 /**
  * `%device`: what the runtime computes on and what the machine has. The machine is looked at from the kernel process, so
  * it answers while a cell trains.
  */
 export function device(machine: () => Machine = currentMachine): Magic {
+  const watch = new DeviceWatch();
   let last: { backend: BackendDescription; at: number } | undefined;
 
   async function ask({ session }: MagicContext): Promise<{ backend?: BackendDescription; note?: string }> {
@@ -52,16 +54,21 @@ export function device(machine: () => Machine = currentMachine): Magic {
     usage: `%device [${FORMS.join(' | ')}]`,
     complete: () => FORMS,
     async run(context) {
-      const form = context.line.trim();
+      const form = context.line.trim().replaceAll(/\s+/g, ' ');
       if (form !== '' && !FORMS.includes(form as (typeof FORMS)[number])) {
         throw new MagicError(
           'usage',
           `%device ${form}: write %device, ${FORMS.map((word) => `%device ${word}`).join(' or ')}`,
         );
       }
-      const { backend, note } = await ask(context);
       // The machine as cells see it: %env may have hidden or chosen devices.
       const seen = { ...machine(), environment: context.session.environment };
+      if (form === 'watch') return await watch.start(context, seen);
+      if (form === 'watch stop') {
+        if (!(await watch.stop())) await context.output.stdout('Nothing is being watched.\n');
+        return;
+      }
+      const { backend, note } = await ask(context);
       const status = await takeStatus(seen, backend, note);
       if (form === 'json') {
         await context.output.stdout(`${JSON.stringify(status.devices, null, 2)}\n`);

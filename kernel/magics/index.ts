@@ -6,6 +6,7 @@ import { doctor } from './doctor.ts';
 import { env, unsetEnv } from './environment.ts';
 import { install, npmMagic } from './install.ts';
 import { lsmagic } from './lsmagic.ts';
+import { memory } from './memory.ts';
 import type { MagicSurroundings } from './registry.ts';
 import { Registry } from './registry.ts';
 import { restart } from './restart.ts';
@@ -40,6 +41,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     install,
     npmMagic,
     lsmagic(registry),
+    memory(),
     restart,
     time,
     typecheck,

@@ -12,8 +12,12 @@ export type ProbeAnswer<T> =
 
 /** An idle process is given up after this time. */
 const IDLE_MS = 60_000;
-/** Having hung once, a library is not asked again for this time: each try may leave a process that cannot be killed. */
+/**
+ * Having hung once, a library is not asked again for this time, and twice as long after each further time: each try may
+ * leave a process behind that not even SIGKILL ends while it waits for the driver.
+ */
 const REST_MS = 30_000;
+const LONGEST_REST_MS = 3_600_000;
 
 interface Pending {
   finish(answer: ProbeAnswer<unknown>): void;
@@ -26,7 +30,7 @@ interface Pending {
 export class Probe {
   readonly #machine: Machine;
   readonly #pending = new Map<number, Pending>();
-  readonly #resting = new Map<string, { until: number; message: string }>();
+  readonly #resting = new Map<string, { until: number; rest: number; message: string }>();
   #child: ChildProcessByStdio<Writable, Readable, null> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #count = 0;
@@ -52,7 +56,8 @@ export class Probe {
     return new Promise((resolve) => {
       const limit = setTimeout(() => {
         const message = `${library} did not answer within ${Math.ceil(limitMs / 1000)} s`;
-        this.#resting.set(key, { until: performance.now() + REST_MS, message });
+        const rest = Math.min(LONGEST_REST_MS, 2 * (resting?.rest ?? REST_MS / 2));
+        this.#resting.set(key, { until: performance.now() + rest, rest, message });
         this.#pending.get(id)?.finish({ ok: false, reason: 'hung', message });
         this.#giveUp(message);
       }, limitMs);
