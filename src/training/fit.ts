@@ -5,6 +5,7 @@ import { TrainingCallback } from './callbacks/callback.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
+import { useTf } from './tf.ts';
 import { TrainingRecord } from './record.ts';
 import { finalBundle, liveBundle, summaryLine, trainingText } from './training-view.ts';
 
@@ -42,6 +43,7 @@ const PATCHED = Symbol.for('tensorcell.training');
  * batch when the cell is interrupted. Calling it again changes nothing.
  */
 export function installTraining(tf: Tfjs): void {
+  useTf(tf);
   const prototype = tf.LayersModel.prototype as Tf.LayersModel & { [PATCHED]?: boolean };
   if (prototype[PATCHED] === true) return;
   Object.defineProperty(prototype, PATCHED, { value: true });

@@ -1,4 +1,5 @@
 export * from './callbacks/index.ts';
+export * from './model-files/index.ts';
 export { installTraining } from './fit.ts';
 export type { TensorcellFitArgs } from './fit.ts';
 export { progressMode } from './live-display.ts';

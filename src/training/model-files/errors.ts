@@ -1,0 +1,23 @@
+export type ModelFileCode =
+  'TENSORCELL_MODEL_FORMAT' | 'TENSORCELL_MODEL_UNSUPPORTED' | 'TENSORCELL_MODEL_TOO_LARGE';
+
+/** A model cannot be written in, or read from, a file format. The message names what does not fit. */
+export class ModelFileError extends Error {
+  readonly code: ModelFileCode;
+  override name = 'ModelFileError';
+
+  constructor(code: ModelFileCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Something of a model that the other side does not have. */
+export function unsupported(message: string): ModelFileError {
+  return new ModelFileError('TENSORCELL_MODEL_UNSUPPORTED', message);
+}
+
+/** A file that is not what its name says. */
+export function malformed(message: string, cause?: unknown): ModelFileError {
+  return new ModelFileError('TENSORCELL_MODEL_FORMAT', message, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,131 @@
+import type * as Tf from '@tensorflow/tfjs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ownerOf } from '../owner.ts';
+import { theTf } from '../tf.ts';
+import { writeFileAtomically } from './atomic-file.ts';
+import { malformed } from './errors.ts';
+import { readHdf5, writeHdf5 } from './hdf5.ts';
+import type { StoredArray, StoredGroup } from './hdf5.ts';
+import { compileFromKeras, optimizerState, toCompileConfig } from './keras-compile.ts';
+import type { OptimizerState } from './keras-compile.ts';
+import { fromKerasConfig, toKerasConfig } from './keras-config.ts';
+import type { Json } from './keras-layers.ts';
+import { setWeightsFrom, weightGroups } from './keras-weights.ts';
+import { loadFolder, saveFolder } from './tfjs-folder.ts';
+import { unzip, zipParts } from './zip.ts';
+
+export { ModelFileError } from './errors.ts';
+export type { ModelFileCode } from './errors.ts';
+
+/** The Keras whose files these are like. */
+const KERAS_VERSION = '3.15.1';
+
+/**
+ * Saves a model with its weights and, where it was trained, the state of its optimizer. A name that ends with
+ * `.keras` gives a file that Keras 3 loads; any other a folder that tfjs loads (`model.json`). A save that is
+ * interrupted leaves what was there before.
+ *
+ * @throws ModelFileError naming the layer that a `.keras` file cannot hold.
+ */
+export async function saveModel(model: Tf.LayersModel, path: string): Promise<void> {
+  const whole = ownerOf(model);
+  if (!path.endsWith('.keras')) return saveFolder(whole, path);
+  const compile = toCompileConfig(whole);
+  const config = { ...toKerasConfig(whole), ...(compile === undefined ? {} : { compile_config: compile }) };
+  const groups = await weightGroups(whole);
+  const state = compile === undefined ? undefined : await optimizerState(whole);
+  if (state !== undefined) groups.set('optimizer/vars', optimizerGroup(state));
+  const weights = await writeHdf5(groups);
+  const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+  writeFileAtomically(
+    path,
+    zipParts({
+      'metadata.json': text({ keras_version: KERAS_VERSION, date_saved: dateText(new Date()) }),
+      'config.json': text(config),
+      'model.weights.h5': weights,
+    }),
+  );
+}
+
+function dateText(date: Date): string {
+  return date.toISOString().slice(0, 19).replace('T', '@');
+}
+
+/** Keras keeps the step count and the learning rate before everything else. */
+function optimizerGroup(state: OptimizerState): StoredGroup {
+  return {
+    name: 'optimizer',
+    arrays: [
+      { shape: [], values: BigInt64Array.of(BigInt(state.iterations)) },
+      { shape: [], values: Float32Array.of(state.learningRate) },
+      ...state.slots,
+    ],
+  };
+}
+
+function optimizerFrom(arrays: ReadonlyMap<string, StoredArray>): OptimizerState | undefined {
+  const at = (index: number): StoredArray | undefined => arrays.get(`optimizer/vars/${index}`);
+  const iterations = at(0);
+  const rate = at(1);
+  if (iterations === undefined || rate === undefined) return undefined;
+  const slots: OptimizerState['slots'] = [];
+  for (let index = 2; at(index) !== undefined; index++) {
+    const { shape, values } = at(index) as StoredArray;
+    slots.push({ shape, values: values as Float32Array });
+  }
+  return { iterations: Number(iterations.values[0]), learningRate: Number(rate.values[0]), slots };
+}
+
+export interface LoadOptions {
+  /** Compile the model as it was saved, with the state of its optimizer. Default true. */
+  compile?: boolean;
+}
+
+/**
+ * Loads what {@link saveModel} wrote, or Keras 3 (`.keras`), or tfjs (`model.json` or its folder).
+ *
+ * @throws ModelFileError for a damaged file, and naming the layer that tfjs does not have.
+ */
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<Tf.LayersModel> {
+  if (!path.endsWith('.keras')) {
+    return loadFolder(theTf(), statSync(path).isDirectory() ? join(path, 'model.json') : path);
+  }
+  const tf = theTf();
+  const members = unzip(readFileSync(path), path);
+  const member = (name: string): Buffer => {
+    const found = members.get(name);
+    if (found === undefined) throw malformed(`${path} is no file of Keras 3: it has no ${name}`);
+    return found;
+  };
+  const config = JSON.parse(member('config.json').toString('utf8')) as Json;
+  const model = await tf.models.modelFromJSON({
+    modelTopology: fromKerasConfig(config, path),
+  } as never);
+  const arrays = await readHdf5(member('model.weights.h5'), path);
+  setWeightsFrom(tf, model, arrays, path);
+  if (options.compile ?? true) {
+    const lost = await compileFromKeras(
+      tf,
+      model,
+      config['compile_config'] as Json | undefined,
+      optimizerFrom(arrays),
+    );
+    if (lost !== undefined) process.stderr.write(`${path}: ${lost}\n`);
+  }
+  return model;
+}
+
+/** Saves weights only, as Keras's `save_weights`: a name that ends with `.weights.h5`. */
+export async function saveWeights(model: Tf.LayersModel, path: string): Promise<void> {
+  const whole = ownerOf(model);
+  const groups = await weightGroups(whole);
+  const state = await optimizerState(whole);
+  if (state !== undefined) groups.set('optimizer/vars', optimizerGroup(state));
+  writeFileAtomically(path, await writeHdf5(groups));
+}
+
+/** Loads such weights into a model of the same layers. @throws ModelFileError naming the layer that does not fit. */
+export async function loadWeights(model: Tf.LayersModel, path: string): Promise<void> {
+  setWeightsFrom(theTf(), ownerOf(model), await readHdf5(readFileSync(path), path), path);
+}

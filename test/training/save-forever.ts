@@ -1,0 +1,13 @@
+/** Saves a model over and over, and says so after each time: model-files.test.ts kills it. */
+import * as tf from '@tensorflow/tfjs';
+import { saveModel } from '../../src/training/index.ts';
+
+tf.env().set('IS_TEST', true);
+const model = tf.sequential({
+  layers: [tf.layers.dense({ inputShape: [3], units: 4, activation: 'relu' }), tf.layers.dense({ units: 1 })],
+});
+model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
+for (;;) {
+  await saveModel(model, process.argv[2] as string);
+  process.send?.('saved');
+}
