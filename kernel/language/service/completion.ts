@@ -1,7 +1,7 @@
 /** From the server's completion items to Jupyter's. */
 import type { CompletionItem as ServerItem, CompletionList } from 'vscode-languageserver-protocol';
 import type { CompletionItem, Completions } from '../../interfaces.ts';
-import { OWN_PREFIX } from './names.ts';
+import { OWN_PREFIX } from './own-names.ts';
 
 /** LSP's CompletionItemKind -> the words that JupyterLab has icons for. */
 const TYPES: Readonly<Record<number, string>> = {

@@ -1,6 +1,5 @@
 /** What a cell declares at its top level, and what it imports: all that later cells have to know of its text. */
-import { createRequire } from 'node:module';
-import type * as Oxc from 'oxc-parser';
+import { parseSync } from 'oxc-parser';
 
 /**
  * `const`, `let`: variables, which later cells see by their type. `alias`: functions, classes, enums, namespaces and
@@ -41,11 +40,8 @@ interface Node {
   [key: string]: unknown;
 }
 
-let parser: typeof Oxc | undefined;
-
 function parse(source: string, lang: 'ts' | 'tsx'): { body: Node[]; failed: boolean } {
-  parser ??= createRequire(import.meta.url)('oxc-parser') as typeof Oxc;
-  const result = parser.parseSync(`cell.${lang}`, source, { lang, sourceType: 'module' });
+  const result = parseSync(`cell.${lang}`, source, { lang, sourceType: 'module' });
   return { body: result.program.body as unknown as Node[], failed: result.errors.length > 0 };
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Diagnostic as ServerDiagnostic } from 'vscode-languageserver-protocol';
 import type { Diagnostic } from '../../interfaces.ts';
-import { OWN_PREFIX } from './names.ts';
+import { OWN_PREFIX } from './own-names.ts';
 
 /**
  * Findings that are never shown, and why. Hints (unused names, `await` that is not needed, deprecations) are not in

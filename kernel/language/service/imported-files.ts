@@ -98,8 +98,12 @@ export class ImportedFiles {
 
 /** A text that changes when the file does; undefined where there is no file. */
 function stamp(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() ? `${found.mtimeMs}:${found.size}:${found.ino}` : undefined;
+  try {
+    const found = statSync(path);
+    return found.isFile() ? `${found.mtimeMs}:${found.size}:${found.ino}` : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function version(directory: string, name: string): string | undefined {

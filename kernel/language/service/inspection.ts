@@ -1,7 +1,7 @@
 /** From the server's hover and signature help to what JupyterLab shows in its tooltip. */
 import type { Hover, MarkupContent, SignatureHelp } from 'vscode-languageserver-protocol';
 import type { Inspection } from '../../interfaces.ts';
-import { OWN_PREFIX } from './names.ts';
+import { OWN_PREFIX } from './own-names.ts';
 
 const WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$]*/u;
 

@@ -9,9 +9,7 @@
  */
 import { analyzeCell, type CellAnalysis } from './declarations.ts';
 import { blankMagics } from './magic-lines.ts';
-
-/** Names that begin so are ours. */
-export const OWN_PREFIX = '__cell';
+import { OWN_PREFIX } from './own-names.ts';
 
 export interface CellModule {
   execution: number;
@@ -37,7 +35,10 @@ interface Name {
 }
 
 /** How many cells whose names were all declared again may stay because a living cell has types from them. */
-const CHAIN_LIMIT = 200;
+const CHAIN_LIMIT = 60;
+
+/** Cells that may run at once: what an older one replaced is no longer kept for its outcome. */
+const UNDECIDED_LIMIT = 50;
 
 export class CellNames {
   readonly #names = new Map<string, Name>();
@@ -101,6 +102,8 @@ export class CellNames {
       if (entry && before.lets.has(name)) this.#names.set(name, { ...entry, narrowedBy: 0 });
     }
     this.#replaced.set(execution, replaced);
+    const oldest = this.#replaced.keys().next().value;
+    if (this.#replaced.size > UNDECIDED_LIMIT && oldest !== undefined) this.#replaced.delete(oldest);
     return module;
   }
 

@@ -43,6 +43,8 @@ interface Running {
 const DEATHS = 5;
 const DEATH_WINDOW_MS = 60_000;
 
+const LONE_SURROGATES = /\p{Surrogate}/gu;
+
 /** What the server asks of an editor's settings. Types are never fetched over the network. */
 function setting(section: string | undefined): unknown {
   if (section === 'js/ts') {
@@ -81,7 +83,9 @@ export class LanguageServer {
   #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined;
 
   /** Sets the text of a document; the server hears of it with the next request. */
-  write(path: string, text: string, languageId = 'typescript'): void {
+  write(path: string, source: string, languageId = 'typescript'): void {
+    // Neither a NUL nor half a character survives the way to the server.
+    const text = source.replaceAll('\0', ' ').replace(LONE_SURROGATES, '\ufffd');
     const known = this.#documents.get(path);
     if (known?.text === text) return;
     this.#documents.set(path, { text, version: (known?.version ?? 0) + 1, languageId });
@@ -131,6 +135,7 @@ export class LanguageServer {
     const { CancellationTokenSource } = await import('vscode-jsonrpc/node');
     const source = new CancellationTokenSource();
     let timer: NodeJS.Timeout | undefined;
+    let overtaken: (() => void) | undefined;
     const ended = new Promise<never>((_resolve, reject) => {
       const end = (code: 'timeout' | 'stale') => {
         source.cancel();
@@ -139,13 +144,15 @@ export class LanguageServer {
       timer = setTimeout(end, timeoutMs, 'timeout');
       timer.unref();
       if (signal?.aborted) end('stale');
-      signal?.addEventListener('abort', () => end('stale'), { once: true });
+      overtaken = () => end('stale');
+      signal?.addEventListener('abort', overtaken);
     });
     ended.catch(() => undefined);
     try {
       return await Promise.race([this.#send<T>(method, parameters, source.token), ended]);
     } finally {
       clearTimeout(timer);
+      if (overtaken) signal?.removeEventListener('abort', overtaken);
       source.dispose();
     }
   }
@@ -171,6 +178,10 @@ export class LanguageServer {
         .sendNotification(method, parameters)
         .catch((error) => this.#options.log(`language server: ${method}: ${String(error)}`));
     };
+    // Files first: what is opened below may import them.
+    if (this.#changedFiles.length > 0) {
+      notify('workspace/didChangeWatchedFiles', { changes: this.#changedFiles.splice(0) });
+    }
     for (const path of open.keys()) {
       if (this.#documents.has(path)) continue;
       open.delete(path);
@@ -186,9 +197,6 @@ export class LanguageServer {
         notify('textDocument/didChange', { textDocument: { uri, version }, contentChanges: [{ text }] });
       } else notify('textDocument/didOpen', { textDocument: { uri, languageId, version, text } });
       open.set(path, text);
-    }
-    if (this.#changedFiles.length > 0) {
-      notify('workspace/didChangeWatchedFiles', { changes: this.#changedFiles.splice(0) });
     }
   }
 

@@ -3,9 +3,10 @@
  * living cell, and holds the text that completion and inspection are asked for. A new cell is one more document that
  * the scratch imports, so the project is rebuilt once a cell, and typing costs nothing but the typed text.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type {
   CompletionItem as ServerItem,
   CompletionList,
@@ -14,14 +15,21 @@ import type {
   SignatureHelp,
 } from 'vscode-languageserver-protocol';
 import { pathToFileURL } from 'node:url';
-import type { Completions, Diagnostic, Inspection, LanguageService } from '../../interfaces.ts';
+import type {
+  CompletionItem,
+  Completions,
+  Diagnostic,
+  Inspection,
+  LanguageService,
+} from '../../interfaces.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
 import { analyzeCell } from './declarations.ts';
 import { selectDiagnostics } from './diagnostics.ts';
 import { ImportedFiles } from './imported-files.ts';
 import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
 import { blankMagics } from './magic-lines.ts';
-import { CellNames, OWN_PREFIX, type CellModule } from './names.ts';
+import { CellNames, type CellModule } from './names.ts';
+import { OWN_PREFIX } from './own-names.ts';
 import { packageFolder, projectText, readUserOptions } from './project.ts';
 import { LanguageServer, NoAnswerError } from './server.ts';
 
@@ -42,9 +50,11 @@ export interface LanguageServiceOptions {
 const COMPLETION_LIMIT_MS = 5_000;
 const DESCRIPTION_LIMIT_MS = 500;
 /** So many items at most are described one by one. */
-const DESCRIBED = 40;
-/** Types of items of which the server knows more than it says at first. */
-const DESCRIBABLE = new Set(['variable', 'function', 'method', 'property']);
+const DESCRIBED = 12;
+/** Of these the server knows more than it says at first: whatever is imported is a variable to begin with. */
+const DESCRIBABLE = new Set(['variable', 'function']);
+/** What stands before a member of the library, whose types do not change. */
+const LIBRARY_PATH = /(?<![\w$.])tf\.(?:\w+\.)*$/;
 const INSPECTION_LIMIT_MS = 5_000;
 const DIAGNOSTICS_LIMIT_MS = 60_000;
 /** Diagnostics of that many cells are remembered, for who asks twice. */
@@ -61,6 +71,8 @@ class TypeScriptService implements LanguageService {
   readonly #server: LanguageServer;
   readonly #files = new ImportedFiles();
   readonly #diagnostics = new Map<number, Promise<Diagnostic[]>>();
+  /** `tf.layers.dense` -> what the server said of it. */
+  readonly #details = new Map<string, string>();
   /** Cells whose check is under way, and the newest one. */
   readonly #pending = new Set<number>();
   /** Documents have to keep still while the server answers for them: one question at a time, in two lanes. */
@@ -69,17 +81,19 @@ class TypeScriptService implements LanguageService {
   #newestCompletion: AbortController | undefined;
   #project: Promise<void> | undefined;
   #newest = 0;
+  /** So that the types of tf are loaded with the server. */
+  #typedText = 'tf;';
   #directory: string;
   #tscPath: string | undefined;
   #disposed = false;
 
   constructor(options: LanguageServiceOptions) {
     this.#options = options;
-    this.#directory = options.directory;
-    this.#names = new CellNames(options.directory);
+    this.#directory = existingFolder(options.directory);
+    this.#names = new CellNames(this.#directory);
     this.#server = new LanguageServer({
       tscPath: () => this.#findTsc(),
-      directory: options.directory,
+      directory: this.#directory,
       log: options.log,
     });
   }
@@ -89,7 +103,7 @@ class TypeScriptService implements LanguageService {
     void this.#inTurn('checking', () =>
       this.#ask('warming up', async () => {
         await this.#prepare();
-        this.#writeScratch('tf;');
+        this.#writeScratch();
         // Loads the types of tf and of Node, so that the first cell does not wait for them.
         const asked = this.#document(this.#scratch);
         await this.#server.request('textDocument/diagnostic', asked, DIAGNOSTICS_LIMIT_MS);
@@ -128,8 +142,10 @@ class TypeScriptService implements LanguageService {
     const found = await this.#ask(`checking cell ${execution}`, async () => {
       await this.#prepare();
       this.#noticeFiles(module.imports, dirname(module.path));
+      // Together with the new cell, so that the server rebuilds its project once.
+      this.#collect();
       this.#writeCells();
-      this.#writeScratch('');
+      this.#writeScratch();
       const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
         'textDocument/diagnostic',
         this.#document(module.path + module.extension),
@@ -138,7 +154,6 @@ class TypeScriptService implements LanguageService {
       return report.items ?? [];
     });
     this.#pending.delete(execution);
-    this.#collect();
     return selectDiagnostics(found ?? [], { execution, lines, text, directory: dirname(module.path) });
   }
 
@@ -146,6 +161,8 @@ class TypeScriptService implements LanguageService {
     const none = { items: [], start: cursor, end: cursor };
     this.#newestCompletion?.abort();
     const control = new AbortController();
+    // One listener for each item that is described.
+    setMaxListeners(2 * DESCRIBED, control.signal);
     this.#newestCompletion = control;
     const answer = await this.#inTurn('typing', async () => {
       if (control.signal.aborted) return none;
@@ -163,7 +180,7 @@ class TypeScriptService implements LanguageService {
           COMPLETION_LIMIT_MS,
           control.signal,
         );
-        return await this.#describe(toCompletions(list, source, cursor, 1), control.signal);
+        return await this.#describe(toCompletions(list, source, cursor, 1), source, control.signal);
       });
     });
     return answer ?? none;
@@ -202,24 +219,30 @@ class TypeScriptService implements LanguageService {
   /** Asks for the kind and signature of items, where there are few: the server takes most of a millisecond for one. */
   async #describe(
     { items, start, end, from }: SelectedCompletions,
+    source: string,
     signal: AbortSignal,
   ): Promise<Completions> {
-    if (items.length === 0 || items.length > DESCRIBED) return { items, start, end };
-    const described = await Promise.all(
-      items.map(async (item, index) => {
-        if (!DESCRIBABLE.has(item.type)) return item;
-        const resolved = await this.#ask('describing a completion', () =>
-          this.#server.request<ServerItem>(
-            'completionItem/resolve',
-            from[index],
-            DESCRIPTION_LIMIT_MS,
-            signal,
-          ),
-        );
-        return withDetail(item, resolved?.detail);
-      }),
-    );
-    return { items: described, start, end };
+    const described = items.filter(({ type }) => DESCRIBABLE.has(type)).length;
+    if (described === 0 || described > DESCRIBED) return { items, start, end };
+    const path = LIBRARY_PATH.exec(source.slice(0, start))?.[0];
+    const detail = async (item: CompletionItem, index: number) => {
+      const known = path && this.#details.get(path + item.text);
+      if (known) return known;
+      const resolved = await this.#ask('describing a completion', () =>
+        this.#server.request<ServerItem>('completionItem/resolve', from[index], DESCRIPTION_LIMIT_MS, signal),
+      );
+      if (path && resolved?.detail) this.#details.set(path + item.text, resolved.detail);
+      return resolved?.detail;
+    };
+    return {
+      items: await Promise.all(
+        items.map(async (item, index) =>
+          DESCRIBABLE.has(item.type) ? withDetail(item, await detail(item, index)) : item,
+        ),
+      ),
+      start,
+      end,
+    };
   }
 
   /** Puts what somebody types into a scratch. Undefined when it is not TypeScript. */
@@ -230,11 +253,12 @@ class TypeScriptService implements LanguageService {
     const analysis = analyzeCell(text);
     this.#noticeFiles(analysis.imports, this.#directory);
     this.#writeCells();
-    const scratch = this.#writeScratch(text, analysis);
-    return { text, scratch };
+    this.#typedText = text;
+    return { text, scratch: this.#writeScratch(analysis) };
   }
 
-  setDirectory(path: string): void {
+  setDirectory(wanted: string): void {
+    const path = existingFolder(wanted);
     if (path === this.#directory) return;
     const old = [this.#scratch, join(this.#directory, 'tsconfig.json')];
     this.#directory = path;
@@ -260,6 +284,11 @@ class TypeScriptService implements LanguageService {
   /** For tests and measurements. */
   get serverPid(): number | undefined {
     return this.#server.pid;
+  }
+
+  /** Documents of cells that the server holds. */
+  get documentCount(): number {
+    return this.#names.modules().size;
   }
 
   // ---------------------------------------------------------------- documents
@@ -314,13 +343,14 @@ class TypeScriptService implements LanguageService {
     this.#server.write(jsx, 'export {};', 'typescriptreact');
   }
 
-  #writeScratch(text: string, analysis = analyzeCell(text)): string {
+  /** What is typed, below the names of the cells as they are now: also a check that comes between leaves it there. */
+  #writeScratch(analysis = analyzeCell(this.#typedText)): string {
     const [plain, jsx] = this.#scratches;
     const before = this.#names.prelude(analysis, undefined, true);
     // The plain one always imports every cell, and so keeps them in the project.
-    this.#server.write(plain, `${before.text}\n${analysis.jsx ? '' : text}`);
+    this.#server.write(plain, `${before.text}\n${analysis.jsx ? '' : this.#typedText}`);
     if (!analysis.jsx) return plain;
-    this.#server.write(jsx, `${before.text}\n${text}`, 'typescriptreact');
+    this.#server.write(jsx, `${before.text}\n${this.#typedText}`, 'typescriptreact');
     return jsx;
   }
 
@@ -382,6 +412,13 @@ class TypeScriptService implements LanguageService {
 const HELPERS = `type __After<D, E> = Exclude<D, Exclude<null | undefined, E>>;
 declare module 'npm:*';
 `;
+
+/** The folder, or the nearest one above it that is there: the server takes options from existing folders only. */
+function existingFolder(path: string): string {
+  let folder = resolve(path);
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
 
 /** Whether the cursor stands in a line that is for the kernel, or that may become one. */
 function isBlanked(source: string, blanked: string, cursor: number): boolean {
