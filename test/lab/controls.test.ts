@@ -75,21 +75,22 @@ test('the input box asks, and what is typed reaches the cell', async () => {
     "console.log(prompt('Colour?'));",
   ]);
   const page = await lab.open('input.ipynb');
-  const box = page.page.locator('.jp-Stdin-input');
+  const boxOf = (cell: number) =>
+    page.page.locator('.jp-Notebook .jp-CodeCell').nth(cell).locator('.jp-Stdin-input');
   await page.startCell(0);
-  await box.fill('Ada');
-  await box.press('Enter');
+  await boxOf(0).fill('Ada');
+  await boxOf(0).press('Enter');
   await page.waitForText(0, /hello Ada/);
   await page.waitForIdle();
   await page.startCell(1);
-  assert.equal(await box.getAttribute('type'), 'password');
-  await box.fill('sesame');
-  await box.press('Enter');
+  assert.equal(await boxOf(1).getAttribute('type'), 'password');
+  await boxOf(1).fill('sesame');
+  await boxOf(1).press('Enter');
   await page.waitForText(1, /^.*6\n/s);
   await page.waitForIdle();
   await page.startCell(2);
-  await box.fill('green');
-  await box.press('Enter');
+  await boxOf(2).fill('green');
+  await boxOf(2).press('Enter');
   await page.waitForText(2, /green\n$/);
   await page.close();
 });
