@@ -19,6 +19,8 @@ interface Variable {
   readInFunction: boolean;
   readAtTop: boolean;
   assignedAtTop: boolean;
+  /** No local copy in this cell. */
+  boxOnly: boolean;
   access: Access;
   /** Whether generated code needs the box under a name. */
   needsBox: boolean;
@@ -129,6 +131,7 @@ class CellRewriter {
       readInFunction: false,
       readAtTop: false,
       assignedAtTop: false,
+      boxOnly: false,
       access: PLAIN,
       needsBox: false,
     });
@@ -147,6 +150,7 @@ class CellRewriter {
       readInFunction: false,
       readAtTop: false,
       assignedAtTop: false,
+      boxOnly: false,
       access: PLAIN,
       needsBox: false,
     };
@@ -170,10 +174,22 @@ class CellRewriter {
       case 'target':
         this.noteAssignment(site.use);
         return;
+      case 'pattern':
+        if (site.interleaved) this.noteInterleaved(site.targets);
+        return;
       case 'loop':
+        if (site.interleaved) this.noteInterleaved(site.targets);
         if (site.declared) for (const use of site.targets) this.noteAssignment(use);
         return;
       default:
+    }
+  }
+
+  /** Functions that run between the assignments have to see those already made: the box must never lag behind. */
+  private noteInterleaved(targets: readonly NameUse[]): void {
+    for (const use of targets) {
+      const variable = this.variable(use);
+      if (variable) variable.boxOnly = true;
     }
   }
 
@@ -214,7 +230,7 @@ class CellRewriter {
     const { names } = this.input;
     const text = `${names.box(key)}.${key}`;
     if (!isAssignable(kind)) return;
-    if (binding.assignedInFunction) {
+    if (binding.assignedInFunction || variable.boxOnly) {
       variable.access = top
         ? { mode: 'box', text, local: { start: top.start, end: top.from } }
         : { mode: 'box', text };

@@ -39,10 +39,19 @@ export type Site =
   | { kind: 'update'; use: NameUse; node: UpdateExpression; used: boolean }
   /** A name that a destructuring assignment, or the head of a loop, assigns. */
   | { kind: 'target'; use: NameUse; shorthand: boolean; anonymousDefault?: Expression }
-  | { kind: 'pattern'; targets: NameUse[]; node: AssignmentExpression; used: boolean; inFunction: boolean }
+  | {
+      kind: 'pattern';
+      /** Other code may run between its assignments. */
+      interleaved: boolean;
+      targets: NameUse[];
+      node: AssignmentExpression;
+      used: boolean;
+      inFunction: boolean;
+    }
   | {
       kind: 'loop';
       node: ForInStatement | ForOfStatement;
+      interleaved: boolean;
       targets: NameUse[];
       /** `for (var …)`: the names are declared here. */
       declared: boolean;

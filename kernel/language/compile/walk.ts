@@ -18,7 +18,10 @@ import type { NameUse, ReadShape, Site } from './sites.ts';
 import { TypeEraser } from './types.ts';
 
 /** Thrown when the tree holds syntax that erasing cannot deal with: enums, decorators, JSX… */
-export class NeedsLowering extends Error {}
+export class NeedsLowering extends Error {
+  /** One for all: making an error costs a stack trace. */
+  static readonly signal = new NeedsLowering();
+}
 
 /** `using` runs as it is since Node 24. */
 const RUNS_USING = Number(process.versions.node.split('.')[0]) >= 24;
@@ -186,7 +189,7 @@ export class Walk {
           this.types.eraseStatement(node);
           return;
         }
-        if (node.moduleReference.type !== 'TSExternalModuleReference') throw new NeedsLowering();
+        if (node.moduleReference.type !== 'TSExternalModuleReference') throw NeedsLowering.signal;
         const { name } = node.id;
         this.top.set(name, { kind: 'const', from: node.end, start: node.start });
         const specifier = node.moduleReference.expression.value;
@@ -197,7 +200,7 @@ export class Walk {
       case 'TSModuleDeclaration':
       case 'TSExportAssignment':
         if (this.types.isTypeOnly(node)) this.types.eraseStatement(node);
-        else throw new NeedsLowering();
+        else throw NeedsLowering.signal;
         return;
       case 'TSInterfaceDeclaration':
       case 'TSTypeAliasDeclaration':
@@ -240,7 +243,7 @@ export class Walk {
   private variables(node: VariableDeclaration): void {
     const { kind, declarations } = node;
     if (kind === 'using' || kind === 'await using') {
-      if (!RUNS_USING) throw new NeedsLowering();
+      if (!RUNS_USING) throw NeedsLowering.signal;
       if (kind === 'await using' && !this.inFunction) this.hasTopAwait = true;
     }
     const scope = kind === 'var' ? this.scope.hoist : this.scope;
@@ -276,10 +279,11 @@ export class Walk {
     const { inFunction, topStatement } = this;
     const { left } = node;
     const declared = left.type === 'VariableDeclaration';
-    this.sites.push({ kind: 'loop', node, targets, declared, inFunction, topStatement });
+    const interleaved = !declared && isInterleaved(left);
+    this.sites.push({ kind: 'loop', node, interleaved, targets, declared, inFunction, topStatement });
     this.scope = new Scope(outer, false);
     if (left.type === 'VariableDeclaration') {
-      if ((left.kind === 'using' || left.kind === 'await using') && !RUNS_USING) throw new NeedsLowering();
+      if ((left.kind === 'using' || left.kind === 'await using') && !RUNS_USING) throw NeedsLowering.signal;
       const scope = left.kind === 'var' ? outer.hoist : this.scope;
       const names: string[] = [];
       for (const { id } of left.declarations) this.bind(id, scope, names);
@@ -336,7 +340,7 @@ export class Walk {
         this.expression(pattern.right);
         return;
       case 'TSParameterProperty':
-        throw new NeedsLowering();
+        throw NeedsLowering.signal;
     }
     if (pattern.typeAnnotation) this.types.eraseOptionalAnnotation(pattern.typeAnnotation);
   }
@@ -431,7 +435,7 @@ export class Walk {
       this.types.eraseThisParameter(first, node.params[1]);
     for (const parameter of node.params) {
       if (parameter.type !== 'TSParameterProperty' && (parameter.decorators?.length ?? 0) > 0)
-        throw new NeedsLowering();
+        throw NeedsLowering.signal;
       if (parameter.type !== 'Identifier' || parameter.name !== 'this') this.bind(parameter, this.scope);
     }
     if (node.body?.type === 'BlockStatement') {
@@ -445,7 +449,7 @@ export class Walk {
   }
 
   private classParts(node: Class): void {
-    if (node.decorators.length > 0) throw new NeedsLowering();
+    if (node.decorators.length > 0) throw NeedsLowering.signal;
     const outer = this.scope;
     this.scope = new Scope(outer, false);
     if (node.id) this.scope.add(node.id.name);
@@ -458,8 +462,8 @@ export class Walk {
         continue;
       }
       if (member.type !== 'MethodDefinition' && member.type !== 'PropertyDefinition')
-        throw new NeedsLowering();
-      if (member.decorators.length > 0) throw new NeedsLowering();
+        throw NeedsLowering.signal;
+      if (member.decorators.length > 0) throw NeedsLowering.signal;
       if (member.computed) this.expression(member.key);
       this.types.eraseModifiers(member);
       const { value } = member;
@@ -531,7 +535,14 @@ export class Walk {
           this.sites.push({ kind: 'assign', use: this.use(target.name, target.start, target.end), node });
         } else if (target.type === 'ObjectPattern' || target.type === 'ArrayPattern') {
           const targets: NameUse[] = [];
-          this.sites.push({ kind: 'pattern', targets, node, used, inFunction: this.inFunction });
+          this.sites.push({
+            kind: 'pattern',
+            interleaved: isInterleaved(target),
+            targets,
+            node,
+            used,
+            inFunction: this.inFunction,
+          });
           this.target(target, targets);
         } else this.expression(node.left);
         this.expression(node.right);
@@ -601,7 +612,7 @@ export class Walk {
         return;
       case 'JSXElement':
       case 'JSXFragment':
-        throw new NeedsLowering();
+        throw NeedsLowering.signal;
       default:
         this.children(node);
     }
@@ -663,6 +674,30 @@ function unwrapped(node: Expression | AssignmentTarget): Node {
   )
     at = at.expression;
   return at;
+}
+
+/** Whether code of the user runs between the assignments of a pattern: defaults, computed keys, setters. */
+function isInterleaved(node: Node): boolean {
+  switch (node.type) {
+    case 'Identifier':
+      return false;
+    case 'ParenthesizedExpression':
+      return isInterleaved(node.expression);
+    case 'ArrayPattern':
+      return node.elements.some((element) => element !== null && isInterleaved(element));
+    case 'ObjectPattern':
+      return node.properties.some((property) =>
+        property.type === 'RestElement'
+          ? isInterleaved(property.argument)
+          : property.computed || isInterleaved(property.value),
+      );
+    case 'RestElement':
+      return isInterleaved(node.argument);
+    case 'AssignmentPattern':
+      return node.right.type !== 'Literal' || isInterleaved(node.left);
+    default:
+      return true;
+  }
 }
 
 /** A function or class that gets its name from what it is assigned to. */
