@@ -414,6 +414,17 @@ class CellRewriter {
     this.hasImports = true;
     const namespace = names.fresh();
     this.prologue.push(`const ${namespace}=await ${context}.await(${importCall(context, node)});`);
+    const missing = node.specifiers.flatMap((specifier) => {
+      const variable = this.variables.get(specifier.local.name);
+      // One that is not read may be a type.
+      if (!variable || !(variable.readAtTop || variable.readInFunction)) return [];
+      return specifier.type === 'ImportSpecifier' ? [exportedName(specifier.imported)] : [];
+    });
+    if (missing.length > 0)
+      this.prologue.push(
+        `for(const $n of ${JSON.stringify(missing)})if(!($n in ${namespace}))throw new SyntaxError(` +
+          `${JSON.stringify(`the module '${node.source.value}' has no export named `)}+"'"+$n+"'");`,
+      );
     for (const specifier of node.specifiers) {
       const { name } = specifier.local;
       const variable = this.variables.get(name);

@@ -4,12 +4,14 @@
 import type { CellCompiler, CellParts, CompiledCell, CompileResult } from '../../interfaces.ts';
 import { rewriteCell } from './cell.ts';
 import { isComplete } from './completeness.ts';
-import type { Edits } from './edits.ts';
+import { Edits } from './edits.ts';
 import { InternalNames } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import type { LoweringOptions } from './lower.ts';
 import { findMagics } from './magics.ts';
 import type { FoundMagics } from './magics.ts';
+import { composeMaps, sourceMap } from './maps.ts';
+import { parse } from './parse.ts';
 import { SessionNames } from './names.ts';
 import { CompileError, positionAt, problemAt } from './problems.ts';
 
@@ -42,6 +44,18 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
   };
 
   const compile = (source: string, execution: number): CompiledCell => {
+    if (isObjectLiteral(source)) {
+      // In parentheses it is a value; the map is joined with that of putting them there.
+      const edits = new Edits();
+      edits.before(0, '(');
+      const { code, mappings } = edits.render(source, '', '\n)');
+      const cell = compileText(code, execution);
+      return { ...cell, map: composeMaps([cell.map, sourceMap(cell.filename, source, mappings)]) };
+    }
+    return compileText(source, execution);
+  };
+
+  const compileText = (source: string, execution: number): CompiledCell => {
     const found = findMagics(source, isKnown, 'ts');
     const front = parseTypeScript(found.text);
     const names = new InternalNames(source);
@@ -109,6 +123,20 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
     bindings: () => session.all(),
     isComplete: (source) => isComplete(source, isKnown),
   };
+}
+
+/** `{ a: 1 }` is a block with a label to the grammar; whoever types it as a whole cell means the object. */
+function isObjectLiteral(source: string): boolean {
+  if (!/^\s*\{/.test(source) || !/\}\s*$/.test(source)) return false;
+  const { program, problem } = parse(`(${source}\n)`, 'ts');
+  const [statement] = program.body;
+  if (problem || program.body.length !== 1 || statement?.type !== 'ExpressionStatement') return false;
+  const { expression } = statement;
+  return (
+    expression.type === 'ParenthesizedExpression' &&
+    expression.expression.type === 'ObjectExpression' &&
+    expression.expression.properties.length > 0
+  );
 }
 
 /** Puts the calls of the magics in their places. */

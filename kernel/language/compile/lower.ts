@@ -34,9 +34,9 @@ export function lower(
       transform: {
         verbatimModuleSyntax: true,
         useDefineForClassFields: true,
-        legacyDecorator: options.legacyDecorators === true,
-        decoratorMetadata: options.legacyDecorators === true,
-        decoratorVersion: '2022-03',
+        ...(options.legacyDecorators === true
+          ? { legacyDecorator: true, decoratorMetadata: true }
+          : { decoratorVersion: '2023-11' }),
         react: {
           runtime: 'classic',
           pragma: options.jsx?.factory ?? 'React.createElement',

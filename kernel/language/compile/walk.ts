@@ -104,6 +104,7 @@ export class Walk {
         else this.variables(node);
         return;
       case 'FunctionDeclaration':
+      case 'TSDeclareFunction':
         this.declareFunction(node);
         return;
       case 'ClassDeclaration':
