@@ -8,11 +8,11 @@ import { TestSession } from './session.ts';
 let told: string[] = [];
 const shared = globalThis as Record<string, unknown>;
 shared['out'] = (value: unknown) => {
-  told.push(typeof value === 'object' ? JSON.stringify(value) : String(value));
+  told.push(typeof value === 'number' ? String(value) : JSON.stringify(value));
   return 0;
 };
 shared['later'] = async (value: unknown) => {
-  await null;
+  await Promise.resolve();
   return value;
 };
 
