@@ -47,13 +47,32 @@ export function readableMessage(message: string): string {
     .trim();
 }
 
+/** Adds to an out of memory message what only others know: what is free, and what holds memory. */
+let explain: ((message: string) => string) | undefined;
+
+/** Set once the backend is there. The explanation may take a moment, and must not compute with tensors. */
+export function onOutOfMemory(explanation: (message: string) => string): void {
+  explain = explanation;
+}
+
+function explained(message: string): string {
+  try {
+    return explain?.(message) ?? message;
+  } catch {
+    return message; // what went wrong first is what has to be told
+  }
+}
+
 /** The error for a status of TensorFlow's C API. */
-export function statusError(code: number, message: string, op?: string): TensorflowError {
-  const text = readableMessage(message);
+export function statusError(code: number, said: string, op?: string): TensorflowError {
+  const text = readableMessage(said);
   const name = codeNames[code] ?? 'UNKNOWN';
-  return op === undefined
-    ? new TensorflowError(name, text)
-    : new TensorflowError(name, `${op}: ${text}`, { op });
+  const message = op === undefined ? text : `${op}: ${text}`;
+  return new TensorflowError(
+    name,
+    name === 'RESOURCE_EXHAUSTED' ? explained(message) : message,
+    op === undefined ? {} : { op },
+  );
 }
 
 /** Whatever was thrown, as an error. */

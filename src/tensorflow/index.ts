@@ -8,7 +8,9 @@ import { registerTensorflowBackend } from './backend.ts';
 import { notebookHost } from '../host.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
-import { asError } from './errors.ts';
+import { currentMachine } from '../devices/index.ts';
+import { explainOutOfMemory } from '../devices/out-of-memory.ts';
+import { asError, onOutOfMemory } from './errors.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated, type Tf } from './tfjs/instance.ts';
 
@@ -46,6 +48,7 @@ export function loadTf(): Tf {
       problem = 'No TensorFlow runtime is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
+      onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
       for (const { what, why } of runtimeChoice().passedOver) {
         say(`${what} is installed but not used: ${why}. \`%doctor\` says more.`);
       }
