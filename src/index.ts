@@ -2,6 +2,10 @@
  * The library: what a cell imports as 'tensorcell', and what `tensorcell` means in every cell. It works in plain Node
  * too, where output goes to the terminal.
  */
+import { loadTf } from './tensorflow/index.ts';
+import { loadTfWith } from './training/tf.ts';
+
+export * from './data/index.ts';
 export {
   $display,
   clearOutput,
@@ -21,3 +25,5 @@ export type {
 } from './display/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
 export * from './training/index.ts';
+
+loadTfWith(loadTf);

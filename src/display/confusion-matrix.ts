@@ -1,5 +1,5 @@
 import { escapeHtml } from './html.ts';
-import { setRendering } from './render.ts';
+import { setRendering } from './rendered.ts';
 import type { Rendered } from './rendered.ts';
 import { isTensorLike } from './tensor.ts';
 import type { TensorLike } from './tensor.ts';

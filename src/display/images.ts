@@ -1,7 +1,7 @@
 import { escapeHtml } from './html.ts';
 import { base64 } from './image-format.ts';
 import { encodePng } from './png.ts';
-import { setRendering } from './render.ts';
+import { setRendering } from './rendered.ts';
 import type { Rendered } from './rendered.ts';
 import { isTensorLike, shapeText } from './tensor.ts';
 import type { TensorLike } from './tensor.ts';

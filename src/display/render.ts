@@ -2,18 +2,17 @@ import type { MimeBundle } from '../host.ts';
 import { base64, imageFormat } from './image-format.ts';
 import { dataProperty, grouped, plainText } from './plain-text.ts';
 import type { TextLimits } from './plain-text.ts';
+import { RENDERED } from './rendered.ts';
 import type { Rendered } from './rendered.ts';
 import { isTableLike, tableHtml } from './table.ts';
 import { isTensorLike, tensorText } from './tensor.ts';
+import { tensorHtml } from './tensor-html.ts';
 
 /**
  * The symbol under which a value describes itself, as in Deno: a method, perhaps async, that returns a record of MIME
  * type and value. https://docs.deno.com/runtime/reference/cli/jupyter/
  */
 export const $display: unique symbol = Symbol.for('Jupyter.display') as never;
-
-/** Values that belong to this library say here how they look; kept off `$display` so that users may override. */
-const RENDERED = Symbol.for('tensorcell.rendered');
 
 export interface RenderOptions extends Partial<TextLimits> {
   /** Text of an error; the notebook's runtime passes one that shows positions in cells. */
@@ -81,11 +80,6 @@ function ownForm(value: unknown): OwnForm | undefined {
   }
 }
 
-/** Gives a value of this library its form; for classes, call it on the prototype. */
-export function setRendering<T extends object>(target: T, render: (this: T) => Rendered): void {
-  Object.defineProperty(target, RENDERED, { value: render, configurable: true, writable: true });
-}
-
 function asBundle(value: unknown): MimeBundle | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   return encodeBundle(value as MimeBundle);
@@ -110,7 +104,10 @@ function builtin(value: unknown, options: RenderOptions): Rendered {
   const text = (): string => plainText(value, options);
   if (typeof value !== 'object' || value === null) return only(text());
   try {
-    if (isTensorLike(value)) return only(tensorText(value));
+    if (isTensorLike(value)) {
+      const html = tensorHtml(value);
+      return html === undefined ? only(tensorText(value)) : both(tensorText(value), 'text/html', html);
+    }
     if (value instanceof Uint8Array) return picture(value) ?? only(text());
     if (value instanceof Error && options.errorText) return only(options.errorText(value));
     if (isTableLike(value)) return both(text(), 'text/html', tableHtml(value));

@@ -4,6 +4,7 @@ import { notebookHost } from '../host.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
+import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
 import { useTf } from './tf.ts';
 import { TrainingRecord } from './record.ts';
@@ -62,6 +63,7 @@ export function installTraining(tf: Tfjs): void {
   };
   Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
   rememberOwners(tf);
+  installViews(tf);
   // In tfjs only the inner model has the history of a Sequential.
   Object.defineProperty(tf.Sequential.prototype, 'history', {
     configurable: true,

@@ -18,9 +18,12 @@ function logsText(logs: Readonly<Record<string, number>>): string {
 function epochText(record: TrainingRecord, summary: EpochSummary): string {
   return [
     `Epoch ${summary.epoch + 1} of ${record.epochs}`,
-    durationText(summary.milliseconds),
+    // A history alone knows no times.
+    summary.milliseconds > 0 ? durationText(summary.milliseconds) : '',
     logsText(summary.logs),
-  ].join(' · ');
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
 }
 
 /** One line on how far a running training is. */

@@ -141,3 +141,29 @@ test('tensors: dtype, shape and the first values', () => {
   expect(String(text(tf.zeros([5, 20, 30]))).split('\n')).toHaveLength(20);
   expect(tf.memory().numTensors).toBe(before + 1);
 });
+
+test('a tensor as HTML: facts, statistics and a table; strings escaped', () => {
+  const html = (tensor: tf.Tensor): string => String(renderValue(tensor).data['text/html']);
+  expect(
+    html(
+      tf.tensor2d([
+        [1, 2.5],
+        [Number.NaN, 4],
+      ]),
+    ),
+  ).toBe(
+    '<div><div><b>Tensor</b> float32 [2, 2] · 16 bytes · min 1 · max 4 · mean 2.5 · std 1.225 · <b>1 not finite</b></div>' +
+      '<table style="font-variant-numeric:tabular-nums"><tbody>' +
+      '<tr><th scope="row">0</th><td style="text-align:right">1</td><td style="text-align:right">2.5</td></tr>\n' +
+      '<tr><th scope="row">1</th><td style="text-align:right">NaN</td><td style="text-align:right">4</td></tr>' +
+      '</tbody></table></div>',
+  );
+  expect(html(tf.tensor1d(['<i>']))).toContain('<td style="text-align:right">&lt;i&gt;</td>');
+  expect(html(tf.zeros([3, 28, 28]))).toMatch(
+    /<caption>at \[0\]<\/caption>.*… 20 more rows.*<summary>Picture<\/summary>/s,
+  );
+  expect(html(tf.zeros([40, 9, 9, 3]))).toContain('<summary>Picture of the first 16</summary>');
+  const before = tf.memory().numTensors;
+  html(tf.zeros([3_000_000]));
+  expect(tf.memory().numTensors).toBe(before + 1);
+});

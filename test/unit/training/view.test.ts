@@ -1,6 +1,8 @@
+import * as tf from '@tensorflow/tfjs';
+import { renderValue } from '../../../src/display/index.ts';
 import { installNotebookHost } from '../../../src/host.ts';
 import { ticks } from '../../../src/training/line-chart.ts';
-import { progress } from '../../../src/training/index.ts';
+import { installTraining, progress } from '../../../src/training/index.ts';
 import { TrainingRecord } from '../../../src/training/record.ts';
 import { finalBundle, liveHtml, progressLine, trainingText } from '../../../src/training/training-view.ts';
 import { durationText, metricText, rateText, textBar } from '../../../src/training/wording.ts';
@@ -135,5 +137,56 @@ describe('progress', () => {
     for await (const item of progress(numbers())) seen.push(item);
     expect(seen).toEqual([1, 2]);
     expect(notebook.shown.at(-1)?.data['text/plain']).toMatch(/^2 · /);
+  });
+});
+
+describe('models and histories as values', () => {
+  tf.env().set('IS_TEST', true);
+  installTraining(tf);
+
+  test('a model: its layers in text, in a table and as a diagram', () => {
+    const model = tf.sequential({
+      name: '<m>',
+      layers: [
+        tf.layers.dense({ inputShape: [4], units: 3, name: 'first' }),
+        tf.layers.dense({ units: 2, name: 'second', trainable: false }),
+      ],
+    });
+    const { data } = renderValue(model);
+    expect(data['text/plain']).toBe(
+      [
+        "Sequential '<m>': 2 layers, 23 parameters (92 bytes), 15 of them trainable",
+        'layer   kind   output    parameters',
+        'first   Dense  [any, 3]          15',
+        'second  Dense  [any, 2]           8',
+      ].join('\n'),
+    );
+    expect(data['text/html']).not.toContain('<m>');
+    expect(data['text/html']).toMatch(
+      /<summary>Diagram<\/summary><svg [^>]*aria-label="Diagram of 2 layers: Dense \[any, 3\], then/,
+    );
+  });
+
+  test('a model with branches', () => {
+    const input = tf.input({ shape: [2], name: 'in' });
+    const left = tf.layers.dense({ units: 3, name: 'left' }).apply(input) as tf.SymbolicTensor;
+    const right = tf.layers.dense({ units: 3, name: 'right' }).apply(input) as tf.SymbolicTensor;
+    const sum = tf.layers.add({ name: 'sum' }).apply([left, right]) as tf.SymbolicTensor;
+    const html = String(renderValue(tf.model({ inputs: input, outputs: sum })).data['text/html']);
+    expect(html.match(/<line /g)).toHaveLength(4);
+  });
+
+  test('a history is the chart its training ended with', async () => {
+    const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [1], units: 1 })] });
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    const history = await model.fit(tf.ones([4, 1]), tf.ones([4, 1]), { epochs: 3, verbose: 0 as never });
+    const { data } = renderValue(history);
+    expect(Object.keys(data)).toEqual(['text/plain', 'image/svg+xml', 'application/vnd.vegalite.v5+json']);
+    expect(String(data['text/plain']).split('\n')).toEqual([
+      expect.stringMatching(/^Epoch 1 of 3 · loss /),
+      expect.stringMatching(/^Epoch 2 of 3 · loss /),
+      expect.stringMatching(/^Epoch 3 of 3 · loss /),
+      expect.stringMatching(/^Trained 3 epochs · loss /),
+    ]);
   });
 });
