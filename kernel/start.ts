@@ -83,11 +83,18 @@ export async function start(args: readonly string[], signals: Signals): Promise<
     return createCellCompiler({ knownMagics: () => names });
   });
   const language = once(async (): Promise<LanguageService> => {
-    const [{ createLanguageService }, names] = await Promise.all([
+    const [{ createLanguageService }, names, cells] = await Promise.all([
       import('./language/service/index.ts'),
       magicNames(),
+      compiler(),
     ]);
-    return createLanguageService({ directory, globalTypes: globalTypes(), magics: () => names, log: debug });
+    return createLanguageService({
+      directory,
+      globalTypes: globalTypes(),
+      magics: () => names,
+      split: (source) => cells.split(source),
+      log: debug,
+    });
   });
   const session: Session = new Session({
     codec: createCodec({ signer, session: randomUUID(), username: userInfo().username }),

@@ -1,5 +1,6 @@
 // Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
 import { build } from 'esbuild';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +53,19 @@ for (const [from, to] of [
 ]) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }
+// Declarations: what cells have in scope, and the types of `import … from 'tensorcell'`.
+const { status } = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    'tsconfig.types.json',
+    '--outDir',
+    join(fresh, 'types'),
+  ],
+  { cwd: root, stdio: 'inherit' },
+);
+if (status !== 0) throw new Error('the declarations could not be written: see the errors of tsc above');
 await buildTfjs(root, fresh);
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

@@ -115,11 +115,11 @@ test('display, input and the library are typed', async () => {
 test('magics and commands are not TypeScript, remainders and negations are', async () => {
   assert.deepEqual(
     await session.cell(
-      '%who\n!ls -la | wc\n  %cd ..\n%time const t9: string = 1\nconst r = 7\n  %3;\n!r && 1; !("a").b',
+      '%who\n!ls -la | wc\n  %cd ..\n%time const t9: string = 1\nconst r = 7\n  %3;\n!("a").b',
     ),
     [
       "4:13 2322 Type 'number' is not assignable to type 'string'.",
-      "7:17 2339 Property 'b' does not exist on type '\"a\"'.",
+      "7:8 2339 Property 'b' does not exist on type '\"a\"'.",
     ],
   );
   assert.deepEqual(await session.cell('%%bash\necho "$HOME" | grep x'), []);

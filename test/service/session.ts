@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type { Completions, Inspection } from '../../kernel/interfaces.ts';
 import { createLanguageService, type LanguageServiceOptions } from '../../kernel/language/service/index.ts';
 
@@ -15,10 +16,12 @@ export function openSession(options: Partial<LanguageServiceOptions> & { folder?
   const directory = join(root, options.folder ?? 'notebooks');
   mkdirSync(directory, { recursive: true });
   const logged: string[] = [];
+  const compiler = createCellCompiler({ knownMagics: () => MAGICS });
   const service = createLanguageService({
     directory,
     globalTypes: GLOBAL_TYPES,
     magics: () => MAGICS,
+    split: (source) => compiler.split(source),
     log: (message) => void logged.push(message),
     ...options,
   });

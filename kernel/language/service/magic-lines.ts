@@ -1,10 +1,12 @@
 /**
  * Lines of a cell that are for the kernel (`%who`, `!ls`) are blanked with spaces, so that TypeScript sees none of them
- * and every offset stays what it was.
+ * and every offset stays what it was. Of a cell that runs, the compiler says which lines those are; while somebody
+ * types, and nothing can be parsed, they are told by their looks.
  */
+import type { CellCompiler } from '../../interfaces.ts';
 
 const MAGIC_LINE = /^[ \t]*%{1,2}([A-Za-z_][\w-]*)(?=[ \t]|$)/;
-const COMMAND_LINE = /^[ \t]*(?:[A-Za-z_$][\w$]*[ \t]*=[ \t]*)?![ \t]*[A-Za-z_./~][^\n]*$/;
+const COMMAND_LINE = /^[ \t]*![ \t]*[A-Za-z_./~][^\n]*$/;
 /** After one of these a line goes on, so `%b` in the next line is a remainder and not a magic. */
 const GOES_ON = /[-+*/%=&|^<>?:,([{.!~]$/;
 /** `!ready && start()`, `!(a || b)`, `!x;`: TypeScript, not a command. */
@@ -43,6 +45,28 @@ export function blankMagics(source: string, magics?: ReadonlySet<string>): Blank
     if (code !== '') previous = code;
     return blanked;
   });
+  return { text: lines.join('\n'), foreign: false };
+}
+
+/** Blanks what the compiler takes for magics. */
+export function blankParts(
+  source: string,
+  split: CellCompiler['split'],
+  magics?: ReadonlySet<string>,
+): BlankedCell {
+  const parts = split(source);
+  if (parts.kind === 'cell-magic') return blankMagics(source, magics);
+  const lines = source.split('\n');
+  for (const { name, at } of parts.magics) {
+    const line = lines[at.line];
+    if (line === undefined) continue;
+    const kept = TYPESCRIPT_LINES.has(name) ? at.column + 1 + name.length : line.length;
+    lines[at.line] = line.slice(0, at.column) + blank(line.slice(at.column, kept)) + line.slice(kept);
+    // A command goes on after a backslash, as in a shell.
+    for (let next = at.line; name === '!' && /\\\r?$/.test(source.split('\n')[next] ?? ''); next++) {
+      lines[next + 1] = blank(lines[next + 1] ?? '');
+    }
+  }
   return { text: lines.join('\n'), foreign: false };
 }
 

@@ -7,8 +7,9 @@
  * cell, so a position differs by that line and nothing else. A cell keeps what it was given: its closures keep
  * their types when a name is declared again.
  */
+import type { CellCompiler } from '../../interfaces.ts';
 import { analyzeCell, type CellAnalysis } from './declarations.ts';
-import { blankMagics } from './magic-lines.ts';
+import { blankMagics, blankParts } from './magic-lines.ts';
 import { OWN_PREFIX } from './own-names.ts';
 
 export interface CellModule {
@@ -48,9 +49,11 @@ export class CellNames {
   /** Where the next cell's document is. */
   directory: string;
   magics: ReadonlySet<string> | undefined;
+  readonly split: CellCompiler['split'] | undefined;
 
-  constructor(directory: string) {
+  constructor(directory: string, split?: CellCompiler['split']) {
     this.directory = directory;
+    this.split = split;
   }
 
   /** Cells that some name, or some other living cell, needs. */
@@ -69,7 +72,9 @@ export class CellNames {
 
   /** Adds a cell; its declarations are in force at once. Undefined when nothing of it is TypeScript. */
   add(execution: number, source: string): CellModule | undefined {
-    const blanked = blankMagics(source, this.magics);
+    const blanked = this.split
+      ? blankParts(source, this.split, this.magics)
+      : blankMagics(source, this.magics);
     if (blanked.foreign) return undefined;
     const analysis = analyzeCell(blanked.text);
     const before = this.prelude(analysis, analysis.words);

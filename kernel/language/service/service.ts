@@ -16,6 +16,7 @@ import type {
 } from 'vscode-languageserver-protocol';
 import { pathToFileURL } from 'node:url';
 import type {
+  CellCompiler,
   CompletionItem,
   Completions,
   Diagnostic,
@@ -44,6 +45,8 @@ export interface LanguageServiceOptions {
   packages?: Readonly<Record<string, string>>;
   /** Names of magics, so that `%who` is told from a remainder. */
   magics?: () => Iterable<string>;
+  /** The compiler's word on which lines of a cell are magics; told by their looks when left out. */
+  split?: CellCompiler['split'];
   log: (message: string) => void;
 }
 
@@ -90,7 +93,7 @@ class TypeScriptService implements LanguageService {
   constructor(options: LanguageServiceOptions) {
     this.#options = options;
     this.#directory = existingFolder(options.directory);
-    this.#names = new CellNames(this.#directory);
+    this.#names = new CellNames(this.#directory, options.split);
     this.#server = new LanguageServer({
       tscPath: () => this.#findTsc(),
       directory: this.#directory,

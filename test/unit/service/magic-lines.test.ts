@@ -8,7 +8,7 @@ describe('blankMagics', () => {
     ['%who', '    '],
     ['  %cd ..\nx', '        \nx'],
     ['!ls -la', '       '],
-    ['files = !ls *.ts', '                '],
+
     ['%time const a = 1', '      const a = 1'],
     ['%%time\nconst a = 1', '      \nconst a = 1'],
     ['const a = b\n%cd\n%who', 'const a = b\n   \n    '],
