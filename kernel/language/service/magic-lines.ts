@@ -56,15 +56,17 @@ export function blankParts(
 ): BlankedCell {
   const parts = split(source);
   if (parts.kind === 'cell-magic') return blankMagics(source, magics);
-  const lines = source.split('\n');
+  const original = source.split('\n');
+  const lines = [...original];
   for (const { name, at } of parts.magics) {
     const line = lines[at.line];
     if (line === undefined) continue;
     const kept = TYPESCRIPT_LINES.has(name) ? at.column + 1 + name.length : line.length;
     lines[at.line] = line.slice(0, at.column) + blank(line.slice(at.column, kept)) + line.slice(kept);
     // A command goes on after a backslash, as in a shell.
-    for (let next = at.line; name === '!' && /\\\r?$/.test(source.split('\n')[next] ?? ''); next++) {
-      lines[next + 1] = blank(lines[next + 1] ?? '');
+    if (name !== '!') continue;
+    for (let next = at.line; /\\\r?$/.test(original[next] ?? ''); next++) {
+      lines[next + 1] = blank(original[next + 1] ?? '');
     }
   }
   return { text: lines.join('\n'), foreign: false };
