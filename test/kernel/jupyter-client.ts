@@ -258,9 +258,10 @@ export class JupyterClient {
     return Object.values(this.#queues).flatMap(({ messages }) => messages);
   }
 
-  /** Takes all that is there. */
-  drain(): Message[] {
-    return Object.values(this.#queues).flatMap(({ messages }) => messages.splice(0));
+  /** Takes all that is there, from one channel or from all. */
+  drain(channel?: Channel | 'iopub'): Message[] {
+    const queues = channel ? [this.#queues[channel]] : Object.values(this.#queues);
+    return queues.flatMap(({ messages }) => messages.splice(0));
   }
 
   /** A late message of a cell that has ended. */

@@ -76,6 +76,7 @@ test('late output from timers and promises carries the parent of its cell', () =
         await new Promise((resolve) => setTimeout(resolve, 500));
         console.log('promise');
       });
+      'not awaited';
     `);
     const second = await client.cell(
       'console.log("second"); await new Promise((resolve) => setTimeout(resolve, 700));',
