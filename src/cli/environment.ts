@@ -42,7 +42,9 @@ function recorded(folder: string): string[] {
 export function environmentIsReady(folder: string, requirements: readonly string[]): boolean {
   const complete = recorded(folder);
   return (
-    existsSync(environmentPython(folder)) && requirements.every((file) => complete.includes(digest([file])))
+    existsSync(environmentPython(folder)) &&
+    existsSync(join(folder, 'package.json')) &&
+    requirements.every((file) => complete.includes(digest([file])))
   );
 }
 
@@ -100,6 +102,8 @@ export async function prepareEnvironment(
     writeFileSync(fresh, `${JSON.stringify({ complete: [...recorded(folder), wanted] })}\n`);
     renameSync(fresh, join(folder, MARKER));
   }
+  // JupyterLab runs a CommonJS file of its own with Node, and a checkout above says that all its files are ES modules.
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "commonjs" }\n');
   const settings = join(folder, 'share', 'jupyter', 'lab', 'settings');
   mkdirSync(settings, { recursive: true });
   writeFileSync(join(settings, 'overrides.json'), `${JSON.stringify(QUIET_SETTINGS, undefined, 2)}\n`);
