@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { notebookHost } from './host.ts';
 import type { HostComm } from './host.ts';
 
@@ -15,6 +14,7 @@ export class NoFrontEndError extends Error {
 export async function input(question = '', options: { password?: boolean } = {}): Promise<string> {
   const host = notebookHost();
   if (host) return host.input(question, { password: options.password ?? false });
+  const { createInterface } = await import('node:readline/promises');
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
     return await terminal.question(question);

@@ -104,7 +104,9 @@ async function watched<Args extends FitArgs>(
     if (start?.initialEpoch !== undefined) rest.initialEpoch = start.initialEpoch;
   }
   const mode = (args.verbose as number | undefined) === 0 ? 'quiet' : (progress ?? progressMode());
-  const watcher = new Watcher(model, mode, {
+  const ours = callbackList(args).filter((callback) => callback instanceof TrainingCallback);
+  for (const callback of ours) callback.interrupted = false;
+  const watcher = new Watcher(model, ours, mode, {
     epochs: args.epochs ?? 1,
     firstEpoch: rest.initialEpoch ?? 0,
     steps,
@@ -170,6 +172,7 @@ class Watcher {
   readonly record: TrainingRecord;
   stopping = false;
   private readonly model: Tf.LayersModel;
+  private readonly callbacks: readonly TrainingCallback[];
   private readonly mode: DisplayMode;
   private readonly live = new LiveDisplay();
   private printed = 0;
@@ -177,10 +180,12 @@ class Watcher {
 
   constructor(
     model: Tf.LayersModel,
+    callbacks: readonly TrainingCallback[],
     mode: DisplayMode,
     options: { epochs: number; firstEpoch: number; steps: number | undefined },
   ) {
     this.model = model;
+    this.callbacks = callbacks;
     this.mode = mode;
     this.record = new TrainingRecord({ ...options, now: performance.now() });
   }
@@ -188,6 +193,7 @@ class Watcher {
   /** The batch that runs is the last one. */
   stop(): void {
     this.stopping = true;
+    for (const callback of this.callbacks) callback.interrupted = true;
     this.model.stopTraining = true;
   }
 

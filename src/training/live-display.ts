@@ -6,8 +6,10 @@ import type { MimeBundle } from '../host.ts';
 
 /** Time between two updates, at least: ten a second. */
 export const SHORTEST_PAUSE_MS = 100;
-/** An update may cost this part of the time, no more. */
+/** Drawing may take this part of the time, no more… */
 const SHARE = 0.01;
+/** …but for the first milliseconds: what is drawn for the first time is slow. */
+const ALLOWANCE_MS = 40;
 
 /**
  * One output that is replaced in place, never more often than ten times a second, and never so often that drawing
@@ -20,6 +22,7 @@ export class LiveDisplay {
   spent = 0;
   private handle: DisplayHandle | undefined;
   private next = 0;
+  private readonly started = performance.now();
 
   /** Whether an update would be sent now. */
   get due(): boolean {
@@ -40,7 +43,7 @@ export class LiveDisplay {
     this.updates += 1;
     const end = performance.now();
     this.spent += end - start;
-    this.next = end + Math.max(SHORTEST_PAUSE_MS, (end - start) / SHARE);
+    this.next = Math.max(end + SHORTEST_PAUSE_MS, this.started + (this.spent - ALLOWANCE_MS) / SHARE);
   }
 
   clear(): void {

@@ -98,7 +98,7 @@ function htmlTable(head: string, rows: readonly LayerRow[]): string {
       `<tr><th scope="row" style="text-align:left">${escapeHtml(row.name)}</th><td style="text-align:left">${escapeHtml(row.kind)}</td><td style="text-align:left">${escapeHtml(row.shape)}</td><td style="text-align:right">${COUNT.format(row.parameters)}</td></tr>`,
   );
   return (
-    `<table style="font-variant-numeric:tabular-nums"><caption style="text-align:left">${escapeHtml(head)}</caption>` +
+    `<div>${escapeHtml(head)}</div><table style="font-variant-numeric:tabular-nums">` +
     '<thead><tr><th scope="col" style="text-align:left">layer</th><th scope="col" style="text-align:left">kind</th><th scope="col" style="text-align:left">output</th><th scope="col">parameters</th></tr></thead>' +
     `<tbody>\n${body.join('\n')}\n</tbody></table><details><summary>Diagram</summary>${diagram(rows)}</details>`
   );

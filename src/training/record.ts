@@ -12,6 +12,8 @@ export interface EpochSummary {
 
 /** Points kept of the values between epochs; beyond that every second one is dropped. */
 const MOST_POINTS = 400;
+/** Part of the previous point in the next one, of the values between epochs. */
+const SMOOTHING = 0.6;
 
 /** What a training has done so far: everything that its display shows. Holds numbers only, no tensors. */
 export class TrainingRecord {
@@ -27,7 +29,7 @@ export class TrainingRecord {
   /** Metrics between epochs: the mean of what was read so far in the epoch. */
   current: Record<string, number> = {};
   readonly done: EpochSummary[] = [];
-  /** Values of single steps, read now and then. */
+  /** Values of single steps, read now and then and smoothed. */
   readonly between = new Map<string, Point[]>();
   /** Values of whole epochs; validation under `val_…`. */
   readonly whole = new Map<string, Point[]>();
@@ -72,7 +74,10 @@ export class TrainingRecord {
       sum.count += 1;
       this.current[name] = sum.sum / sum.count;
       const points = this.between.get(name) ?? [];
-      points.push([this.position, value]);
+      // Single batches jump about; a little of what came before makes the line readable.
+      const before = points.at(-1)?.[1] ?? value;
+      const smooth = Number.isFinite(before) ? SMOOTHING * before + (1 - SMOOTHING) * value : value;
+      points.push([this.position, smooth]);
       this.between.set(
         name,
         points.length > MOST_POINTS ? points.filter((_, index) => index % 2 === 1) : points,

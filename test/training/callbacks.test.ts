@@ -1,7 +1,7 @@
 /** Our callbacks beside Keras's: the same data, weights and optimizer; keras/callbacks.py made the reference. */
 import * as tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -209,6 +209,22 @@ test('CSVLogger writes the same columns and rows', async () => {
     assert.deepEqual(cells(readFileSync(file, 'utf8')), cells(golden.csvAppend));
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+test('ModelCheckpoint keeps the files that Keras keeps', async () => {
+  for (const [name, options] of [
+    ['checkpointEvery', {}],
+    ['checkpointBest', { saveBestOnly: true }],
+  ] as const) {
+    const folder = mkdtempSync(join(tmpdir(), 'tensorcell-checkpoint-'));
+    try {
+      const path = join(folder, '{epoch:02d}-{val_loss:.3f}.keras');
+      await train([new tensorcell.ModelCheckpoint(path, options)], { epochs: 12 });
+      assert.deepEqual(readdirSync(folder).sort(), golden[name] as unknown as string[]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   }
 });
 

@@ -16,6 +16,8 @@ export interface FitStart {
 export abstract class TrainingCallback {
   params: Record<string, unknown> = {};
   validationData: unknown = null;
+  /** Whether the training is ending because the cell was interrupted. */
+  interrupted = false;
   #model: Tf.LayersModel | undefined;
 
   setParams(params: Record<string, unknown>): void {

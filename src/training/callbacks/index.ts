@@ -1,8 +1,14 @@
 export { readLogs, TrainingCallback } from './callback.ts';
 export type { FitStart, Logs } from './callback.ts';
+export { BackupAndRestore } from './backup-and-restore.ts';
+export type { BackupAndRestoreOptions } from './backup-and-restore.ts';
 export { CSVLogger } from './csv-logger.ts';
 export { EarlyStopping } from './early-stopping.ts';
 export type { EarlyStoppingOptions } from './early-stopping.ts';
 export { LearningRateSchedule, LearningRateScheduler, ReduceLROnPlateau } from './learning-rate.ts';
 export type { ReduceLROnPlateauOptions } from './learning-rate.ts';
+export { ModelCheckpoint } from './model-checkpoint.ts';
+export type { ModelCheckpointOptions } from './model-checkpoint.ts';
+export { TensorBoard } from './tensorboard.ts';
+export type { TensorBoardOptions } from './tensorboard.ts';
 export { TerminateOnNaN } from './terminate-on-nan.ts';

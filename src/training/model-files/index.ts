@@ -7,7 +7,7 @@ import { writeFileAtomically } from './atomic-file.ts';
 import { malformed } from './errors.ts';
 import { readHdf5, writeHdf5 } from './hdf5.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
-import { compileFromKeras, optimizerState, toCompileConfig } from './keras-compile.ts';
+import { compileFromKeras, optimizerState, restoreState, toCompileConfig } from './keras-compile.ts';
 import type { OptimizerState } from './keras-compile.ts';
 import { fromKerasConfig, toKerasConfig } from './keras-config.ts';
 import type { Json } from './keras-layers.ts';
@@ -128,4 +128,17 @@ export async function saveWeights(model: Tf.LayersModel, path: string): Promise<
 /** Loads such weights into a model of the same layers. @throws ModelFileError naming the layer that does not fit. */
 export async function loadWeights(model: Tf.LayersModel, path: string): Promise<void> {
   setWeightsFrom(theTf(), ownerOf(model), await readHdf5(readFileSync(path), path), path);
+}
+
+/** Loads weights and, where the file has it, the optimizer's state: the model has to be compiled as it was. */
+export async function loadTrainingState(model: Tf.LayersModel, path: string): Promise<void> {
+  const arrays = await readHdf5(readFileSync(path), path);
+  const tf = theTf();
+  setWeightsFrom(tf, model, arrays, path);
+  const state = optimizerFrom(arrays);
+  const optimizer = (model as { optimizer?: Tf.Optimizer }).optimizer;
+  if (optimizer !== undefined) {
+    const lost = await restoreState(tf, model, optimizer, state);
+    if (lost !== undefined) throw malformed(`${path}: ${lost}`);
+  }
 }

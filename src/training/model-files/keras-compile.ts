@@ -194,7 +194,8 @@ function newOptimizer(tf: Tfjs, className: string, options: Json, rate: number):
   }
 }
 
-async function restoreState(
+/** Gives an optimizer the state it was saved with. @returns why it could not, in words. */
+export async function restoreState(
   tf: Tfjs,
   model: Tf.LayersModel,
   optimizer: Tf.Optimizer,
@@ -203,7 +204,8 @@ async function restoreState(
   if (state === undefined) return undefined;
   const className = optimizer.getClassName();
   const config = optimizer.getConfig() as Json;
-  const slots = (OPTIMIZERS[className] as (typeof OPTIMIZERS)[string]).slots(config);
+  const slots = OPTIMIZERS[className]?.slots(config);
+  if (slots === undefined) return `the state of an optimizer ${className} is not kept`;
   const weights = model.trainableWeights;
   if (state.slots.length !== slots * weights.length) {
     return `its optimizer state has ${state.slots.length} parts instead of ${slots * weights.length}; training goes on without it`;

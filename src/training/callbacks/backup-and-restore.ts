@@ -1,0 +1,79 @@
+import type * as Tf from '@tensorflow/tfjs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomically } from '../model-files/atomic-file.ts';
+import { loadTrainingState, saveWeights } from '../model-files/index.ts';
+import { ownerOf } from '../owner.ts';
+import { TrainingCallback } from './callback.ts';
+import type { FitStart } from './callback.ts';
+
+export interface BackupAndRestoreOptions {
+  /** `epoch`, or a number of batches. Default `epoch`. */
+  saveFreq?: 'epoch' | number;
+  /** Remove the backup when the training has ended by itself. Default true. */
+  deleteCheckpoint?: boolean;
+}
+
+/**
+ * Keeps what a training needs to go on after a crash, and goes on from there when the same `fit` is called again:
+ * https://keras.io/api/callbacks/backup_and_restore/. Weights, the optimizer's state and the epoch are restored; an
+ * epoch that was not finished is done again.
+ */
+export class BackupAndRestore extends TrainingCallback {
+  readonly #folder: string;
+  readonly #options: BackupAndRestoreOptions;
+  #epoch = 0;
+  #batches = 0;
+
+  constructor(folder: string, options: BackupAndRestoreOptions = {}) {
+    super();
+    if (folder === '') throw new RangeError('BackupAndRestore needs the name of a folder');
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  override async beforeFit(model: Tf.LayersModel): Promise<FitStart | undefined> {
+    const notes = join(this.#folder, 'training_metadata.json');
+    if (!existsSync(notes)) return undefined;
+    const { epoch, weights } = JSON.parse(readFileSync(notes, 'utf8')) as { epoch: number; weights: string };
+    await loadTrainingState(model, join(this.#folder, weights));
+    this.say(`BackupAndRestore: going on with epoch ${epoch + 1}`);
+    return { initialEpoch: epoch };
+  }
+
+  override async onEpochBegin(epoch: number): Promise<void> {
+    this.#epoch = epoch;
+  }
+
+  override async onEpochEnd(epoch: number): Promise<void> {
+    this.#epoch = epoch + 1;
+    if ((this.#options.saveFreq ?? 'epoch') === 'epoch') await this.#save();
+  }
+
+  override async onBatchEnd(): Promise<void> {
+    const { saveFreq = 'epoch' } = this.#options;
+    if (saveFreq === 'epoch') return;
+    this.#batches += 1;
+    if (this.#batches < saveFreq) return;
+    this.#batches = 0;
+    await this.#save();
+  }
+
+  override async onTrainEnd(): Promise<void> {
+    // A training that was interrupted did not end by itself, and may be gone on with.
+    if (this.#options.deleteCheckpoint === false || this.interrupted) return;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #save(): Promise<void> {
+    mkdirSync(this.#folder, { recursive: true });
+    // Two names in turn: the one that the notes tell of is never touched.
+    const notes = join(this.#folder, 'training_metadata.json');
+    const before = existsSync(notes)
+      ? (JSON.parse(readFileSync(notes, 'utf8')) as { weights: string }).weights
+      : '';
+    const weights = before === 'a.weights.h5' ? 'b.weights.h5' : 'a.weights.h5';
+    await saveWeights(ownerOf(this.model), join(this.#folder, weights));
+    writeFileAtomically(notes, Buffer.from(JSON.stringify({ epoch: this.#epoch, weights })));
+  }
+}

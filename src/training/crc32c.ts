@@ -1,0 +1,14 @@
+const TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let value = index;
+  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0x82_f6_3b_78 ^ (value >>> 1) : value >>> 1;
+  return value;
+});
+
+/** Castagnoli's checksum (RFC 3720, appendix B.4). */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xff_ff_ff_ff;
+  for (let index = 0; index < bytes.length; index++) {
+    crc = (TABLE[(crc ^ (bytes[index] as number)) & 0xff] as number) ^ (crc >>> 8);
+  }
+  return (crc ^ 0xff_ff_ff_ff) >>> 0;
+}
