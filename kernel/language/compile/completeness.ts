@@ -19,7 +19,7 @@ export function isComplete(source: string, isKnown: (name: string) => boolean): 
   if (state.open === 'broken') return { status: 'invalid' };
   // Whatever else is wrong is wrong with every continuation, unless the parser ran out of text.
   const end = text.trimEnd().length;
-  const atEnd = problem.end >= end || problem.start >= end;
+  const atEnd = problem.start >= end;
   if (state.depth > 0 || (atEnd && endsOpen(text))) {
     if (!atEnd && !reachesEnd(text, state.closers)) return { status: 'invalid' };
     return { status: 'incomplete', indent: state.indentUnit.repeat(state.depth) };
@@ -35,7 +35,7 @@ function reachesEnd(text: string, closers: string): boolean {
 
 /** Whether the text stops where an expression or statement cannot. */
 function endsOpen(text: string): boolean {
-  for (const rest of [' 0', ' {}', ' x', ' x = 0', '\nclass X {}'])
+  for (const rest of [' 0', ' {}', ' x', ' x = 0', ' from "x"', '\nclass X {}'])
     if (!parseTypeScript(text + rest).parsed.problem) return true;
   return false;
 }

@@ -7,7 +7,7 @@ import { composeMaps, sourceMap } from './maps.ts';
 import { parse } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { CompileError, problemAt } from './problems.ts';
-import { NeedsLowering } from './walk.ts';
+import { NeedsLowering, SourceMistake } from './walk.ts';
 
 export interface Front {
   parsed: Parsed;
@@ -62,6 +62,8 @@ export function compileSource<T extends Rendered>(
       const output = rewrite({ source: text, program, edits, lowered: false });
       return { output, map: sourceMap(filename, source, output.mappings) };
     } catch (error) {
+      if (error instanceof SourceMistake)
+        throw new CompileError(source, problemAt(source, error.message, error.start, error.end));
       if (!(error instanceof NeedsLowering)) throw error;
     }
   const edits = new Edits();

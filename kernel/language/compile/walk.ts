@@ -8,6 +8,7 @@ import type {
   Node,
   ParamPattern,
   Program,
+  RegExpLiteral,
   Statement,
   VariableDeclaration,
 } from 'oxc-parser';
@@ -21,6 +22,18 @@ import { TypeEraser } from './types.ts';
 export class NeedsLowering extends Error {
   /** One for all: making an error costs a stack trace. */
   static readonly signal = new NeedsLowering();
+}
+
+/** A mistake that the parser does not see. */
+export class SourceMistake extends Error {
+  readonly start: number;
+  readonly end: number;
+
+  constructor(message: string, start: number, end: number) {
+    super(message);
+    this.start = start;
+    this.end = end;
+  }
 }
 
 /** `using` runs as it is since Node 24. */
@@ -496,6 +509,8 @@ export class Walk {
         this.read(node, 'value');
         return;
       case 'Literal':
+        // The parser leaves it to the engine to understand the pattern.
+        if ('regex' in node && node.value === null) checkRegExp(node);
         return;
       case 'ThisExpression':
         if (!this.ownThis) this.sites.push({ kind: 'this', node });
@@ -659,6 +674,14 @@ export class Walk {
     if (node.type.endsWith('Statement') || node.type.endsWith('Declaration'))
       this.statement(node as Statement);
     else this.expression(node);
+  }
+}
+
+function checkRegExp({ regex, start, end }: RegExpLiteral): void {
+  try {
+    RegExp(regex.pattern, regex.flags);
+  } catch (error) {
+    throw new SourceMistake(error instanceof Error ? error.message : String(error), start, end);
   }
 }
 
