@@ -98,6 +98,11 @@ export interface CompiledModule {
 export interface ModuleContext {
   /** Defines exports as getters, so that bindings are live. */
   export(getters: Record<string, () => unknown>): void;
+  /**
+   * The namespace of a local module that a static import is about to load, as far as it is there: in a circle, functions
+   * of the one are called while the other loads. Undefined for packages.
+   */
+  link?(specifier: string): Record<string, unknown> | undefined;
   /** `export * from`. */
   exportAll(namespace: Record<string, unknown>): void;
   import(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;

@@ -10,9 +10,18 @@ class Loader {
   readonly namespaces = new Map<string, Record<string, unknown>>();
   readonly order: string[] = [];
   private readonly running = new Map<string, Promise<void>>();
+  /** Importer -> the module for which it waits. */
+  private readonly waiting = new Map<string, string>();
   private readonly files: Record<string, string>;
   constructor(files: Record<string, string>) {
     this.files = files;
+  }
+
+  /** The namespace of a module that is loading or about to. */
+  private namespace(name: string): Record<string, unknown> | undefined {
+    if (this.files[name] === undefined) return undefined;
+    void this.load(name, 'link');
+    return this.namespaces.get(name);
   }
 
   async load(name: string, from?: string): Promise<Record<string, unknown>> {
@@ -23,9 +32,22 @@ class Loader {
       namespace = {};
       this.namespaces.set(name, namespace);
       this.running.set(name, this.evaluate(name, source, namespace));
+      if (from !== 'link') {
+        this.waiting.set(from ?? '', name);
+        await this.running.get(name);
+        this.waiting.delete(from ?? '');
+      }
+    } else if (from === undefined || !this.waitsOn(name, from)) {
+      this.waiting.set(from ?? '', name);
       await this.running.get(name);
-    } else if (from === undefined) await this.running.get(name);
+      this.waiting.delete(from ?? '');
+    }
     return namespace;
+  }
+
+  private waitsOn(name: string, target: string): boolean {
+    const next = this.waiting.get(name);
+    return name === target || (next !== undefined && this.waitsOn(next, target));
   }
 
   private async evaluate(name: string, source: string, namespace: Record<string, unknown>): Promise<void> {
@@ -43,6 +65,7 @@ class Loader {
           if (key !== 'default' && !(key in namespace))
             Object.defineProperty(namespace, key, { get: () => other[key], enumerable: true });
       },
+      link: (specifier) => this.namespace(specifier),
       import: async (specifier) => await this.load(String(specifier), name),
       meta: { url: `file:///${name}`, dirname: '/', filename: `/${name}` } as ImportMeta,
       require: createRequire(import.meta.url),
@@ -154,7 +177,7 @@ test('an imported function gets no this, a namespace gives it', async () => {
 test('top-level await, import.meta, require, dynamic import, this', async () => {
   const exports = await exportsOf({
     'main.ts':
-      'export const a = await Promise.resolve(1)\nexport const m = [import.meta.dirname, __filename, this]\nexport const { sep } = require("node:path")\nexport const p = (await import("node:path")).sep',
+      'export const a = await Promise.resolve(1)\nexport const m = [(import.meta as any)["dirname"], __filename, this]\nexport const { sep } = require("node:path")\nexport const p = (await import("node:path")).sep',
   });
   assert.deepEqual(exports, { a: 1, m: ['/', '/main.ts', undefined], sep: '/', p: '/' });
 });
@@ -179,7 +202,7 @@ test('a mistake is an error with place and frame', () => {
       error instanceof CompileError &&
       error.code === 'syntax' &&
       error.name === 'SyntaxError' &&
-      error.message.includes('/dir/x.ts:2:') &&
+      error.message.includes('/dir/x.ts:2:7') &&
       error.frame.includes('> 2 | let = ;'),
   );
 });

@@ -54,7 +54,8 @@ export function compileSource<T extends Rendered>(
 ): Compiled<T> {
   const { parsed, jsx } = front;
   const { problem, program } = parsed;
-  if (problem) throw new CompileError(source, problemAt(source, problem.message, problem.start, problem.end));
+  if (problem)
+    throw new CompileError(source, problemAt(source, problem.message, problem.start, problem.end), filename);
   if (!jsx)
     try {
       const edits = new Edits();
@@ -63,7 +64,7 @@ export function compileSource<T extends Rendered>(
       return { output, map: sourceMap(filename, source, output.mappings) };
     } catch (error) {
       if (error instanceof SourceMistake)
-        throw new CompileError(source, problemAt(source, error.message, error.start, error.end));
+        throw new CompileError(source, problemAt(source, error.message, error.start, error.end), filename);
       if (!(error instanceof NeedsLowering)) throw error;
     }
   const edits = new Edits();
@@ -74,10 +75,10 @@ export function compileSource<T extends Rendered>(
     lowered = lower(prepared.code, filename, jsx, options);
   } catch (error) {
     const message = error instanceof Error ? plainMessage(error.message) : String(error);
-    throw new CompileError(source, problemAt(source, message, 0, 0));
+    throw new CompileError(source, problemAt(source, message, 0, 0), filename);
   }
   const again = parse(lowered.code, 'js');
-  if (again.problem) throw new CompileError(source, problemAt(source, again.problem.message, 0, 0));
+  if (again.problem) throw new CompileError(source, problemAt(source, again.problem.message, 0, 0), filename);
   const output = rewrite({ source: lowered.code, program: again.program, edits: new Edits(), lowered: true });
   const map = composeMaps([
     sourceMap(filename, lowered.code, output.mappings),

@@ -104,7 +104,10 @@ class ModuleRewriter {
   private load(node: Parameters<typeof importCall>[1]): string {
     const namespace = this.names.fresh();
     this.imports.push(node.source.value);
-    this.prologue.push(`const ${namespace}=await ${importCall(this.names.context, node)};`);
+    const { context } = this.names;
+    this.prologue.push(
+      `let ${namespace}=${context}.link?.(${JSON.stringify(node.source.value)});${namespace}=await ${importCall(context, node)};`,
+    );
     return namespace;
   }
 
