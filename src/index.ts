@@ -23,6 +23,9 @@ export type {
   Labels,
   RenderOptions,
 } from './display/index.ts';
+export type { Device, DeviceProcess, MemoryDescription, TensorDescription } from './devices/index.ts';
+export { devices, memory } from './devices/library.ts';
+export { device } from './tensorflow/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
 export * from './training/index.ts';
 

@@ -9,13 +9,14 @@ import {
 } from '../../src/devices/index.ts';
 import type { Machine } from '../../src/devices/index.ts';
 import type { Magic, MagicContext } from '../interfaces.ts';
+import { useDevice } from './device-use.ts';
 import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';
 
 /** A busy runtime does not answer: its last answer has to do, marked as such. */
 const ANSWER_LIMIT_MS = 300;
 
-const FORMS = ['why', 'json', 'watch', 'watch stop'] as const;
+const FORMS = ['why', 'json', 'watch', 'watch stop', 'use'] as const;
 
 /**
  * `%device`: what the runtime computes on and what the machine has. The machine is looked at from the kernel process, so
@@ -52,10 +53,11 @@ export function device(machine: () => Machine = currentMachine): Magic {
     kinds: ['line'],
     summary: 'the devices, which one is in use, and why',
     usage: `%device [${FORMS.join(' | ')}]`,
-    complete: () => FORMS,
+    complete: (line) => (/^use\s/.test(line) ? ['cuda', 'cuda:1', 'directml', 'cpu', 'js'] : FORMS),
     async run(context) {
       const form = context.line.trim().replaceAll(/\s+/g, ' ');
-      if (form !== '' && !FORMS.includes(form as (typeof FORMS)[number])) {
+      const use = /^use (.+)$/.exec(form)?.[1];
+      if (form !== '' && use === undefined && !FORMS.includes(form as (typeof FORMS)[number])) {
         throw new MagicError(
           'usage',
           `%device ${form}: write %device, ${FORMS.map((word) => `%device ${word}`).join(' or ')}`,
@@ -69,6 +71,9 @@ export function device(machine: () => Machine = currentMachine): Magic {
         return;
       }
       const { backend, note } = await ask(context);
+      if (form === 'use')
+        throw new MagicError('usage', '%device use needs a device: cuda:1, directml, cpu or js');
+      if (use !== undefined) return await useDevice(context, seen, use, backend);
       const status = await takeStatus(seen, backend, note);
       if (form === 'json') {
         await context.output.stdout(`${JSON.stringify(status.devices, null, 2)}\n`);

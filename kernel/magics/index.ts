@@ -1,5 +1,6 @@
 import type { MagicRegistry } from '../interfaces.ts';
 import { bash, command, sh } from './command.ts';
+import { config } from './config.ts';
 import { cd, pwd } from './directory.ts';
 import { device } from './device.ts';
 import { doctor } from './doctor.ts';
@@ -33,6 +34,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     bash,
     sh,
     cd(),
+    config,
     pwd,
     device(),
     doctor(),

@@ -8,6 +8,7 @@ export type { BackendDescription, MemoryDescription, TensorDescription } from '.
 export type { Device, DeviceProcess } from './device.ts';
 export type { Machine } from './machine.ts';
 export { thisMachine } from './machine.ts';
+export { SETTINGS, configFile } from './settings.ts';
 export { disposeProbes, probeOf } from './probe/probe.ts';
 export { takeStatus } from './status.ts';
 export type { DeviceStatus } from './status.ts';

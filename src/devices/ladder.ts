@@ -3,6 +3,8 @@ import { vendorName } from './directx/report.ts';
 import type { Inventory } from './inventory.ts';
 import { hasGlibc } from './inventory.ts';
 import type { Machine } from './machine.ts';
+import { readText } from './machine.ts';
+import { runtimesFolder } from '../home.ts';
 import { nvmlMeaning } from './nvml/report.ts';
 import type { BuildInfo, InstalledRuntime } from './runtimes.ts';
 import { capabilityFit, cudaFit, detectBuildInfo, detectRuntimes } from './runtimes.ts';
@@ -19,6 +21,8 @@ export interface Rung {
   fix: string[];
   /** Whether this machine has the hardware, so that passing it over is worth a warning. */
   hardware: boolean;
+  /** The user asked for this one: what lies above it is not missed. */
+  asked: boolean;
 }
 
 interface Verdict {
@@ -287,23 +291,39 @@ export function climb(machine: Machine, inventory: Inventory): Rung[] {
     ['cpu', 'CPU with TensorFlow', judgeCpu(machine, inventory, runtimes)],
     ['js', 'CPU with plain JavaScript', { works: true, hardware: true, why: 'works everywhere, slowly' }],
   ];
-  const wanted = machine.environment['TENSORCELL_RUNTIME']?.replace(/^.*\//, '').replace(/-\d.*$/, '');
-  const chosen =
-    verdicts.find(([name, , { works }]) => works && name === wanted)?.[0] ??
-    verdicts.find(([, , { works }]) => works)![0];
+  const { name: wanted, by } = wantedRuntime(machine);
+  const asked = verdicts.find(([name, , { works }]) => works && name === wanted)?.[0];
+  const chosen = asked ?? verdicts.find(([, , { works }]) => works)![0];
   return verdicts.map(([name, title, { works, why, fix, hardware }]) => ({
     name,
     title,
     state: name === chosen ? 'chosen' : works ? 'possible' : 'passed over',
-    why: name === chosen && name === wanted ? `${why} (asked for by TENSORCELL_RUNTIME)` : why,
+    why: name === asked ? `${why} (asked for by ${by})` : why,
     fix: fix ?? [],
     hardware,
+    asked: name === asked,
   }));
+}
+
+/** The kind of runtime that was asked for: by the variable, else by `tensorcell runtime use`. */
+function wantedRuntime(machine: Machine): { name: string | undefined; by: string } {
+  const kind = (text: string): string => text.replace(/^.*\//, '').replace(/-\d.*$/, '');
+  const named = machine.environment['TENSORCELL_RUNTIME'];
+  if (named) return { name: kind(named), by: 'TENSORCELL_RUNTIME' };
+  const selected = readText(machine, `${runtimesFolder(machine.environment)}/selected.json`);
+  try {
+    const { runtime } = JSON.parse(selected ?? '{}') as { runtime?: unknown };
+    if (typeof runtime === 'string') return { name: kind(runtime), by: 'tensorcell runtime use' };
+  } catch {
+    // Not written by us: as if nothing had been chosen.
+  }
+  return { name: undefined, by: '' };
 }
 
 /** The rungs above the chosen one whose hardware is there: what makes the session slower than it could be. */
 export function missedRungs(rungs: readonly Rung[]): Rung[] {
   const chosen = rungs.findIndex(({ state }) => state === 'chosen');
+  if (rungs[chosen]?.asked) return [];
   return rungs.slice(0, chosen).filter(({ hardware, state }) => hardware && state === 'passed over');
 }
 

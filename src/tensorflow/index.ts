@@ -8,6 +8,7 @@ import { registerTensorflowBackend } from './backend.ts';
 import { notebookHost } from '../host.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
+import { answerPlacement, withDevice } from '../devices/placement.ts';
 import { currentMachine } from '../devices/index.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
@@ -45,7 +46,9 @@ export function loadTf(): Tf {
   try {
     const loaded = loadTensorflow();
     if (loaded === undefined) {
-      problem = 'No TensorFlow runtime is installed';
+      // Who asks for plain JavaScript need not be told that it is slow.
+      if (process.env['TENSORCELL_RUNTIME'] === 'js') void tf.setBackend('cpu');
+      else problem = 'No TensorFlow runtime is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
@@ -66,6 +69,18 @@ export function loadTf(): Tf {
   installTraining(tf);
   ready = tf;
   return tf;
+}
+
+/**
+ * Runs `action` with every op placed on one device of the runtime in use, and gives what it gives. When it is async, the
+ * device stays set until its promise settles: ops of other code that runs meanwhile are placed there too.
+ *
+ * @param name `cuda:1`, `directml:0`, `gpu:0`, `cpu`, or `cpu:1` where the processor was split.
+ * @throws PlacementError when there is no such device.
+ */
+export function device<T>(name: string, action: () => T): T {
+  loadTf();
+  return withDevice(name, action);
 }
 
 /** Whether `loadTf` was called and is done. */
@@ -95,4 +110,8 @@ export function preload(): Promise<void> {
 export function answerQuestions(): void {
   notebookHost()?.answer('device', describeBackend);
   notebookHost()?.answer('memory', describeMemory);
+  notebookHost()?.answer('place', (name) => {
+    loadTf();
+    return answerPlacement(name);
+  });
 }

@@ -2,6 +2,8 @@ import { Binding } from './binding.ts';
 import { newContext, newContextAside, type Context } from './c-api/context.ts';
 import { parseContextOptions, type ContextOptions } from './c-api/context-options.ts';
 import { openLibrary, openLibraryAside, resolveCApi, tensorflowLibraries } from './c-api/library.ts';
+import { configuredVariables } from '../devices/settings.ts';
+import { asError } from './errors.ts';
 import { cudaDriverProblem } from './cuda-driver.ts';
 import { chooseRuntime, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
 
@@ -17,8 +19,22 @@ let options: ContextOptions | undefined;
 let loaded: LoadedTensorflow | undefined;
 let failure: unknown;
 
+let configured = false;
+
+/** The user's config file fills in what the environment leaves open. TensorFlow reads some of it by itself. */
+function applyConfigFile(): void {
+  if (configured) return;
+  configured = true;
+  try {
+    Object.assign(process.env, configuredVariables(process.env));
+  } catch (error) {
+    console.warn(`the config file is not used: ${asError(error).message}`);
+  }
+}
+
 /** The runtime that is, or will be, used. Asked once: what is installed later counts after a restart. */
 export function runtimeChoice(): RuntimeChoice {
+  applyConfigFile();
   choice ??= chooseRuntime(process.env, cudaDriverProblem);
   return choice;
 }
@@ -33,6 +49,7 @@ export function forgetChoice(): void {
 
 /** Options of the context: what was set in code, over `TENSORCELL_CONTEXT`. */
 export function contextOptions(): ContextOptions {
+  applyConfigFile();
   options ??= parseContextOptions(process.env['TENSORCELL_CONTEXT']);
   return options;
 }

@@ -55,7 +55,7 @@ function namedRuntime(named: string, environment: NodeJS.ProcessEnv): Tensorflow
 }
 
 /**
- * Which TensorFlow to load: the one that `TENSORCELL_RUNTIME` names (`cpu`, `cuda-2.21.0`, or a folder), else what
+ * Which TensorFlow to load: the one that `TENSORCELL_RUNTIME` names (`cpu`, `cuda-2.21.0`, a folder, or `js` for none), else what
  * `tensorcell runtime use` chose, else the store's CUDA runtime if `driverProblem` finds nothing wrong, else its CPU
  * runtime.
  *
@@ -67,6 +67,7 @@ export function chooseRuntime(
   driverProblem: () => string | undefined,
 ): RuntimeChoice {
   const named = environment['TENSORCELL_RUNTIME'];
+  if (named === 'js') return { runtime: undefined, passedOver: [] };
   if (named) return { runtime: namedRuntime(named, environment), passedOver: [] };
   const passedOver: RuntimeChoice['passedOver'] = [];
   const chosen = chosenRuntime(environment);

@@ -1,0 +1,95 @@
+import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import {
+  SETTINGS,
+  SettingError,
+  configFile,
+  findSetting,
+  formatSettingValue,
+  parseSettingValue,
+  readConfigFile,
+  saveSetting,
+} from '../../src/devices/settings.ts';
+import type { MagicContext } from '../interfaces.ts';
+import { MagicError } from './magic-error.ts';
+import type { SessionMagic } from './registry.ts';
+
+const ANSWER_LIMIT_MS = 300;
+
+/** `%config`: how the process that computes is set up. */
+export const config: SessionMagic = {
+  name: 'config',
+  kinds: ['line'],
+  summary: 'settings of the process that computes: memory, threads, determinism',
+  usage: '%config [--save] [name=value | name=default]',
+  complete(line) {
+    const named = /^(?:--save\s+)?([\w-]+)=\S*$/.exec(line.trimStart());
+    const setting = named ? SETTINGS.find(({ name }) => name === named[1]) : undefined;
+    if (!setting) return ['--save', ...SETTINGS.map(({ name }) => `${name}=`)];
+    const words =
+      setting.kind === 'switch' ? ['on', 'off', 'default'] : [...(setting.words ?? []), 'default'];
+    return words.map((word) => `${setting.name}=${word}`);
+  },
+  async run(context) {
+    const line = context.line.trim();
+    try {
+      if (line === '') await list(context);
+      else await change(context, line);
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      throw new MagicError('usage', `%config: ${error.message}`, { cause: error });
+    }
+  },
+};
+
+async function list({ output, session }: MagicContext): Promise<void> {
+  const path = configFile(session.environment);
+  const saved = readConfigFile(path);
+  const rows = SETTINGS.map((setting) => {
+    const set = setting.read(session.environment);
+    const kept = saved.get(setting);
+    const [value, from] =
+      set !== undefined
+        ? [formatSettingValue(set), 'environment']
+        : kept !== undefined
+          ? [formatSettingValue(kept), 'config file']
+          : [setting.standard, 'default'];
+    return [setting.name, value, from, setting.meaning] as const;
+  });
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row.map((word, column) => (column < 3 ? word.padEnd(widths[column]!) : word)).join('  '),
+  );
+  await output.stdout(`${lines.join('\n')}\n\nconfig file: ${path}\n`);
+}
+
+async function change({ output, session }: MagicContext, line: string): Promise<void> {
+  const match = /^(--save\s+)?([\w-]+)(?:\s*=\s*|\s+|$)(.*)$/.exec(line);
+  if (!match) throw new MagicError('usage', `%config ${line}: write %config memory-limit=4096`);
+  const [, save, name, text] = match;
+  const setting = findSetting(name!);
+  if (text === '' && !line.includes('=')) {
+    const value =
+      setting.read(session.environment) ?? readConfigFile(configFile(session.environment)).get(setting);
+    await output.stdout(
+      `${setting.name}: ${value === undefined ? `${setting.standard} (default)` : formatSettingValue(value)} (${setting.meaning})\n`,
+    );
+    return;
+  }
+  const value = parseSettingValue(setting, text!);
+  for (const [variable, content] of Object.entries(setting.write(session.environment, value))) {
+    session.setEnvironment(variable, content);
+  }
+  if (save) saveSetting(configFile(session.environment), setting, value);
+  const loaded = await session
+    .ask('device', undefined, ANSWER_LIMIT_MS)
+    .then((answer) => (answer as BackendDescription | undefined)?.loaded)
+    .catch(() => undefined);
+  const when =
+    loaded === false
+      ? ''
+      : loaded === true
+        ? ' TensorFlow is loaded already: %restart makes it count (variables are lost).'
+        : ' If TensorFlow is loaded already, %restart makes it count.';
+  const said = value === undefined ? `${setting.standard} (default)` : formatSettingValue(value);
+  await output.stdout(`${setting.name}: ${said}${save ? ', saved' : ''}.${when}\n`);
+}

@@ -1,0 +1,71 @@
+import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import { detectRuntimes } from '../../src/devices/runtimes.ts';
+import type { Machine } from '../../src/devices/index.ts';
+import type { MagicContext } from '../interfaces.ts';
+import { MagicError } from './magic-error.ts';
+
+const PLACE_LIMIT_MS = 10_000;
+
+/** Runtimes that have a device of this family, best first. */
+const RUNTIMES: Record<string, readonly string[]> = {
+  cuda: ['cuda'],
+  directml: ['directml'],
+  cpu: ['cpu', 'cuda'],
+};
+
+/**
+ * `%device use cuda:1|directml|cpu|js`: among the devices of the runtime in use ops are placed anew; another runtime
+ * means another process, since one process can load TensorFlow only once.
+ */
+export async function useDevice(
+  context: MagicContext,
+  machine: Machine,
+  wanted: string,
+  backend: BackendDescription | undefined,
+): Promise<void> {
+  const { output, session } = context;
+  const match = /^(cuda|directml|cpu|js)(?::\d+)?$/.exec(wanted);
+  if (!match) {
+    throw new MagicError('usage', `%device use ${wanted}: write cuda, cuda:1, directml, cpu or js`);
+  }
+  const family = match[1]!;
+  const current = backend?.runtime?.name;
+  const has = (type: string, number: number): boolean =>
+    backend?.devices.some(({ name }) => name.endsWith(`/device:${type}:${number}`)) ?? false;
+  const number = Number(/:(\d+)$/.exec(wanted)?.[1] ?? 0);
+
+  if (family !== 'js' && backend?.backend === 'tensorflow' && backend.loaded) {
+    const same = family === 'cpu' ? has('CPU', number) : family === current && has('GPU', number);
+    if (same) {
+      const said = (await session.ask('place', wanted, PLACE_LIMIT_MS)) as { device: string } | undefined;
+      if (!said)
+        throw new MagicError('unavailable', 'the runtime is busy: try again when its cell has ended');
+      await output.stdout(
+        `tf computes on ${said.device.replace('/device:', '')} from now on; variables stay.\n`,
+      );
+      return;
+    }
+    if (family === current) {
+      const known = backend.devices.map(({ name }) => name.replace(/^.*\/device:/, '')).join(', ');
+      throw new MagicError(
+        'not-found',
+        `%device use ${wanted}: this runtime has ${known}; %device why says more`,
+      );
+    }
+  }
+
+  const installed = detectRuntimes(machine).map(({ name }) => name);
+  const runtime = family === 'js' ? 'js' : RUNTIMES[family]!.find((name) => installed.includes(name));
+  if (runtime === undefined) {
+    throw new MagicError(
+      'not-found',
+      `%device use ${wanted}: the ${family} runtime is not installed: !tensorcell runtime install ${family}`,
+    );
+  }
+  session.setEnvironment('TENSORCELL_RUNTIME', runtime);
+  const bindings = session.bindings().length;
+  await output.stdout(
+    `Switching to ${runtime === 'js' ? 'plain JavaScript' : `the runtime ${runtime}`} needs a fresh process${bindings > 0 ? `: ${bindings} variables are lost` : ''}.\n`,
+  );
+  await session.restartRuntime(`%device use ${wanted}`);
+}
