@@ -181,7 +181,7 @@ class Host implements RuntimeHost {
     }
     const sequence = ++this.#lastInterrupt;
     const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
-    current.control({ type: 'interrupt', sequence });
+    current.control({ type: 'interrupt', sequence, sent: current.sent });
     // A writer that is blocked by a slow client can only end when somebody reads.
     current.resume();
     await ended;

@@ -90,6 +90,11 @@ export class RuntimeProcess {
     this.child.on('exit', (code, signal) => void this.#exited(code, signal));
   }
 
+  /** Number of the last message to the main thread. */
+  get sent(): number {
+    return this.#sequence;
+  }
+
   get pid(): number | undefined {
     return this.child.pid;
   }

@@ -18,7 +18,7 @@ import { who } from './who.ts';
 
 export { CellFailedError, MagicError } from './magic-error.ts';
 export type { MagicErrorCode } from './magic-error.ts';
-export { formatDuration } from './time.ts';
+export { formatDuration } from '../duration.ts';
 
 /**
  * All magics. `surroundings` say where completion looks for paths and names; by default this process's own folder and

@@ -1,15 +1,6 @@
+import { formatDuration } from '../duration.ts';
 import type { Magic } from '../interfaces.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
-
-/** 1234567 µs as people read it: `1.23 s`. Three digits are what a single run is worth. */
-export function formatDuration(milliseconds: number): string {
-  if (milliseconds < 1) return `${Number((milliseconds * 1000).toPrecision(3))} µs`;
-  if (milliseconds < 1000) return `${Number(milliseconds.toPrecision(3))} ms`;
-  if (milliseconds < 60_000) return `${Number((milliseconds / 1000).toPrecision(3))} s`;
-  const seconds = Math.round(milliseconds / 1000);
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  return hours > 0 ? `${hours} h ${minutes} min ${seconds % 60} s` : `${minutes} min ${seconds % 60} s`;
-}
 
 /** `%%time`. `%time statement` inside a cell is compiled in place, so that its declarations stay in the cell. */
 export const time: Magic = {

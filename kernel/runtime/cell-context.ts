@@ -1,4 +1,5 @@
 import type { CellContext, CompiledCell } from '../interfaces.ts';
+import { formatDuration } from '../duration.ts';
 import { never, type Execution } from './execution.ts';
 import type { Names } from './names.ts';
 import type { Tracker } from './tracking.ts';
@@ -60,7 +61,7 @@ export function createCellContext(
     timeStart: () => process.hrtime.bigint(),
     timeEnd(token) {
       const elapsed = Number(process.hrtime.bigint() - (token as bigint)) / 1e6;
-      services.print(`Wall time: ${formatMilliseconds(elapsed)}\n`);
+      services.print(`Wall time: ${formatDuration(elapsed)}\n`);
     },
     result(value) {
       execution.result = { value };
@@ -112,10 +113,4 @@ async function* iterateIn<T>(
   } finally {
     if (!finished) await awaitIn(owner(), iterator.return?.());
   }
-}
-
-export function formatMilliseconds(milliseconds: number): string {
-  if (milliseconds < 1) return `${(milliseconds * 1000).toFixed(0)} µs`;
-  if (milliseconds < 1000) return `${milliseconds.toPrecision(3)} ms`;
-  return `${(milliseconds / 1000).toFixed(2)} s`;
 }

@@ -20,8 +20,8 @@ export const SHARED_BYTES = 32;
 
 /** Control thread -> main thread. */
 export type ControlToMain =
-  | { type: 'interrupt'; sequence: number }
-  | { type: 'terminated'; sequence: number; count: number }
+  | { type: 'interrupt'; sequence: number; sent: number }
+  | { type: 'terminated'; sequence: number; sent: number; count: number }
   | { type: 'exit' };
 
 export interface BlockingAnswer {

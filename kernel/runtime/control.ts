@@ -50,7 +50,7 @@ function tell(message: ControlToMain): void {
 function handle(request: ControlRequest): void {
   switch (request.type) {
     case 'interrupt':
-      interrupt(request.sequence);
+      interrupt(request.sequence, request.sent);
       break;
     case 'input-reply':
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of worker_threads has none
@@ -82,16 +82,16 @@ function signal(pid: number, name: NodeJS.Signals): void {
 let terminations = 0;
 let lastInterrupt = 0;
 
-function interrupt(sequence: number): void {
+function interrupt(sequence: number, sent: number): void {
   // The first interrupt of a cell in which somebody finishes a batch is a request; the second one insists.
   const insists = Atomics.load(state, Shared.interrupted) === 1 && lastInterrupt > 0;
   lastInterrupt = sequence;
   Atomics.store(state, Shared.interrupted, 1);
-  tell({ type: 'interrupt', sequence });
+  tell({ type: 'interrupt', sequence, sent });
   signalChildren();
   if (Atomics.load(state, Shared.holds) > 0 && !insists) return;
   setTimeout(() => {
-    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence);
+    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence, sent);
   }, ASK_MS);
 }
 
@@ -125,7 +125,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function terminate(sequence: number): void {
+function terminate(sequence: number, sent: number): void {
   const count = ++terminations;
   const session = new Session();
   session.connectToMainThread();
@@ -139,7 +139,7 @@ function terminate(sequence: number): void {
   const poke = (): void => {
     if (Atomics.load(state, Shared.recovered) >= count) return;
     // It may also be the JavaScript that the termination hits, when the cell ended a moment before.
-    tell({ type: 'terminated', sequence, count });
+    tell({ type: 'terminated', sequence, sent, count });
     if (!told && performance.now() - started > STUCK_MS) {
       told = true;
       report({ type: 'stuck', sequence });

@@ -37,7 +37,8 @@ export type ControlReport =
 
 /** Host -> control thread. */
 export type ControlRequest =
-  | { type: 'interrupt'; sequence: number }
+  /** `sent`: number of the last message to the main thread; cells up to it end too, begun or not. */
+  | { type: 'interrupt'; sequence: number; sent: number }
   | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
   | { type: 'shutdown' };
 

@@ -11,6 +11,9 @@ import {
 } from './frames.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
+/** What an interrupt ends before it began. */
+const ENDED = new Set<MainMessage['type']>(['execute', 'evaluate']);
+
 /**
  * The main thread's end of the channel to the kernel process. Incoming messages are numbered and confirmed one by one:
  * a termination may hit the code that takes them in, and then they come again.
@@ -20,6 +23,7 @@ export class KernelChannel {
   readonly #splitter = new FrameSplitter();
   readonly #inbox: { sequence: number; message: MainMessage }[] = [];
   #confirmed = 0;
+  #endedUpTo = 0;
   /** Set after a termination: bytes are passed over until the token with this count. */
   #resumeAt: number | undefined;
 
@@ -58,28 +62,20 @@ export class KernelChannel {
     }
   }
 
-  /** The next message that was taken in. */
-  next(): MainMessage | undefined {
+  /** The next message that was taken in; `ended` says that an interrupt has ended what it asks for. */
+  next(): { message: MainMessage; ended: boolean } | undefined {
     const first = this.#inbox[0];
     if (!first) return undefined;
     if (first.sequence > this.#confirmed) this.#confirmed = first.sequence;
     this.#inbox.shift();
     this.#writer.write(encodeReceived(first.sequence));
-    return first.message;
+    const { message, sequence } = first;
+    return { message, ended: sequence <= this.#endedUpTo && ENDED.has(message.type) };
   }
 
-  /** Messages that wait, for those that an interrupt ends before they began. */
-  withdraw(matches: (message: MainMessage) => boolean): MainMessage[] {
-    const withdrawn: MainMessage[] = [];
-    for (let index = 0; index < this.#inbox.length;) {
-      const { message } = this.#inbox[index]!;
-      if (!matches(message)) index++;
-      else {
-        withdrawn.push(message);
-        this.#inbox.splice(index, 1);
-      }
-    }
-    return withdrawn;
+  /** Cells up to this number were interrupted, also those that are still on their way here. */
+  endUpTo(sequence: number): void {
+    this.#endedUpTo = Math.max(this.#endedUpTo, sequence);
   }
 
   /** After a termination: what was being taken in is asked for again. */

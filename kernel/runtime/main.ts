@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import * as library from '../../src/index.ts';
 import { installNotebookHost } from '../../src/host.ts';
-import { isDisplayHandle, renderAsync } from '../../src/display/index.ts';
+import { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
 import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { defineGlobals } from './globals.ts';
@@ -91,7 +91,14 @@ runtime.connect({
   preload: () => {},
 });
 
-installOutput((name, text) => channel.stream(name, owner()?.id ?? 0, text));
+installOutput(
+  (name, text) => channel.stream(name, owner()?.id ?? 0, text),
+  (data, columns) => {
+    const table = consoleTable(data, columns);
+    if (table) host.display({ data: table, metadata: {} });
+    return table !== undefined;
+  },
+);
 installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
 defineGlobals(modules, library);
@@ -107,8 +114,8 @@ process.on('exit', (code) => {
 });
 
 control.on('message', (message: ControlToMain) => {
-  if (message.type === 'interrupt') runtime.interrupt(message.sequence);
-  else if (message.type === 'terminated') runtime.recover(message.sequence, message.count);
+  if (message.type === 'interrupt') runtime.interrupt(message.sequence, message.sent);
+  else if (message.type === 'terminated') runtime.recover(message.sequence, message.sent, message.count);
   else process.exit(0);
 });
 control.on('error', (error) => runtime.lateError(error, undefined));

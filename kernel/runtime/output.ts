@@ -64,8 +64,14 @@ export class CellStream extends Writable {
   }
 }
 
-/** Replaces the streams and the console of the process. */
-export function installOutput(emit: (name: 'stdout' | 'stderr', text: string) => void): void {
+/**
+ * Replaces the streams and the console of the process. `showTable` shows what has rows as a table, and says whether it
+ * has any.
+ */
+export function installOutput(
+  emit: (name: 'stdout' | 'stderr', text: string) => void,
+  showTable: (data: unknown, columns: string[] | undefined) => boolean,
+): void {
   const stdout = new CellStream(1, (text) => emit('stdout', text));
   const stderr = new CellStream(2, (text) => emit('stderr', text));
   Object.defineProperty(process, 'stdout', { value: stdout, configurable: true, enumerable: true });
@@ -83,4 +89,7 @@ export function installOutput(emit: (name: 'stdout' | 'stderr', text: string) =>
     if (typeof method === 'function') target[name] = method;
   }
   target['Console'] = Console;
+  target['table'] = (data: unknown, columns?: string[]) => {
+    if (!showTable(data, columns)) console.log(data);
+  };
 }

@@ -89,11 +89,22 @@ export class Runtime {
   /** Handles everything that was taken in. A termination leaves it in the middle; `recover` calls it again. */
   drain(): void {
     const { channel } = this.#parts;
-    for (let message = channel.next(); message; message = channel.next()) this.#handle(message);
+    for (let next = channel.next(); next; next = channel.next()) {
+      const { message, ended } = next;
+      if (!ended) this.#handle(message);
+      else if (message.type === 'execute') {
+        // Sent before an interrupt, and not begun: it ends like what runs.
+        channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
+      } else if (message.type === 'evaluate') {
+        const error = interruptedError();
+        const values = Object.fromEntries(Object.keys(message.expressions).map((name) => [name, { error }]));
+        channel.send({ type: 'evaluated', id: message.id, values });
+      }
+    }
   }
 
   #handle(message: MainMessage): void {
-    const { channel, host, input } = this.#parts;
+    const { channel, input } = this.#parts;
     switch (message.type) {
       case 'execute':
         this.#execute(message);
@@ -127,7 +138,7 @@ export class Runtime {
         this.#answer(message.id, message.question, message.argument);
         break;
       case 'comm':
-        host.receiveComm(message);
+        this.#comm(message);
         break;
       case 'input-reply':
         input.reply(message.id, message.value, message.error);
@@ -282,6 +293,18 @@ export class Runtime {
     step(0);
   }
 
+  /** What a handler prints goes under the message that called it. */
+  #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
+    const { host, tracker } = this.#parts;
+    const owner = new Execution(message.execution, { silent: false, allowStdin: false, finish: () => {} });
+    this.#remember(owner);
+    try {
+      tracker.run(owner, () => host.receiveComm(message));
+    } catch (error) {
+      this.lateError(error, owner);
+    }
+  }
+
   #answer(id: number, question: string, argument: unknown): void {
     const { channel, host } = this.#parts;
     const fail = (error: unknown): void =>
@@ -333,10 +356,10 @@ export class Runtime {
    * The main thread is at its event loop, so whatever runs is awaiting something. Listeners of the first interrupt may
    * finish a batch; a second one does not wait for them.
    */
-  interrupt(sequence: number): void {
+  interrupt(sequence: number, sent: number): void {
     const { channel, state } = this.#parts;
     Atomics.store(state, Shared.asked, sequence);
-    this.#endWaiting();
+    channel.endUpTo(sent);
     const holding: Promise<unknown>[] = [];
     for (const execution of this.#running.values()) {
       if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
@@ -349,7 +372,7 @@ export class Runtime {
   }
 
   /** JavaScript was terminated. Nothing that ran will go on by itself. */
-  recover(sequence: number, count: number): void {
+  recover(sequence: number, sent: number, count: number): void {
     const { channel, modules, state, tracker } = this.#parts;
     Atomics.store(state, Shared.asked, sequence);
     if (Atomics.load(state, Shared.recovered) >= count) return;
@@ -357,7 +380,7 @@ export class Runtime {
     tracker.reset();
     this.#parts.restoreEngine(this.#engine);
     modules.abandon();
-    this.#endWaiting();
+    channel.endUpTo(sent);
     for (const execution of this.#running.values()) this.#interruptNow(execution);
     channel.resynchronize(count, [...this.#running.keys()]);
     channel.internal({ type: 'interrupted', sequence });
@@ -381,15 +404,6 @@ export class Runtime {
     if (execution.ended) return;
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
     this.#interruptNow(execution);
-  }
-
-  /** Cells that were sent before the interrupt and have not begun. */
-  #endWaiting(): void {
-    const { channel } = this.#parts;
-    for (const message of channel.withdraw(({ type }) => type === 'execute')) {
-      if (message.type !== 'execute') continue;
-      channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
-    }
   }
 }
 
