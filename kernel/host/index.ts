@@ -305,7 +305,10 @@ class Host implements RuntimeHost {
     return (async () => {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, MARKER_MS);
+        timer = setTimeout(() => {
+          this.#log(`the end of native output of execution ${message.execution} has not come through`);
+          resolve();
+        }, MARKER_MS);
       });
       const passed = (async () => {
         await out;

@@ -7,6 +7,7 @@ import {
   decodeRuntimeFrame,
   encodeControl,
   encodeMain,
+  FrameAssembler,
   FrameSplitter,
   resumeToken,
   type ControlReport,
@@ -47,7 +48,7 @@ export class RuntimeProcess {
   readonly #control: Duplex;
   readonly stdout: NativePipe;
   readonly stderr: NativePipe;
-  readonly #splitter = new FrameSplitter();
+  readonly #assembler = new FrameAssembler();
   /** Sent, and not yet confirmed: sent again after a termination. */
   readonly #unconfirmed = new Map<number, MainMessage>();
   #sequence = 0;
@@ -138,8 +139,8 @@ export class RuntimeProcess {
   }
 
   #take(chunk: Buffer): void {
-    this.#splitter.push(chunk);
-    for (let body = this.#splitter.next(); body; body = this.#splitter.next()) {
+    this.#assembler.push(chunk);
+    for (let body = this.#assembler.next(); body; body = this.#assembler.next()) {
       const frame = decodeRuntimeFrame(body);
       if (frame.kind === 'received') this.#unconfirmed.delete(frame.sequence);
       else if (frame.kind === 'internal') this.#internal(frame.message);

@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 export const Shared = {
   /** Last interrupt that the main thread has taken in by itself. */
   asked: 0,
-  /** Last termination that the main thread has recovered from. */
+  /** Last termination that the main thread has recovered from for good. */
   recovered: 1,
   /** Counts answers for blocking questions; the main thread waits on it. */
   answers: 2,
@@ -14,14 +14,21 @@ export const Shared = {
   holds: 3,
   /** 1 from an interrupt on until the cell has ended or goes on: loops of the library look at it. */
   interrupted: 4,
+  /** Number of the last interrupt. */
+  sequence: 5,
+  /** Messages up to this number were sent before the last interrupt: cells among them end with it, begun or not. */
+  endedUpTo: 6,
+  /** Terminations that were begun. */
+  terminations: 7,
 } as const;
 
 export const SHARED_BYTES = 32;
 
 /** Control thread -> main thread. */
 export type ControlToMain =
-  | { type: 'interrupt'; sequence: number; sent: number }
-  | { type: 'terminated'; sequence: number; sent: number; count: number }
+  | { type: 'interrupt' }
+  /** `final`: V8 has said that the termination is over; until then it may still hit something. */
+  | { type: 'terminated'; count: number; final: boolean }
   | { type: 'exit' };
 
 export interface BlockingAnswer {

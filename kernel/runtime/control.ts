@@ -14,6 +14,10 @@ import { Shared, type ControlData, type ControlToMain } from './control-link.ts'
 const CONTROL_FD = 5;
 /** The main thread gets this long to end a cell by itself. */
 const ASK_MS = 20;
+/** V8 takes one request to terminate at a time. */
+const RETRY_MS = 10;
+/** V8 says when a termination is over; after this time it is not waited for. */
+const FORGOTTEN_MS = 500;
 /** After this long without an end it is inside a native call, and the user is told. */
 const STUCK_MS = 1000;
 /** Children that survive SIGINT get SIGTERM, and SIGKILL after twice this time. */
@@ -79,19 +83,17 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-let terminations = 0;
-let lastInterrupt = 0;
-
 function interrupt(sequence: number, sent: number): void {
   // The first interrupt of a cell in which somebody finishes a batch is a request; the second one insists.
-  const insists = Atomics.load(state, Shared.interrupted) === 1 && lastInterrupt > 0;
-  lastInterrupt = sequence;
+  const insists = Atomics.load(state, Shared.interrupted) === 1;
+  Atomics.store(state, Shared.sequence, sequence);
+  Atomics.store(state, Shared.endedUpTo, sent);
   Atomics.store(state, Shared.interrupted, 1);
-  tell({ type: 'interrupt', sequence, sent });
+  tell({ type: 'interrupt' });
   signalChildren();
   if (Atomics.load(state, Shared.holds) > 0 && !insists) return;
   setTimeout(() => {
-    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence, sent);
+    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence);
   }, ASK_MS);
 }
 
@@ -125,22 +127,43 @@ function startOf(pid: number): string | undefined {
   }
 }
 
-function terminate(sequence: number, sent: number): void {
-  const count = ++terminations;
-  const session = new Session();
-  session.connectToMainThread();
-  // An inspector session is opened for the one call: while one is open, process.exit waits for it.
-  session.post('Runtime.terminateExecution', () => {
-    session.disconnect();
-  });
+/**
+ * Ends the JavaScript of the main thread, and tells it so until it has recovered. The cell may have ended by itself a
+ * moment before: then the termination hits the next JavaScript, which these messages make sure to be one of ours.
+ */
+function terminate(sequence: number): void {
+  const count = Atomics.add(state, Shared.terminations, 1) + 1;
+  const recovered = (): boolean => Atomics.load(state, Shared.recovered) >= count;
   const started = performance.now();
+  let final = false;
+
+  const attempt = (): void => {
+    if (recovered()) return;
+    // A session is opened for the one call: while one is open, process.exit waits for it.
+    const session = new Session();
+    session.connectToMainThread();
+    session.post('Runtime.terminateExecution', (error) => {
+      session.disconnect();
+      if (error) {
+        // V8 takes one request at a time, and has not yet reported the end of the one before.
+        setTimeout(attempt, RETRY_MS);
+        return;
+      }
+      final = true;
+      tell({ type: 'terminated', count, final });
+    });
+  };
+  attempt();
+
   let told = false;
   let delay = 2;
   const poke = (): void => {
-    if (Atomics.load(state, Shared.recovered) >= count) return;
-    // It may also be the JavaScript that the termination hits, when the cell ended a moment before.
-    tell({ type: 'terminated', sequence, sent, count });
-    if (!told && performance.now() - started > STUCK_MS) {
+    if (recovered()) return;
+    // The main thread is back at its event loop, and V8 has forgotten to say so.
+    if (Atomics.load(state, Shared.asked) >= sequence && performance.now() - started > FORGOTTEN_MS)
+      final = true;
+    tell({ type: 'terminated', count, final });
+    if (!told && Atomics.load(state, Shared.asked) < sequence && performance.now() - started > STUCK_MS) {
       told = true;
       report({ type: 'stuck', sequence });
     }

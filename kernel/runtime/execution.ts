@@ -3,6 +3,8 @@ import type { CellError } from '../interfaces.ts';
 /** One run of one cell inside the runtime process. */
 export class Execution {
   readonly id: number;
+  /** Number of the kernel's message that asked for it. */
+  readonly sequence: number;
   readonly silent: boolean;
   readonly allowStdin: boolean;
   /** Names that took effect, in order. */
@@ -28,12 +30,14 @@ export class Execution {
   constructor(
     id: number,
     options: {
+      sequence: number;
       silent: boolean;
       allowStdin: boolean;
       finish: (execution: Execution, error: CellError | undefined) => void;
     },
   ) {
     this.id = id;
+    this.sequence = options.sequence;
     this.silent = options.silent;
     this.allowStdin = options.allowStdin;
     this.finish = options.finish;

@@ -1,53 +1,87 @@
 import { writeSync } from 'node:fs';
+import { PACKET_HEADER } from './frames.ts';
 
 /**
  * Writes of up to this size to a Unix socket are one buffer of the operating system: they go out whole or not at all
- * (Linux, `unix_stream_sendmsg`), so a termination in the middle of a frame leaves an exact position behind.
+ * (Linux, `unix_stream_sendmsg`), whenever JavaScript is terminated.
  */
 const ATOMIC = 32 * 1024;
+const PAYLOAD = ATOMIC - PACKET_HEADER;
+
+interface Unsent {
+  frame: Buffer;
+  number: number;
+  /** Bytes of the payload that are known to be written. */
+  offset: number;
+}
 
 /**
- * Blocking writer of whole frames: output is in order and complete, also out of a busy loop, and a slow reader slows
- * the writer.
+ * Blocking writer of frames: output is in order and complete, also out of a busy loop, and a slow reader slows the
+ * writer.
  *
- * JavaScript may be terminated anywhere in here. What was not written then stays in `#rest` and goes first next time;
- * the position is moved on before each write, since the write itself completes even when its caller does not.
+ * JavaScript may be terminated anywhere in here. What may not have been written then is kept and goes first next time;
+ * packets are numbered, so the reader drops one that it gets twice.
  */
 export class FrameWriter {
   readonly #fd: number;
-  #rest: Buffer | undefined;
-  #offset = 0;
+  readonly #scratch = Buffer.allocUnsafe(ATOMIC);
+  #number = 0;
+  #unsent: Unsent | undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  /** Throws when the kernel process is gone (EPIPE). */
+  /**
+   * @param frame with room for a packet header in front
+   * Throws when the kernel process is gone (EPIPE).
+   */
   write(frame: Buffer): void {
-    if (this.#rest) this.#flush();
-    this.#offset = 0;
-    this.#rest = frame;
-    this.#flush();
+    if (this.#unsent) this.#flush(this.#unsent);
+    const unsent = { frame, number: ++this.#number, offset: 0 };
+    this.#unsent = unsent;
+    this.#flush(unsent);
   }
 
-  #flush(): void {
-    const frame = this.#rest!;
-    while (this.#offset < frame.length) {
-      const start = this.#offset;
-      const size = Math.min(ATOMIC, frame.length - start);
-      this.#offset = start + size;
-      let written: number;
-      try {
-        written = writeSync(this.#fd, frame, start, size);
-      } catch (error) {
-        this.#offset = start;
-        // Somebody made the descriptor non-blocking; wait a moment as the blocking write would have.
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-        continue;
+  #flush(unsent: Unsent): void {
+    const { frame, number } = unsent;
+    const total = frame.length - PACKET_HEADER;
+    if (total <= PAYLOAD) {
+      writeHeader(frame, total, number, 0, total);
+      writeAll(this.#fd, frame, frame.length);
+    } else {
+      while (unsent.offset < total) {
+        const size = Math.min(PAYLOAD, total - unsent.offset);
+        writeHeader(this.#scratch, size, number, unsent.offset, total);
+        frame.copy(
+          this.#scratch,
+          PACKET_HEADER,
+          PACKET_HEADER + unsent.offset,
+          PACKET_HEADER + unsent.offset + size,
+        );
+        writeAll(this.#fd, this.#scratch, PACKET_HEADER + size);
+        unsent.offset += size;
       }
-      if (written < size) this.#offset = start + written;
     }
-    this.#rest = undefined;
+    this.#unsent = undefined;
+  }
+}
+
+function writeHeader(packet: Buffer, size: number, number: number, offset: number, total: number): void {
+  packet.writeUInt32LE(PACKET_HEADER - 4 + size, 0);
+  packet.writeUInt32LE(number, 4);
+  packet.writeUInt32LE(offset, 8);
+  packet.writeUInt32LE(total, 12);
+}
+
+/** A blocking write, also where somebody made the descriptor non-blocking (child processes of Node do that). */
+export function writeAll(fd: number, bytes: Buffer, length = bytes.length): void {
+  for (let at = 0; at < length;) {
+    try {
+      at += writeSync(fd, bytes, at, length - at);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
 }

@@ -1,7 +1,10 @@
 /**
- * Bytes of the channel between the kernel process and the runtime process. A frame is `u32 length, u8 kind, payload`,
- * little endian; the length counts what follows it. Printed text has a kind of its own, since it is most of the
- * traffic and costs a third of a serialized object.
+ * Bytes of the channel between the kernel process and the runtime process, all numbers little endian; a length counts
+ * what follows it.
+ *
+ * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a kind of its own, since it is most of the traffic
+ * and costs a third of a serialized object. Frames travel in packets `u32 length, u32 number of the frame, u32 offset
+ * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
  */
 import { deserialize, serialize } from 'node:v8';
 import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
@@ -61,22 +64,26 @@ export function encodeControl(message: ControlRequest | ControlReport): Buffer {
   return frame;
 }
 
+/** Room that every encoded frame leaves for the header of its packet. */
+export const PACKET_HEADER = 16;
+
+function frameOf(kind: number, payload: number): Buffer {
+  const frame = Buffer.allocUnsafe(PACKET_HEADER + 1 + payload);
+  frame[PACKET_HEADER] = kind;
+  return frame;
+}
+
 export function encodeStream(name: 'stdout' | 'stderr', execution: number, text: string): Buffer {
-  // Latin text is the rule: 1 byte a character, else at most 3 for a UTF-16 code unit.
   const bytes = Buffer.byteLength(text);
-  const frame = Buffer.allocUnsafe(9 + bytes);
-  frame.writeUInt32LE(5 + bytes, 0);
-  frame[4] = name === 'stdout' ? FrameKind.stdout : FrameKind.stderr;
-  frame.writeUInt32LE(execution, 5);
-  frame.write(text, 9);
+  const frame = frameOf(name === 'stdout' ? FrameKind.stdout : FrameKind.stderr, 4 + bytes);
+  frame.writeUInt32LE(execution, PACKET_HEADER + 1);
+  frame.write(text, PACKET_HEADER + 5);
   return frame;
 }
 
 export function encodeReceived(sequence: number): Buffer {
-  const frame = Buffer.allocUnsafe(9);
-  frame.writeUInt32LE(5, 0);
-  frame[4] = FrameKind.received;
-  frame.writeUInt32LE(sequence, 5);
+  const frame = frameOf(FrameKind.received, 4);
+  frame.writeUInt32LE(sequence, PACKET_HEADER + 1);
   return frame;
 }
 
@@ -90,10 +97,8 @@ export function encodeInternal(message: InternalMessage): Buffer {
 
 function encodeSerialized(kind: number, message: unknown): Buffer {
   const body = serialize(message);
-  const frame = Buffer.allocUnsafe(5 + body.length);
-  frame.writeUInt32LE(1 + body.length, 0);
-  frame[4] = kind;
-  body.copy(frame, 5);
+  const frame = frameOf(kind, body.length);
+  body.copy(frame, PACKET_HEADER + 1);
   return frame;
 }
 
@@ -102,7 +107,7 @@ export type RuntimeFrame =
   | { kind: 'received'; sequence: number }
   | { kind: 'internal'; message: InternalMessage };
 
-/** Decodes what follows the length. */
+/** Decodes a frame: `u8 kind, payload`. */
 export function decodeRuntimeFrame(body: Buffer): RuntimeFrame {
   const kind = body[0];
   switch (kind) {
@@ -177,6 +182,43 @@ export class FrameSplitter {
   #join(): Buffer {
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks, this.#length)];
     return this.#chunks[0]!;
+  }
+}
+
+/** Puts frames of the runtime together from their packets. */
+export class FrameAssembler {
+  readonly #splitter = new FrameSplitter();
+  #last = 0;
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  push(chunk: Buffer): void {
+    this.#splitter.push(chunk);
+  }
+
+  /** The next whole frame. */
+  next(): Buffer | undefined {
+    for (let packet = this.#splitter.next(); packet; packet = this.#splitter.next()) {
+      const number = packet.readUInt32LE(0);
+      const offset = packet.readUInt32LE(4);
+      const total = packet.readUInt32LE(8);
+      const bytes = packet.subarray(12);
+      // Written twice, since nobody could tell whether the first time had succeeded.
+      if (number <= this.#last || offset !== this.#length) continue;
+      if (offset === 0 && bytes.length === total) {
+        this.#last = number;
+        return bytes;
+      }
+      this.#parts.push(bytes);
+      this.#length += bytes.length;
+      if (this.#length < total) continue;
+      const frame = Buffer.concat(this.#parts, total);
+      this.#parts = [];
+      this.#length = 0;
+      this.#last = number;
+      return frame;
+    }
+    return undefined;
   }
 }
 

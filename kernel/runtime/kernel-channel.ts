@@ -11,9 +11,6 @@ import {
 } from './frames.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
-/** What an interrupt ends before it began. */
-const ENDED = new Set<MainMessage['type']>(['execute', 'evaluate']);
-
 /**
  * The main thread's end of the channel to the kernel process. Incoming messages are numbered and confirmed one by one:
  * a termination may hit the code that takes them in, and then they come again.
@@ -23,9 +20,9 @@ export class KernelChannel {
   readonly #splitter = new FrameSplitter();
   readonly #inbox: { sequence: number; message: MainMessage }[] = [];
   #confirmed = 0;
-  #endedUpTo = 0;
   /** Set after a termination: bytes are passed over until the token with this count. */
   #resumeAt: number | undefined;
+  #resumptions = 0;
 
   constructor(writer: FrameWriter) {
     this.#writer = writer;
@@ -62,26 +59,24 @@ export class KernelChannel {
     }
   }
 
-  /** The next message that was taken in; `ended` says that an interrupt has ended what it asks for. */
-  next(): { message: MainMessage; ended: boolean } | undefined {
-    const first = this.#inbox[0];
-    if (!first) return undefined;
+  /** Whether there is a message that was taken in and not yet handled. */
+  get waiting(): boolean {
+    return this.#inbox.length > 0;
+  }
+
+  /** The next one; only while `waiting`. */
+  next(): { message: MainMessage; sequence: number } {
+    const first = this.#inbox[0]!;
     if (first.sequence > this.#confirmed) this.#confirmed = first.sequence;
     this.#inbox.shift();
     this.#writer.write(encodeReceived(first.sequence));
-    const { message, sequence } = first;
-    return { message, ended: sequence <= this.#endedUpTo && ENDED.has(message.type) };
-  }
-
-  /** Cells up to this number were interrupted, also those that are still on their way here. */
-  endUpTo(sequence: number): void {
-    this.#endedUpTo = Math.max(this.#endedUpTo, sequence);
+    return first;
   }
 
   /** After a termination: what was being taken in is asked for again. */
-  resynchronize(count: number, running: number[]): void {
-    this.#resumeAt = count;
-    this.internal({ type: 'terminated', count, running });
+  resynchronize(running: number[]): void {
+    this.#resumeAt = ++this.#resumptions;
+    this.internal({ type: 'terminated', count: this.#resumeAt, running });
   }
 
   #findToken(count: number): boolean {

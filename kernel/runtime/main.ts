@@ -6,13 +6,23 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import * as library from '../../src/index.ts';
 import { installNotebookHost } from '../../src/host.ts';
+import * as tslab from '../../src/display/tslab.ts';
+import {
+  answerQuestions,
+  loadTf,
+  preload,
+  restoreEngineState,
+  saveEngineState,
+  type EngineState,
+} from '../../src/tensorflow/index.ts';
 import { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
 import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { defineGlobals } from './globals.ts';
+import { defineGlobals, defineLazy } from './globals.ts';
 import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
 import { Modules } from './modules/index.ts';
+import type { Namespace } from './modules/namespace.ts';
 import { createNativeFlush } from './native-output.ts';
 import { createNotebookHost } from './notebook-host.ts';
 import { installOutput } from './output.ts';
@@ -68,12 +78,8 @@ const modules = new Modules({
   },
   own: {
     tensorcell: () => library,
-    tf: () => {
-      throw new Error('tf is not there yet');
-    },
-    tslab: () => {
-      throw new Error('tslab is not there yet');
-    },
+    tf: tfNamespace,
+    tslab: () => tslab,
   },
   onReplaced: () => {},
 });
@@ -86,9 +92,9 @@ runtime.connect({
   state,
   render: (value) => (isDisplayHandle(value) ? undefined : renderAsync(value)),
   flushNative: nativeFlush,
-  saveEngine: () => undefined,
-  restoreEngine: () => {},
-  preload: () => {},
+  saveEngine: saveEngineState,
+  restoreEngine: (saved) => restoreEngineState(saved as EngineState),
+  preload: () => void preload(),
 });
 
 installOutput(
@@ -101,7 +107,9 @@ installOutput(
 );
 installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
+answerQuestions();
 defineGlobals(modules, library);
+defineLazy('tf', tfNamespace);
 
 process.on('uncaughtException', (error) => runtime.lateError(error, tracker.takeThrower()));
 process.on('unhandledRejection', (reason, promise) => runtime.lateError(reason, tracker.ofPromise(promise)));
@@ -114,8 +122,8 @@ process.on('exit', (code) => {
 });
 
 control.on('message', (message: ControlToMain) => {
-  if (message.type === 'interrupt') runtime.interrupt(message.sequence, message.sent);
-  else if (message.type === 'terminated') runtime.recover(message.sequence, message.sent, message.count);
+  if (message.type === 'interrupt') runtime.interrupt();
+  else if (message.type === 'terminated') runtime.recover(message.count, message.final);
   else process.exit(0);
 });
 control.on('error', (error) => runtime.lateError(error, undefined));
@@ -140,6 +148,20 @@ inbox.on('close', () => void setTimeout(() => process.kill(process.pid, 'SIGKILL
 inbox.on('error', () => {});
 
 channel.send({ type: 'ready', pid: process.pid, node: process.version });
+
+/** `tf`, which is its own namespace: `import * as tf` and `import tf` mean the object that is global. */
+function tfNamespace(): Namespace {
+  const tf = loadTf() as unknown as Namespace;
+  if (!Object.hasOwn(tf, 'default') && Object.isExtensible(tf)) {
+    Object.defineProperty(tf, 'default', {
+      value: tf,
+      configurable: true,
+      writable: true,
+      enumerable: false,
+    });
+  }
+  return tf;
+}
 
 function findPackageRoot(folder: string): string {
   for (let at = folder; ; at = dirname(at)) {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as koffiModule from 'koffi';
-import { FrameWriter } from './frame-writer.ts';
+import { writeAll } from './frame-writer.ts';
 
 /** What the runtime writes into its own standard output and error when a cell has ended. */
 export function nativeMarker(execution: number): string {
@@ -29,7 +29,6 @@ export function createNativeFlush(): (execution: number) => void {
   });
 
   let flush: (() => unknown) | undefined;
-  const writers = [new FrameWriter(1), new FrameWriter(2)];
   return (execution) => {
     if (addons) {
       try {
@@ -40,9 +39,9 @@ export function createNativeFlush(): (execution: number) => void {
       }
     }
     const marker = Buffer.from(nativeMarker(execution), 'latin1');
-    for (const writer of writers) {
+    for (const fd of [1, 2]) {
       try {
-        writer.write(marker);
+        writeAll(fd, marker);
       } catch {
         // The cell closed the descriptor; the kernel process does not wait for a pipe that has ended.
       }

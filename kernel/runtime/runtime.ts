@@ -56,6 +56,10 @@ export class Runtime {
   #last: Execution | undefined;
   #lastMagic = 0;
   #engine: unknown;
+  /** Number of the message whose handling has not come to its end; still set after a termination in it. */
+  #handling = 0;
+  /** The last termination after which everything was put in order, whether or not it was over. */
+  #clearedUp = 0;
 
   connect(parts: RuntimeParts): void {
     this.#parts = parts;
@@ -89,13 +93,19 @@ export class Runtime {
   /** Handles everything that was taken in. A termination leaves it in the middle; `recover` calls it again. */
   drain(): void {
     const { channel } = this.#parts;
-    for (let next = channel.next(); next; next = channel.next()) {
-      const { message, ended } = next;
-      if (!ended) this.#handle(message);
-      else if (message.type === 'execute') {
+    while (channel.waiting) {
+      // Nothing begins before a termination is over, or it might hit that instead.
+      if (this.#terminated()) return;
+      const { message, sequence } = channel.next();
+      const ended = sequence <= Atomics.load(this.#parts.state, Shared.endedUpTo);
+      if (!ended || (message.type !== 'execute' && message.type !== 'evaluate')) {
+        this.#handling = sequence;
+        this.#handle(message, sequence);
+        this.#handling = 0;
+      } else if (message.type === 'execute') {
         // Sent before an interrupt, and not begun: it ends like what runs.
         channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
-      } else if (message.type === 'evaluate') {
+      } else {
         const error = interruptedError();
         const values = Object.fromEntries(Object.keys(message.expressions).map((name) => [name, { error }]));
         channel.send({ type: 'evaluated', id: message.id, values });
@@ -103,14 +113,14 @@ export class Runtime {
     }
   }
 
-  #handle(message: MainMessage): void {
+  #handle(message: MainMessage, sequence: number): void {
     const { channel, input } = this.#parts;
     switch (message.type) {
       case 'execute':
-        this.#execute(message);
+        this.#execute(message, sequence);
         break;
       case 'evaluate':
-        this.#evaluate(message);
+        this.#evaluate(message, sequence);
         break;
       case 'inspect': {
         const found = inspectPath(message.path, this.names);
@@ -146,8 +156,9 @@ export class Runtime {
     }
   }
 
-  #execute(request: ExecuteRequest): void {
+  #execute(request: ExecuteRequest, sequence: number): void {
     const execution = new Execution(request.execution, {
+      sequence,
       silent: request.silent,
       allowStdin: request.allowStdin,
       finish: (ended, error) => {
@@ -168,9 +179,11 @@ export class Runtime {
   }
 
   #begin(execution: Execution): void {
-    if (this.#running.size === 0) this.#engine = this.#parts.saveEngine();
+    const first = this.#running.size === 0;
     this.#running.set(execution.id, execution);
     this.#last = execution;
+    const engine = this.#parts.tracker.run(execution, () => this.#parts.saveEngine());
+    if (first) this.#engine = engine;
     Atomics.store(this.#parts.state, Shared.interrupted, 0);
   }
 
@@ -248,7 +261,7 @@ export class Runtime {
     if (this.#recent.size > 500) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
-  #evaluate(message: Extract<MainMessage, { type: 'evaluate' }>): void {
+  #evaluate(message: Extract<MainMessage, { type: 'evaluate' }>, sequence: number): void {
     const values: Record<string, { payload: Rendered } | { error: CellError }> = {};
     const entries = Object.entries(message.expressions);
     const finish = (): void => {
@@ -274,6 +287,7 @@ export class Runtime {
         return;
       }
       const execution = new Execution(message.execution, {
+        sequence,
         silent: false,
         allowStdin: false,
         finish: (_ended, error) => {
@@ -296,7 +310,12 @@ export class Runtime {
   /** What a handler prints goes under the message that called it. */
   #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
     const { host, tracker } = this.#parts;
-    const owner = new Execution(message.execution, { silent: false, allowStdin: false, finish: () => {} });
+    const owner = new Execution(message.execution, {
+      sequence: 0,
+      silent: false,
+      allowStdin: false,
+      finish: () => {},
+    });
     this.#remember(owner);
     try {
       tracker.run(owner, () => host.receiveComm(message));
@@ -356,12 +375,16 @@ export class Runtime {
    * The main thread is at its event loop, so whatever runs is awaiting something. Listeners of the first interrupt may
    * finish a batch; a second one does not wait for them.
    */
-  interrupt(sequence: number, sent: number): void {
+  interrupt(): void {
     const { channel, state } = this.#parts;
+    const sequence = Atomics.load(state, Shared.sequence);
     Atomics.store(state, Shared.asked, sequence);
-    channel.endUpTo(sent);
+    if (this.#terminated()) {
+      this.#clearUp();
+      return;
+    }
     const holding: Promise<unknown>[] = [];
-    for (const execution of this.#running.values()) {
+    for (const execution of this.#interruptible()) {
       if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
       else holding.push(this.#letFinish(execution));
     }
@@ -371,20 +394,43 @@ export class Runtime {
     }
   }
 
-  /** JavaScript was terminated. Nothing that ran will go on by itself. */
-  recover(sequence: number, sent: number, count: number): void {
-    const { channel, modules, state, tracker } = this.#parts;
-    Atomics.store(state, Shared.asked, sequence);
+  /** JavaScript was terminated, or (not yet final) is about to be. */
+  recover(count: number, final: boolean): void {
+    const { state } = this.#parts;
     if (Atomics.load(state, Shared.recovered) >= count) return;
+    if (final || this.#clearedUp < count) this.#clearUp();
+    if (!final) return;
     Atomics.store(state, Shared.recovered, count);
+    this.drain();
+  }
+
+  /** A termination has begun and is not yet known to be over. */
+  #terminated(): boolean {
+    const { state } = this.#parts;
+    return Atomics.load(state, Shared.terminations) > Atomics.load(state, Shared.recovered);
+  }
+
+  /** Nothing that ran goes on by itself; may be called more than once. */
+  #clearUp(): void {
+    const { channel, modules, state, tracker } = this.#parts;
+    const sequence = Atomics.load(state, Shared.sequence);
+    Atomics.store(state, Shared.asked, sequence);
     tracker.reset();
     this.#parts.restoreEngine(this.#engine);
     modules.abandon();
-    channel.endUpTo(sent);
-    for (const execution of this.#running.values()) this.#interruptNow(execution);
-    channel.resynchronize(count, [...this.#running.keys()]);
+    for (const execution of this.#interruptible()) this.#interruptNow(execution);
+    this.#handling = 0;
+    this.#clearedUp = Atomics.load(state, Shared.terminations);
+    channel.resynchronize([...this.#running.keys()]);
     channel.internal({ type: 'interrupted', sequence });
-    this.drain();
+  }
+
+  /** Executions from before the interrupt, and one that a late termination has hit. */
+  #interruptible(): Execution[] {
+    const last = Atomics.load(this.#parts.state, Shared.endedUpTo);
+    return [...this.#running.values()].filter(
+      ({ sequence }) => sequence <= last || sequence === this.#handling,
+    );
   }
 
   #interruptNow(execution: Execution): void {

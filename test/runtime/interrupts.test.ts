@@ -41,7 +41,8 @@ describe('an interrupt', () => {
 
   for (const [name, code] of Object.entries(endless)) {
     test(`ends ${name}; variables stay and the next cell works`, async () => {
-      const { run, host } = notebook;
+      const { host } = notebook;
+      const run: Notebook['run'] = (cell, options) => notebook.run(cell, options);
       const set = await run('const b = { n: 1 }; cell.declare("n", "n", b);', {
         bindings: [{ name: 'n', key: 'n' }],
       });
@@ -182,6 +183,24 @@ describe('an interrupt', () => {
     await notebook.host.interrupt();
     assert.deepEqual(await outcome, { status: 'ok', declared: [] });
     assert.equal(notebook.result(execution), 'false');
+  });
+
+  test("ends a busy loop inside nested tf.tidy and leaves tfjs's scopes as before", async () => {
+    const engine = `const { state } = tf.engine(); cell.result([tf.memory().numTensors, state.scopeStack.length,
+      state.gradientDepth, state.kernelDepth, state.activeScope?.name ?? null, state.activeTape ?? null].join());`;
+    await notebook.run(`tf.tensor1d([1, 2]); ${engine}`);
+    const before = notebook.result(notebook.last);
+    const { execution, outcome } = notebook.begin(
+      `tf.tidy(() => tf.tidy('inner', () => tf.grad((x) => { const y = x.square(); console.log('begun'); for (;;); return y; })(tf.scalar(2))));`,
+    );
+    await notebook.until(() => notebook.text(execution).includes('begun'));
+    await notebook.host.interrupt();
+    const ended = await outcome;
+    assert.equal(ended.status === 'error' && ended.error.reason, 'interrupted');
+    await notebook.run(engine);
+    assert.equal(notebook.result(notebook.last), before);
+    await notebook.run('cell.result(tf.tidy(() => tf.scalar(2).square().dataSync()[0]));');
+    assert.equal(notebook.result(notebook.last), '4');
   });
 
   test('tells what it waits for in a native call, and restarts the runtime at the third interrupt', async () => {

@@ -6,7 +6,9 @@ import {
   encodeMessage,
   encodeReceived,
   encodeStream,
+  FrameAssembler,
   FrameSplitter,
+  PACKET_HEADER,
 } from '../../../kernel/runtime/frames.ts';
 
 const frames = [
@@ -24,20 +26,44 @@ const decoded = [
   { kind: 'message', message: { type: 'stream', execution: 8, name: 'stderr', text: 'x'.repeat(100_000) } },
 ];
 
-test.each([1, 2, 3, 5, 7, 13, 4096, 1_000_000])(
-  'frames survive being cut into chunks of %d bytes',
-  (size) => {
-    const bytes = Buffer.concat(frames);
-    const splitter = new FrameSplitter();
-    const found: unknown[] = [];
-    for (let at = 0; at < bytes.length; at += size) {
-      splitter.push(bytes.subarray(at, at + size));
-      for (let body = splitter.next(); body; body = splitter.next()) found.push(decodeRuntimeFrame(body));
+/** Packets of frames 1, 2, 3…, each frame cut into payloads of `size` bytes. */
+function packetsOf(all: readonly Buffer[], size: number): Buffer[] {
+  return all.flatMap((frame, index) => {
+    const payload = frame.subarray(PACKET_HEADER);
+    const packets: Buffer[] = [];
+    for (let at = 0; at < payload.length; at += size) {
+      const part = payload.subarray(at, at + size);
+      const header = Buffer.alloc(PACKET_HEADER);
+      [PACKET_HEADER - 4 + part.length, index + 1, at, payload.length].forEach((value, place) =>
+        header.writeUInt32LE(value, place * 4),
+      );
+      packets.push(Buffer.concat([header, part]));
     }
-    expect(found).toEqual(decoded);
-    expect(splitter.pending).toBe(0);
-  },
-);
+    return packets;
+  });
+}
+
+function assemble(bytes: Buffer, chunk: number): unknown[] {
+  const assembler = new FrameAssembler();
+  const found: unknown[] = [];
+  for (let at = 0; at < bytes.length; at += chunk) {
+    assembler.push(bytes.subarray(at, at + chunk));
+    for (let body = assembler.next(); body; body = assembler.next()) found.push(decodeRuntimeFrame(body));
+  }
+  return found;
+}
+
+test.each([7, 13, 4096, 1_000_000])('frames survive being cut into chunks of %d bytes', (size) => {
+  expect(assemble(Buffer.concat(packetsOf(frames, 1_000_000)), size)).toEqual(decoded);
+  expect(assemble(Buffer.concat(packetsOf(frames, 1000)), size)).toEqual(decoded);
+});
+
+test('a packet that comes twice is dropped', () => {
+  for (const size of [1000, 1_000_000]) {
+    const twice = packetsOf(frames, size).flatMap((packet) => [packet, packet]);
+    expect(assemble(Buffer.concat(twice), 4096)).toEqual(decoded);
+  }
+});
 
 test('messages of the kernel carry their number', () => {
   const splitter = new FrameSplitter();
