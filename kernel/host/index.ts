@@ -51,6 +51,8 @@ interface Question {
 
 /** Native output that does not come through (a pipe that a child process filled) does not keep a cell from ending. */
 const MARKER_MS = 2000;
+/** How long a runtime may take to end by itself. */
+const SHUTDOWN_MS = 1000;
 /** A process that dies this often before it is ready is not started again until somebody needs it. */
 const MAX_FAILURES = 3;
 
@@ -207,10 +209,7 @@ class Host implements RuntimeHost {
     process.off('exit', this.#atExit);
     const current = this.#process;
     if (!current) return;
-    current.control({ type: 'shutdown' });
-    const timer = setTimeout(() => current.kill(), 1000);
-    await current.gone;
-    clearTimeout(timer);
+    await current.shutDown(SHUTDOWN_MS);
   }
 
   readonly #afterReplacement: (() => void)[] = [];

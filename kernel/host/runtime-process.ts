@@ -129,13 +129,26 @@ export class RuntimeProcess {
     const { pid } = this.child;
     if (pid === undefined || this.#dead) return;
     const all = [...descendants(pid), pid];
-    for (const target of [-pid, ...all]) {
-      try {
-        process.kill(target, 'SIGKILL');
-      } catch {
-        // It ended by itself.
-      }
-    }
+    this.#killGroup();
+    killAll(all);
+  }
+
+  /** Asks it to end, which gives its `exit` listeners a moment; resolves when it and its children are gone. */
+  async shutDown(limitMs: number): Promise<void> {
+    const { pid } = this.child;
+    if (pid === undefined || this.#dead) return;
+    // Those that left its process group (daemons) would be nobody's children afterwards.
+    const children = descendants(pid);
+    this.control({ type: 'shutdown' });
+    const timer = setTimeout(() => this.kill(), limitMs);
+    await this.gone;
+    clearTimeout(timer);
+    killAll(children);
+  }
+
+  /** It leads its process group; what it started lives on in it. */
+  #killGroup(): void {
+    if (this.child.pid !== undefined) killAll([-this.child.pid]);
   }
 
   #take(chunk: Buffer): void {
@@ -162,6 +175,7 @@ export class RuntimeProcess {
 
   async #exited(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     this.#dead = true;
+    this.#killGroup();
     const late = new Promise<void>((resolve) => setTimeout(resolve, LAST_WORDS_MS));
     this.#output.resume();
     // Its own channel ends with it; children that live on may hold its standard error open.
@@ -181,6 +195,16 @@ export class RuntimeProcess {
     this.#ended = true;
     this.#events.ended(reason);
     for (const stream of [this.#output, this.#main, this.#control]) stream.destroy();
+  }
+}
+
+function killAll(targets: readonly number[]): void {
+  for (const target of targets) {
+    try {
+      process.kill(target, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
   }
 }
 

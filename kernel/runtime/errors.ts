@@ -52,7 +52,17 @@ function nameAndMessage(thrown: unknown): { name: string; message: string } {
   };
 }
 
-function clip(text: string): string {
+/** V8 words its messages in terms of the generated code; here they name what the user wrote. */
+function cleanMessage(text: string): string {
+  if (!text.includes('$$')) return text;
+  return text
+    .replaceAll(/\(0 , (.+?)\)(?= is not)/gu, '$1')
+    .replaceAll(/\$\$+([\p{L}\p{N}_$]+?)\$\d+(?:\.\1\$\d+)?/gu, '$1')
+    .replaceAll(/\$\$+\d+\./gu, '');
+}
+
+function clip(whole: string): string {
+  const text = cleanMessage(whole);
   return text.length <= MAX_MESSAGE
     ? text
     : `${text.slice(0, MAX_MESSAGE)}… (${text.length - MAX_MESSAGE} more characters)`;

@@ -21,6 +21,7 @@ import { FrameWriter } from './frame-writer.ts';
 import { defineGlobals, defineLazy } from './globals.ts';
 import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
+import { describeHolders } from './modules/holders.ts';
 import { Modules } from './modules/index.ts';
 import type { Namespace } from './modules/namespace.ts';
 import { createNativeFlush } from './native-output.ts';
@@ -73,15 +74,25 @@ const host = createNotebookHost({
 const modules = new Modules({
   directory: () => process.cwd(),
   home: join(packageRoot, 'package.json'),
-  compile: () => {
-    throw new Error('local files cannot be compiled yet');
+  compile: async (source, path) => {
+    const { compileModule } = await import('../language/compile/index.ts');
+    return compileModule(source, path);
   },
   own: {
     tensorcell: () => library,
     tf: tfNamespace,
     tslab: () => tslab,
   },
-  onReplaced: () => {},
+  onReplaced: (path, old) => {
+    // When the cell has ended its own imports are the new ones.
+    const tell = (): void => {
+      const note = describeHolders(path, old, runtime.names);
+      if (note) process.stderr.write(`${note}\n`);
+    };
+    const execution = owner();
+    if (execution && !execution.ended) execution.endListeners.push(tell);
+    else tell();
+  },
 });
 runtime.connect({
   channel,

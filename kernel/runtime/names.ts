@@ -43,7 +43,16 @@ export class Names {
     return value;
   }
 
-  *entries(): Generator<[name: string, value: unknown, kind: BindingKind]> {
-    for (const [name, { key, box, kind }] of this.#names) yield [name, box[key], kind];
+  /** Name, value, and the object that holds it (for an import: the module's namespace). */
+  *entries(): Generator<[name: string, value: unknown, box: object]> {
+    for (const [name, { key, box }] of this.#names) {
+      let value: unknown;
+      try {
+        value = box[key];
+      } catch {
+        // An import whose module has failed.
+      }
+      yield [name, value, box];
+    }
   }
 }

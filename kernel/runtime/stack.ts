@@ -88,7 +88,7 @@ export function parseFrames(stack: string): StackFrame[] {
 function finishFrame(text: string, file: string, line: number, column: number): StackFrame {
   const compiled = sources.has(file);
   const at = compiled ? originalPosition(file, line, column) : undefined;
-  const shown = file.startsWith('file://') ? safePath(file) : file;
+  const shown = shownName(file);
   const place = `${shown}:${at?.line ?? line}:${at?.column ?? column}`;
   return {
     text: text.replace(`${file}:${line}:${column}`, () => place),
@@ -98,6 +98,12 @@ function finishFrame(text: string, file: string, line: number, column: number): 
     compiled,
     internal: file.startsWith('node:'),
   };
+}
+
+/** `cell 5.2` is what `cell 5` became when it was compiled again (`%%time`). */
+function shownName(file: string): string {
+  if (file.startsWith('file://')) return safePath(file);
+  return file.startsWith('cell ') ? file.replace(/^(cell \d+)\.\d+$/u, '$1') : file;
 }
 
 function safePath(url: string): string {
@@ -130,7 +136,17 @@ export function installStackTraces(folder: string): void {
         continue;
       }
       if (isOwn(file)) continue;
-      frames.push(finishFrame(describe(site), file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0));
+      const frame = finishFrame(describe(site), file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0);
+      const above = frames.at(-1);
+      // Helper functions of the generated code stand where the user's expression stands.
+      if (
+        above?.compiled &&
+        above.file === file &&
+        above.line === frame.line &&
+        above.column === frame.column
+      )
+        continue;
+      frames.push(frame);
     }
     // Built-in frames at the bottom belong to the kernel's own call of the cell.
     while (frames.at(-1)?.file === '') frames.pop();

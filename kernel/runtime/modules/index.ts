@@ -37,6 +37,11 @@ export class Modules {
       compile: async (source, path) => options.compile(source, path),
       importFrom: (specifier, attributes, from) =>
         this.#import(specifier, attributes, dirname(from.path), from),
+      link: (specifier, from) => {
+        const found = this.#resolver.resolve(specifier, dirname(from.path));
+        if (found.kind !== 'local' || !isModuleSyntax(found.path)) return undefined;
+        return this.#local.link(found.path, from);
+      },
       meta: (path) => this.#metaOf(path),
       require: (path) => this.#requireFrom(path),
       onReplaced: options.onReplaced,

@@ -17,6 +17,8 @@ export interface LocalModuleServices {
     attributes: Record<string, string> | undefined,
     from: LocalModule,
   ): Promise<Namespace>;
+  /** The namespace of a local file that is imported statically, at once; undefined for all else. */
+  link: (specifier: string, from: LocalModule) => Namespace | undefined;
   meta(path: string): ImportMeta;
   require(path: string): (specifier: string) => unknown;
   /** A changed file was evaluated again; `old` may still be held by values. */
@@ -59,10 +61,7 @@ export class LocalModules {
 
   /** Loads a file, or gives the module that is loaded already while neither it nor anything it imports has changed. */
   async load(path: string, from?: LocalModule): Promise<Namespace> {
-    let module = this.#modules.get(path);
-    if (module?.state === 'done' && this.#changed(module, new Map())) module = this.#modules.get(path);
-    module ??= this.#start(path);
-    from?.imports.add(module);
+    const module = this.#current(path, from);
     if (module.state === 'done') return module.namespace;
     if (!from) {
       await module.finished;
@@ -77,6 +76,19 @@ export class LocalModules {
       from.waitsFor.delete(module);
     }
     return module.namespace;
+  }
+
+  /** Starts loading where necessary, and gives the namespace, which fills up later. */
+  link(path: string, from: LocalModule): Namespace {
+    return this.#current(path, from).namespace;
+  }
+
+  #current(path: string, from: LocalModule | undefined): LocalModule {
+    let module = this.#modules.get(path);
+    if (module?.state === 'done' && this.#changed(module, new Map())) module = this.#modules.get(path);
+    module ??= this.#start(path);
+    from?.imports.add(module);
+    return module;
   }
 
   /** Drops what is out of date, from the leaves up. */
@@ -137,6 +149,7 @@ export class LocalModules {
       importModuleDynamically: vmConstants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }).runInThisContext() as (context: ModuleContext) => Promise<void>;
     const context: ModuleContext = {
+      link: (specifier) => services.link(specifier, module),
       export: (getters) => defineExports(module.namespace, getters),
       exportAll: (namespace) => defineReexports(module.namespace, namespace),
       import: (specifier, attributes) => services.importFrom(specifier, attributes, module),
