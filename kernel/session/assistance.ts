@@ -64,7 +64,8 @@ export class Assistance {
     if (!inspection) return { status: 'ok', found: false, data: {}, metadata: {} };
     const value = await this.#currentValue(inspection);
     const short = request.detail_level === 0;
-    const text = short ? firstParagraphs(inspection.text) : inspection.text;
+    // In plain text the documentation follows the signature without a blank line.
+    const text = short ? inspection.text.split('\n\n', 1)[0]! : inspection.text;
     const markdown = short ? firstParagraphs(inspection.markdown) : inspection.markdown;
     const suffix = value === undefined ? undefined : `value: ${value}`;
     return reply(

@@ -32,13 +32,13 @@ def _write_kernelspec() -> None:
         "interrupt_mode": "message",
         "kernel_protocol_version": "5.5",
         "metadata": {"supported_encryption": "curve"},
-        "env": {"TENSORCELL_HISTORY": str(Path(_folder) / "history.sqlite")},
     }
     (folder / "kernel.json").write_text(json.dumps(spec))
 
 
 _write_kernelspec()
 os.environ["JUPYTER_PATH"] = _folder
+os.environ["TENSORCELL_HISTORY"] = str(Path(_folder) / "history.sqlite")
 os.environ["JUPYTER_RUNTIME_DIR"] = str(Path(_folder) / "runtime")
 # The paths above have to be set before jupyter_core reads them.
 from jupyter_client.blocking import BlockingKernelClient  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 
 import jupyter_kernel_test
-from kernel_under_test import remove_folder
+import kernel_under_test  # noqa: F401  (makes the kernelspec known)
 
 
 class TensorcellTests(jupyter_kernel_test.KernelTests):
@@ -46,8 +46,6 @@ class TensorcellWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
     support_iopub_welcome = True
 
 
-def tearDownModule() -> None:
-    remove_folder()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,20 @@
+import pytest
+from kernel_under_test import kernel as start_kernel
+from kernel_under_test import remove_folder
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One kernel for the tests of a file that leave it as it was."""
+    with start_kernel() as running:
+        yield running
+
+
+@pytest.fixture
+def kernel():
+    with start_kernel() as running:
+        yield running
+
+
+def pytest_sessionfinish():
+    remove_folder()
