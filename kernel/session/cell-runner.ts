@@ -142,6 +142,7 @@ export class CellRunner {
         return failed(typeError(wrong, execution));
       }
     } else {
+      if (waitForTypes) await typeChecks.start();
       checked = typeChecks.add(execution, code);
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
@@ -155,10 +156,7 @@ export class CellRunner {
     execution.inRuntime = false;
     compiler.commit(execution.id, outcome.declared);
     void typeChecks.commit(execution, outcome.declared);
-    if (waitForTypes) {
-      await typeChecks.start();
-      await checked;
-    }
+    if (waitForTypes) await checked;
     return outcome;
   }
 
