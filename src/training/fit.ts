@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as Tf from '@tensorflow/tfjs';
 import { notebookHost } from '../host.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
@@ -112,10 +113,8 @@ async function watched<Args extends FitArgs>(
     steps,
   });
   const host = notebookHost();
-  let finished = (): void => undefined;
-  const over = new Promise<void>((resolve) => {
-    finished = resolve;
-  });
+  const over = signal();
+  const heard = signal();
   // A second interrupt leaves no `finally` behind; the display should not look as if it went on.
   if (host) {
     host.onEnd(host.execution(), () => {
@@ -124,21 +123,35 @@ async function watched<Args extends FitArgs>(
   }
   const removeListener = host?.onInterrupt(async () => {
     watcher.stop();
-    await over;
+    heard.give();
+    await over.given;
     return onInterrupt === 'return' ? 'continue' : undefined;
   });
   try {
     const callbacks = [...asCallbacks(tf, args), watcherCallback(tf, watcher)];
     const history = await train({ ...rest, callbacks });
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
+    // A flag told of the interrupt between two batches; the notebook itself learns of it on the event loop's next turn.
+    if (watcher.stopping) await Promise.race([heard.given, sleep(2000, undefined, { ref: false })]);
     return history;
   } catch (error) {
     watcher.end('failed');
     throw error;
   } finally {
-    finished();
+    over.give();
+    // The notebook ends the cell before this promise lets it go on.
+    if (watcher.stopping) await nextTurn();
     removeListener?.();
   }
+}
+
+/** A promise that is given from outside. */
+function signal(): { given: Promise<void>; give: () => void } {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
 }
 
 /**

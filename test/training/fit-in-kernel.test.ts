@@ -1,0 +1,95 @@
+// What model.fit does in a notebook's cell: one display, and interrupts that leave whole batches.
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import type { JupyterClient } from '../kernel/jupyter-client.ts';
+import { withKernel } from '../kernel/kernel-process.ts';
+
+const PATIENCE = 60_000;
+
+const MODEL = `
+const model = tf.sequential({
+  layers: [
+    tf.layers.dense({ inputShape: [100], units: 200, activation: 'relu' }),
+    tf.layers.dense({ units: 1 }),
+  ],
+});
+model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
+const x = tf.randomNormal([6400, 100], 0, 1, 'float32', 1);
+const y = x.slice([0, 0], [-1, 1]);
+let batches = 0;
+`;
+
+async function interruptAfter(client: JupyterClient, code: string, milliseconds: number) {
+  const id = await client.startCell(code);
+  await client.take(
+    'iopub',
+    ({ type, parent }) => type === 'update_display_data' && parent === id,
+    'an update',
+    PATIENCE,
+  );
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  await client.request('control', 'interrupt_request', {});
+  return client.finishCell(id, PATIENCE);
+}
+
+test('one display, updated in place, at most ten times a second', () =>
+  withKernel(async (client) => {
+    await client.cell(MODEL, {}, { ms: PATIENCE });
+    const started = Date.now();
+    const cell = await client.cell('await model.fit(x, y, { epochs: 5 }); 1', {}, { ms: PATIENCE });
+    const seconds = (Date.now() - started) / 1000;
+    assert.equal(cell.reply['status'], 'ok');
+    assert.equal(cell.of('display_data').length, 1);
+    const updates = cell.of('update_display_data');
+    assert.ok(updates.length >= 1 && updates.length <= 10 * seconds + 3, `${updates.length} in ${seconds} s`);
+    const first = cell.of('display_data')[0]!['transient'] as { display_id: string };
+    for (const update of updates) assert.deepEqual(update['transient'], first);
+    assert.deepEqual(Object.keys(updates.at(-1)!['data'] as object), [
+      'text/plain',
+      'image/svg+xml',
+      'application/vnd.vegalite.v5+json',
+    ]);
+    assert.deepEqual(cell.of('stream'), []);
+  }));
+
+test('an interrupt at twenty moments ends the cell after a whole batch; fit goes on from there', () =>
+  withKernel(async (client) => {
+    await client.cell(MODEL, {}, { ms: PATIENCE });
+    // Adam's step count says how many batches changed the weights.
+    const steps = `(await model.optimizer.getWeights())[0].tensor.dataSync()[0]`;
+    for (let round = 0; round < 20; round++) {
+      const pause = (round * 37) % 150;
+      await client.cell('batches = 0; const before = ' + steps);
+      const cell = await interruptAfter(
+        client,
+        `await model.fit(x, y, { epochs: 1000, callbacks: { onBatchEnd: () => { batches++; } } }); globalThis.after = true;`,
+        pause,
+      );
+      assert.equal(cell.reply['status'], 'error');
+      assert.equal(cell.reply['ename'], 'Interrupted');
+      const shown = cell.of('update_display_data').at(-1)!['data'] as Record<string, string>;
+      assert.match(shown['text/plain']!, /Stopped in epoch \d+ of 1000 after step \d+ of 200/);
+      const answer = await client.cell(
+        `[batches === ${steps} - before, typeof after, model.isTraining ?? false, model.history.history.loss.length >= 1, model.getWeights().every((w) => w.isFinite().all().dataSync()[0])].join()`,
+      );
+      assert.equal(answer.result, "'true,undefined,false,true,true'");
+    }
+    const again = await client.cell(
+      '(await model.fit(x, y, { epochs: 1 })).epoch.length',
+      {},
+      { ms: PATIENCE },
+    );
+    assert.equal(again.result, '1');
+  }));
+
+test("with onInterrupt: 'return' the cell goes on", () =>
+  withKernel(async (client) => {
+    await client.cell(MODEL, {}, { ms: PATIENCE });
+    const cell = await interruptAfter(
+      client,
+      `const history = await model.fit(x, y, { epochs: 1000, onInterrupt: 'return' }); history.epoch.length < 1000`,
+      20,
+    );
+    assert.equal(cell.reply['status'], 'ok');
+    assert.equal(cell.result, 'true');
+  }));
