@@ -21,6 +21,8 @@ import pkg from '../package.json' with { type: 'json' };
 
 /** Time in which a client may still take what was said last. */
 const LINGER_MS = 300;
+/** What the first `%device` needs is started when the first cells are through. */
+const WARM_AFTER_MS = 3000;
 /** After this the process ends, whatever is in the way. */
 const EXIT_DEADLINE_MS = 1500;
 
@@ -65,7 +67,8 @@ export async function start(args: readonly string[], signals: Signals): Promise<
 
   const require = createRequire(import.meta.url);
   const magics = once(async (): Promise<MagicRegistry> => {
-    const { createMagicRegistry } = await import('./magics/index.ts');
+    const { createMagicRegistry, warmMagics } = await import('./magics/index.ts');
+    setTimeout(warmMagics, WARM_AFTER_MS).unref();
     return createMagicRegistry({
       directory: () => session.surroundings.directory,
       environment: () => session.surroundings.environment,

@@ -1,3 +1,4 @@
+import { currentMachine, warmDevices } from '../../src/devices/index.ts';
 import type { MagicRegistry } from '../interfaces.ts';
 import { bash, command, sh } from './command.ts';
 import { config } from './config.ts';
@@ -19,6 +20,11 @@ import { who } from './who.ts';
 export { CellFailedError, MagicError } from './magic-error.ts';
 export type { MagicErrorCode } from './magic-error.ts';
 export { formatDuration } from '../duration.ts';
+
+/** Starts what a first `%device` would wait for: the process that asks NVIDIA's driver, where there is one. */
+export function warmMagics(): void {
+  warmDevices(currentMachine());
+}
 
 /**
  * All magics. `surroundings` say where completion looks for paths and names; by default this process's own folder and

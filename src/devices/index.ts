@@ -1,6 +1,8 @@
 import type { BackendDescription } from './backend-description.ts';
 import type { Device } from './device.ts';
 import { attachBackend, takeInventory } from './inventory.ts';
+import { detectLibraries } from './loader.ts';
+import { probeOf } from './probe/probe.ts';
 import { thisMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
 
@@ -20,6 +22,12 @@ let here: Machine | undefined;
 /** The machine that this process runs on, one object for all who ask: its probe is shared. */
 export function currentMachine(): Machine {
   return (here ??= thisMachine());
+}
+
+/** Lets the first `%device` answer at once, where there is a driver to ask: starts its process and NVML in it. */
+export function warmDevices(machine: Machine): void {
+  const library = detectLibraries(machine, 'libnvidia-ml.so.1')[0];
+  if (library) void probeOf(machine).ask('nvml', library.path, 5000);
 }
 
 /**

@@ -10,8 +10,8 @@ export type ProbeAnswer<T> =
   /** `error`: the library could not be loaded; `hung`, `died`: the process that asked had to be given up. */
   | { ok: false; reason: 'error' | 'hung' | 'died'; message: string };
 
-/** An idle process is given up after this time. */
-const IDLE_MS = 60_000;
+/** An idle process is given up after this time: starting it anew costs 50 ms, and what the driver needs. */
+const IDLE_MS = 600_000;
 /**
  * Having hung once, a library is not asked again for this time, and twice as long after each further time: each try may
  * leave a process behind that not even SIGKILL ends while it waits for the driver.
@@ -37,12 +37,6 @@ export class Probe {
 
   constructor(machine: Machine) {
     this.#machine = machine;
-  }
-
-  /** Starts the process, so that the first question does not wait for it. */
-  warm(): void {
-    this.#start();
-    this.#rest();
   }
 
   /** @param library its path on the machine that is looked at. */
