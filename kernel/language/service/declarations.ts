@@ -23,6 +23,10 @@ export interface CellAnalysis {
   /** Names that top-level code assigns, and names that functions assign. */
   assigned: Set<string>;
   assignedInFunctions: Set<string>;
+  /** Names declared by `var` in blocks and loops of the top level. */
+  nestedVars: Set<string>;
+  /** The statements, as the parser gave them; none where it could not. */
+  body: readonly Node[];
   /** Module specifiers of imports, also dynamic ones with a literal. */
   imports: string[];
   /** The cell has JSX in it, and no old-style casts. */
@@ -33,7 +37,7 @@ export interface CellAnalysis {
   parsed: boolean;
 }
 
-interface Node {
+export interface Node {
   type: string;
   start: number;
   end: number;
@@ -56,6 +60,8 @@ export function analyzeCell(source: string): CellAnalysis {
     words: new Set(source.match(WORDS)),
     assigned: new Set(),
     assignedInFunctions: new Set(),
+    nestedVars: new Set(),
+    body: [],
     imports: [],
     jsx: false,
     pragmas: leadingPragmas(source),
@@ -72,6 +78,7 @@ export function analyzeCell(source: string): CellAnalysis {
     guessDeclarations(source, analysis);
     return analysis;
   }
+  analysis.body = body;
   for (const statement of body) readStatement(statement, analysis);
   for (const statement of body) walk(statement, false, analysis);
   return analysis;
@@ -207,6 +214,9 @@ function walk(value: unknown, inFunction: boolean, analysis: CellAnalysis): void
     case 'FunctionExpression':
     case 'ArrowFunctionExpression':
     case 'PropertyDefinition':
+    case 'StaticBlock':
+    case 'TSModuleDeclaration':
+    case 'TSGlobalDeclaration':
       inner = true;
       break;
     case 'VariableDeclaration':
@@ -214,7 +224,9 @@ function walk(value: unknown, inFunction: boolean, analysis: CellAnalysis): void
       if (node['kind'] === 'var' && !inFunction) {
         for (const declarator of node['declarations'] as Node[]) {
           for (const name of patternNames(declarator['id'] as Node)) {
-            if (!analysis.declarations.has(name)) add(analysis, name, 'let', false);
+            if (analysis.declarations.has(name)) continue;
+            add(analysis, name, 'let', false);
+            analysis.nestedVars.add(name);
           }
         }
       }

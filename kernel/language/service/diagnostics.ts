@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Diagnostic as ServerDiagnostic } from 'vscode-languageserver-protocol';
 import type { Diagnostic } from '../../interfaces.ts';
-import { OWN_PREFIX } from './own-names.ts';
+import { withoutOwnNames } from './own-names.ts';
 
 /**
  * Findings that are never shown, and why. Hints (unused names, `await` that is not needed, deprecations) are not in
@@ -84,9 +84,7 @@ function loadsAnyway(message: ServerDiagnostic['message'], directory: string): b
  * any more.
  */
 export function shortMessage(message: string): string {
-  const chain = message
-    .replace(new RegExp(`import\\("[^"]*${OWN_PREFIX}_\\d+"\\)\\.`, 'g'), '')
-    .replace(new RegExp(`typeof import\\("[^"]*${OWN_PREFIX}_\\d+"\\)`, 'g'), 'typeof an earlier cell')
+  const chain = withoutOwnNames(message)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');

@@ -1,7 +1,7 @@
 /** From the server's hover and signature help to what JupyterLab shows in its tooltip. */
 import type { Hover, MarkupContent, SignatureHelp } from 'vscode-languageserver-protocol';
 import type { Inspection } from '../../interfaces.ts';
-import { OWN_PREFIX } from './own-names.ts';
+import { withoutOwnNames } from './own-names.ts';
 
 const WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$]*/u;
 
@@ -30,7 +30,7 @@ export function hoverInspection(hover: Hover | null, path: string | undefined): 
   const value = contents(hover.contents);
   // Of a name that does not exist the server says `any`.
   if (/^(?:```\w*\s*any\s*```)?$/.test(value.trim())) return undefined;
-  const markdown = clean(value);
+  const markdown = withoutOwnNames(value).trim();
   return { markdown, text: plainText(markdown), ...(path === undefined ? {} : { path }) };
 }
 
@@ -53,7 +53,7 @@ export function signatureInspection(help: SignatureHelp | null): Inspection | un
   if (others > 0) parts.push(`*and ${others} other ${others === 1 ? 'form' : 'forms'}*`);
   const documentation = markup(signature.documentation);
   if (documentation) parts.push(documentation);
-  const markdown = clean(parts.join('\n\n'));
+  const markdown = withoutOwnNames(parts.join('\n\n')).trim();
   return { markdown, text: plainText(markdown) };
 }
 
@@ -73,17 +73,6 @@ function fence(language: string, text: string): string {
 
 function markup(value: string | MarkupContent | undefined): string {
   return (typeof value === 'string' ? value : (value?.value ?? '')).trim();
-}
-
-/** Without the traces of how cells see each other. */
-function clean(markdown: string): string {
-  return markdown
-    .replace(/^\(alias\) /gm, '')
-    .replace(new RegExp(`^import \\S+ = ${OWN_PREFIX}\\d+\\.\\S+\\n?`, 'gm'), '')
-    .replace(/^import tf = \S+\n?/gm, '')
-    .replace(new RegExp(`import\\("[^"]*${OWN_PREFIX}_\\d+"\\)\\.`, 'g'), '')
-    .replace(new RegExp(`${OWN_PREFIX}\\d+\\.`, 'g'), '')
-    .trim();
 }
 
 /** Markdown as a terminal shows it. */

@@ -1,6 +1,6 @@
 /**
- * The cells of a session as TypeScript modules: which cell declares which name, and the text that stands before a cell
- * so that it sees the others.
+ * The cells of a session: which cell declares which name, and the text that stands before a cell so that it sees the
+ * others, each a namespace `__cell3` of the history.
  *
  * A later cell gets `declare let x: typeof __cell3.x` for a variable (an imported variable could not be assigned:
  * TS2632) and `import A = __cell3.A` for what is a type too, or has overloads. All of it stands on one line before the
@@ -10,22 +10,21 @@
 import type { CellCompiler } from '../../interfaces.ts';
 import { analyzeCell, type CellAnalysis } from './declarations.ts';
 import { blankMagics, blankParts } from './magic-lines.ts';
-import { OWN_PREFIX } from './own-names.ts';
+import { historyPart, historyText, type HistoryPart } from './history.ts';
+import { HISTORY, OWN_PREFIX } from './own-names.ts';
 
 export interface CellModule {
   execution: number;
-  /** Path without extension, as other cells import it. */
-  path: string;
-  /** The document: the line before the cell, the cell, its exports. */
+  /** The folder that its imports start from. */
+  directory: string;
+  /** The document to check: the line before the cell, and the cell. */
   text: string;
   /** Lines of the cell itself. */
   lines: number;
-  /** `.tsx` when the cell has JSX in it. */
-  extension: '.ts' | '.tsx';
-  /** Executions whose modules this one imports. */
+  /** Cells that this one needs. */
   uses: Set<number>;
   analysis: CellAnalysis;
-  imports: readonly string[];
+  history: HistoryPart;
 }
 
 interface Name {
@@ -46,7 +45,9 @@ export class CellNames {
   readonly #modules = new Map<number, CellModule>();
   /** What a cell's declarations replaced, until its outcome is known. */
   readonly #replaced = new Map<number, Map<string, Name | undefined>>();
-  /** Where the next cell's document is. */
+  /** Counts up with every cell that the history gets or loses. */
+  version = 0;
+  /** The folder of the next cell. */
   directory: string;
   magics: ReadonlySet<string> | undefined;
   readonly split: CellCompiler['split'] | undefined;
@@ -80,15 +81,25 @@ export class CellNames {
     const before = this.prelude(analysis, analysis.words);
     const module: CellModule = {
       execution,
-      path: `${this.directory}/${OWN_PREFIX}_${execution}`,
-      text: `${before.text}\n${blanked.text}\n${this.#exports(analysis, before.lets)}`,
+      directory: this.directory,
+      text: `${before.text}\n${blanked.text}`,
       lines: source.split('\n').length,
-      extension: analysis.jsx ? '.tsx' : '.ts',
       uses: before.uses,
       analysis,
-      imports: analysis.imports,
+      history: historyPart({
+        execution,
+        source: blanked.text,
+        analysis,
+        before: before.inHistory,
+        ends: [...analysis.declarations.values()]
+          .filter(({ kind, annotated }) => kind === 'let' && annotated)
+          .map(({ name }) => name)
+          .concat([...before.lets].filter((name) => analysis.assigned.has(name))),
+        directory: this.directory,
+      }),
     };
     this.#modules.set(execution, module);
+    this.version++;
     const replaced = new Map<string, Name | undefined>();
     for (const { name, kind, annotated } of analysis.declarations.values()) {
       replaced.set(name, this.#names.get(name));
@@ -130,50 +141,49 @@ export class CellNames {
     }
   }
 
-  /**
-   * The line before a cell: every visible name of `wanted` that the cell does not declare itself.
-   * `all`: a module specifier for every living cell, so that leaving a name out does not change the program's shape.
-   */
+  /** The line before a cell: every visible name of `wanted` (all without it) that the cell does not declare itself. */
   prelude(
     analysis: CellAnalysis,
-    wanted: ReadonlySet<string> | undefined,
-    all = false,
-  ): { text: string; uses: Set<number>; lets: Set<string> } {
+    wanted?: ReadonlySet<string>,
+  ): { text: string; inHistory: string; uses: Set<number>; lets: Set<string> } {
     const uses = new Set<number>();
     const lets = new Set<string>();
-    const lines: string[] = [];
+    const inHistory: string[] = [];
+    const outside: string[] = [];
+    const say = (statement: (root: string) => string) => {
+      inHistory.push(statement(OWN_PREFIX));
+      outside.push(statement(`${HISTORY}.${OWN_PREFIX}`));
+    };
     for (const [name, { execution, kind, narrowedBy }] of this.#names) {
       if (analysis.declarations.has(name) || (wanted && !wanted.has(name))) continue;
       uses.add(execution);
-      const from = `${OWN_PREFIX}${execution}.${name}`;
-      if (kind === 'const') lines.push(`declare const ${name}: typeof ${from};`);
+      if (kind === 'const') say((root) => `declare const ${name}: typeof ${root}${execution}.${name};`);
       else if (kind === 'let') {
         lets.add(name);
         if (narrowedBy) {
           uses.add(narrowedBy);
-          const end = `${OWN_PREFIX}${narrowedBy}.${OWN_PREFIX}_end_${name}`;
-          lines.push(`let ${name}: typeof ${from} = null! as __After<typeof ${from}, typeof ${end}>;`);
-        } else lines.push(`declare let ${name}: typeof ${from};`);
-      } else lines.push(`import ${name} = ${from};`);
+          say((root) => {
+            const declared = `typeof ${root}${execution}.${name}`;
+            const end = `typeof ${root}${narrowedBy}.${OWN_PREFIX}_end_${name}`;
+            return `let ${name}: ${declared} = null! as __After<${declared}, ${end}>;`;
+          });
+        } else say((root) => `declare let ${name}: typeof ${root}${execution}.${name};`);
+      } else say((root) => `import ${name} = ${root}${execution}.${name};`);
     }
-    const imported = all
-      ? this.#modules.values()
-      : [...uses].map((execution) => this.#modules.get(execution));
-    const imports = [...imported].map((module) =>
-      module ? `import * as ${OWN_PREFIX}${module.execution} from ${JSON.stringify(module.path)};` : '',
-    );
-    // The last semicolon is a statement of its own: after an import the server completes what may follow an import.
-    return { text: [analysis.pragmas, ...imports, ...lines, ';'].join(' '), uses, lets };
+    // The import is the same for all cells, so that a new one does not change the shape of the project. The last
+    // semicolon is a statement of its own: after an import the server completes what may follow an import.
+    const history = `import * as ${HISTORY} from "./${HISTORY}";`;
+    return {
+      text: [analysis.pragmas, history, ...outside, ';'].join(' '),
+      inHistory: inHistory.join(' '),
+      uses,
+      lets,
+    };
   }
 
-  #exports(analysis: CellAnalysis, lets: ReadonlySet<string>): string {
-    const names = [...analysis.declarations.keys()].filter((name) => !analysis.exported.has(name));
-    const ends = [...analysis.declarations.values()]
-      .filter(({ kind, annotated }) => kind === 'let' && annotated)
-      .map(({ name }) => name)
-      .concat([...lets].filter((name) => analysis.assigned.has(name)))
-      .map((name) => `export const ${OWN_PREFIX}_end_${name} = ${name};`);
-    return `export { ${names.join(', ')} }; ${ends.join(' ')}`;
+  /** The document with all living cells. */
+  historyText(): string {
+    return historyText([...this.#modules.values()].map(({ history }) => history));
   }
 
   /** Forgets cells that nothing needs any more. Returns those that were forgotten. */
@@ -205,6 +215,7 @@ export class CellNames {
   }
 
   reset(): void {
+    this.version++;
     this.#names.clear();
     this.#modules.clear();
     this.#replaced.clear();

@@ -2,6 +2,7 @@
  * TypeScript's language server as a child process: its documents, its requests with time limits, and a fresh process
  * when it dies. It is never waited for by anything but the requests themselves.
  */
+import { extname } from 'node:path';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Readable, Writable } from 'node:stream';
@@ -28,7 +29,6 @@ export class NoAnswerError extends Error {
 interface Document {
   text: string;
   version: number;
-  languageId: string;
 }
 
 interface Running {
@@ -42,6 +42,8 @@ interface Running {
 /** So many deaths in so long a time, and the server stays down until `revive`. */
 const DEATHS = 5;
 const DEATH_WINDOW_MS = 60_000;
+
+const LANGUAGES: Readonly<Record<string, string>> = { '.tsx': 'typescriptreact', '.json': 'jsonc' };
 
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
@@ -83,12 +85,12 @@ export class LanguageServer {
   #child: ChildProcessByStdio<Writable, Readable, Readable> | undefined;
 
   /** Sets the text of a document; the server hears of it with the next request. */
-  write(path: string, source: string, languageId = 'typescript'): void {
+  write(path: string, source: string): void {
     // Neither a NUL nor half a character survives the way to the server.
     const text = source.replaceAll('\0', ' ').replace(LONE_SURROGATES, '\ufffd');
     const known = this.#documents.get(path);
     if (known?.text === text) return;
-    this.#documents.set(path, { text, version: (known?.version ?? 0) + 1, languageId });
+    this.#documents.set(path, { text, version: (known?.version ?? 0) + 1 });
   }
 
   remove(path: string): void {
@@ -187,12 +189,10 @@ export class LanguageServer {
       open.delete(path);
       notify('textDocument/didClose', { textDocument: { uri: pathToFileURL(path).href } });
     }
-    // Changes before openings: a new cell has to be imported by an open document before the server hears of it,
-    // or it takes it for a file without a project.
     const pending = [...this.#documents].filter(([path, { text }]) => open.get(path) !== text);
-    pending.sort(([a], [b]) => Number(open.has(b)) - Number(open.has(a)));
-    for (const [path, { text, version, languageId }] of pending) {
+    for (const [path, { text, version }] of pending) {
       const uri = pathToFileURL(path).href;
+      const languageId = LANGUAGES[extname(path)] ?? 'typescript';
       if (open.has(path)) {
         notify('textDocument/didChange', { textDocument: { uri, version }, contentChanges: [{ text }] });
       } else notify('textDocument/didOpen', { textDocument: { uri, languageId, version, text } });

@@ -1,7 +1,8 @@
 /**
- * The language service of a session. The server's project has one root document, the *scratch*: it imports every
- * living cell, and holds the text that completion and inspection are asked for. A new cell is one more document that
- * the scratch imports, so the project is rebuilt once a cell, and typing costs nothing but the typed text.
+ * The language service of a session. The server's project has three documents (two of them also as JSX): the
+ * *history* with all cells of the past, the *check* with the cell whose errors are asked for, and the *scratch* with
+ * what somebody types. They change one at a time, and all import the same: so the server replaces one document in its
+ * project and does not build the project anew.
  */
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -30,7 +31,7 @@ import { ImportedFiles } from './imported-files.ts';
 import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
 import { blankMagics } from './magic-lines.ts';
 import { CellNames, type CellModule } from './names.ts';
-import { OWN_PREFIX } from './own-names.ts';
+import { HISTORY, OWN_PREFIX } from './own-names.ts';
 import { packageFolder, projectText, readUserOptions } from './project.ts';
 import { LanguageServer, NoAnswerError } from './server.ts';
 
@@ -84,8 +85,7 @@ class TypeScriptService implements LanguageService {
   #newestCompletion: AbortController | undefined;
   #project: Promise<void> | undefined;
   #newest = 0;
-  /** So that the types of tf are loaded with the server. */
-  #typedText = 'tf;';
+  #historyVersion = -1;
   #directory: string;
   #tscPath: string | undefined;
   #disposed = false;
@@ -106,10 +106,10 @@ class TypeScriptService implements LanguageService {
     void this.#inTurn('checking', () =>
       this.#ask('warming up', async () => {
         await this.#prepare();
-        this.#writeScratch();
+        const [plain] = this.#checks;
         // Loads the types of tf and of Node, so that the first cell does not wait for them.
-        const asked = this.#document(this.#scratch);
-        await this.#server.request('textDocument/diagnostic', asked, DIAGNOSTICS_LIMIT_MS);
+        this.#server.write(plain, `${this.#names.prelude(analyzeCell('')).text}\ntf.tensor([1]);`);
+        await this.#server.request('textDocument/diagnostic', this.#document(plain), DIAGNOSTICS_LIMIT_MS);
       }),
     );
   }
@@ -141,23 +141,23 @@ class TypeScriptService implements LanguageService {
   }
 
   async #check(module: CellModule): Promise<Diagnostic[]> {
-    const { execution, lines, text } = module;
+    const { execution, directory, lines, text, analysis } = module;
     const found = await this.#ask(`checking cell ${execution}`, async () => {
       await this.#prepare();
-      this.#noticeFiles(module.imports, dirname(module.path));
-      // Together with the new cell, so that the server rebuilds its project once.
-      this.#collect();
-      this.#writeCells();
-      this.#writeScratch();
+      await this.#writeHistory();
+      this.#noticeFiles(analysis.imports, directory);
+      const [plain, jsx] = this.#checks;
+      const path = analysis.jsx ? jsx : plain;
+      this.#server.write(path, text);
       const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
         'textDocument/diagnostic',
-        this.#document(module.path + module.extension),
+        this.#document(path),
         DIAGNOSTICS_LIMIT_MS,
       );
       return report.items ?? [];
     });
     this.#pending.delete(execution);
-    return selectDiagnostics(found ?? [], { execution, lines, text, directory: dirname(module.path) });
+    return selectDiagnostics(found ?? [], { execution, lines, text, directory });
   }
 
   async complete(source: string, cursor: number): Promise<Completions> {
@@ -248,29 +248,29 @@ class TypeScriptService implements LanguageService {
     };
   }
 
-  /** Puts what somebody types into a scratch. Undefined when it is not TypeScript. */
+  /** Puts what somebody types into a document. Undefined when it is not TypeScript. */
   async #typed(source: string): Promise<{ text: string; scratch: string } | undefined> {
     const { text, foreign } = blankMagics(source, this.#names.magics);
     if (foreign) return undefined;
     await this.#prepare();
+    await this.#writeHistory();
     const analysis = analyzeCell(text);
     this.#noticeFiles(analysis.imports, this.#directory);
-    this.#writeCells();
-    this.#typedText = text;
-    return { text, scratch: this.#writeScratch(analysis) };
+    const [plain, jsx] = this.#scratches;
+    const scratch = analysis.jsx ? jsx : plain;
+    this.#server.write(scratch, `${this.#names.prelude(analysis).text}\n${text}`);
+    return { text, scratch };
   }
 
   setDirectory(wanted: string): void {
     const path = existingFolder(wanted);
     if (path === this.#directory) return;
-    const old = [this.#scratch, join(this.#directory, 'tsconfig.json')];
+    for (const document of this.#documents()) this.#server.remove(document);
     this.#directory = path;
     this.#project = undefined;
-    for (const document of old) this.#server.remove(document);
   }
 
   reset(): void {
-    for (const { path, extension } of this.#names.modules().values()) this.#server.remove(path + extension);
     this.#names.reset();
     this.#diagnostics.clear();
     this.#pending.clear();
@@ -296,13 +296,27 @@ class TypeScriptService implements LanguageService {
 
   // ---------------------------------------------------------------- documents
 
-  get #scratch(): string {
-    return `${this.#directory}/${OWN_PREFIX}_scratch.ts`;
+  /** Documents in pairs, since `<T>x` and `<T>x</T>` cannot be in one language. */
+  #pair(name: string): [plain: string, jsx: string] {
+    const path = `${this.#directory}/${OWN_PREFIX}_${name}.ts`;
+    return [path, `${path}x`];
   }
 
-  /** Two documents of one folder, since `<T>x` and `<T>x</T>` cannot be in one language. */
+  get #checks(): [plain: string, jsx: string] {
+    return this.#pair('check');
+  }
+
   get #scratches(): [plain: string, jsx: string] {
-    return [this.#scratch, `${this.#scratch}x`];
+    return this.#pair('scratch');
+  }
+
+  get #history(): string {
+    return `${this.#directory}/${HISTORY}.ts`;
+  }
+
+  #documents(): string[] {
+    const own = ['tsconfig.json', `${OWN_PREFIX}_helpers.d.ts`].map((name) => `${this.#directory}/${name}`);
+    return [...own, this.#history, ...this.#checks, ...this.#scratches];
   }
 
   #document(path: string): { textDocument: { uri: string } } {
@@ -323,49 +337,38 @@ class TypeScriptService implements LanguageService {
     if (globals === undefined) log(`no types for tf and display: ${globalTypes} has no index.d.ts`);
     const node = packageFolder(directory, '@types/node') ?? packageFolder(globalTypes, '@types/node');
     const helpers = `${directory}/${OWN_PREFIX}_helpers.d.ts`;
-    const [plain, jsx] = this.#scratches;
-    const files = [
-      helpers,
-      ...(globals ? [globals] : []),
-      ...(node ? [join(node, 'index.d.ts')] : []),
-      plain,
-      jsx,
-    ];
+    const cells = [...this.#checks, ...this.#scratches];
+    const declared = [...(globals ? [globals] : []), ...(node ? [join(node, 'index.d.ts')] : [])];
     this.#server.write(
       `${directory}/tsconfig.json`,
       projectText({
         directory,
-        files,
+        files: [helpers, ...declared, this.#history, ...cells],
         packages: this.#options.packages ?? kernelPackages(globalTypes),
         user,
       }),
-      'jsonc',
     );
     this.#server.write(helpers, HELPERS);
-    this.#server.write(plain, 'export {};');
-    this.#server.write(jsx, 'export {};', 'typescriptreact');
+    this.#server.write(this.#history, this.#names.historyText());
+    for (const path of cells) this.#server.write(path, `import * as ${HISTORY} from "./${HISTORY}"; ;\n`);
   }
 
-  /** What is typed, below the names of the cells as they are now: also a check that comes between leaves it there. */
-  #writeScratch(analysis = analyzeCell(this.#typedText)): string {
-    const [plain, jsx] = this.#scratches;
-    const before = this.#names.prelude(analysis, undefined, true);
-    // The plain one always imports every cell, and so keeps them in the project.
-    this.#server.write(plain, `${before.text}\n${analysis.jsx ? '' : this.#typedText}`);
-    if (!analysis.jsx) return plain;
-    this.#server.write(jsx, `${before.text}\n${this.#typedText}`, 'typescriptreact');
-    return jsx;
-  }
-
-  #writeCells(): void {
-    for (const { path, extension, text } of this.#names.modules().values()) {
-      this.#server.write(path + extension, text, extension === '.tsx' ? 'typescriptreact' : 'typescript');
-    }
-  }
-
-  #collect(): void {
-    const keep = new Set(this.#pending).add(this.#newest);
-    for (const { path, extension } of this.#names.collect(keep)) this.#server.remove(path + extension);
+  /**
+   * Brings the history up to date, as a change of its own: the server replaces one changed document in its project,
+   * and builds the project anew for two.
+   */
+  async #writeHistory(): Promise<void> {
+    const path = this.#history;
+    if (this.#historyVersion === this.#names.version && this.#server.has(path)) return;
+    this.#historyVersion = this.#names.version;
+    this.#names.collect(new Set(this.#pending).add(this.#newest));
+    this.#server.write(path, this.#names.historyText());
+    const start = { line: 0, character: 0 };
+    await this.#server.request(
+      'textDocument/hover',
+      { ...this.#document(path), position: start },
+      DIAGNOSTICS_LIMIT_MS,
+    );
   }
 
   #noticeFiles(imports: readonly string[], directory: string): void {
@@ -410,9 +413,11 @@ class TypeScriptService implements LanguageService {
 
 /**
  * `__After<D, E>`: a variable declared as D after it was last known as E, which only tells `null` and `undefined`
- * apart, since later cells may run again in any order.
+ * apart, since later cells may run again in any order. `__await`, `__iterate`: see history.ts.
  */
 const HELPERS = `type __After<D, E> = Exclude<D, Exclude<null | undefined, E>>;
+declare function __await<T>(value: T): Awaited<T>;
+declare function __iterate<T>(values: AsyncIterable<T> | Iterable<T | PromiseLike<T>>): T[];
 declare module 'npm:*';
 `;
 

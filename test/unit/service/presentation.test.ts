@@ -13,7 +13,9 @@ describe('shortMessage', () => {
   });
 
   test('names no document of ours, and cuts endless types', () => {
-    expect(shortMessage('Type \'import("/a b/__cell_12").Net\' is wrong.')).toBe("Type 'Net' is wrong.");
+    expect(shortMessage('Type \'import("/a b/__cell_history").__cell12.Net\' is wrong.')).toBe(
+      "Type 'Net' is wrong.",
+    );
     expect(shortMessage(`Type '${'x'.repeat(500)}' is wrong.`)).toBe(`Type '${'x'.repeat(120)}…' is wrong.`);
   });
 });
