@@ -2,10 +2,18 @@
 // CommonJS file: dist/tf.cjs.
 import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
 const esPackages = /^@tensorflow\/tfjs-(core|layers|data|converter|backend-cpu)$/;
+
+/** Random ops by file: what our generator calls them, and their two parameters. */
+const randomOps = {
+  random_uniform: ['uniform', 'minval', 'maxval'],
+  random_normal: ['normal', 'mean', 'stdDev'],
+  truncated_normal: ['truncatedNormal', 'mean', 'stdDev'],
+  random_gamma: ['gamma', 'alpha', 'beta'],
+};
 
 function tfjsInOneInstance(root) {
   const here = join(root, 'src', 'tensorflow', 'tfjs');
@@ -32,6 +40,24 @@ function tfjsInOneInstance(root) {
             .replace("console.warn('INT64 output tensor will be stored as BigInt64Array.');", ''),
         };
       });
+      // Random ops ask our generator first: numbers drawn in JavaScript would be constants of a traced step.
+      builder.onLoad(
+        { filter: /tfjs-core\/dist\/ops\/(random_uniform|random_normal|truncated_normal|random_gamma)\.js$/ },
+        async ({ path }) => {
+          const text = await readFile(path, 'utf8');
+          const [kind, low, high] = randomOps[basename(path, '.js')];
+          const check = 'assertNonNegativeIntegerDimensions(shape);';
+          if (!text.includes(check)) throw new Error(`${path} is not as expected`);
+          return {
+            contents: `import { random as ours } from ${JSON.stringify(join(here, 'random-hook.mjs'))};\n${text.replace(
+              check,
+              `${check}
+    const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype ?? 'float32', seed ?? undefined);
+    if (drawn !== undefined) return drawn;`,
+            )}`,
+          };
+        },
+      );
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },
@@ -49,7 +75,7 @@ export async function buildTfjs(root, folder) {
     format: 'cjs',
     target: 'node20.11',
     minifySyntax: true,
-    minifyWhitespace: true,
+    // Not minified: Node prints the source line of an error that nobody catches.
     legalComments: 'linked',
     logLevel: 'warning',
     logOverride: { 'equals-negative-zero': 'silent' },

@@ -1,7 +1,19 @@
 import type { Binding } from './binding.ts';
-import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
+import { LAZY, tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
+
+/** Stands between tfjs and its variables while a function is traced. */
+export interface VariableWatcher {
+  /** The number of the tensor that stands for a variable's value in the graph; undefined for other tensors. */
+  idOf(dataId: object): number | undefined;
+}
 
 let backend: NodeBackend | undefined;
+let watcher: VariableWatcher | undefined;
+
+/** While set, variables are read through the watcher. */
+export function watchVariables(next: VariableWatcher | undefined): void {
+  watcher = next;
+}
 
 /** Registers tfjs-node's backend over our binding as `tensorflow`, and makes it the one in use. */
 export function registerTensorflowBackend(tf: Tf, binding: Binding): void {
@@ -9,10 +21,57 @@ export function registerTensorflowBackend(tf: Tf, binding: Binding): void {
   const internals = tfInternals(tf);
   const made = new internals.NodeJSKernelBackend(binding, 'tensorcell');
   backend = made;
+  extend(made, binding);
   internals.registerKernels();
   tf.registerBackend('tensorflow', () => made as unknown as ReturnType<typeof tf.backend>, 3);
   // With a backend that is made at once this is done when the call returns.
   void tf.setBackend('tensorflow');
+}
+
+/** Teaches the backend about values that lie in resources, and about variables that are traced. */
+function extend(made: NodeBackend, binding: Binding): void {
+  const { tensorMap } = made;
+
+  const idOf = (dataId: object): number => {
+    const traced = watcher?.idOf(dataId);
+    if (traced !== undefined) return traced;
+    const info = tensorMap.get(dataId);
+    if (info.values !== null) {
+      // Also while a graph is traced: the tensor may be older than the trace and outlive it.
+      info.id = binding.createEagerTensor(info.shape, info.dtype, info.values as ArrayLike<number>);
+      info.values = null;
+    } else if (info.id === LAZY && info.resource !== undefined) {
+      info.id = binding.adopt(info.resource.read()).id;
+    }
+    return info.id;
+  };
+
+  const wide = made.getInputTensorIds.bind(made);
+  made.getInputTensorIds = (tensors) => {
+    const ids: number[] = [];
+    for (const tensor of tensors) {
+      // tfjs-node's own scalars of 64-bit integers have no data of tfjs's.
+      ids.push(tensor.dataId === undefined ? (wide([tensor])[0] as number) : idOf(tensor.dataId));
+    }
+    return ids;
+  };
+
+  made.readSync = (dataId) => {
+    if (!tensorMap.has(dataId)) throw new Error('this tensor was disposed, or belongs to another backend');
+    const info = tensorMap.get(dataId);
+    if (info.values !== null && watcher?.idOf(dataId) === undefined) return info.values;
+    return binding.tensorDataSync(idOf(dataId));
+  };
+
+  const disposeData = made.disposeData.bind(made);
+  made.disposeData = (dataId, force) => {
+    const info = tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
+    const resource = info?.resource;
+    const gone = disposeData(dataId, force);
+    // The value is not needed any more; a variable that lives on gets its resource back when it is trained again.
+    if (gone && resource?.dataId === dataId && watcher === undefined) resource.close();
+    return gone;
+  };
 }
 
 /** The backend `tensorflow`; undefined where tfjs runs without it. */

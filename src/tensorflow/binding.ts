@@ -140,6 +140,15 @@ export class Binding {
 
   createTensor(shape: number[], dtype: number, values: ArrayLike<number> | readonly Uint8Array[]): number {
     if (this.recorder) return this.recorder.createTensor(shape, dtype, values as ArrayLike<number>);
+    return this.createEagerTensor(shape, dtype, values);
+  }
+
+  /** The same, never in a graph. */
+  createEagerTensor(
+    shape: number[],
+    dtype: number,
+    values: ArrayLike<number | bigint | boolean> | readonly Uint8Array[],
+  ): number {
     const handle = newHandle(this.context.api, this.status, shape, dtype, values);
     const id = this.#nextId++;
     this.#handles.set(id, handle);

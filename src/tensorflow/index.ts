@@ -4,7 +4,8 @@
  * `loadTf()` gives tfjs with TensorFlow's C library behind it, `preload()` does the slow part of that beforehand
  * without blocking, and `describeBackend()` says what is used and why.
  */
-import { registerTensorflowBackend } from './backend.ts';
+import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
+import { installCompiledModels } from './compile/models.ts';
 import { notebookHost } from '../host.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
@@ -12,14 +13,20 @@ import { answerPlacement, withDevice } from '../devices/placement.ts';
 import { currentMachine } from '../devices/index.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
+import { installOptimizers } from './compile/optimizers.ts';
+import { installKernels } from './kernels.ts';
+import { installRandom } from './random.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
-import { tfInstance, tfIsEvaluated, type Tf } from './tfjs/instance.ts';
+import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
 export type { Tf } from './tfjs/instance.ts';
 export type { ContextOptions } from './c-api/context-options.ts';
 export { setContextOptions } from './loading.ts';
 export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
+export { compile, type Compiled, type CompileOptions } from './compile/compile.ts';
+export { traceable } from './compile/own-code.ts';
+export { setRandomSeed } from './random.ts';
 export { TensorflowError, type TensorflowErrorCode } from './errors.ts';
 
 let ready: Tf | undefined;
@@ -52,6 +59,12 @@ export function loadTf(): Tf {
     } else {
       registerTensorflowBackend(tf, loaded.binding);
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
+      installKernels(tf, tensorflowBackend() as NodeBackend);
+      installRandom(tf);
+      installOptimizers(tf);
+      installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {
+        say(line);
+      });
       for (const { what, why } of runtimeChoice().passedOver) {
         say(`${what} is installed but not used: ${why}. \`%doctor\` says more.`);
       }

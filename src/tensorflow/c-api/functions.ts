@@ -34,6 +34,7 @@ const declarations = {
   TF_TensorData: 'P TF_TensorData(P)',
   TF_TensorByteSize: 'size_t TF_TensorByteSize(P)',
   TF_DeleteTensor: 'void TF_DeleteTensor(P)',
+  TFE_TensorHandleCopySharingTensor: 'P TFE_TensorHandleCopySharingTensor(P, P)',
   TFE_NewTensorHandle: 'P TFE_NewTensorHandle(P, P)',
   TFE_DeleteTensorHandle: 'void TFE_DeleteTensorHandle(P)',
   TFE_TensorHandleResolve: 'P TFE_TensorHandleResolve(P, P)',
@@ -98,6 +99,8 @@ const declarations = {
   TF_SetAttrFuncName: 'void TF_SetAttrFuncName(P, P, P, size_t)',
   TF_OperationOutputType: 'int TF_OperationOutputType(TF_Output)',
   TF_OperationNumOutputs: 'int TF_OperationNumOutputs(P)',
+  TF_GraphGetOpDef: 'void TF_GraphGetOpDef(P, P, P, P)',
+  TF_GraphSetTensorShape: 'void TF_GraphSetTensorShape(P, TF_Output, M, int, P)',
   TF_GraphGetTensorNumDims: 'int TF_GraphGetTensorNumDims(P, TF_Output, P)',
   TF_GraphGetTensorShape: 'void TF_GraphGetTensorShape(P, TF_Output, M, int, P)',
 

@@ -5,10 +5,23 @@ const { MathBackendCPU } = require('@tensorflow/tfjs-backend-cpu');
 const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
 const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
 const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
+const { random } = require('./random-hook.mjs');
+const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
+const losses = require('@tensorflow/tfjs-layers/dist/losses');
+const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
 const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
 
 tf.io.registerLoadRouter(fileSystem.nodeFileSystemRouter);
 tf.io.registerSaveRouter(fileSystem.nodeFileSystemRouter);
+
+// All that is registered by name before anybody else registers something, and all losses and metrics.
+const builtIns = new Set([tf.LayersModel, tf.Sequential]);
+for (const [constructor] of Object.values(tf.serialization.SerializationMap.getMap().classNameMap)) {
+  builtIns.add(constructor);
+}
+for (const module of [losses, metrics]) {
+  for (const value of Object.values(module)) if (typeof value === 'function') builtIns.add(value);
+}
 
 // On first use the JavaScript backend prints five lines that recommend tfjs-node: say nothing.
 tf.removeBackend('cpu');
@@ -19,6 +32,9 @@ tf.node = node;
 Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
   value: {
     NodeJSKernelBackend,
+    random,
+    builtIns,
+    executor,
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
   },
 });

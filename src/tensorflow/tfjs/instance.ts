@@ -20,7 +20,12 @@ export interface TensorInfo {
   /** Values that have not been handed to TensorFlow yet. */
   values: unknown;
   refCount: number;
+  /** What holds the value of a variable that compiled steps update; `id` may be `LAZY` then. */
+  resource?: { dataId: object | undefined; read(): number; close(): void } | undefined;
 }
+
+/** An id that says: read the resource. tfjs-node takes every negative id for none. */
+export const LAZY = -2;
 
 /** tfjs-node's backend class, as far as we use it. */
 export interface NodeBackend {
@@ -47,6 +52,25 @@ export interface NodeBackend {
 export interface TfInternals {
   NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
   registerKernels(): void;
+  /** Every class and function of tfjs's that a model may be made of. */
+  builtIns: ReadonlySet<unknown>;
+  executor: {
+    FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
+    execute(outputs: object[], feeds: object): tfjs.Tensor[];
+  };
+  /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */
+  random: {
+    draw:
+      | ((
+          kind: string,
+          shape: number[],
+          a: number,
+          b: number,
+          dtype: string,
+          seed: number | string | undefined,
+        ) => tfjs.Tensor | undefined)
+      | undefined;
+  };
 }
 
 const INTERNALS = Symbol.for('tensorcell.tfjs');

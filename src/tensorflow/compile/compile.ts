@@ -1,0 +1,63 @@
+import { tensorflowBackend } from '../backend.ts';
+import { loadTf } from '../index.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { StepCache } from './step-cache.ts';
+
+/** Options of `compile`. */
+export interface CompileOptions {
+  /** At most this many graphs are kept, the least used go first. Default 32. */
+  limit?: number;
+  /** Where the one line goes that says why a function runs op by op. Default `console.warn`. */
+  say?: (line: string) => void;
+}
+
+/** A function that runs as a graph. */
+export type Compiled<F> = F & {
+  /** How often the function was traced. */
+  readonly traces: number;
+  /** Removes the graphs from memory. */
+  dispose(): void;
+};
+
+/**
+ * Compiles a function of tensors, like Python's `tf.function`: its first call with arguments of given shapes, dtypes and
+ * JavaScript values runs op by op, the second is traced into a graph, and from then on TensorFlow runs the graph.
+ * Gradients (`tf.grads`, `optimizer.minimize`) and assignments to variables may be inside. What else the function does
+ * in JavaScript happens when it is traced and not at each call. Arguments and results are tensors, or arrays and plain
+ * objects with tensors in them; everything else counts by its value.
+ *
+ * A function that reads a tensor's value in the middle runs op by op as before, and the line that reads is named once.
+ */
+export function compile<Args extends unknown[], Result>(
+  fn: (...args: Args) => Result,
+  options: CompileOptions = {},
+): Compiled<(...args: Args) => Result> {
+  let cache: StepCache | undefined;
+  const compiled = (...args: Args): Result => {
+    const tf: Tf = loadTf();
+    const backend: NodeBackend | undefined = tensorflowBackend();
+    if (backend === undefined || !compileEnabled()) return fn(...args);
+    cache ??= new StepCache(tf, backend, {
+      what: fn.name === '' ? 'the compiled function' : fn.name,
+      say: options.say ?? ((line) => console.warn(line)),
+      ...(options.limit === undefined ? {} : { limit: options.limit }),
+    });
+    return cache.call(args, fn as unknown as (...all: unknown[]) => Result);
+  };
+  Object.defineProperties(compiled, {
+    traces: { get: () => cache?.traces ?? 0 },
+    dispose: {
+      value: () => {
+        cache?.dispose();
+        cache = undefined;
+      },
+    },
+    name: { value: fn.name },
+  });
+  return compiled as Compiled<(...args: Args) => Result>;
+}
+
+/** False with `TENSORCELL_COMPILE=off`: then everything runs op by op. Looked at before each step. */
+export function compileEnabled(): boolean {
+  return process.env['TENSORCELL_COMPILE'] !== 'off';
+}

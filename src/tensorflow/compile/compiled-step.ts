@@ -1,0 +1,163 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { ATTR } from '../c-api/dtypes.ts';
+import type { Pointer } from '../c-api/functions.ts';
+import { cText } from '../c-api/library.ts';
+import { ProtoWriter } from '../c-api/protobuf.ts';
+import { newHandle } from '../c-api/tensor.ts';
+import { FUNCTION } from './graph-attributes.ts';
+import { Graph } from './graph.ts';
+import type { GraphInput, Trace } from './trace.ts';
+import type { GraphOutput } from '../c-api/functions.ts';
+import { prepareVariable } from './variable-resources.ts';
+
+let names = 0;
+
+/** A variable of the step is gone, or JavaScript state that the graph was made from has changed. */
+export type Stale = { stale: string };
+
+/**
+ * A traced function as TensorFlow runs it: the graph's ops in a function of their own, called by another one through
+ * `StatefulPartitionedCall`, whose configuration makes grappler optimize it as in Python. (A function that is run by its
+ * name gets no grappler; the outer one saves setting that op's attributes at each call.)
+ */
+export class CompiledStep {
+  readonly name: string;
+  /** How many operations of each kind the graph had before TensorFlow optimized it. */
+  readonly histogram: ReadonlyMap<string, number>;
+  readonly randomOps: number;
+  readonly #trace: Trace;
+  readonly #inputs: GraphInput[];
+  readonly #outputs: number;
+  /** The last value of each number, with a tensor that holds it. */
+  readonly #numbers: { value: number; handle: Pointer }[];
+  #disposed = false;
+
+  constructor(trace: Trace, outputs: readonly GraphOutput[]) {
+    const { api } = trace.graph;
+    this.name = `tensorcell_step_${names++}`;
+    this.#trace = trace;
+    this.#inputs = trace.inputs.map(({ input }) => input);
+    this.#outputs = outputs.length;
+    this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
+    this.randomOps = trace.randomOps;
+    this.histogram = trace.graph.histogram;
+    const inputs = trace.inputs.map(({ output }) => output);
+    const body = trace.graph.toFunction(`${this.name}_body`, inputs, outputs);
+    const { binding } = trace.backend;
+    api.TFE_ContextAddFunction(binding.context.pointer, body, binding.status.pointer);
+    binding.status.check();
+    const outer = new Graph(api);
+    try {
+      api.TF_GraphCopyFunction(outer.pointer, body, 0, outer.status.pointer);
+      outer.status.check();
+      const dtypes = trace.inputs.map(({ output }) => trace.graph.dtype(output));
+      const passed = dtypes.map((dtype) => outer.placeholder(dtype, undefined));
+      const call = outer.operation('StatefulPartitionedCall', passed, [
+        { name: 'Tin', type: ATTR.TYPE, value: dtypes },
+        { name: 'Tout', type: ATTR.TYPE, value: outputs.map((output) => trace.graph.dtype(output)) },
+        { name: 'f', type: FUNCTION, value: `${this.name}_body` },
+        { name: 'config_proto', type: ATTR.STRING, value: grapplerConfig() },
+      ]);
+      const results = outputs.map((_, index) => ({ oper: call, index }));
+      const made = outer.toFunction(this.name, passed, results);
+      api.TFE_ContextAddFunction(binding.context.pointer, made, binding.status.pointer);
+      binding.status.check();
+      api.TF_DeleteFunction(made);
+    } finally {
+      outer.dispose();
+      api.TF_DeleteFunction(body);
+    }
+    trace.dispose(true);
+  }
+
+  /** Says what has changed since the trace, if it makes the graph wrong. */
+  stale(): string | undefined {
+    const changed = this.#trace.guards.find((guard) => guard.read() !== guard.expected);
+    if (changed !== undefined) return changed.what;
+    for (const input of this.#inputs) {
+      if (input.kind !== 'resource') continue;
+      const variable = input.variable.deref();
+      if (variable === undefined || variable.isDisposed) return 'a variable was disposed';
+    }
+    return undefined;
+  }
+
+  /**
+   * Runs the step once.
+   *
+   * @throws TensorflowError when an op fails. Unless it says otherwise no variable has changed then: updates come last.
+   */
+  run(args: readonly Tensor[]): Tensor[] {
+    const { backend, tf } = this.#trace;
+    const { binding } = backend;
+    const { api } = binding.context;
+    const handles: Pointer[] = [];
+    for (const [i, input] of this.#inputs.entries()) {
+      switch (input.kind) {
+        case 'argument': {
+          const [id] = backend.getInputTensorIds([args[input.index] as Tensor]);
+          handles.push(binding.handle(id as number));
+          break;
+        }
+        case 'resource': {
+          const variable = input.variable.deref();
+          if (variable === undefined) throw new Error('a variable of a compiled step is gone');
+          prepareVariable(tf, backend, variable, input.resource, input.updated);
+          handles.push(input.resource.handle);
+          break;
+        }
+        case 'tensor': {
+          const [id] = backend.getInputTensorIds([input.current()]);
+          handles.push(binding.handle(id as number));
+          break;
+        }
+        case 'number': {
+          handles.push(this.#number(i, input.current(), input.dtype));
+          break;
+        }
+        case 'constant':
+          handles.push(input.handle);
+      }
+    }
+    const op = binding.startOp(this.name);
+    for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
+    const results = binding.run(this.name, this.#outputs);
+    const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
+    for (const after of this.#trace.afterRun) after();
+    return tensors;
+  }
+
+  #number(i: number, value: number, dtype: number): Pointer {
+    const cached = this.#numbers[i] as { value: number; handle: Pointer };
+    if (cached.handle !== 0 && Object.is(cached.value, value)) return cached.handle;
+    const { binding } = this.#trace.backend;
+    if (cached.handle !== 0) binding.context.api.TFE_DeleteTensorHandle(cached.handle);
+    cached.handle = 0;
+    cached.handle = newHandle(binding.context.api, binding.status, [], dtype, [value]);
+    cached.value = value;
+    return cached.handle;
+  }
+
+  /** Removes the functions from TensorFlow. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { binding } = this.#trace.backend;
+    const { api, pointer } = binding.context;
+    for (const name of [this.name, `${this.name}_body`]) {
+      api.TFE_ContextRemoveFunction(pointer, cText(name), binding.status.pointer);
+      binding.status.clear();
+    }
+    for (const { handle } of this.#numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
+    for (const input of this.#inputs) {
+      if (input.kind === 'constant') api.TFE_DeleteTensorHandle(input.handle);
+    }
+  }
+}
+
+/** A ConfigProto with grappler's defaults, said explicitly: an empty one would turn it off. */
+function grapplerConfig(): Uint8Array {
+  // graph_options = 10 { rewrite_options = 10 { meta_optimizer_iterations = 12: TWO (2) } }
+  const rewrite = new ProtoWriter().int(12, 2);
+  return new ProtoWriter().bytes(10, new ProtoWriter().bytes(10, rewrite)).finish();
+}

@@ -1,0 +1,161 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
+import { compileEnabled } from './compile.ts';
+import { inspectModel, type Setting } from './own-code.ts';
+import { StepCache } from './step-cache.ts';
+
+type DataFunction = (data: Tensor[]) => Tensor[];
+
+/** tfjs's `LayersModel`, as far as it is compiled. */
+interface Model {
+  name: string;
+  layers: object[];
+  inputs: object[];
+  outputs: object[];
+  lossFunctions?: unknown[];
+  metricsTensors?: unknown[];
+  optimizer_?: object;
+  collectedTrainableWeights?: unknown[];
+  testFunction: DataFunction;
+  checkNumSamples(ins: Tensor | Tensor[]): number;
+}
+
+interface ModelMethods {
+  makeTrainFunction(this: Model): DataFunction;
+  makeTestFunction(this: Model): void;
+  predictLoop(this: Model, ins: Tensor | Tensor[], batchSize?: number, verbose?: boolean): Tensor | Tensor[];
+  dispose(this: Model): unknown;
+}
+
+const replaced = ['makeTrainFunction', 'makeTestFunction', 'predictLoop', 'dispose'] as const;
+
+/** A model's graphs, and what they were made from. */
+interface ModelSteps {
+  made: unknown[];
+  settings: Setting[];
+  obstacle: string | undefined;
+  train: StepCache;
+  test: StepCache;
+  predict: StepCache;
+}
+
+const modelSteps = new WeakMap<Model, ModelSteps>();
+
+function madeFrom(model: Model): unknown[] {
+  return [
+    model.optimizer_,
+    model.lossFunctions,
+    model.metricsTensors,
+    model.collectedTrainableWeights,
+    model.layers.length,
+  ];
+}
+
+function disposeSteps(model: Model): void {
+  const steps = modelSteps.get(model);
+  if (steps === undefined) return;
+  for (const cache of [steps.train, steps.test, steps.predict]) cache.dispose();
+  modelSteps.delete(model);
+}
+
+/** The graphs of a model's training step; for tests and profiles. */
+export function trainingSteps(model: object): StepCache | undefined {
+  const inner = (model as { model?: Model }).model ?? (model as Model);
+  return modelSteps.get(inner)?.train;
+}
+
+/** Lets `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of every model run compiled. */
+export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: string) => void): void {
+  const prototype = tf.LayersModel.prototype as unknown as ModelMethods;
+  const original = Object.fromEntries(replaced.map((name) => [name, prototype[name]])) as Pick<
+    ModelMethods,
+    (typeof replaced)[number]
+  >;
+  const { executor } = tfInternals(tf);
+
+  const stepsOf = (model: Model): ModelSteps => {
+    const made = madeFrom(model);
+    const known = modelSteps.get(model);
+    if (
+      known !== undefined &&
+      known.made.every((part, i) => part === made[i]) &&
+      known.settings.every(({ owner, name, value }) => Object.is(owner[name], value))
+    ) {
+      return known;
+    }
+    disposeSteps(model);
+    const { obstacle, settings } = inspectModel(tf, model);
+    const cache = (what: string) => new StepCache(tf, backend, { what, say });
+    const steps: ModelSteps = {
+      made,
+      settings,
+      obstacle,
+      train: cache(`training ${model.name}`),
+      test: cache(`evaluating ${model.name}`),
+      predict: cache(`predicting with ${model.name}`),
+    };
+    if (obstacle !== undefined && !explained.has(model)) {
+      explained.add(model);
+      say(`${model.name} runs op by op: ${obstacle}. Results are the same, only slower.`);
+    }
+    modelSteps.set(model, steps);
+    return steps;
+  };
+
+  const compiled =
+    (model: Model, kind: 'train' | 'test' | 'predict', plain: DataFunction): DataFunction =>
+    (data) => {
+      if (!compileEnabled() || tf.getBackend() !== 'tensorflow') return plain(data);
+      const steps = stepsOf(model);
+      if (steps.obstacle !== undefined) return plain(data);
+      return steps[kind].call([data], plain as (...args: unknown[]) => Tensor[]);
+    };
+
+  prototype.makeTrainFunction = function makeTrainFunction() {
+    return compiled(this, 'train', original.makeTrainFunction.call(this));
+  };
+
+  prototype.makeTestFunction = function makeTestFunction() {
+    original.makeTestFunction.call(this);
+    this.testFunction = compiled(this, 'test', this.testFunction);
+  };
+
+  // As tfjs's own, with the model's pass as a function that can be compiled.
+  prototype.predictLoop = function predictLoop(ins, batchSize = 32, verbose = false) {
+    if (verbose) return original.predictLoop.call(this, ins, batchSize, verbose);
+    const forward = compiled(this, 'predict', (data) =>
+      executor.execute(
+        this.outputs,
+        new executor.FeedDict(data.map((value, i) => ({ key: this.inputs[i] as object, value }))),
+      ),
+    );
+    return tf.tidy(() => {
+      const samples = this.checkNumSamples(ins);
+      const inputs = Array.isArray(ins) ? ins : [ins];
+      const parts: Tensor[][] = this.outputs.map(() => []);
+      for (let start = 0; start < samples; start += batchSize) {
+        const size = Math.min(batchSize, samples - start);
+        const outputs = tf.tidy(() =>
+          forward(inputs.map((input) => (size === samples ? input : firstAxisSlice(tf, input, start, size)))),
+        );
+        outputs.forEach((output, i) => (parts[i] as Tensor[]).push(output));
+      }
+      const joined = parts.map((part) => tf.concat(part, 0));
+      return joined.length === 1 ? (joined[0] as Tensor) : joined;
+    });
+  };
+
+  prototype.dispose = function dispose() {
+    disposeSteps(this);
+    // A Sequential trains an inner model.
+    const { model } = this as Model & { model?: Model };
+    if (model !== undefined) disposeSteps(model);
+    return original.dispose.call(this);
+  };
+}
+
+const explained = new WeakSet<Model>();
+
+function firstAxisSlice(tf: Tf, tensor: Tensor, start: number, size: number): Tensor {
+  return tf.slice(tensor, [start, ...tensor.shape.slice(1).map(() => 0)], [size, ...tensor.shape.slice(1)]);
+}

@@ -1,0 +1,154 @@
+import { asError } from '../errors.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { randomCounter, traceRandom } from '../random.ts';
+import { traceOptimizers } from './optimizers.ts';
+import { CompiledStep } from './compiled-step.ts';
+import { takeApart, type Structure } from './signature.ts';
+import { Trace } from './trace.ts';
+import { Untraceable, userLine } from './untraceable.ts';
+
+interface Entry {
+  /** Runs op by op so far: a trace comes after the first, which may create variables. */
+  runs: number;
+  step: CompiledStep | undefined;
+  result: Structure | undefined;
+  /** Why this one stays op by op. */
+  refused: string | undefined;
+  traces: number;
+}
+
+/** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
+export class StepCache {
+  readonly #tf: Tf;
+  readonly #backend: NodeBackend;
+  readonly #what: string;
+  readonly #limit: number;
+  readonly #say: (line: string) => void;
+  readonly #entries = new Map<string, Entry>();
+  #traces = 0;
+  #said = false;
+
+  constructor(
+    tf: Tf,
+    backend: NodeBackend,
+    options: { what: string; limit?: number; say: (line: string) => void },
+  ) {
+    this.#tf = tf;
+    this.#backend = backend;
+    this.#what = options.what;
+    this.#limit = options.limit ?? 32;
+    this.#say = options.say;
+  }
+
+  /** The graphs that are in use. */
+  steps(): CompiledStep[] {
+    return [...this.#entries.values()].flatMap(({ step }) => step ?? []);
+  }
+
+  get traces(): number {
+    return this.#traces;
+  }
+
+  /** Calls `body` with the arguments, compiled when it was called like this before. */
+  call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
+    if (this.#blocked()) return run(...args);
+    const taken = takeApart(this.#tf, args);
+    // A graph belongs to the device that its variables are on.
+    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}`);
+    if (entry.refused !== undefined) return run(...args);
+    if (entry.runs++ === 0) return run(...args);
+    if (entry.step?.stale() !== undefined) {
+      entry.step.dispose();
+      entry.step = undefined;
+    }
+    if (entry.step === undefined) this.#trace(entry, taken, run);
+    if (entry.step === undefined || entry.result === undefined) return run(...args);
+    return entry.result.build(entry.step.run(taken.tensors)) as Result;
+  }
+
+  /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */
+  #blocked(): boolean {
+    if (this.#backend.binding.recorder !== undefined) return true;
+    const { state } = this.#tf.engine() as unknown as {
+      state: { gradientDepth: number; profiling: boolean };
+    };
+    if (state.gradientDepth > 0 || state.profiling) return true;
+    return this.#tf.getBackend() !== 'tensorflow' || this.#tf.env().getBool('DEBUG');
+  }
+
+  #entry(key: string): Entry {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#limit) {
+        const [oldest, dropped] = this.#entries.entries().next().value as [string, Entry];
+        dropped.step?.dispose();
+        this.#entries.delete(oldest);
+      }
+      entry = { runs: 0, step: undefined, result: undefined, refused: undefined, traces: 0 };
+    } else {
+      this.#entries.delete(key);
+    }
+    // The one used last stands last.
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #trace(entry: Entry, taken: Structure, run: (...all: unknown[]) => unknown): void {
+    this.#traces++;
+    entry.traces++;
+    if (this.#traces === this.#limit) {
+      this.#say(
+        `${this.#what} was traced ${this.#traces} times: each new shape, and each new number or object among its ` +
+          'arguments, costs a trace. Pass numbers that change as tensors.',
+      );
+    }
+    for (const fused of [true, false]) {
+      const trace = new Trace(this.#tf, this.#backend, { fused });
+      try {
+        let result: Structure | undefined;
+        const inputs = taken.tensors.map((tensor, index) => ({
+          output: trace.addInput(
+            { kind: 'argument', index },
+            this.#backend.tensorMap.get(tensor.dataId).dtype,
+            tensor.shape,
+          ),
+          tensor,
+        }));
+        const outputs = traceRandom(trace, () =>
+          traceOptimizers(trace, () =>
+            trace.record(() => {
+              const symbols = inputs.map(({ output }) => trace.symbol(output));
+              result = takeApart(this.#tf, run(...(taken.build(symbols) as unknown[])));
+              return result.tensors;
+            }),
+          ),
+        );
+        entry.step = new CompiledStep(trace, outputs);
+        entry.result = result;
+        if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));
+        return;
+      } catch (error) {
+        trace.dispose(false);
+        if (error instanceof Untraceable && error.retry === 'fused' && fused) continue;
+        this.#refuse(entry, asError(error));
+        return;
+      }
+    }
+  }
+
+  #refuse(entry: Entry, error: Error): void {
+    entry.refused = error.message;
+    if (this.#said) return;
+    this.#said = true;
+    const line = userLine(error.stack);
+    this.#say(
+      `${this.#what} runs op by op: ${error.message}${line === undefined ? '' : ` (${line})`}. ` +
+        'Results are the same, only slower.',
+    );
+  }
+
+  dispose(): void {
+    for (const { step } of this.#entries.values()) step?.dispose();
+    this.#entries.clear();
+  }
+}

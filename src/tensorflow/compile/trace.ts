@@ -1,0 +1,349 @@
+import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { OpAttribute } from '../attributes.ts';
+import { watchVariables } from '../backend.ts';
+import type { OpRecorder, TensorMetadata } from '../binding.ts';
+import { ATTR, TF, type TensorValues } from '../c-api/dtypes.ts';
+import type { GraphOutput, Pointer } from '../c-api/functions.ts';
+import { handleValues } from '../c-api/tensor.ts';
+import { restoreEngineState, saveEngineState } from '../engine-state.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { Graph } from './graph.ts';
+import { Untraceable } from './untraceable.ts';
+import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
+
+/** What a compiled function is called with, beside its arguments. */
+export type GraphInput =
+  | { kind: 'argument'; index: number }
+  | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
+  /** A tensor that lives elsewhere and may be another one next time. */
+  | { kind: 'tensor'; current: () => Tensor }
+  /** A number that JavaScript may change between calls. */
+  | { kind: 'number'; current: () => number; dtype: number }
+  /** A tensor that never changes; the handle is ours. */
+  | { kind: 'constant'; handle: Pointer };
+
+/** JavaScript state that the graph was made from: when it reads differently, the graph is wrong. */
+export interface Guard {
+  what: string;
+  read(): string;
+  expected: string;
+}
+
+interface TracedVariable {
+  variable: Variable;
+  resource: VariableResource;
+  input: GraphOutput;
+  /** Number of the tensor that was read; -1 before. */
+  read: number;
+  before: object;
+}
+
+/** Constants up to this many elements go into the graph, where TensorFlow can fold them; larger ones are inputs. */
+const SMALL_CONSTANT = 64;
+
+/**
+ * One run of a function in which every op goes into a graph instead of to a device. Arguments and variables are inputs;
+ * what is assigned to variables becomes an update at the end.
+ */
+export class Trace implements OpRecorder {
+  readonly tf: Tf;
+  readonly backend: NodeBackend;
+  readonly graph: Graph;
+  readonly inputs: { input: GraphInput; output: GraphOutput }[] = [];
+  readonly guards: Guard[] = [];
+  /** Done in JavaScript after each run. */
+  readonly afterRun: (() => void)[] = [];
+  /** Whether optimizers may use TensorFlow's own update ops. */
+  readonly fused: boolean;
+  /** How many random ops there are: each call of the function draws as many numbers of the stream. */
+  randomOps = 0;
+
+  readonly #symbols = new Map<number, GraphOutput>();
+  readonly #captured = new Map<number, GraphOutput>();
+  readonly #byVariable = new Map<Variable, TracedVariable>();
+  /** Ops that read or compute: all of them come before any update. */
+  readonly #updates: ((barrier: Pointer) => Pointer)[] = [];
+  readonly #needed: Pointer[] = [];
+  readonly #fusedVariables = new Set<Variable>();
+  #randomBase: GraphOutput | undefined;
+  #randomKey: GraphOutput | undefined;
+
+  constructor(tf: Tf, backend: NodeBackend, options: { fused: boolean }) {
+    this.tf = tf;
+    this.backend = backend;
+    this.fused = options.fused;
+    this.graph = new Graph(backend.binding.context.api);
+  }
+
+  /** Adds an input of the function. */
+  addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput {
+    const output = this.graph.placeholder(dtype, shape);
+    this.inputs.push({ input, output });
+    return output;
+  }
+
+  /** A number that is read anew for each call. */
+  number(current: () => number, dtype: number = TF.FLOAT): GraphOutput {
+    return this.addInput({ kind: 'number', current, dtype }, dtype, []);
+  }
+
+  /** A tensor that is looked up anew for each call. */
+  tensor(current: () => Tensor): GraphOutput {
+    const now = current();
+    return this.addInput(
+      { kind: 'tensor', current },
+      this.backend.tensorMap.get(now.dataId).dtype,
+      now.shape,
+    );
+  }
+
+  /** Where this call's random numbers begin in the stream. */
+  randomBase(counter: () => number): GraphOutput {
+    this.#randomBase ??= this.number(counter, TF.INT64);
+    return this.#randomBase;
+  }
+
+  /** The key of the stream. */
+  randomKey(key: () => number): GraphOutput {
+    this.#randomKey ??= this.number(key, TF.INT64);
+    return this.#randomKey;
+  }
+
+  /** A tfjs tensor that stands for an output in the graph. */
+  symbol(output: GraphOutput): Tensor {
+    return this.backend.createOutputTensor(this.#metadata(output));
+  }
+
+  /** The output that a tfjs tensor stands for. */
+  outputOf(tensor: Tensor): GraphOutput {
+    return this.#output(this.backend.getInputTensorIds([tensor])[0] as number);
+  }
+
+  /** The resource of a variable, as an input that the function updates. */
+  updated(variable: Variable): GraphOutput {
+    const traced = this.#byVariable.get(variable) ?? this.#trace(variable);
+    const entry = this.inputs.find(({ output }) => output.oper === traced.input.oper);
+    if (entry?.input.kind === 'resource') entry.input.updated = true;
+    return traced.input;
+  }
+
+  /** Adds an op that updates resources: after everything that can fail for other reasons. */
+  addUpdate(needs: readonly GraphOutput[], add: (barrier: Pointer) => Pointer): void {
+    this.#needed.push(...needs.map(({ oper }) => oper));
+    this.#updates.push(add);
+  }
+
+  /** A variable that such an op updates: its new value cannot be seen within the same call. */
+  markFused(variable: Variable): void {
+    if (variable.dataId !== this.#byVariable.get(variable)?.before) {
+      throw new Untraceable('a variable is assigned twice', 'fused');
+    }
+    this.#fusedVariables.add(variable);
+  }
+
+  guard(what: string, read: () => string): void {
+    this.guards.push({ what, read, expected: read() });
+  }
+
+  // ---- what the binding hands over while tracing
+
+  executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
+    if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps a state of its own`);
+    const oper = this.graph.operation(
+      name,
+      inputs.map((id) => this.#output(id)),
+      attributes,
+    );
+    return Array.from({ length: outputs }, (_, index) => this.#metadata({ oper, index }));
+  }
+
+  createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number {
+    return this.backend.binding.createEagerTensor(shape, dtype, values);
+  }
+
+  deleteTensor(id: number): void {
+    if (!this.#symbols.has(id)) this.backend.binding.release(id);
+  }
+
+  tensorDataSync(id: number): TensorValues {
+    if (this.#symbols.has(id)) throw new Untraceable('the value of a tensor is read');
+    const { binding } = this.backend;
+    return handleValues(binding.context.api, binding.status, binding.handle(id));
+  }
+
+  // ----
+
+  #metadata(output: GraphOutput): TensorMetadata {
+    const shape = this.graph.shape(output);
+    if (shape === undefined) throw new Untraceable('the shape of a tensor depends on values');
+    const id = this.backend.binding.newId();
+    this.#symbols.set(id, output);
+    return { id, shape, dtype: this.graph.dtype(output) };
+  }
+
+  #output(id: number): GraphOutput {
+    const known = this.#symbols.get(id) ?? this.#captured.get(id);
+    if (known !== undefined) return known;
+    const { binding } = this.backend;
+    const { api } = binding.context;
+    const handle = binding.handle(id);
+    const rank = api.TFE_TensorHandleNumDims(handle, binding.status.pointer);
+    const shape = Array.from({ length: rank }, (_, i) =>
+      api.TFE_TensorHandleDim(handle, i, binding.status.pointer),
+    );
+    const dtype = api.TFE_TensorHandleDataType(handle);
+    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    let output: GraphOutput;
+    if (size <= SMALL_CONSTANT && dtype !== TF.RESOURCE) {
+      const values = handleValues(api, binding.status, handle);
+      output = this.graph.constant(shape, dtype, values);
+    } else {
+      const own = api.TFE_TensorHandleCopySharingTensor(handle, binding.status.pointer);
+      binding.status.check();
+      output = this.addInput({ kind: 'constant', handle: own }, dtype, shape);
+    }
+    this.#captured.set(id, output);
+    return output;
+  }
+
+  #trace(variable: Variable): TracedVariable {
+    const resource = resourceOf(this.backend, variable);
+    const input = this.addInput(
+      { kind: 'resource', variable: new WeakRef(variable), resource, updated: false },
+      TF.RESOURCE,
+      undefined,
+    );
+    const traced: TracedVariable = { variable, resource, input, read: -1, before: variable.dataId };
+    this.#byVariable.set(variable, traced);
+    return traced;
+  }
+
+  /** The number of the tensor that stands for a variable's value at the beginning of the call. */
+  #read(dataId: object): number | undefined {
+    const variable = this.#watched.get(dataId);
+    if (variable === undefined) return undefined;
+    if (this.#fusedVariables.has(variable)) {
+      throw new Untraceable('a variable is read after it was trained in the same step', 'fused');
+    }
+    const traced = this.#byVariable.get(variable) ?? this.#trace(variable);
+    if (traced.read < 0) {
+      const { dtype } = traced.resource;
+      const oper = this.graph.operation(
+        'ReadVariableOp',
+        [traced.input],
+        [{ name: 'dtype', type: ATTR.TYPE, value: dtype }],
+      );
+      const output = { oper, index: 0 };
+      this.graph.setShape(output, variable.shape);
+      this.#needed.push(oper);
+      traced.read = this.backend.binding.newId();
+      this.#symbols.set(traced.read, output);
+    }
+    return traced.read;
+  }
+
+  /** Variables by the entry that held their value when the trace began. */
+  readonly #watched = new Map<object, Variable>();
+
+  /**
+   * Runs `body` with every op going into the graph, and leaves tfjs and all variables as they were.
+   *
+   * @returns outputs that `body` gives, with all updates of variables hung before the first of them.
+   */
+  record(body: () => Tensor[]): GraphOutput[] {
+    const { tf, backend } = this;
+    const { binding } = backend;
+    const { registeredVariables } = (
+      tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }
+    ).state;
+    const variables = Object.values(registeredVariables);
+    const engine = saveEngineState();
+    // Clones hold on to the values: what is assigned in the trace would free them.
+    const holders = variables.map((variable) => {
+      detachVariable(tf, backend, variable);
+      this.#watched.set(variable.dataId, variable);
+      return tf.keep(variable.clone());
+    });
+    let ended = false;
+    try {
+      binding.recorder = this;
+      watchVariables({ idOf: (dataId) => this.#read(dataId) });
+      tf.engine().startScope('tensorcell trace');
+      const tensors = body();
+      const outputs = tensors.map((tensor) => this.outputOf(tensor));
+      for (const [i, variable] of variables.entries()) {
+        if (variable.isDisposed) throw new Untraceable('a variable is disposed');
+        if (variable.dataId === (holders[i] as Tensor).dataId) continue;
+        const value = this.outputOf(variable);
+        const resource = this.updated(variable);
+        this.addUpdate([value], (barrier) =>
+          this.graph.operation(
+            'AssignVariableOp',
+            [resource, value],
+            [{ name: 'dtype', type: ATTR.TYPE, value: this.graph.dtype(value) }],
+            [barrier],
+          ),
+        );
+      }
+      if (Object.keys(registeredVariables).length !== variables.length) {
+        throw new Untraceable('variables are created in the step');
+      }
+      const finished = this.#finish(outputs);
+      tf.engine().endScope();
+      ended = true;
+      // What the body keeps for its caller would stay for good: nobody gets it.
+      for (const tensor of tensors) {
+        if (this.#isSymbol(tensor) && (tensor as Tensor & { kept: boolean }).kept) tensor.dispose();
+      }
+      return finished;
+    } finally {
+      for (const [i, variable] of variables.entries()) {
+        const holder = holders[i] as Tensor;
+        if (!variable.isDisposed && variable.dataId !== holder.dataId) variable.assign(holder);
+        holder.dispose();
+      }
+      if (!ended) restoreEngineState(engine);
+      watchVariables(undefined);
+      binding.recorder = undefined;
+    }
+  }
+
+  #isSymbol(tensor: Tensor): boolean {
+    const { tensorMap } = this.backend;
+    return tensorMap.has(tensor.dataId) && this.#symbols.has(tensorMap.get(tensor.dataId).id);
+  }
+
+  #finish(outputs: GraphOutput[]): GraphOutput[] {
+    if (this.#updates.length === 0) return outputs;
+    const { graph } = this;
+    const before = new Set([...this.#needed, ...outputs.map(({ oper }) => oper)]);
+    for (const { output } of this.inputs) before.delete(output.oper);
+    const barrier = graph.operation('NoOp', [], [], [...before]);
+    const updates = this.#updates.map((add) => add(barrier));
+    // A function keeps only what its outputs need: the first one waits for the updates.
+    const first = outputs[0] ?? graph.constant([], TF.INT32, [0]);
+    const after = graph.operation('Identity', [first], [], updates);
+    return [{ oper: after, index: 0 }, ...outputs.slice(1)];
+  }
+
+  /** Frees the graph, and what was captured unless the function keeps it. */
+  dispose(keepConstants: boolean): void {
+    this.graph.dispose();
+    if (keepConstants) return;
+    for (const { input } of this.inputs) {
+      if (input.kind === 'constant') this.backend.binding.context.api.TFE_DeleteTensorHandle(input.handle);
+    }
+  }
+}
+
+/** Ops whose results do not follow from their inputs. */
+const STATEFUL = new Set([
+  'Multinomial',
+  'RandomUniform',
+  'RandomStandardNormal',
+  'SummaryWriter',
+  'CreateSummaryFileWriter',
+  'WriteScalarSummary',
+  'WriteSummary',
+  'FlushSummaryWriter',
+]);

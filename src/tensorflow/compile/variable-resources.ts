@@ -1,0 +1,168 @@
+import type { Variable } from '@tensorflow/tfjs';
+import { ATTR } from '../c-api/dtypes.ts';
+import type { Pointer } from '../c-api/functions.ts';
+import { setAttribute } from '../attributes.ts';
+import type { Binding } from '../binding.ts';
+import { LAZY, type NodeBackend, type TensorInfo, type Tf } from '../tfjs/instance.ts';
+
+/**
+ * A variable's value as a TensorFlow resource, which compiled steps update in place.
+ *
+ * tfjs knows a variable's value by its `dataId`. As long as that is `dataId` here, the resource holds the value, and the
+ * backend's entry for it is *lazy*: whoever wants the tensor gets it by reading the resource. A variable that was
+ * assigned op by op has another `dataId`; the resource is then set before the next compiled step.
+ */
+export class VariableResource {
+  readonly #binding: Binding;
+  readonly #dtype: number;
+  readonly #shape: number[];
+  handle: Pointer = 0;
+  /** The entry of the backend's tensor map that this resource stands for. */
+  dataId: object | undefined;
+
+  constructor(binding: Binding, dtype: number, shape: number[]) {
+    this.#binding = binding;
+    this.#dtype = dtype;
+    this.#shape = shape;
+  }
+
+  get dtype(): number {
+    return this.#dtype;
+  }
+
+  get shape(): readonly number[] {
+    return this.#shape;
+  }
+
+  /** Creates the resource if needed; it is freed with its handle. */
+  open(): Pointer {
+    if (this.handle !== 0) return this.handle;
+    const binding = this.#binding;
+    const { api } = binding.context;
+    const op = binding.startOp('VarHandleOp');
+    const set = (name: string, type: number, value: unknown) =>
+      setAttribute(api, op, binding.status, { name, type, value });
+    set('dtype', ATTR.TYPE, this.#dtype);
+    set('shape', ATTR.SHAPE, this.#shape);
+    set('container', ATTR.STRING, '');
+    // Python's own name for resources that live as long as their handle (context.anonymous_name()).
+    set('shared_name', ATTR.STRING, 'cd2c89b7-88b7-44c8-ad83-06c2a9158347');
+    this.handle = binding.run('VarHandleOp', 1)[0] as Pointer;
+    return this.handle;
+  }
+
+  /** Sets the value from an eager tensor. */
+  assign(tensor: Pointer): void {
+    const resource = this.open();
+    const binding = this.#binding;
+    const { api } = binding.context;
+    const op = binding.startOp('AssignVariableOp');
+    api.TFE_OpAddInput(op, resource, binding.status.pointer);
+    api.TFE_OpAddInput(op, tensor, binding.status.pointer);
+    setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: this.#dtype });
+    binding.run('AssignVariableOp', 0);
+  }
+
+  /** An eager tensor with the value; a later update in place leaves it as it is. */
+  read(): Pointer {
+    const binding = this.#binding;
+    const { api } = binding.context;
+    const op = binding.startOp('ReadVariableOp');
+    api.TFE_OpAddInput(op, this.handle, binding.status.pointer);
+    setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: this.#dtype });
+    return binding.run('ReadVariableOp', 1)[0] as Pointer;
+  }
+
+  /** Frees the resource's memory. The variable's value must be elsewhere by then. */
+  close(): void {
+    if (this.handle === 0) return;
+    this.#binding.context.api.TFE_DeleteTensorHandle(this.handle);
+    this.handle = 0;
+    this.dataId = undefined;
+  }
+}
+
+const resources = new WeakMap<Variable, VariableResource>();
+
+/** The resource of a variable; made when first asked for. */
+export function resourceOf(backend: NodeBackend, variable: Variable): VariableResource {
+  let resource = resources.get(variable);
+  if (resource === undefined) {
+    const info = backend.tensorMap.get(variable.dataId);
+    resource = new VariableResource(backend.binding, info.dtype, variable.shape);
+    resources.set(variable, resource);
+  }
+  return resource;
+}
+
+/** Makes the resource hold the variable's value. */
+function bringIn(backend: NodeBackend, variable: Variable, resource: VariableResource): void {
+  const info = backend.tensorMap.get(variable.dataId);
+  const [id] = backend.getInputTensorIds([variable]);
+  resource.assign(backend.binding.handle(id as number));
+  resource.dataId = variable.dataId;
+  info.resource = resource;
+}
+
+/**
+ * Before a compiled step: the variable's resource holds its value. If the step updates it, nothing else shares the
+ * value's memory afterwards, so that TensorFlow updates in place instead of copying.
+ */
+export function prepareVariable(
+  tf: Tf,
+  backend: NodeBackend,
+  variable: Variable,
+  resource: VariableResource,
+  updated: boolean,
+): void {
+  if (resource.dataId !== variable.dataId || resource.handle === 0) bringIn(backend, variable, resource);
+  if (!updated) return;
+  const info = backend.tensorMap.get(variable.dataId);
+  if (info.refCount > 1) {
+    // Somebody holds this very value (a clone): they keep it as a tensor, and the variable gets an entry of its own.
+    backend.getInputTensorIds([variable]);
+    info.resource = undefined;
+    resource.dataId = giveOwnEntry(tf, backend, variable, { ...info, id: LAZY, refCount: 1, resource });
+    return;
+  }
+  if (info.id >= 0) {
+    backend.binding.release(info.id);
+    info.id = LAZY;
+  }
+}
+
+/** Puts a variable's value under a `dataId` that nobody else has; gives it. */
+function giveOwnEntry(tf: Tf, backend: NodeBackend, variable: Variable, own: TensorInfo): object {
+  const dataId = {};
+  backend.tensorMap.set(dataId, own);
+  const value = tf
+    .engine()
+    .makeTensorFromTensorInfo({ dataId, shape: variable.shape, dtype: variable.dtype });
+  variable.assign(value);
+  value.dispose();
+  return dataId;
+}
+
+/**
+ * Makes sure that no other tensor has the variable's `dataId`, by which a trace tells what is the variable and what
+ * only has the same value now.
+ */
+export function detachVariable(tf: Tf, backend: NodeBackend, variable: Variable): void {
+  const info = backend.tensorMap.get(variable.dataId);
+  if (info.refCount <= 1) return;
+  const { binding } = backend;
+  const [id] = backend.getInputTensorIds([variable]);
+  const copy = binding.context.api.TFE_TensorHandleCopySharingTensor(
+    binding.handle(id as number),
+    binding.status.pointer,
+  );
+  binding.status.check();
+  info.resource = undefined;
+  giveOwnEntry(tf, backend, variable, {
+    shape: info.shape,
+    dtype: info.dtype,
+    id: binding.adopt(copy).id,
+    values: null,
+    refCount: 1,
+  });
+}

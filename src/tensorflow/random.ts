@@ -1,0 +1,147 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { tensorflowBackend } from './backend.ts';
+import { ATTR, TF } from './c-api/dtypes.ts';
+import type { GraphOutput } from './c-api/functions.ts';
+import type { Trace } from './compile/trace.ts';
+import { Untraceable } from './compile/untraceable.ts';
+import { tfInternals, type Tf } from './tfjs/instance.ts';
+
+/**
+ * Random numbers without a seed of their own come from one stream: TensorFlow's counter-based generator with a key for
+ * the session and a count of draws. Op by op and compiled steps draw from it in the same order, so both see the same
+ * numbers.
+ */
+class RandomCounter {
+  #key = Math.floor(Math.random() * 2 ** 31);
+  #count = 0;
+
+  get key(): number {
+    return this.#key;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  advance(draws: number): void {
+    this.#count += draws;
+  }
+
+  /** Begins the stream that belongs to a seed. */
+  reset(key: number): void {
+    this.#key = key;
+    this.#count = 0;
+  }
+}
+
+export const randomCounter = new RandomCounter();
+
+/** Makes all random numbers that have no seed of their own repeatable. */
+export function setRandomSeed(seed: number): void {
+  if (!Number.isInteger(seed)) throw new RangeError(`a seed is an integer, not ${seed}`);
+  randomCounter.reset(seed);
+}
+
+let tracing: Trace | undefined;
+
+/** Runs a trace whose random ops take their numbers from the stream at each call. */
+export function traceRandom<T>(trace: Trace, record: () => T): T {
+  tracing = trace;
+  try {
+    return record();
+  } finally {
+    tracing = undefined;
+  }
+}
+
+type Kind = 'uniform' | 'normal' | 'truncatedNormal';
+
+const ops: Record<Kind, string> = {
+  uniform: 'StatelessRandomUniformV2',
+  normal: 'StatelessRandomNormalV2',
+  truncatedNormal: 'StatelessTruncatedNormalV2',
+};
+
+/** TensorFlow's enumeration of generators: Philox, the same on every device. */
+const PHILOX = 1;
+
+const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
+
+function drawTraced(trace: Trace, kind: Kind, shape: readonly number[]): Tensor {
+  const { graph } = trace;
+  const base = trace.randomBase(() => randomCounter.count);
+  const key = trace.randomKey(() => randomCounter.key);
+  const offset = graph.constant([], TF.INT64, [trace.randomOps++]);
+  const count = { oper: graph.operation('AddV2', [base, offset], [type('T', TF.INT64)]), index: 0 };
+  const seed = graph.operation(
+    'Pack',
+    [key, count],
+    [type('T', TF.INT64), { name: 'N', type: ATTR.INT, value: 2 }],
+  );
+  const start = graph.operation(
+    'StatelessRandomGetKeyCounter',
+    [{ oper: seed, index: 0 }],
+    [type('Tseed', TF.INT64)],
+  );
+  const at = (index: number): GraphOutput => ({ oper: start, index });
+  const drawn = graph.operation(
+    ops[kind],
+    [graph.constant([shape.length], TF.INT32, shape), at(0), at(1), graph.constant([], TF.INT32, [PHILOX])],
+    [type('dtype', TF.FLOAT), type('Tshape', TF.INT32)],
+  );
+  return trace.symbol({ oper: drawn, index: 0 });
+}
+
+function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {
+  const backend = tensorflowBackend();
+  if (backend === undefined) return undefined;
+  const { binding } = backend;
+  const made: number[] = [];
+  const create = (dimensions: number[], dtype: number, values: readonly number[]) => {
+    const id = binding.createTensor(dimensions, dtype, values);
+    made.push(id);
+    return id;
+  };
+  try {
+    const seed = create([2], TF.INT64, [randomCounter.key, randomCounter.count]);
+    const start = binding
+      .executeOp('StatelessRandomGetKeyCounter', [type('Tseed', TF.INT64)], [seed], 2)
+      .map(({ id }) => id);
+    made.push(...start);
+    const inputs = [create([shape.length], TF.INT32, shape), ...start, create([], TF.INT32, [PHILOX])];
+    const [drawn] = binding.executeOp(
+      ops[kind],
+      [type('dtype', TF.FLOAT), type('Tshape', TF.INT32)],
+      inputs,
+      1,
+    );
+    randomCounter.advance(1);
+    return backend.createOutputTensor(drawn as NonNullable<typeof drawn>);
+  } finally {
+    for (const id of made) binding.release(id);
+  }
+}
+
+/**
+ * Lets tfjs's random ops without a seed draw on TensorFlow. With a seed they give tfjs's own numbers, the same at every
+ * call, in a graph as well as outside.
+ */
+export function installRandom(tf: Tf): void {
+  tfInternals(tf).random.draw = (kind, shape, a, b, dtype, seed) => {
+    if (tf.getBackend() !== 'tensorflow' || seed !== undefined) return undefined;
+    if (!(kind in ops) || (dtype !== 'float32' && dtype !== 'int32')) {
+      if (tracing !== undefined)
+        throw new Untraceable(`random numbers of this kind (${kind}, ${dtype}) are drawn in JavaScript`);
+      return undefined;
+    }
+    return tf.tidy(() => {
+      const drawn =
+        tracing === undefined ? drawNow(kind as Kind, shape) : drawTraced(tracing, kind as Kind, shape);
+      if (drawn === undefined) return undefined as never;
+      const scaled = kind === 'uniform' ? drawn.mul(b - a).add(a) : drawn.mul(b).add(a);
+      // As tfjs: normal numbers are rounded, uniform ones cut.
+      if (dtype === 'int32') return (kind === 'uniform' ? scaled : scaled.round()).cast('int32');
+      return scaled;
+    });
+  };
+}
