@@ -130,6 +130,14 @@ export class BenchClient {
     );
   }
 
+  /** Resolves when nothing has come late for 300 ms (5 s at most), so that one row does not hear of another. */
+  async quiet(): Promise<void> {
+    for (let waited = 0, seen = -1; waited < 5000 && seen !== this.late.length; waited += 300) {
+      seen = this.late.length;
+      await new Promise((done) => setTimeout(done, 300));
+    }
+  }
+
   close(): void {
     this.#shell.close();
     this.#iopub.close();

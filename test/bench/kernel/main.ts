@@ -52,7 +52,10 @@ async function measure(peer: Peer, round: number): Promise<void> {
       peer.name,
       first === undefined ? { failed: 'no answer' } : performance.now() - kernel.started,
     );
-    for (const one of cases) note(one.name, one.unit, peer.name, await one.run(kernel, peer.language, round));
+    for (const one of cases) {
+      note(one.name, one.unit, peer.name, await one.run(kernel, peer.language, round));
+      await kernel.client.quiet();
+    }
     if (peer.language !== 'typescript') return;
     for (const name of loopNames)
       note(name, 'ns', peer.name, await measureLoop(kernel, peer.name, name, round));
