@@ -49,6 +49,12 @@ const table: [what: string, cells: string[]][] = [
   ],
   ['a lowered cell, top level', ['enum E {\n  A,\n}\nlet a: any = E.A\nthrow /*!*/new Error()']],
   ['a lowered cell with a magic', ['%who a\nenum E { A }\n%time throw /*!*/new Error()']],
+  [
+    'a call of what a later cell declares',
+    ['const f = () => { /*!*/g<number>(1) }', 'let g: any = 1', 'f()'],
+  ],
+  ['a call of a variable of an earlier cell', ['let f: any = 1', 'const g = () => 1 + /*!*/f (2)\ng()']],
+  ['a call of an imported name', ["import { sep } from 'node:path'\nconst a = [(/*!*/sep as any)(1)]"]],
   ['a field', ['class A {\n  x = /*!*/nope\n}\nnew A()']],
   [
     'a class that is constructed',

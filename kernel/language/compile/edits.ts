@@ -15,6 +15,8 @@ interface Edit {
   rank: typeof AFTER | typeof BEFORE | typeof REPLACE;
   order: number;
   text: string;
+  /** What follows is reported as standing where the replaced text began. */
+  anchor?: boolean;
 }
 
 export interface Rendered {
@@ -42,6 +44,11 @@ export class Edits {
     this.list.push({ at: start, end, rank: REPLACE, order: this.list.length, text });
   }
 
+  /** Replaces the name of what is called. V8 says that `(0, f)(x)` stands at the second parenthesis. */
+  replaceCallee(start: number, end: number, text: string): void {
+    this.list.push({ at: start, end, rank: REPLACE, order: this.list.length, text, anchor: true });
+  }
+
   remove(start: number, end: number): void {
     if (end > start) this.replace(start, end, '');
   }
@@ -57,7 +64,7 @@ export class Edits {
     let cursor = 0;
     /** The last place where something that belongs to a statement's start was written. */
     let begun = -1;
-    for (const { at, end, rank, text } of edits) {
+    for (const { at, end, rank, text, anchor } of edits) {
       // Within a range that was replaced as a whole.
       if (at < cursor) continue;
       output.copy(at);
@@ -66,6 +73,7 @@ export class Edits {
       if (first && text !== '') begun = at;
       output.insert(first && text.startsWith('(') && this.statementStarts.has(at) ? `;${text}` : text);
       if (end > at) {
+        if (anchor === true) output.anchor();
         output.skip(end);
         cursor = end;
       }
@@ -112,23 +120,31 @@ class MappedText {
   private lastLine = 0;
   private lastColumn = 0;
   private lineHasSegment = false;
+  private anchored: { line: number; column: number } | undefined;
 
   private readonly source: string;
   constructor(source: string) {
     this.source = source;
   }
 
+  /** The next character that is copied is said to stand here. */
+  anchor(): void {
+    this.anchored = { line: this.line, column: this.column };
+  }
+
   private segment(): void {
+    const line = this.anchored?.line ?? this.line;
+    const column = this.anchored?.column ?? this.column;
     this.mappings +=
       (this.lineHasSegment ? ',' : '') +
       digits(this.outColumn - this.lastOutColumn) +
       'A' +
-      digits(this.line - this.lastLine) +
-      digits(this.column - this.lastColumn);
+      digits(line - this.lastLine) +
+      digits(column - this.lastColumn);
     this.lineHasSegment = true;
     this.lastOutColumn = this.outColumn;
-    this.lastLine = this.line;
-    this.lastColumn = this.column;
+    this.lastLine = line;
+    this.lastColumn = column;
   }
 
   insert(text: string): void {
@@ -158,6 +174,7 @@ class MappedText {
       }
       const isInWord = isWord(code);
       if (start || isInWord !== word) this.segment();
+      this.anchored = undefined;
       start = false;
       word = isInWord;
       this.column++;

@@ -101,7 +101,8 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
             : shape === 'shorthand'
               ? `${name}:${lookup(name)}`
               : `(${lookup(name)})`;
-        edits.replace(use.start, use.end, text);
+        if (shape === 'callee') edits.replaceCallee(use.start, use.end, text);
+        else edits.replace(use.start, use.end, text);
         return true;
       }
       const text = textOf(access, use);
@@ -112,7 +113,8 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
           : shape === 'callee' && isMember(access)
             ? `(0,${text})`
             : text;
-      edits.replace(use.start, use.end, replaced);
+      if (shape === 'callee') edits.replaceCallee(use.start, use.end, replaced);
+      else edits.replace(use.start, use.end, replaced);
       return true;
     }
     case 'assign': {
