@@ -2,6 +2,9 @@
  * The kernel process: `node dist/kernel.js --connection-file PATH`. This file is small, so that signals are handled
  * before anything else is loaded: Jupyter and terminals send SIGINT to the whole group, and it must never end us.
  */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { OutputSink } from './interfaces.ts';
 import type { Signals } from './start.ts';
 
 const signals: Signals = { interrupt: () => undefined, terminate: () => process.exit(0) };
@@ -17,9 +20,25 @@ const words = (error: unknown): string =>
 process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`));
 process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
 
-import('./start.ts')
-  .then(({ start }) => start(process.argv.slice(2), signals))
-  .catch((error: unknown) => {
-    log(error instanceof Error ? error.message : String(error));
-    process.exit(1);
+async function main(): Promise<void> {
+  // The runtime process first: it needs longest, and starts beside everything else.
+  const { createRuntimeHost } = await import('./host/index.ts');
+  const here = dirname(fileURLToPath(import.meta.url));
+  let sink: OutputSink | undefined;
+  const host = createRuntimeHost({
+    runtimeFile: join(here, 'runtime.js'),
+    controlFile: join(here, 'control.js'),
+    directory: process.cwd(),
+    environment: process.env,
+    sink: { output: (message) => sink?.output(message) },
+    log: process.env['TENSORCELL_LOG'] === 'debug' ? log : () => undefined,
   });
+  host.start();
+  const { start } = await import('./start.ts');
+  await start(process.argv.slice(2), signals, { host, connectSink: (output) => (sink = output) });
+}
+
+main().catch((error: unknown) => {
+  log(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});

@@ -8,8 +8,7 @@ import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createRuntimeHost } from './host/index.ts';
-import type { CellCompiler, LanguageService, MagicRegistry, OutputSink } from './interfaces.ts';
+import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from './interfaces.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';
@@ -36,24 +35,23 @@ export interface Signals {
   terminate: () => void;
 }
 
+/** The runtime process, which was started before anything else was loaded: its start takes longest. */
+export interface StartedRuntime {
+  host: RuntimeHost;
+  /** What it says goes nowhere before. */
+  connectSink: (sink: OutputSink) => void;
+}
+
 /** Starts the kernel. Rejects when it cannot: the message says what to do. */
-export async function start(args: readonly string[], signals: Signals): Promise<void> {
+export async function start(
+  args: readonly string[],
+  signals: Signals,
+  { host, connectSink }: StartedRuntime,
+): Promise<void> {
+  const directory = process.cwd();
   const path = connectionFileArgument(args);
   const connection = parseConnectionFile(readFileSync(path, 'utf8'));
   const signer = createSigner(connection.signatureScheme, connection.key);
-
-  // The runtime process starts while the sockets are bound.
-  let sink: OutputSink | undefined;
-  const directory = process.cwd();
-  const host = createRuntimeHost({
-    runtimeFile: join(here, 'runtime.js'),
-    controlFile: join(here, 'control.js'),
-    directory,
-    environment: process.env,
-    sink: { output: (message) => sink?.output(message) },
-    log: debug,
-  });
-  host.start();
 
   const { openTransport } = await import('./transport/transport.ts');
   const transport = await openTransport(connection, log);
@@ -113,7 +111,7 @@ export async function start(args: readonly string[], signals: Signals): Promise<
     historyPath: process.env['TENSORCELL_HISTORY'] ?? join(tensorcellHome(), 'history.sqlite'),
     waitForTypes: process.env['TENSORCELL_HEADLESS'] === '1',
     createHost(output) {
-      sink = output;
+      connectSink(output);
       return host;
     },
     compiler,

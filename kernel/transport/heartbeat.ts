@@ -4,7 +4,8 @@
  * arrives at that same DEALER, and goes back: an echo without a line of JavaScript.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#heartbeat-for-kernels
  */
-import * as zmq from 'zeromq';
+import { zmq } from './zeromq.ts';
+import type { Router, SocketOptions } from './zeromq.ts';
 
 export interface Heartbeat {
   readonly endpoint: string;
@@ -14,7 +15,7 @@ export interface Heartbeat {
 
 export async function startHeartbeat(
   endpoint: string,
-  options: zmq.SocketOptions<zmq.Router>,
+  options: SocketOptions<Router>,
   log: (message: string) => void,
 ): Promise<Heartbeat> {
   const front = new zmq.Router(options);

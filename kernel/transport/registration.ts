@@ -2,10 +2,10 @@
  * The startup handshake: the kernel chooses its ports and tells them to whoever started it.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-startup-handshake
  */
-import * as zmq from 'zeromq';
 import { DELIMITER } from '../wire/framing.ts';
 import type { Signer } from '../wire/signature.ts';
 import type { Ports, Registration } from './connection-file.ts';
+import { zmq } from './zeromq.ts';
 
 /** Nobody acknowledged: the kernel has to end, since nobody can reach it. */
 export class RegistrationError extends Error {

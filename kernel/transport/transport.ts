@@ -1,10 +1,11 @@
 /** The kernel's five sockets. Bytes only: what they mean is the session's business. */
 import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
-import * as zmq from 'zeromq';
 import type { Connection, Ports, Registration } from './connection-file.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { SendQueue } from './send-queue.ts';
+import { zmq } from './zeromq.ts';
+import type { Readable } from './zeromq.ts';
 
 export type RequestChannel = 'shell' | 'control' | 'stdin';
 
@@ -85,7 +86,7 @@ export async function openTransport(
   let closed = false;
 
   const read = async (
-    socket: zmq.Readable,
+    socket: Readable,
     name: string,
     listener: (frames: Buffer[]) => void,
   ): Promise<void> => {
