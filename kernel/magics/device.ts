@@ -15,6 +15,8 @@ import { MagicError } from './magic-error.ts';
 
 /** A busy runtime does not answer: its last answer has to do, marked as such. */
 const ANSWER_LIMIT_MS = 300;
+/** A runtime that has just been started gets more. */
+const FIRST_ANSWER_LIMIT_MS = 1500;
 
 const FORMS = ['why', 'json', 'watch', 'watch stop', 'use'] as const;
 
@@ -29,7 +31,7 @@ export function device(machine: () => Machine = currentMachine): Magic {
   async function ask({ session }: MagicContext): Promise<{ backend?: BackendDescription; note?: string }> {
     let answer: unknown;
     try {
-      answer = await session.ask('device', undefined, ANSWER_LIMIT_MS);
+      answer = await session.ask('device', undefined, last ? ANSWER_LIMIT_MS : FIRST_ANSWER_LIMIT_MS);
     } catch (error) {
       answer = undefined;
       if (!last) {

@@ -48,6 +48,7 @@ export interface DeviceProcess {
 /** A device of which nothing is known yet. */
 export function emptyDevice(given: Pick<Device, 'id' | 'name' | 'kind' | 'source'>): Device {
   return {
+    ...given,
     vendor: null,
     inUse: null,
     driverVersion: null,
@@ -70,6 +71,5 @@ export function emptyDevice(given: Pick<Device, 'id' | 'name' | 'kind' | 'source
     memoryClockMegahertz: null,
     processes: null,
     unavailable: {},
-    ...given,
   };
 }

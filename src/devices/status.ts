@@ -136,8 +136,12 @@ export function describeBackendLines({ backend, note }: DeviceStatus): [string, 
   }
   const runtime = backend.runtime ? `, runtime ${backend.runtime.name} ${backend.runtime.version}` : '';
   const version = backend.tensorflowVersion === undefined ? '' : `, TensorFlow ${backend.tensorflowVersion}`;
-  const when = backend.loaded ? '' : ' (loads on first use)';
-  lines.push(['backend', `${backend.backend}${version}${runtime}${when}`]);
+  if (backend.backend === 'cpu') {
+    lines.push(['backend', 'cpu (plain JavaScript)']);
+  } else {
+    const when = backend.loaded ? '' : ' (loads on first use)';
+    lines.push(['backend', `${backend.backend}${version}${runtime}${when}`]);
+  }
   if (note !== undefined) lines.push(['note', note]);
   const library = backend.library ?? backend.runtime?.path;
   if (library !== undefined) lines.push(['from', library]);
