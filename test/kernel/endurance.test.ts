@@ -1,67 +1,13 @@
 // Slow readers and long sessions: nothing lost, memory flat, everything else answers meanwhile.
 import { strict as assert } from 'node:assert';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as zmq from 'zeromq';
-import type { Message } from './jupyter-client.ts';
 import { withKernel } from './kernel-process.ts';
+import { readSlowly, residentBytes } from './slow-reader.ts';
 
-function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
-}
-
-test('a reader that stalls loses nothing and costs no memory; control and heartbeat answer, and it can be interrupted', () =>
+test('a reader that stalls loses nothing and costs no memory; control and heartbeat answer', () =>
   withKernel(async (client, kernel) => {
-    // The client of the test reads all the time but only its own topics are of interest to the slow reader.
-    const reader = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 50 });
-    reader.connect(client.endpoint(client.connection.iopub_port));
-    reader.subscribe('stream');
-    await client.take('iopub', ({ type }) => type === 'iopub_welcome', 'second welcome');
-    await reader.receive(); // its own welcome
-    const total = 120 * 1024 * 1024;
-    const line = 1000;
-    const id = await client.startCell(
-      `const text = 'x'.repeat(${line - 12});
-       for (let i = 0; i < ${Math.floor(total / line)}; i++) console.log(String(i).padStart(10, '0') + ' ' + text);`,
-    );
-    let next = 0;
-    let rest = '';
-    let peak = 0;
-    const messages = Math.floor(total / line);
-    const end = Date.now() + 120_000;
-    let received = 0;
-    const ends = ({ parent, content }: Message): boolean =>
-      parent === id && content['execution_state'] === 'idle';
-    let ended = false;
-    while (next < messages) {
-      assert.ok(Date.now() < end, `only ${next} of ${messages} lines`);
-      const frames = await reader.receive();
-      const content = JSON.parse(frames[6]!.toString());
-      const text = rest + content.text;
-      const lines = text.split('\n');
-      rest = lines.pop()!;
-      for (const each of lines) {
-        assert.equal(Number(each.slice(0, 10)), next, 'a line is missing or out of order');
-        next++;
-      }
-      ended = client.drain('iopub').some(ends) || ended;
-      if (++received % 150 === 0) {
-        // Stall: the kernel has to hold the writer back.
-        await new Promise((resolve) => setTimeout(resolve, 700));
-        await client.heartbeat();
-        const info = await client.send('control', 'kernel_info_request', {});
-        await client.take('control', ({ parent }) => parent === info, 'kernel_info while output is stuck');
-        peak = Math.max(peak, residentBytes(kernel.child.pid!));
-      }
-    }
-    assert.equal(rest, '');
-    assert.ok(peak < 250 * 1024 * 1024, `the kernel held ${Math.round(peak / 2 ** 20)} MiB`);
-    await client.take('shell', ({ parent }) => parent === id, 'reply');
-    if (!ended) await client.take('iopub', ends, 'idle');
-    reader.close();
-    // What the questions in between have published comes before the answer to this one.
-    await client.request('control', 'kernel_info_request', {});
-    client.drain('iopub');
+    await readSlowly(client, kernel, { until: 'i < 120_000', seconds: 120 });
   }));
 
 test('a flood towards a reader that has stopped is interrupted', () =>
