@@ -6,6 +6,7 @@ import { install, uninstall } from './install.ts';
 import { runLab } from './lab.ts';
 import { places } from './places.ts';
 import { reporter } from './progress.ts';
+import { runCommand } from './run-command.ts';
 import { RUNTIME_USAGE, runtimeCommand } from './runtime.ts';
 import { setUp } from './setup.ts';
 
@@ -95,6 +96,12 @@ export const COMMANDS: readonly Command[] = [
     usage: RUNTIME_USAGE.join('\n  tensorcell '),
     summary: 'the TensorFlow libraries: which are there, fetch, choose, remove',
     run: runtimeCommand,
+  },
+  {
+    name: 'run',
+    usage: 'run NOTEBOOK [-p NAME VALUE]… [--output FILE] [--kernel NAME] [--server ADDRESS]',
+    summary: 'executes a notebook without a browser; ends with 1 when a cell fails',
+    run: runCommand,
   },
   {
     name: 'doctor',

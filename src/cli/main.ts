@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { COMMANDS } from './commands.ts';
+import { NotebookError } from './notebook.ts';
 import { SetupError } from '../runtimes/python.ts';
 import { RuntimeStoreError } from '../runtimes/store.ts';
 
@@ -17,7 +18,13 @@ if (!command) {
     process.exitCode = await command.run(args);
   } catch (error) {
     const usage = (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
-    if (!usage && !(error instanceof SetupError) && !(error instanceof RuntimeStoreError)) throw error;
+    if (
+      !usage &&
+      !(error instanceof SetupError) &&
+      !(error instanceof RuntimeStoreError) &&
+      !(error instanceof NotebookError)
+    )
+      throw error;
     console.error(`tensorcell: ${(error as Error).message}`);
     if (usage) console.error(`usage: tensorcell ${command.usage}`);
     process.exitCode = usage ? 2 : 1;

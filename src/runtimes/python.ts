@@ -7,7 +7,15 @@ import { tensorcellHome } from '../home.ts';
 export class SetupError extends Error {
   override readonly name = 'SetupError';
   readonly code:
-    'no-python' | 'old-python' | 'no-venv' | 'no-network' | 'disk-full' | 'pip-failed' | 'damaged' | 'usage';
+    | 'no-python'
+    | 'old-python'
+    | 'no-venv'
+    | 'no-network'
+    | 'disk-full'
+    | 'pip-failed'
+    | 'damaged'
+    | 'no-server'
+    | 'usage';
   constructor(code: SetupError['code'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

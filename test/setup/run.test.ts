@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { givenServer, startServer } from '../../src/cli/server.ts';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const folder = mkdtempSync(join(tmpdir(), 'tensorcell-notebook-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+type Cell = [source: string, tags?: string[]];
+
+function write(name: string, cells: Cell[]): string {
+  const path = join(folder, name);
+  const notebook = {
+    cells: cells.map(([source, tags = []], at) => ({
+      cell_type: 'code',
+      id: `c${at}`,
+      source,
+      metadata: { tags },
+      outputs: [],
+      execution_count: null,
+    })),
+    metadata: { kernelspec: { name: 'tensorcell', display_name: 'TypeScript (Tensorcell)' } },
+    nbformat: 4,
+    nbformat_minor: 5,
+  };
+  writeFileSync(path, JSON.stringify(notebook));
+  return path;
+}
+
+/** `tensorcell run …`; `onOutput` sees what cells print while they run. */
+function run(
+  args: string[],
+  onOutput: (text: string, interrupt: () => void) => void = () => {},
+): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'run', ...args], { cwd: folder });
+    let out = '';
+    let err = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      onOutput(out, () => child.kill('SIGINT'));
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+test('run executes a notebook with parameters, prints what its cells print, and writes the executed copy', async () => {
+  const path = write('parameters.ipynb', [
+    ["let epochs = 1;\nlet name = 'nobody';\nlet list = [0];", ['parameters']],
+    ['console.log(epochs + 1, name, list);'],
+    ['epochs * 10'],
+  ]);
+  const before = readFileSync(path, 'utf8');
+  const copy = join(folder, 'executed.ipynb');
+  const done = await run([
+    path,
+    '-p',
+    'epochs',
+    '5',
+    '-p',
+    'name',
+    'Ada',
+    '-p',
+    'list',
+    '[1, 2]',
+    '--output',
+    copy,
+  ]);
+  assert.deepEqual([done.code, done.out], [0, '6 Ada [ 1, 2 ]\n50\n']);
+  assert.match(done.err, /\[3\/4\] console\.log\(epochs \+ 1, name, list\);\n {6}\d+\.\d s\n/);
+  assert.equal(readFileSync(path, 'utf8'), before);
+  const cells = JSON.parse(readFileSync(copy, 'utf8')).cells.map(
+    (cell: { source: string; outputs: unknown; execution_count: number }) => [
+      cell.source,
+      cell.execution_count,
+      cell.outputs,
+    ],
+  );
+  assert.deepEqual(cells.slice(1), [
+    ['let epochs = 5;\nlet name = "Ada";\nlet list = [1,2];', 2, []],
+    [
+      'console.log(epochs + 1, name, list);',
+      3,
+      [{ output_type: 'stream', name: 'stdout', text: '6 Ada [ 1, 2 ]\n' }],
+    ],
+    [
+      'epochs * 10',
+      4,
+      [{ output_type: 'execute_result', data: { 'text/plain': '50' }, metadata: {}, execution_count: 4 }],
+    ],
+  ]);
+});
+
+test('an error in a cell stops it, is shown, and the exit code is 1', async () => {
+  const path = write('error.ipynb', [
+    ["console.log('one')"],
+    ["throw new TypeError('not this')"],
+    ["console.log('never')"],
+  ]);
+  const done = await run([path]);
+  assert.deepEqual([done.code, done.out], [1, 'one\n']);
+  assert.match(done.err, /TypeError.*: not this/);
+  assert.match(done.err, /the notebook stopped at cell 2: throw new TypeError\('not this'\)\n$/);
+});
+
+test('Ctrl-C interrupts the cell, and the exit code is 130', async () => {
+  const path = write('loop.ipynb', [["console.log('started');\nwhile (true);"]]);
+  let sent = false;
+  const done = await run([path], (out, interrupt) => {
+    if (!sent && out.includes('started')) interrupt();
+    sent ||= out.includes('started');
+  });
+  assert.equal(done.code, 130);
+  assert.match(done.err, /Interrupted/);
+});
+
+test('run uses a server that is there already', async () => {
+  const server = await startServer(join(root, '.venv'), folder);
+  try {
+    const path = write('given.ipynb', [["console.log('there')"]]);
+    const done = await run([path, '--server', `${server.url}lab?token=${server.token}`]);
+    assert.deepEqual([done.code, done.out], [0, 'there\n']);
+    const kernels = await fetch(`${server.url}api/kernels?token=${server.token}`);
+    assert.deepEqual(await kernels.json(), []);
+    const wrong = await run([path, '--server', `${server.url}?token=wrong`]);
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.err, /tensorcell: http:.* started no kernel "tensorcell": .+\n$/);
+  } finally {
+    await server.close();
+  }
+});
+
+test("a server's address is taken as Jupyter prints it", () => {
+  const { url, token } = givenServer('http://gpu:8888/user/ada/lab/tree/x?token=abc');
+  assert.deepEqual([url, token], ['http://gpu:8888/user/ada/', 'abc']);
+});
+
+test('what is no notebook is told, and nothing is started', async () => {
+  const path = join(folder, 'no.ipynb');
+  writeFileSync(path, '{}');
+  const done = await run([path]);
+  assert.deepEqual(done, {
+    code: 1,
+    out: '',
+    err: `tensorcell: ${path} is not a notebook of format 4: open and save it in JupyterLab\n`,
+  });
+  assert.match((await run([join(folder, 'absent.ipynb')])).err, /cannot be read as a notebook/);
+  assert.ok(!existsSync(join(folder, 'absent.ipynb')));
+});
