@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { KernelManager, ServerConnection, SessionManager, type KernelMessage } from '@jupyterlab/services';
+import { KernelAPI, KernelConnection, ServerConnection, type KernelMessage } from '@jupyterlab/services';
 import {
   cellSource,
   parameterLines,
@@ -39,23 +39,16 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     token,
     appendToken: true,
   });
-  const kernels = new KernelManager({ serverSettings });
-  const sessions = new SessionManager({ kernelManager: kernels, serverSettings });
   const name = options.kernel ?? notebook.metadata.kernelspec?.name ?? 'tensorcell';
-  const session = await sessions
-    .startNew({
-      path: basename(options.notebook),
-      name: basename(options.notebook),
-      type: 'notebook',
-      kernel: { name },
-    })
-    .catch((error: unknown) => {
+  const path = basename(options.notebook);
+  const model = await KernelAPI.startNew({ name, path } as { name: string }, serverSettings).catch(
+    (error: unknown) => {
       throw new SetupError('no-server', `${url} started no kernel "${name}": ${(error as Error).message}`, {
         cause: error,
       });
-    });
-  const { kernel } = session;
-  if (!kernel) throw new Error(`the server started no kernel "${name}"`);
+    },
+  );
+  const kernel = new KernelConnection({ model, serverSettings });
   let interrupted = false;
   const interrupt = (): void => {
     interrupted = true;
@@ -102,10 +95,8 @@ export async function runNotebook(options: RunOptions): Promise<number> {
   } finally {
     process.off('SIGINT', interrupt);
     if (options.output) save(notebook, options.output);
-    await session.shutdown().catch(() => undefined);
-    session.dispose();
-    sessions.dispose();
-    kernels.dispose();
+    await kernel.shutdown().catch(() => undefined);
+    kernel.dispose();
   }
   return interrupted ? 130 : failed ? 1 : 0;
 }
