@@ -1,5 +1,6 @@
 """Every tutorial, executed from top to bottom by the real kernel, and the figures that it prints read."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -46,6 +47,26 @@ def tensors_and_gradients(shown, notebook):
     assert abs(number(shown, r"offset (-?[\d.]+)") + 1) <= 0.1
 
 
+def your_gpu(shown, notebook):
+    assert "backend  tensorflow" in shown
+    assert "size: 1024" in shown
+    assert number(shown, r"cpu: ([\d.]+) ms") > 0
+    assert "100 MB for 25 million numbers" in shown
+    assert "tensors now: 0 more than before" in shown
+
+
+def convolutions(shown, notebook):
+    fast = os.environ.get("TENSORCELL_FAST") == "1"
+    assert "108,618 parameters" in shown
+    assert number(shown, r"Test accuracy: ([\d.]+) %") >= (93 if fast else 99)
+
+
+def images_and_transfer(shown, notebook):
+    assert number(shown, r"with the old base: ([\d.]+) % of the new digits right") >= 60
+    assert "both are far better than the 20 % of a guess: true" in shown
+    assert "the same after saving and loading: true" in shown
+
+
 def own_training_loop(shown, notebook):
     assert number(shown, r"before learning: ([\d.]+) % right") <= 30
     assert number(shown, r"after learning: ([\d.]+) % of the test pictures right") >= 85
@@ -62,6 +83,9 @@ def from_python(shown, notebook):
 EXPECTED = {
     "01": first_network,
     "02": tensors_and_gradients,
+    "03": your_gpu,
+    "04": convolutions,
+    "07": images_and_transfer,
     "08": own_training_loop,
     "09": from_python,
 }
