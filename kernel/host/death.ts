@@ -62,14 +62,12 @@ function fatalLine(stderr: string): string | undefined {
   return match?.[0].trim().slice(0, 300);
 }
 
-/** Lines that Node prints while it dies, and that say nothing beyond the reason. Pure. */
-export function isDeathNoise(line: string): boolean {
-  return (
-    /^(?:<--- (?:Last few GCs|JS stacktrace) --->|FATAL ERROR: |----- (?:Native|JavaScript) stack trace -----)/u.test(
-      line,
-    ) ||
-    /^\[\d+:0x[0-9a-f]+\]\s+\d+ ms: /u.test(line) ||
-    /^\s*\d+: 0x[0-9a-f]+ /u.test(line) ||
-    line.startsWith('Waiting for the debugger to disconnect...')
+/**
+ * Where Node's report of its own death begins in a text: what follows (garbage collections, native and JavaScript
+ * stacks) says nothing beyond the reason. -1 when there is none. Pure.
+ */
+export function startOfReport(text: string): number {
+  return text.search(
+    /\n*(?:^|(?<=\n))(?:<--- (?:Last few GCs|JS stacktrace) --->|FATAL ERROR: |#\n# Fatal error in |----- (?:Native|JavaScript) stack trace -----)/u,
   );
 }

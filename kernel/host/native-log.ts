@@ -1,11 +1,9 @@
-import { isDeathNoise } from './death.ts';
-
 /**
  * Native libraries log for their developers. Kept is what a user can act on: errors, and warnings of libraries
  * other than TensorFlow's own machinery. Pure; one line without its end.
  */
 export function keepsNativeLine(line: string): boolean {
-  if (isDeathNoise(line)) return false;
+  if (line.startsWith('Waiting for the debugger to disconnect...')) return false;
   if (line.startsWith('WARNING: All log messages before absl::InitializeLog()')) return false;
   const severity = severityOf(line);
   if (severity === undefined) return !isContinuation(line);

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { startOfReport } from './death.ts';
 import { filterNativeLog } from './native-log.ts';
 
 // eslint-disable-next-line no-control-regex -- nothing that a person prints looks like it
@@ -21,6 +22,8 @@ export class NativePipe {
   readonly #seen = new Set<number>();
   #showing: Promise<void> | undefined;
   #turn = 0;
+  /** Node has begun to tell of its own death. */
+  #dying = false;
   #ended = false;
   #text = '';
   #timer: NodeJS.Timeout | undefined;
@@ -87,7 +90,10 @@ export class NativePipe {
   #show(text: string): void {
     if (text === '') return;
     this.tail = (this.tail + text).slice(-TAIL);
-    const kept = filterNativeLog(text);
+    if (this.#dying) return;
+    const report = startOfReport(text);
+    this.#dying = report !== -1;
+    const kept = filterNativeLog(this.#dying ? text.slice(0, report) : text);
     if (kept === '') return;
     const taken = this.#emit(kept);
     if (!(taken instanceof Promise)) return;

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { deserialize } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { descendants } from './descendants.ts';
+import { descendants, endProcessTree } from './descendants.ts';
 import { encodeControl, FrameSplitter, type ControlReport, type ControlRequest } from './frames.ts';
 import { Shared, type ControlData, type ControlToMain } from './control-link.ts';
 
@@ -38,9 +38,9 @@ socket.on('data', (chunk: Buffer) => {
     handle(deserialize(frame) as ControlRequest);
   }
 });
-socket.on('error', () => endProcess());
+socket.on('error', () => endProcessTree());
 // The other end closes when the kernel process ends, however it ends.
-socket.on('close', () => endProcess());
+socket.on('close', () => endProcessTree());
 
 function report(message: ControlReport): void {
   socket.write(encodeControl(message));
@@ -65,14 +65,8 @@ function handle(request: ControlRequest): void {
     case 'shutdown':
       // Listeners of `exit` may remove temporary files, if the main thread comes to it.
       tell({ type: 'exit' });
-      setTimeout(endProcess, EXIT_MS);
+      setTimeout(endProcessTree, EXIT_MS);
   }
-}
-
-function endProcess(): never {
-  for (const pid of descendants(process.pid)) signal(pid, 'SIGKILL');
-  process.kill(process.pid, 'SIGKILL');
-  throw new Error('unreachable');
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -130,7 +130,7 @@ function codeFrame(error: Error, frames: StackFrame[]): string[] {
 
 /** V8 puts `file:line` on the first row of the stack of a syntax error found while compiling a script. */
 function syntaxErrorPlace(error: Error): { file: string; line: number; column: number } | undefined {
-  if (error.name !== 'SyntaxError') return undefined;
+  if (guard(() => error.name, '') !== 'SyntaxError') return undefined;
   const rows = guard(() => String(error.stack).split('\n', 3), []);
   const match = /^(?<file>.+):(?<line>\d+)$/u.exec(rows[0] ?? '');
   if (!match?.groups) return undefined;

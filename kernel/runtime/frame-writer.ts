@@ -24,23 +24,28 @@ interface Unsent {
  */
 export class FrameWriter {
   readonly #fd: number;
+  readonly #failed: ((error: unknown) => never) | undefined;
   readonly #scratch = Buffer.allocUnsafe(ATOMIC);
   #number = 0;
   #unsent: Unsent | undefined;
 
-  constructor(fd: number) {
+  /** @param failed is called when nobody can read any more (EPIPE); by default the error is thrown */
+  constructor(fd: number, failed?: (error: unknown) => never) {
     this.#fd = fd;
+    this.#failed = failed;
   }
 
-  /**
-   * @param frame with room for a packet header in front
-   * Throws when the kernel process is gone (EPIPE).
-   */
+  /** @param frame with room for a packet header in front */
   write(frame: Buffer): void {
-    if (this.#unsent) this.#flush(this.#unsent);
-    const unsent = { frame, number: ++this.#number, offset: 0 };
-    this.#unsent = unsent;
-    this.#flush(unsent);
+    try {
+      if (this.#unsent) this.#flush(this.#unsent);
+      const unsent = { frame, number: ++this.#number, offset: 0 };
+      this.#unsent = unsent;
+      this.#flush(unsent);
+    } catch (error) {
+      if (!this.#failed) throw error;
+      this.#failed(error);
+    }
   }
 
   #flush(unsent: Unsent): void {

@@ -17,6 +17,7 @@ import {
 } from '../../src/tensorflow/index.ts';
 import { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
 import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
+import { endProcessTree } from './descendants.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { defineGlobals, defineLazy } from './globals.ts';
 import { InputRequests } from './input.ts';
@@ -55,7 +56,8 @@ const control = new Worker(controlFile, {
   execArgv: [],
 });
 
-const channel = new KernelChannel(new FrameWriter(OUTPUT_FD));
+// A write fails when the kernel process is gone: nobody is left to show anything to.
+const channel = new KernelChannel(new FrameWriter(OUTPUT_FD, endProcessTree));
 const runtime = new Runtime();
 const tracker = createTracker();
 const nativeFlush = createNativeFlush();
@@ -155,7 +157,7 @@ const inbox = new Socket({
   },
 } as SocketConstructorOpts);
 // The kernel process is gone. The control thread ends this one with its children; this is for the case that it cannot.
-inbox.on('close', () => void setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500));
+inbox.on('close', () => void setTimeout(endProcessTree, 500));
 inbox.on('error', () => {});
 
 channel.send({ type: 'ready', pid: process.pid, node: process.version });

@@ -6,7 +6,6 @@
 import type * as tracing from '@jridgewell/trace-mapping';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
 
 export interface StackFrame {
   /** As shown: `f (cell 5:3:7)`. */
@@ -164,6 +163,7 @@ function headline(error: Error): string {
   try {
     return Error.prototype.toString.call(error);
   } catch {
-    return inspect(error, { depth: 0, customInspect: false });
+    // Its name or message is a getter that throws.
+    return 'Error';
   }
 }

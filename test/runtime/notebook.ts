@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRuntimeHost, type RuntimeHostOptions } from '../../kernel/host/index.ts';
+import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type {
   Binding,
   BindingKind,
@@ -24,6 +25,10 @@ export interface Notebook {
   run(code: string, options?: CellOptions): Promise<ExecuteOutcome>;
   /** Starts one without waiting; its number and its outcome. */
   begin(code: string, options?: CellOptions): { execution: number; outcome: Promise<ExecuteOutcome> };
+  /** Runs a cell as a user types it, through the compiler. */
+  cell(source: string, options?: CellOptions): Promise<ExecuteOutcome>;
+  /** The value of the last cell's result, as text; undefined when there was none. */
+  readonly shown: unknown;
   /** Printed text of a cell. */
   text(execution: number, name?: 'stdout' | 'stderr'): string;
   /** text/plain of a cell's result. */
@@ -92,8 +97,26 @@ export function openNotebook(
     });
     return { execution, outcome };
   };
+  const compiler = createCellCompiler();
+  host.onReplaced(() => compiler.reset());
   return {
     host,
+    async cell(source, cellOptions = {}) {
+      const execution = ++last;
+      const compiled = compiler.compile(source, execution);
+      if (!compiled.ok) throw new Error(compiled.frame);
+      const outcome = await host.execute({
+        execution,
+        cell: compiled.cell,
+        silent: cellOptions.silent ?? false,
+        allowStdin: cellOptions.allowStdin ?? false,
+      });
+      compiler.commit(execution, outcome.declared);
+      return outcome;
+    },
+    get shown() {
+      return this.result(last);
+    },
     messages,
     replaced,
     begin,

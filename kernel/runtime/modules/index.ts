@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
-import { namespaceOf, type Namespace } from './namespace.ts';
+import { createNamespace, namespaceOf, type Namespace } from './namespace.ts';
 import { installRedirects } from './redirects.ts';
 import { ModuleNotFoundError, ModuleResolver, ownModule, packageName, type Resolution } from './resolve.ts';
 
@@ -93,7 +93,7 @@ export class Modules {
       case 'text':
         return namespaceOf(readFileSync(resolution.path, 'utf8'));
       case 'types':
-        return namespaceOf({}, false);
+        return createNamespace();
       default:
         return this.#native(specifier, resolution);
     }

@@ -23,9 +23,9 @@ export function defineReexports(namespace: Namespace, from: Namespace): void {
 }
 
 /** A namespace of fixed values with the whole as `default`, as Node makes one of a JSON file or a CommonJS module. */
-export function namespaceOf(value: unknown, named = true): Namespace {
+export function namespaceOf(value: unknown): Namespace {
   const namespace = createNamespace();
-  if (named && typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     for (const [name, entry] of Object.entries(value)) {
       if (name !== 'default') namespace[name] = entry;
     }

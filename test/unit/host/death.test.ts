@@ -1,4 +1,4 @@
-import { describeDeath, isDeathNoise } from '../../../kernel/host/death.ts';
+import { describeDeath, startOfReport } from '../../../kernel/host/death.ts';
 
 test.each([
   ['process.exit', { code: 3, signal: null, exiting: 3, stderr: '' }, 'process.exit(3) was called'],
@@ -27,15 +27,18 @@ test.each([
   expect(describeDeath(death)).toBe(words);
 });
 
-test('lines that Node prints while it dies are noise; what a program prints is not', () => {
-  const lines = [
-    '<--- Last few GCs --->',
-    '[12:0x5581]     1234 ms: Mark-Compact 4000 (4100) -> 3990 (4100) MB, 10 / 0 ms',
-    '----- Native stack trace -----',
-    ' 1: 0xca1234 node::Abort() [node]',
-    'Waiting for the debugger to disconnect...',
-    'my own line: 0x12',
-    '1: first',
-  ];
-  expect(lines.filter((line) => !isDeathNoise(line))).toEqual(['my own line: 0x12', '1: first']);
+test.each([
+  ['my line\n\n<--- Last few GCs --->\n\n[12:0x5581]  1234 ms: Mark-Compact', 'my line'],
+  ['FATAL ERROR: Reached heap limit\n', ''],
+  ['a\n----- Native stack trace -----\n\n 1: 0xca1234 node::Abort()', 'a'],
+  ['\n\n#\n# Fatal error in , line 0\n# unreachable code\n', ''],
+])("Node's report of its death is not shown: %j", (text, kept) => {
+  expect(text.slice(0, startOfReport(text))).toBe(kept);
 });
+
+test.each(['a FATAL ERROR: of mine\n', '1: first\n', '\n\n', '# Fatal error in my own heading\n'])(
+  'what a program prints is no such report: %j',
+  (text) => {
+    expect(startOfReport(text)).toBe(-1);
+  },
+);
