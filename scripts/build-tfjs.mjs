@@ -49,7 +49,7 @@ function tfjsInOneInstance(root) {
           const check = 'assertNonNegativeIntegerDimensions(shape);';
           if (!text.includes(check)) throw new Error(`${path} is not as expected`);
           return {
-            contents: `import { random as ours } from ${JSON.stringify(join(here, 'random-hook.mjs'))};\n${text.replace(
+            contents: `import { random as ours } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
               check,
               `${check}
     const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype ?? 'float32', seed ?? undefined);
@@ -58,6 +58,17 @@ function tfjsInOneInstance(root) {
           };
         },
       );
+      builder.onLoad({ filter: /tfjs-core\/dist\/ops\/fused_util\.js$/ }, async ({ path }) => {
+        const text = await readFile(path, 'utf8');
+        const begin = 'const gradientMode = gradientDepth > 0;';
+        if (!text.includes(begin)) throw new Error(`${path} is not as expected`);
+        return {
+          contents: `import { fusing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
+            begin,
+            `if (fusing.off()) return false;\n    ${begin}`,
+          )}`,
+        };
+      });
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },

@@ -1,6 +1,6 @@
 import type { GradConfig, KernelConfig, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
-import type { NodeBackend, Tf } from './tfjs/instance.ts';
+import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
 /**
  * TensorFlow's own ops where tfjs-node composes several, or reads values back. Each computes what the composed form
@@ -52,6 +52,9 @@ export function installKernels(tf: Tf, backend: NodeBackend): void {
     attributes = [FLOAT] as { name: string; type: number; value: unknown }[],
   ) => backend.executeSingleOutput(name, attributes, inputs);
   const kernel = (name: string, inputs: Inputs): Tensor => tf.engine().runKernel(name, inputs);
+
+  const onTensorflow = () => tf.getBackend() === 'tensorflow';
+  tfInternals(tf).fusing.off = onTensorflow;
 
   replaceKernel('BatchMatMul', (original) => (inputs, attributes) => {
     const { a, b } = inputs as { a: Tensor; b: Tensor };
@@ -115,18 +118,19 @@ export function installKernels(tf: Tf, backend: NodeBackend): void {
     tf.unregisterGradient(name);
     tf.registerGradient({ ...config, ...changed });
   };
-  const onTensorflow = () => tf.getBackend() === 'tensorflow';
   /** These ops have no gradient in tfjs: where another gradient watches this one, the composed form serves. */
   const once = () => onTensorflow() && gradientDepth(tf) === 0;
 
-  const elementwise = (name: string, gradientName: string) =>
+  const elementwise = (name: string, gradientName: string, saves: Partial<GradConfig> = {}) =>
     replaceGradient(name, (original) => ({
+      ...saves,
       gradFunc: (dy, saved, attributes) =>
         once() && (dy as Tensor).dtype === 'float32'
           ? { x: () => kernel(gradientName, { dy: dy as Tensor, value: saved[0] as Tensor }) }
           : original(dy, saved, attributes),
     }));
-  elementwise('Relu', 'ReluGrad');
+  // The result is above 0 where the input is; saving that lets TensorFlow fuse the op with what comes before it.
+  elementwise('Relu', 'ReluGrad', { inputsToSave: [], outputsToSave: [true] });
   elementwise('Sigmoid', 'SigmoidGrad');
   elementwise('Tanh', 'TanhGrad');
   elementwise('Softplus', 'SoftplusGrad');

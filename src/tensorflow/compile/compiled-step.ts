@@ -1,11 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { ATTR } from '../c-api/dtypes.ts';
 import type { Pointer } from '../c-api/functions.ts';
 import { cText } from '../c-api/library.ts';
 import { ProtoWriter } from '../c-api/protobuf.ts';
 import { newHandle } from '../c-api/tensor.ts';
-import { FUNCTION } from './graph-attributes.ts';
-import { Graph } from './graph.ts';
 import type { GraphInput, Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { prepareVariable } from './variable-resources.ts';
@@ -16,9 +13,8 @@ let names = 0;
 export type Stale = { stale: string };
 
 /**
- * A traced function as TensorFlow runs it: the graph's ops in a function of their own, called by another one through
- * `StatefulPartitionedCall`, whose configuration makes grappler optimize it as in Python. (A function that is run by its
- * name gets no grappler; the outer one saves setting that op's attributes at each call.)
+ * A traced function as TensorFlow runs it. With the attribute `config_proto` the eager runtime lets grappler optimize it,
+ * as in Python; without it a function that is run by its name gets none.
  */
 export class CompiledStep {
   readonly name: string;
@@ -42,31 +38,11 @@ export class CompiledStep {
     this.randomOps = trace.randomOps;
     this.histogram = trace.graph.histogram;
     const inputs = trace.inputs.map(({ output }) => output);
-    const body = trace.graph.toFunction(`${this.name}_body`, inputs, outputs);
+    const made = trace.graph.toFunction(this.name, inputs, outputs);
     const { binding } = trace.backend;
-    api.TFE_ContextAddFunction(binding.context.pointer, body, binding.status.pointer);
+    api.TFE_ContextAddFunction(binding.context.pointer, made, binding.status.pointer);
+    api.TF_DeleteFunction(made);
     binding.status.check();
-    const outer = new Graph(api);
-    try {
-      api.TF_GraphCopyFunction(outer.pointer, body, 0, outer.status.pointer);
-      outer.status.check();
-      const dtypes = trace.inputs.map(({ output }) => trace.graph.dtype(output));
-      const passed = dtypes.map((dtype) => outer.placeholder(dtype, undefined));
-      const call = outer.operation('StatefulPartitionedCall', passed, [
-        { name: 'Tin', type: ATTR.TYPE, value: dtypes },
-        { name: 'Tout', type: ATTR.TYPE, value: outputs.map((output) => trace.graph.dtype(output)) },
-        { name: 'f', type: FUNCTION, value: `${this.name}_body` },
-        { name: 'config_proto', type: ATTR.STRING, value: grapplerConfig() },
-      ]);
-      const results = outputs.map((_, index) => ({ oper: call, index }));
-      const made = outer.toFunction(this.name, passed, results);
-      api.TFE_ContextAddFunction(binding.context.pointer, made, binding.status.pointer);
-      binding.status.check();
-      api.TF_DeleteFunction(made);
-    } finally {
-      outer.dispose();
-      api.TF_DeleteFunction(body);
-    }
     trace.dispose(true);
   }
 
@@ -120,6 +96,7 @@ export class CompiledStep {
       }
     }
     const op = binding.startOp(this.name);
+    api.TFE_OpSetAttrString(op, cText('config_proto'), CONFIG, CONFIG.length);
     for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
     const results = binding.run(this.name, this.#outputs);
     const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
@@ -144,10 +121,8 @@ export class CompiledStep {
     this.#disposed = true;
     const { binding } = this.#trace.backend;
     const { api, pointer } = binding.context;
-    for (const name of [this.name, `${this.name}_body`]) {
-      api.TFE_ContextRemoveFunction(pointer, cText(name), binding.status.pointer);
-      binding.status.clear();
-    }
+    api.TFE_ContextRemoveFunction(pointer, cText(this.name), binding.status.pointer);
+    binding.status.clear();
     for (const { handle } of this.#numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
     for (const input of this.#inputs) {
       if (input.kind === 'constant') api.TFE_DeleteTensorHandle(input.handle);
@@ -155,9 +130,11 @@ export class CompiledStep {
   }
 }
 
-/** A ConfigProto with grappler's defaults, said explicitly: an empty one would turn it off. */
+/** A ConfigProto with grappler's defaults. */
 function grapplerConfig(): Uint8Array {
   // graph_options = 10 { rewrite_options = 10 { meta_optimizer_iterations = 12: TWO (2) } }
   const rewrite = new ProtoWriter().int(12, 2);
   return new ProtoWriter().bytes(10, new ProtoWriter().bytes(10, rewrite)).finish();
 }
+
+const CONFIG = grapplerConfig();

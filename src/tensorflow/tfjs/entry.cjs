@@ -5,7 +5,7 @@ const { MathBackendCPU } = require('@tensorflow/tfjs-backend-cpu');
 const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
 const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
 const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
-const { random } = require('./random-hook.mjs');
+const { fusing, random } = require('./hooks.mjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
 const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
@@ -33,6 +33,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
   value: {
     NodeJSKernelBackend,
     random,
+    fusing,
     builtIns,
     executor,
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),

@@ -1,0 +1,5 @@
+// Where tfjs's random ops ask for numbers before they draw them in JavaScript.
+export const random = { draw: undefined };
+
+/** Whether ops fuse an activation. On TensorFlow they do not: its optimizer does, and tfjs-node composes them anyway. */
+export const fusing = { off: () => false };
