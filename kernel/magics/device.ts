@@ -82,9 +82,7 @@ export function device(machine: () => Machine = currentMachine): Magic {
         return;
       }
       const [text, html] =
-        form === 'why'
-          ? [ladderText(status.ladder), ladderHtml(status.ladder)]
-          : [statusText(status), statusHtml(status)];
+        form === 'why' ? [ladderText(status), ladderHtml(status)] : [statusText(status), statusHtml(status)];
       await context.output.display({
         data: { 'text/plain': text.trimEnd(), 'text/html': html },
         metadata: {},

@@ -1,4 +1,3 @@
-import type { Rung } from './ladder.ts';
 import type { DeviceStatus } from './status.ts';
 import { describeBackendLines, describeDevice } from './status.ts';
 import { escapeHtml } from './units.ts';
@@ -58,11 +57,15 @@ export function statusHtml(status: DeviceStatus): string {
 }
 
 /** `%device why` for notebooks. */
-export function ladderHtml(rungs: readonly Rung[]): string {
+export function ladderHtml({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladder' | 'backend'>): string {
   const rows = rungs.map(
     ({ title, state, why, fix }) =>
       `<tr><td style="text-align:left">${state === 'chosen' ? `<b>${escapeHtml(title)}</b>` : escapeHtml(title)}</td>` +
       `<td style="text-align:left">${state}</td><td style="text-align:left">${escapeHtml(why)}${steps(fix)}</td></tr>`,
   );
-  return `<table>\n<thead><tr><th>tried in this order</th><th></th><th>why</th></tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>`;
+  const met = (backend?.passedOver ?? []).map(
+    ({ what, why, fix }) =>
+      `\n<p>The runtime passed over ${escapeHtml(what)}: ${escapeHtml(why)}${steps(fix === undefined ? [] : [fix])}</p>`,
+  );
+  return `<table>\n<thead><tr><th>tried in this order</th><th></th><th>why</th></tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>${met.join('')}`;
 }

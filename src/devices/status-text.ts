@@ -33,13 +33,17 @@ export function statusText(status: DeviceStatus): string {
 
 const MARKS: Record<Rung['state'], string> = { chosen: '*', possible: '+', 'passed over': '-' };
 
-/** `%device why`. */
-export function ladderText(rungs: readonly Rung[]): string {
+/** `%device why`: the ladder, and what the runtime met when it climbed. */
+export function ladderText({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladder' | 'backend'>): string {
   const width = Math.max(...rungs.map(({ title }) => title.length));
   const lines = ['Tried in this order:'];
   for (const { title, state, why, fix } of rungs) {
     lines.push(`${MARKS[state]} ${title.padEnd(width)}  ${state}: ${why}`);
     for (const step of fix) lines.push(`    ${step}`);
+  }
+  for (const { what, why, fix } of backend?.passedOver ?? []) {
+    lines.push(`The runtime passed over ${what}: ${why}`);
+    if (fix !== undefined) lines.push(`    ${fix}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -11,6 +11,7 @@ import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
 import { currentMachine } from '../devices/index.ts';
+import { missedGpu } from '../devices/missed-gpu.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
 import { installOptimizers } from './compile/optimizers.ts';
@@ -58,6 +59,8 @@ export function loadTf(): Tf {
       else problem = 'No TensorFlow runtime is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
+      const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
+      if (missed !== undefined) say(missed);
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
       installKernels(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);

@@ -427,6 +427,19 @@ export const SPECS: Record<string, Spec> = {
     environment: { FAKE_DXCORE: 'error' },
     backend: onCpu,
   }),
+  'container-little-memory': {
+    files: { ...LINUX, ...runtime('cpu'), '/.dockerenv': '', '/sys/fs/cgroup/memory.max': '2147483648\n' },
+    backend: onCpu,
+  },
+  'linux-address-space': {
+    files: {
+      ...LINUX,
+      ...runtime('cpu'),
+      '/proc/self/limits':
+        'Limit                     Soft Limit           Hard Limit           Units     \nMax address space         8589934592           unlimited            bytes     \n',
+    },
+    backend: onCpu,
+  },
   'wsl2-no-adapter': wsl({
     base: { ...WSL, ...runtime('cpu') },
     environment: { FAKE_DXCORE: 'none' },

@@ -1,7 +1,15 @@
 // What `%device`, `%device why` and `tensorcell.devices()` say on each simulated machine.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { disposeProbes, ladderText, statusText, takeStatus } from '../../src/devices/index.ts';
+import {
+  disposeProbes,
+  ladderHtml,
+  ladderText,
+  statusHtml,
+  statusText,
+  takeStatus,
+} from '../../src/devices/index.ts';
+import { missedGpu } from '../../src/devices/missed-gpu.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { assertGolden } from './golden.ts';
 import { simulatedMachine } from './simulated-machine.ts';
@@ -11,12 +19,17 @@ after(disposeProbes);
 
 const skip = hasCompiler() ? false : 'gcc is missing: it builds the fake driver libraries';
 
+/** Text and HTML share their words; these show how the page is built. */
+const IN_HTML = new Set(['wsl2-nvidia-two', 'wsl2-kepler', 'linux-version-mismatch']);
+
 for (const [name, spec] of Object.entries(SPECS)) {
   test(name, { skip }, async () => {
     const machine = await simulatedMachine(spec);
     try {
       const status = await takeStatus(machine, spec.backend, undefined, lookLimits(name));
-      assertGolden(`${name}.device.txt`, `${statusText(status)}\n${ladderText(status.ladder)}`);
+      assertGolden(`${name}.device.txt`, `${statusText(status)}\n${ladderText(status)}`);
+      if (IN_HTML.has(name))
+        assertGolden(`${name}.device.html`, `${statusHtml(status)}\n${ladderHtml(status)}\n`);
       assertGolden(`${name}.devices.json`, `${JSON.stringify(status.devices, null, 1)}\n`);
     } finally {
       machine.dispose();
@@ -38,4 +51,29 @@ test('a driver that hangs costs the time limit, once', { skip }, async () => {
   } finally {
     machine.dispose();
   }
+});
+
+test('the first use of tf says what is missed, and only then', { skip }, async () => {
+  const told: string[] = [];
+  for (const [name, spec] of Object.entries(SPECS)) {
+    const machine = await simulatedMachine(spec);
+    const line = missedGpu(machine);
+    if (line !== undefined) {
+      told.push(name);
+      assert.match(
+        line,
+        /^This machine has an NVIDIA GPU, but tf runs on the CPU: .*`tensorcell runtime install cuda`/,
+      );
+      assert.equal(
+        missedGpu({ ...machine, environment: { ...machine.environment, CUDA_VISIBLE_DEVICES: '' } }),
+        undefined,
+      );
+      assert.equal(
+        missedGpu({ ...machine, environment: { ...machine.environment, TENSORCELL_RUNTIME: 'cpu' } }),
+        undefined,
+      );
+    }
+    machine.dispose();
+  }
+  assert.deepEqual(told, ['wsl2-nvidia-not-installed', 'wsl2-nvidia-nothing-installed']);
 });

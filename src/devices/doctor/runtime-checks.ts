@@ -1,7 +1,8 @@
 import { hasGlibc } from '../inventory.ts';
-import { exists, listFolder } from '../machine.ts';
+import { exists, listFolder, readText } from '../machine.ts';
 import type { Machine } from '../machine.ts';
 import type { Check } from './check.ts';
+import { formatBytes } from '../units.ts';
 import { broken, note, ok, slow } from './finding.ts';
 
 /** Folders of nvidia packages that TensorFlow's CUDA wheel loads from (its extra `and-cuda`). */
@@ -47,6 +48,29 @@ export const runtimeChecks: readonly Check[] = [
             `${system.cpu.model ?? 'the processor'} has no AVX: TensorFlow's libraries would end with an illegal instruction, only plain JavaScript works`,
             'use a processor from 2011 or later; in a virtual machine, pass the host processor through',
           );
+    },
+  },
+  {
+    code: 'memory-limit',
+    look({ machine, inventory: { system } }) {
+      const addressSpace = /^Max address space\s+(\d+)/m.exec(
+        readText(machine, '/proc/self/limits') ?? '',
+      )?.[1];
+      if (addressSpace !== undefined) {
+        return broken(
+          `a limit of ${formatBytes(Number(addressSpace))} of address space is set: TensorFlow and CUDA reserve far more than they use`,
+          'ulimit -v unlimited   (before JupyterLab is started)',
+        );
+      }
+      const limit = Number(readText(machine, '/sys/fs/cgroup/memory.max') ?? Number.NaN);
+      const total = system.memory.totalBytes;
+      if (!Number.isFinite(limit) || total === null || limit >= total) return undefined;
+      return limit < 4 * 1024 ** 3
+        ? slow(
+            `this ${system.container ? 'container' : 'session'} may use ${formatBytes(limit)} of the machine's ${formatBytes(total)} of memory`,
+            system.container ? 'docker run --memory 8g …' : 'raise MemoryMax of its systemd unit',
+          )
+        : ok(`up to ${formatBytes(limit)} of memory may be used`);
     },
   },
   {
