@@ -11,8 +11,9 @@ import type { CompleteReply, CompleteRequest, InspectReply, InspectRequest } fro
 import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
 
-/** The current value is a bonus: the tooltip does not wait longer than this for a busy runtime. */
-const VALUE_TIMEOUT_MS = 150;
+/** The current value is a bonus: the tooltip does not wait longer than this for a busy runtime, and for an idle one. */
+const BUSY_TIMEOUT_MS = 150;
+const VALUE_TIMEOUT_MS = 2_000;
 
 export class Assistance {
   readonly #magics: () => Promise<MagicRegistry>;
@@ -77,7 +78,7 @@ export class Assistance {
   async #currentValue({ path }: Inspection): Promise<string | undefined> {
     if (path === undefined) return undefined;
     try {
-      return (await this.#host.inspect(path, VALUE_TIMEOUT_MS))?.summary;
+      return (await this.#host.inspect(path, this.#host.busy ? BUSY_TIMEOUT_MS : VALUE_TIMEOUT_MS))?.summary;
     } catch {
       return undefined;
     }

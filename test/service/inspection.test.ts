@@ -50,9 +50,9 @@ test('a class and a variable of an earlier cell', async () => {
 test('inside a call: the signature, and the parameter that is typed', async () => {
   assert.deepEqual(await session.inspect('add(1, [cur])'), {
     markdown:
-      '```typescript\nadd(left: number, right: number): number\n```\n\n' +
+      '```typescript\nadd(left: number, right: number): number\n```\n' +
       'Parameter: **`right: number`** — the *second*\n\nAdds two numbers.',
-    text: 'add(left: number, right: number): number\n\nParameter: right: number — the second\n\nAdds two numbers.',
+    text: 'add(left: number, right: number): number\nParameter: right: number — the second\n\nAdds two numbers.',
   });
   assert.match((await session.inspect('add([cur]'))!.text, /Parameter: left: number — the first/);
 });
@@ -60,7 +60,7 @@ test('inside a call: the signature, and the parameter that is typed', async () =
 test('overloads are counted', async () => {
   assert.equal(
     (await session.inspect('over(1, [cur]'))?.text,
-    'over(a: number, b: boolean): number\n\nParameter: b: boolean\n\nand 1 other form',
+    'over(a: number, b: boolean): number\nParameter: b: boolean\n\nand 1 other form',
   );
 });
 

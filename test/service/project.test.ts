@@ -85,8 +85,9 @@ test('a package that is installed during the session is found', () =>
     ]);
     session.write(
       'node_modules/late-package/package.json',
-      '{ "name": "late-package", "types": "index.d.ts" }',
+      '{ "name": "late-package", "type": "module", "exports": "./index.js", "types": "index.d.ts" }',
     );
+    session.write('node_modules/late-package/index.js', 'export const one = 1;');
     session.write('node_modules/late-package/index.d.ts', 'export declare const one: 1;');
     assert.deepEqual(await session.cell(cell), [
       "1:43 2322 Type 'number' is not assignable to type 'string'.",

@@ -40,15 +40,17 @@ export function signatureInspection(help: SignatureHelp | null): Inspection | un
   if (!help || !signature) return undefined;
   const active = signature.activeParameter ?? help.activeParameter ?? 0;
   const parameter = signature.parameters?.[active];
-  const parts = [fence('typescript', signature.label)];
+  let first = fence('typescript', signature.label);
   if (parameter) {
     const name =
       typeof parameter.label === 'string'
         ? parameter.label
         : signature.label.slice(parameter.label[0], parameter.label[1]);
     const about = markup(parameter.documentation);
-    parts.push(`Parameter: **\`${name}\`**${about ? ` — ${about}` : ''}`);
+    // In the same paragraph: a short answer ends with the first one.
+    first += `\nParameter: **\`${name}\`**${about ? ` — ${about}` : ''}`;
   }
+  const parts = [first];
   const others = help.signatures.length - 1;
   if (others > 0) parts.push(`*and ${others} other ${others === 1 ? 'form' : 'forms'}*`);
   const documentation = markup(signature.documentation);

@@ -144,8 +144,9 @@ class TypeScriptService implements LanguageService {
     const { execution, directory, lines, text, analysis } = module;
     const found = await this.#ask(`checking cell ${execution}`, async () => {
       await this.#prepare();
-      await this.#writeHistory();
+      // Before the history: what is new on the disk counts for it too.
       this.#noticeFiles(analysis.imports, directory);
+      await this.#writeHistory();
       const [plain, jsx] = this.#checks;
       const path = analysis.jsx ? jsx : plain;
       this.#server.write(path, text);
@@ -253,9 +254,9 @@ class TypeScriptService implements LanguageService {
     const { text, foreign } = blankMagics(source, this.#names.magics);
     if (foreign) return undefined;
     await this.#prepare();
-    await this.#writeHistory();
     const analysis = analyzeCell(text);
     this.#noticeFiles(analysis.imports, this.#directory);
+    await this.#writeHistory();
     const [plain, jsx] = this.#scratches;
     const scratch = analysis.jsx ? jsx : plain;
     this.#server.write(scratch, `${this.#names.prelude(analysis).text}\n${text}`);
