@@ -3,10 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel, type KernelProcess } from '../kernel/kernel-process.ts';
 
-const SILENT = { environment: { TENSORCELL_HEADLESS: '1' } };
+/** In two parts, since the runner of these tests gives `import.meta` of this file. */
+const META = '.meta.';
+
+const WAITS_FOR_TYPES = { environment: { TENSORCELL_HEADLESS: '1' } };
 
 /** Runs cells that have to end well, and returns the last one. */
 async function cells(client: JupyterClient, ...sources: string[]): Promise<Cell> {
@@ -27,7 +31,7 @@ function session(
   body: (client: JupyterClient, kernel: KernelProcess) => Promise<void>,
   files: Record<string, string> = {},
 ): void {
-  test(name, () => withKernel(body, { ...SILENT, files }));
+  test(name, () => withKernel(body, { ...WAITS_FOR_TYPES, files }));
 }
 
 session('names: redeclaration, closures over the old one, live bindings, hoisting', async (client) => {
@@ -116,11 +120,8 @@ session(
       ).result,
       "[ 'main', 7, 7, true, [ 1, 2 ], 'note', 'js', 'k', '/', 'function' ]",
     );
-    assert.equal((await cells(client, `${'import'}.meta.dirname`)).result, `'${kernel.folder}'`);
-    assert.match(
-      (await cells(client, `${'import'}.meta.url`)).result!,
-      new RegExp(`^'file://${kernel.folder}/`),
-    );
+    assert.equal((await cells(client, `import${META}dirname`)).result, `'${kernel.folder}'`);
+    assert.match((await cells(client, `import${META}url`)).result!, new RegExp(`^'file://${kernel.folder}/`));
   },
   {
     'lib.ts':
@@ -195,7 +196,7 @@ session('types: an error names line and column, is shown once, and never stops t
   assert.equal(cell.reply['status'], 'ok');
   assert.equal(cell.result, '2');
   assert.match(
-    cell.stderr.replace(/\u001b\[\d+m/g, ''),
+    stripVTControlCharacters(cell.stderr),
     /^type error line 2:7 Type 'number' is not assignable to type 'string'\. \(TS2322\)\n$/,
   );
   assert.equal((await client.cell('count')).stderr, '');
@@ -231,7 +232,7 @@ session('%typecheck warn, error, off', async (client) => {
 
 /** Completes at `[cur]`. */
 async function complete(client: JupyterClient, marked: string) {
-  const cursor = [...marked.slice(0, marked.indexOf('[cur]'))].length;
+  const cursor = Array.from(marked.slice(0, marked.indexOf('[cur]'))).length;
   const { reply } = await client.request('shell', 'complete_request', {
     code: marked.replace('[cur]', ''),
     cursor_pos: cursor,
@@ -242,7 +243,7 @@ async function complete(client: JupyterClient, marked: string) {
 async function inspect(client: JupyterClient, marked: string, detail = 0) {
   const { reply } = await client.request('shell', 'inspect_request', {
     code: marked.replace('[cur]', ''),
-    cursor_pos: [...marked.slice(0, marked.indexOf('[cur]'))].length,
+    cursor_pos: Array.from(marked.slice(0, marked.indexOf('[cur]'))).length,
     detail_level: detail,
   });
   return reply!.content;
