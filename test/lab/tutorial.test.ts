@@ -21,10 +21,13 @@ test(
       const at = cells.findIndex((cell) => /Test accuracy: /.test(cellText(cell)));
       const accuracy = /Test accuracy: ([\d.]+) %/.exec(cellText(cells[at]!))?.[1];
       assert.ok(Number(accuracy) >= 97, `the test accuracy is ${accuracy} %`);
-      // The picture shows the training: the cell before the test.
-      const training = page.page.locator('.jp-Notebook .jp-Cell').nth(at - 2);
-      await training.scrollIntoViewIfNeeded();
-      await page.page.waitForTimeout(500);
+      // The picture shows the training's chart with the test below it.
+      await page.command('application:toggle-left-area');
+      await page.page
+        .locator('.jp-Notebook .jp-Cell')
+        .nth(at)
+        .evaluate((cell) => cell.scrollIntoView({ block: 'end' }));
+      await page.page.waitForTimeout(1000);
       await page.screenshot('first-network');
     } finally {
       await lab.close();
