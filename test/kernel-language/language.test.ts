@@ -332,3 +332,13 @@ session(
     assert.equal((await cells(client, '"alive"')).result, "'alive'");
   },
 );
+
+test('after a burst of 200 cells completion answers while their types are still being checked', () =>
+  withKernel(async (client) => {
+    const sent: string[] = [];
+    for (let at = 0; at < 200; at++)
+      sent.push(await client.startCell(`const burst${at} = ${at};\nburst${at} * 2`));
+    for (const [at, id] of sent.entries()) assert.equal((await client.finishCell(id)).result, String(at * 2));
+    assert.equal((await complete(client, '[1,2,3].[cur]'))['matches'].length >= 30, true);
+    assert.deepEqual((await complete(client, 'burst199.toFix[cur]'))['matches'], ['toFixed']);
+  }));

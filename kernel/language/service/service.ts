@@ -387,7 +387,8 @@ class TypeScriptService implements LanguageService {
 
   #inTurn<T>(lane: 'checking' | 'typing', action: () => Promise<T>): Promise<T> {
     const before = lane === 'checking' ? this.#checking : this.#typing;
-    const turn = before.then(action);
+    // Who types goes first: checks of earlier cells wait until nobody does.
+    const turn = before.then(lane === 'checking' ? () => this.#typing.then(action) : action);
     const settled = turn.catch(() => undefined);
     if (lane === 'checking') this.#checking = settled;
     else this.#typing = settled;
