@@ -28,7 +28,7 @@ function isContinuation(line: string): boolean {
 
 /** Warnings about TensorFlow's own build or start that nobody at a notebook can change. */
 const WARNINGS =
-  /computation[ _]placer already registered|cpu_utils\.cc|oneDNN custom operations|AutoGraph|TF-TRT Warning|Could not find TensorRT|gpu_device\.cc.*Cannot dlopen some GPU libraries|NUMA node|mlir_graph_optimization_pass|cudart_stub|cuda_executor\.cc|Allocation of \d+ exceeds \d+% of free system memory/u;
+  /computation[ _]placer already registered|cpu_utils\.cc|oneDNN custom operations|AutoGraph|TF-TRT Warning|Could not find TensorRT|gpu_device\.cc.*Cannot dlopen some GPU libraries|NUMA node|mlir_graph_optimization_pass|cudart_stub|cuda_executor\.cc|Allocation of \d+ exceeds \d+% of free system memory|bfc_allocator\.cc|OP_REQUIRES failed .*RESOURCE_EXHAUSTED|If the cause is memory fragmentation|Current allocation summary follows/u;
 
 /** Errors that TensorFlow 2 logs on every start (double registration), and `cuInit` without a driver. */
 const ERRORS =

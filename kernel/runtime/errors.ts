@@ -142,8 +142,12 @@ function syntaxErrorPlace(error: Error): { file: string; line: number; column: n
 
 const SHOWN_ELSEWHERE = new Set(['name', 'message', 'stack', 'cause', 'errors', 'domain', 'domainThrown']);
 
+/** Errors of ours, whose message says it all. */
+const OWN_ERRORS = new Set(['TensorflowError', 'ModuleNotFoundError', 'InputError']);
+
 /** `code`, `path`, `status`…: what libraries add to their errors. */
 function extraProperties(error: Error): string[] {
+  if (OWN_ERRORS.has(guard(() => error.name, ''))) return [];
   const extra: Record<string, unknown> = {};
   for (const key of guard(() => Object.keys(error), [])) {
     if (SHOWN_ELSEWHERE.has(key)) continue;

@@ -32,6 +32,7 @@ import { Runtime } from './runtime.ts';
 import { installStackTraces } from './stack.ts';
 import { createTracker } from './tracking.ts';
 
+let tfLoaded = false;
 const OUTPUT_FD = 3;
 const MAIN_FD = 4;
 
@@ -165,6 +166,9 @@ channel.send({ type: 'ready', pid: process.pid, node: process.version });
 /** `tf`, which is its own namespace: `import * as tf` and `import tf` mean the object that is global. */
 function tfNamespace(): Namespace {
   const tf = loadTf() as unknown as Namespace;
+  // Tensors that the loading cell makes belong to it.
+  if (!tfLoaded) saveEngineState();
+  tfLoaded = true;
   if (!Object.hasOwn(tf, 'default') && Object.isExtensible(tf)) {
     Object.defineProperty(tf, 'default', {
       value: tf,

@@ -100,7 +100,11 @@ export class Runtime {
       const ended = sequence <= Atomics.load(this.#parts.state, Shared.endedUpTo);
       if (!ended || (message.type !== 'execute' && message.type !== 'evaluate')) {
         this.#handling = sequence;
-        this.#handle(message, sequence);
+        try {
+          this.#handle(message, sequence);
+        } catch (error) {
+          this.lateError(error, undefined);
+        }
         this.#handling = 0;
       } else if (message.type === 'execute') {
         // Sent before an interrupt, and not begun: it ends like what runs.

@@ -28,6 +28,8 @@ const sources = new Map<string, Source>();
 const recorded = new WeakMap<object, StackFrame[]>();
 let mapping: typeof tracing | undefined;
 let ownFolder = '';
+/** The same as a path: CommonJS bundles are known by theirs. */
+let ownPath = '';
 
 /** Cells and modules whose maps are kept; older ones show positions in the compiled text, which has the same lines. */
 const LIMIT = 5000;
@@ -114,12 +116,13 @@ function safePath(url: string): string {
 }
 
 function isOwn(file: string): boolean {
-  return file.startsWith(ownFolder) || file.startsWith('node:internal/');
+  return file.startsWith(ownFolder) || file.startsWith(ownPath) || file.startsWith('node:internal/');
 }
 
 /** @param folder file URL of the kernel's bundles, whose frames are hidden */
 export function installStackTraces(folder: string): void {
   ownFolder = folder;
+  ownPath = fileURLToPath(folder);
   Error.stackTraceLimit = 20;
   Error.prepareStackTrace = (error: Error, sites: NodeJS.CallSite[]): string => {
     const frames: StackFrame[] = [];

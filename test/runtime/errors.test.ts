@@ -38,7 +38,7 @@ describe('an error', () => {
         '    |               ^',
         '  6 | }',
         '    at read (cell N:5:15)',
-        '    at cell N:7:19',
+        '    at cell N:7:15',
         '    at Array.map (<anonymous>)',
         '    at cell N:7:5',
       ],

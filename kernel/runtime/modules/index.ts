@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
-import { createNamespace, namespaceOf, type Namespace } from './namespace.ts';
+import { createNamespace, namespaceOf, withAllExports, type Namespace } from './namespace.ts';
 import { installRedirects } from './redirects.ts';
 import { ModuleNotFoundError, ModuleResolver, ownModule, packageName, type Resolution } from './resolve.ts';
 
@@ -104,7 +104,9 @@ export class Modules {
     const { path } = resolution;
     if (extname(path) === '.node') return namespaceOf(this.#homeRequire(path));
     try {
-      return (await import(pathToFileURL(path).href)) as Namespace;
+      const namespace = (await import(pathToFileURL(path).href)) as Namespace;
+      const module = this.#homeRequire.cache[path];
+      return module ? withAllExports(namespace, module.exports) : namespace;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'ERR_UNKNOWN_FILE_EXTENSION' || code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {

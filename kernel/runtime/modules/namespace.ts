@@ -33,3 +33,30 @@ export function namespaceOf(value: unknown): Namespace {
   namespace['default'] = value;
   return namespace;
 }
+
+const completed = new WeakMap<object, Namespace>();
+
+/**
+ * Node finds the names of a CommonJS module by reading its text, and misses what `module.exports = { a: 1 }` has. Here
+ * every property of its exports can be imported by name.
+ */
+export function withAllExports(namespace: Namespace, exports: unknown): Namespace {
+  if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return namespace;
+  const missing = Object.keys(exports).filter((name) => !Object.hasOwn(namespace, name));
+  if (missing.length === 0) return namespace;
+  const known = completed.get(namespace);
+  if (known) return known;
+  const whole = createNamespace();
+  for (const name of Object.keys(namespace)) {
+    Object.defineProperty(whole, name, { get: () => namespace[name], enumerable: true, configurable: true });
+  }
+  for (const name of missing) {
+    Object.defineProperty(whole, name, {
+      get: () => (exports as Namespace)[name],
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  completed.set(namespace, whole);
+  return whole;
+}

@@ -9,13 +9,14 @@ test('keeps what a user can act on and drops what TensorFlow tells its developer
     'W0000 00:00:1732291200.123456   12345 computation_placer.cc:177] computation placer already registered.',
     '2026-11-22 16:00:00.123456: E external/local_xla/xla/stream_executor/cuda/cuda_platform.cc:51] failed call to cuInit: INTERNAL: CUDA error: UNKNOWN ERROR (303)',
     '2026-11-22 16:00:00.123456: W external/local_xla/xla/tsl/framework/bfc_allocator.cc:501] Allocator (GPU_0_bfc) ran out of memory trying to allocate 4.00GiB',
+    '2026-11-22 16:00:00.123456: W tensorflow/core/framework/op_kernel.cc:1855] OP_REQUIRES failed at conv_ops.cc:1: INVALID_ARGUMENT: bad',
     'a line of the user: I am here',
     '',
     'I0000 is a number of mine',
   ].join('\n');
   expect(filterNativeLog(`${text}\n`)).toBe(
     [
-      '2026-11-22 16:00:00.123456: W external/local_xla/xla/tsl/framework/bfc_allocator.cc:501] Allocator (GPU_0_bfc) ran out of memory trying to allocate 4.00GiB',
+      '2026-11-22 16:00:00.123456: W tensorflow/core/framework/op_kernel.cc:1855] OP_REQUIRES failed at conv_ops.cc:1: INVALID_ARGUMENT: bad',
       'a line of the user: I am here',
       '',
       'I0000 is a number of mine',
