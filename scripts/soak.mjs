@@ -1,16 +1,34 @@
-// npm run soak [-- MINUTES]: an hour of output towards a reader that stalls; nothing is lost, memory stays flat.
+// npm run soak [-- MINUTES]: one kernel under load for an hour. See test/soak/main.ts.
+import { build } from 'esbuild';
+import { spawn } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { buildIfStale } from './build-state.mjs';
-import { root } from './setup.mjs';
-import { runTests } from './run-tests.mjs';
 
-const minutes = Number(process.argv[2] ?? 60);
-if (!(minutes > 0)) {
-  console.error(`usage: npm run soak [-- MINUTES], not ${process.argv[2]}`);
-  process.exit(2);
-}
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
 buildIfStale(root);
-const { code } = await runTests(['test/kernel/soak.long.test.ts'], {
-  args: [`--test-timeout=${(minutes + 6) * 60_000}`],
-  env: { TENSORCELL_SOAK_MINUTES: String(minutes) },
+const folder = join(root, '.cache', 'soak-build');
+mkdirSync(folder, { recursive: true });
+const outfile = join(folder, 'soak.mjs');
+await build({
+  entryPoints: [join(root, 'test', 'soak', 'main.ts')],
+  outfile,
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  target: 'node20.11',
+  format: 'esm',
+  sourcemap: 'inline',
+  logLevel: 'error',
+  // As in scripts/run-tests.mjs: files find the repository from where their source is.
+  define: { 'import.meta.url': JSON.stringify(`file://${join(root, 'test', 'soak', 'main.ts')}`) },
 });
-process.exit(code);
+const child = spawn(process.execPath, ['--enable-source-maps', outfile, ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: 'inherit',
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('close', (code, signal) => {
+  process.exitCode = signal === null ? (code ?? 1) : 1;
+});
