@@ -82,6 +82,7 @@ for (const [name, end] of [
       if (end) kernel.child.kill(end);
       else await client.request('control', 'shutdown_request', { restart: false });
       await goneWithin(processes, 2000);
+      await within(kernel.exited, 'end of the kernel');
       assert.deepEqual(kernel.filesLeft(), []);
       client.drain();
     }));
