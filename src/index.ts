@@ -8,6 +8,10 @@ import { loadTfWith } from './training/tf.ts';
 export * from './data/index.ts';
 export {
   $display,
+  Chart,
+  histogram,
+  Roc,
+  roc,
   clearOutput,
   ConfusionMatrix,
   confusionMatrix,
@@ -16,6 +20,8 @@ export {
   images,
 } from './display/index.ts';
 export type {
+  Numbers,
+  RocPoint,
   Classes,
   DisplayForms,
   DisplayHandle,

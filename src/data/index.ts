@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { theTf } from '../training/tf.ts';
 import { parseIdx } from './idx.ts';
 
+export { parseCsv, readCsv } from './csv.ts';
+export type { CsvCell, CsvOptions, CsvRow } from './csv.ts';
 export { DataFormatError, parseIdx } from './idx.ts';
 export type { IdxArray, IdxValues } from './idx.ts';
 

@@ -11,3 +11,5 @@ export { ImageGrid, images } from './images.ts';
 export type { ImagesOptions, Labels } from './images.ts';
 export { ConfusionMatrix, confusionMatrix } from './confusion-matrix.ts';
 export type { Classes } from './confusion-matrix.ts';
+export { Chart, histogram, PALETTE, Roc, roc } from './charts.ts';
+export type { Numbers, RocPoint } from './charts.ts';

@@ -225,14 +225,18 @@ class Watcher {
     if (this.stopping || notebookHost()?.interrupted === true) this.stop();
     if (this.mode !== 'chart' || !this.live.due) return;
     const now = performance.now();
-    this.record.sample(readMetrics(logs), now);
+    const metrics = readMetrics(logs);
+    this.record.sample(metrics, now);
+    this.warnOfNaN(metrics);
     this.live.update(() => liveBundle(this.record, now));
   }
 
   endEpoch(logs: Logs): void {
     if (this.mode === 'quiet') return;
     const now = performance.now();
-    this.record.endEpoch(readMetrics(logs), now);
+    const metrics = readMetrics(logs);
+    this.record.endEpoch(metrics, now);
+    this.warnOfNaN(metrics);
     if (this.mode === 'chart') this.live.update(() => liveBundle(this.record, now));
     else this.print();
   }
@@ -243,8 +247,23 @@ class Watcher {
     if (this.mode === 'chart') this.live.show(() => finalBundle(this.record));
     if (this.mode === 'text') {
       this.print();
+      for (const note of this.record.notes) process.stdout.write(`${note}\n`);
       process.stdout.write(`${summaryLine(this.record)}\n`);
     }
+  }
+
+  /** Said once, at the first value of the loss that is seen to be no number. */
+  private warnOfNaN(metrics: Record<string, number>): void {
+    const { loss } = metrics;
+    if (loss === undefined || Number.isFinite(loss) || this.record.notes.length > 0) return;
+    const layer = firstNotFinite(this.model);
+    const where =
+      layer === undefined
+        ? 'all weights are still finite'
+        : `the first layer whose weights are not finite is ${layer}`;
+    this.record.notes.push(
+      `The loss is ${loss} in epoch ${this.record.epoch + 1}, step ${this.record.step}: ${where}. Try a smaller learning rate.`,
+    );
   }
 
   /** The lines of epochs that were not printed yet. */
@@ -253,6 +272,15 @@ class Watcher {
     for (const line of lines.slice(this.printed)) process.stdout.write(`${line}\n`);
     this.printed = lines.length;
   }
+}
+
+/** The first layer, from the input on, that has a weight which is no number. */
+function firstNotFinite(model: Tf.LayersModel): string | undefined {
+  return model.layers.find((layer) =>
+    layer
+      .getWeights()
+      .some((weight) => !(weight.dataSync() as Float32Array).every((value) => Number.isFinite(value))),
+  )?.name;
 }
 
 /** Values are read from the device here, and nowhere else. */

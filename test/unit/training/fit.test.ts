@@ -148,6 +148,23 @@ test('fitDataset is shown too; its length is learned when it ends', async () => 
   expect(texts.at(-1)).toMatch(/^Epoch 1 of 2 · .*\nEpoch 2 of 2 · .*\nTrained 2 epochs in /);
 });
 
+test('a loss that is no number is told, with the first layer that went wrong', async () => {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 2, inputShape: [1], name: 'first' }),
+      tf.layers.dense({ units: 1, name: 'second' }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.sgd(1e20), loss: 'meanSquaredError' });
+  await model.fit(tf.ones([20, 1]), tf.ones([20, 1]).mul(100), { epochs: 4, batchSize: 10 });
+  const text = String(notebook.shown.at(-1)?.data['text/plain']);
+  expect(text).toMatch(
+    /\nThe loss is (NaN|Infinity) in epoch \d, step 2: (the first layer whose weights are not finite is first|all weights are still finite)\. Try a smaller learning rate\.\n/,
+  );
+  expect(text.match(/The loss is/g)).toHaveLength(1);
+  expect(notebook.shown.at(-1)?.data['image/svg+xml']).toContain('⚠ The loss is');
+});
+
 test('quiet trainings show nothing, nor do trainings that never began', async () => {
   const { model, x, y } = line();
   await model.fit(x, y, { epochs: 1, verbose: 0 as tf.ModelFitArgs['verbose'] & 0 });
