@@ -37,9 +37,18 @@ export interface DisplayHandle {
 
 const handles = new WeakSet();
 
-/** Whether a value is a handle: as the last value of a cell it is not shown again. */
-export function isDisplayHandle(value: unknown): value is DisplayHandle {
-  return typeof value === 'object' && value !== null && handles.has(value);
+/** Values that a display shows already, and in which execution: the history that `fit` returns. */
+const shownIn = new WeakMap<object, number>();
+
+/** Says that the running cell shows this value already. */
+export function markShown(value: object): void {
+  shownIn.set(value, notebookHost()?.execution() ?? 0);
+}
+
+/** Whether a value, as the last one of a cell, is not to be shown: handles, and what the same cell has shown. */
+export function isDisplayHandle(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return handles.has(value) || shownIn.get(value) === (notebookHost()?.execution() ?? 0);
 }
 
 function shows<Shown>(show: (rendered: Rendered | Promise<Rendered>) => Shown): DisplayForms<Shown> {

@@ -1,4 +1,4 @@
-export { clearOutput, display, isDisplayHandle } from './display.ts';
+export { clearOutput, display, isDisplayHandle, markShown } from './display.ts';
 export type { DisplayForms, DisplayHandle } from './display.ts';
 export { $display, renderAsync, renderValue } from './render.ts';
 export type { RenderOptions } from './render.ts';

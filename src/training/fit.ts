@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as Tf from '@tensorflow/tfjs';
+import { markShown } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
@@ -131,6 +132,7 @@ async function watched<Args extends FitArgs>(
     const callbacks = [...asCallbacks(tf, args), watcherCallback(tf, watcher)];
     const history = await train({ ...rest, callbacks });
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
+    if (mode === 'chart') markShown(history);
     // A flag told of the interrupt between two batches; the notebook itself learns of it on the event loop's next turn.
     if (watcher.stopping) await Promise.race([heard.given, sleep(2000, undefined, { ref: false })]);
     return history;

@@ -61,6 +61,14 @@ def convolutions(shown, notebook):
     assert number(shown, r"Test accuracy: ([\d.]+) %") >= (85 if fast else 99)
 
 
+def tabular_data(shown, notebook):
+    assert "1461 days, from 2012-01-01 to 2015-12-31" in shown
+    assert "it rains on 42.6 % of all days" in shown
+    assert "tomorrow is like today: 70.3 % right" in shown
+    assert number(shown, r"the network: ([\d.]+) % right") >= 68
+    assert number(shown, r"ROC curve with an area of ([\d.]+)") >= 0.72
+
+
 def images_and_transfer(shown, notebook):
     assert number(shown, r"with the old base: ([\d.]+) % of the new digits right") >= 60
     assert "both are far better than the 20 % of a guess: true" in shown
@@ -85,6 +93,7 @@ EXPECTED = {
     "02": tensors_and_gradients,
     "03": your_gpu,
     "04": convolutions,
+    "05": tabular_data,
     "07": images_and_transfer,
     "08": own_training_loop,
     "09": from_python,

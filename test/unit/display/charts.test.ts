@@ -38,7 +38,7 @@ test('ROC: the area is the chance that a positive scores higher than a negative'
   const curve = roc(truth, tf.tensor1d(scores));
   expect(curve.auc).toBeCloseTo(wins / 12, 12);
   expect(curve.points.at(0)).toEqual({ threshold: Infinity, falsePositives: 0, truePositives: 0 });
-  expect(curve.points.at(-1)).toEqual({ threshold: 0.1, falsePositives: 1, truePositives: 1 });
+  expect(curve.points.at(-1)).toEqual({ threshold: Math.fround(0.1), falsePositives: 1, truePositives: 1 });
   expect(roc([0, 1], [0, 1]).auc).toBe(1);
   expect(roc([0, 1], [1, 1]).auc).toBe(0.5);
   expect(renderValue(roc([0, 1], [0, 1])).data['text/plain']).toBe(

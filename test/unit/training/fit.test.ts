@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { isDisplayHandle } from '../../../src/display/index.ts';
 import { installNotebookHost } from '../../../src/host.ts';
 import { installTraining } from '../../../src/training/index.ts';
 import type { TensorcellFitArgs } from '../../../src/training/index.ts';
@@ -32,6 +33,9 @@ test('a training is one display, updated in place, with a final form for every f
   const history = await model.fit(x, y, { epochs: 3, batchSize: 10, validationSplit: 0.2 });
   expect(Object.keys(history.history).sort()).toEqual(['loss', 'mae', 'val_loss', 'val_mae']);
   expect((model as unknown as { history: unknown }).history).toBe(history);
+
+  // The cell shows it; a later one may show it again.
+  expect(isDisplayHandle(history)).toBe(true);
 
   const [first, ...updates] = notebook.shown;
   const last = notebook.shown.at(-1);
