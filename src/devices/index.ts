@@ -3,26 +3,19 @@ import type { Device } from './device.ts';
 import { attachBackend, takeInventory } from './inventory.ts';
 import { detectLibraries } from './loader.ts';
 import { probeOf } from './probe/probe.ts';
-import { thisMachine } from './machine.ts';
+import { currentMachine } from './machine.ts';
 import type { Machine } from './machine.ts';
 
 export type { BackendDescription, MemoryDescription, TensorDescription } from './backend-description.ts';
 export type { Device, DeviceProcess } from './device.ts';
 export type { Machine } from './machine.ts';
-export { thisMachine } from './machine.ts';
+export { currentMachine, thisMachine } from './machine.ts';
 export { SETTINGS, configFile } from './settings.ts';
 export { disposeProbes, probeOf } from './probe/probe.ts';
 export { takeStatus } from './status.ts';
 export type { DeviceStatus } from './status.ts';
 export { ladderHtml, statusHtml } from './status-html.ts';
 export { ladderText, statusText } from './status-text.ts';
-
-let here: Machine | undefined;
-
-/** The machine that this process runs on, one object for all who ask: its probe is shared. */
-export function currentMachine(): Machine {
-  return (here ??= thisMachine());
-}
 
 /** Lets the first `%device` answer at once, where there is a driver to ask: starts its process and NVML in it. */
 export function warmDevices(machine: Machine): void {

@@ -44,6 +44,13 @@ export function thisMachine(environment: Machine['environment'] = process.env): 
   };
 }
 
+let here: Machine | undefined;
+
+/** The machine that this process runs on, one object for all who ask. */
+export function currentMachine(): Machine {
+  return (here ??= thisMachine());
+}
+
 const MOST_LINKS = 40; // as the kernel's own limit
 
 /**

@@ -57,6 +57,8 @@ export function parseOutOfMemory(message: string): OutOfMemory | undefined {
 }
 
 const LIMIT_MS = 1500;
+/** Smaller tensors are not what fills a device. */
+const WORTH_NAMING = 1024 * 1024;
 
 /** What the driver (for the CPU: Linux) says is free now. Blocks for about 100 ms: only for an error that is rare. */
 function freeMemory(
@@ -117,10 +119,11 @@ export function explainOutOfMemory(machine: Machine, message: string, memory: Me
       ? `${free.who} reports ${formatBytes(free.freeBytes)} of ${formatBytes(free.totalBytes)} free`
       : 'free memory: unavailable',
   );
+  const large = memory.tensors.filter(({ bytes }) => bytes >= WORTH_NAMING).slice(0, 5);
   lines.push(
-    `our tensors hold ${formatBytes(memory.bytes)} in ${memory.count}${memory.tensors.length > 0 ? ', most of it:' : ''}`,
+    `our tensors hold ${formatBytes(memory.bytes)} in ${memory.count}${large.length > 0 ? ', most of it:' : ''}`,
   );
-  for (const tensor of memory.tensors.slice(0, 5)) {
+  for (const tensor of large) {
     const name = tensor.variable === undefined ? '' : `, variable ${tensor.variable}`;
     const cell = tensor.execution === 0 ? '' : `, made in cell ${tensor.execution}`;
     lines.push(`  ${formatBytes(tensor.bytes)}  ${shapeText(tensor.shape)} ${tensor.dtype}${cell}${name}`);

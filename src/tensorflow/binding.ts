@@ -76,6 +76,10 @@ export class Binding {
   device: string | undefined;
 
   readonly #handles = new Map<number, Pointer>();
+  /** Bytes behind each handle, their sum, and the largest that it has been. */
+  readonly #bytes = new Map<number, number>();
+  #sum = 0;
+  #peak = 0;
   /** Tensors whose dtype tfjs has no name for. */
   readonly #wide = new Map<number, number>();
   readonly #savedModels: SavedModels;
@@ -114,8 +118,18 @@ export class Binding {
     const dtype = api.TFE_TensorHandleDataType(handle);
     const id = this.#nextId++;
     this.#handles.set(id, handle);
+    this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
     return { id, shape, dtype };
+  }
+
+  #account(id: number, shape: readonly number[], dtype: number): void {
+    let bytes = elementOf(dtype)?.bytes ?? 0;
+    for (const length of shape) bytes *= length;
+    if (bytes === 0) return;
+    this.#bytes.set(id, bytes);
+    this.#sum += bytes;
+    if (this.#sum > this.#peak) this.#peak = this.#sum;
   }
 
   /** A number for a tensor that has no handle, such as one inside a graph. */
@@ -152,6 +166,7 @@ export class Binding {
     const handle = newHandle(this.context.api, this.status, shape, dtype, values);
     const id = this.#nextId++;
     this.#handles.set(id, handle);
+    this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
     return id;
   }
@@ -166,6 +181,8 @@ export class Binding {
     const handle = this.#handles.get(id);
     if (handle === undefined) return;
     this.#handles.delete(id);
+    this.#sum -= this.#bytes.get(id) ?? 0;
+    this.#bytes.delete(id);
     if (this.#wide.size > 0) this.#wide.delete(id);
     this.context.api.TFE_DeleteTensorHandle(handle);
   }
@@ -313,6 +330,11 @@ export class Binding {
 
   /** Bytes behind all handles, without those of strings and resources. */
   memoryBytes(): number {
-    return this.tensors().reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#sum;
+  }
+
+  /** The largest that `memoryBytes` has been. */
+  peakBytes(): number {
+    return this.#peak;
   }
 }

@@ -40,7 +40,11 @@ export function describeBackend(): BackendDescription {
     memory:
       loaded === undefined
         ? { tensors: 0, bytes: 0 }
-        : { tensors: loaded.binding.getNumOfTensors(), bytes: loaded.binding.memoryBytes() },
+        : {
+            tensors: loaded.binding.getNumOfTensors(),
+            bytes: loaded.binding.memoryBytes(),
+            peakBytes: loaded.binding.peakBytes(),
+          },
     passedOver,
     pid: process.pid,
   };
@@ -97,5 +101,12 @@ export function describeMemory(): MemoryDescription {
     bytes += tensor.bytes;
   }
   tensors.sort((a, b) => b.bytes - a.bytes);
-  return { tensors: tensors.slice(0, 1000), count: tensors.length, bytes, byExecution, pid: process.pid };
+  return {
+    tensors: tensors.slice(0, 1000),
+    count: tensors.length,
+    bytes,
+    peakBytes: loaded.binding.peakBytes(),
+    byExecution,
+    pid: process.pid,
+  };
 }

@@ -10,7 +10,7 @@ import { notebookHost } from '../host.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
-import { currentMachine } from '../devices/index.ts';
+import { currentMachine } from '../devices/machine.ts';
 import { missedGpu } from '../devices/missed-gpu.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
@@ -59,6 +59,8 @@ export function loadTf(): Tf {
       else problem = 'No TensorFlow runtime is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
+      // The cell that loads tf was begun before there was a binding to tell.
+      loaded.binding.mark(notebookHost()?.execution() ?? 0);
       const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
       if (missed !== undefined) say(missed);
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));

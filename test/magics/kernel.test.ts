@@ -87,7 +87,12 @@ test('%device watch goes on while the runtime is busy, and stops', () =>
 test('%memory names the cell that leaks', { skip: noRuntime }, () =>
   withKernel(async (client) => {
     await client.cell('tf.ones([2]).add(1).dataSync();');
-    assert.match(shown(await client.cell('%memory mark')), /^our tensors {2}\d+, /);
+    const first = shown(await client.cell('%memory mark'));
+    assert.match(
+      first,
+      /^our tensors {2}\d+, \d+ bytes, peak \d+ bytes \(sum of our handles and variables\)\n/,
+    );
+    assert.equal(first.includes('unknown'), false, first);
     const leak = await client.cell(
       'const kept = []; for (let i = 0; i < 5; i++) kept.push(tf.fill([100, 100], i).add(1));',
     );
