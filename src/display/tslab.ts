@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
 import { notebookHost } from '../host.ts';
 import { base64 } from './image-format.ts';
@@ -76,3 +77,10 @@ export function print(...values: unknown[]): void {
     `${values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' ')}\n`,
   );
 }
+
+/** Versions as tslab's notebooks print them; `tslab` is the version whose names these are. */
+export const versions = {
+  tslab: '1.0.22',
+  typescript: (createRequire(import.meta.url)('typescript/package.json') as { version: string }).version,
+  node: process.version,
+};
