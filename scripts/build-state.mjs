@@ -4,7 +4,18 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What dist/ is made from, relative to the checkout. */
-const SOURCES = ['kernel', 'src', 'scripts/build.mjs', 'requirements', 'package.json', 'package-lock.json'];
+const SOURCES = [
+  'kernel',
+  'src',
+  'scripts/build.mjs',
+  'scripts/build-tfjs.mjs',
+  'scripts/vendored-types.mjs',
+  'tsconfig.types.json',
+  'notebooks',
+  'requirements',
+  'package.json',
+  'package-lock.json',
+];
 
 /** Newest modification time under `path`, in milliseconds; 0 when there is nothing. */
 function newest(path) {

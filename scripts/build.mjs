@@ -1,10 +1,11 @@
 // Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildTfjs } from './build-tfjs.mjs';
+import { copyVendoredTypes } from './vendored-types.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -53,6 +54,9 @@ for (const [from, to] of [
 ]) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }
+for (const name of readdirSync(join(root, 'notebooks')).filter((file) => file.endsWith('.ipynb'))) {
+  cpSync(join(root, 'notebooks', name), join(fresh, 'notebooks', name));
+}
 // Declarations: what cells have in scope, and the types of `import … from 'tensorcell'`.
 const { status } = spawnSync(
   process.execPath,
@@ -66,6 +70,7 @@ const { status } = spawnSync(
   { cwd: root, stdio: 'inherit' },
 );
 if (status !== 0) throw new Error('the declarations could not be written: see the errors of tsc above');
+copyVendoredTypes(root, join(fresh, 'types', 'node_modules'));
 await buildTfjs(root, fresh);
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

@@ -9,6 +9,7 @@ import { reporter } from './progress.ts';
 import { runCommand } from './run-command.ts';
 import { RUNTIME_USAGE, runtimeCommand } from './runtime.ts';
 import { setUp } from './setup.ts';
+import { prepareTutorials, tutorialsFolder } from './tutorials.ts';
 
 export interface Command {
   name: string;
@@ -66,7 +67,13 @@ export const COMMANDS: readonly Command[] = [
       const report = reporter();
       const here = places();
       const environment = await setUp(here, resolved(values), report);
-      return runLab(environment, resolve(values.notebooks ?? here.notebooks), rest, report);
+      let folder = values.notebooks === undefined ? undefined : resolve(values.notebooks);
+      if (folder === undefined && here.checkout) folder = here.notebooks;
+      if (folder === undefined) {
+        folder = tutorialsFolder();
+        prepareTutorials(here, folder, report);
+      }
+      return runLab(environment, folder, rest, report);
     },
   },
   {

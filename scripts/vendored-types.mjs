@@ -1,0 +1,78 @@
+// Declarations that cells need wherever the package is installed. tfjs and @types/node are development dependencies
+// (tfjs-node-gpu's install script must never run at a user's), so their .d.ts files travel in dist/types/node_modules.
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+const PACKAGES = [
+  ...[
+    'tfjs',
+    'tfjs-core',
+    'tfjs-layers',
+    'tfjs-data',
+    'tfjs-converter',
+    'tfjs-backend-cpu',
+    'tfjs-backend-webgl',
+  ].map((name) => `@tensorflow/${name}`),
+  // What those refer to.
+  '@webgpu/types',
+  '@types/offscreencanvas',
+  '@types/seedrandom',
+  '@types/long',
+  '@types/node',
+  'undici-types',
+];
+
+function wanted(source) {
+  const name = basename(source);
+  if (statSync(source).isDirectory()) return name !== 'node_modules';
+  return /\.d\.[cm]?ts$/.test(name) || name === 'package.json' || /^LICEN[CS]E/i.test(name);
+}
+
+/** Drops folders that hold no file, which the filter leaves behind. */
+function prune(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const path = join(folder, entry.name);
+    prune(path);
+    if (readdirSync(path).length === 0) rmSync(path, { recursive: true });
+  }
+}
+
+/** Copies the declarations to `target`; a copy for these very versions is kept in the cache. */
+export function copyVendoredTypes(root, target) {
+  const found = PACKAGES.map((name) => [name, join(root, 'node_modules', name)]).filter(([, from]) =>
+    existsSync(from),
+  );
+  const versions = found.map(([name, from]) => {
+    const { version } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+    return `${name.replace('/', '+')}-${version}`;
+  });
+  const cached = join(
+    root,
+    '.cache',
+    'types',
+    createHash('sha256').update(versions.join()).digest('hex').slice(0, 16),
+  );
+  if (!existsSync(cached)) {
+    const fresh = `${cached}.${process.pid}`;
+    rmSync(fresh, { recursive: true, force: true });
+    for (const [name, from] of found) {
+      const to = join(fresh, name);
+      mkdirSync(dirname(to), { recursive: true });
+      cpSync(from, to, { recursive: true, filter: wanted });
+    }
+    prune(fresh);
+    renameSync(fresh, cached);
+  }
+  cpSync(cached, target, { recursive: true });
+}
