@@ -16,6 +16,7 @@ import { Comms } from './comms.ts';
 import { Executions } from './executions.ts';
 import { History } from './history.ts';
 import { Iopub } from './iopub.ts';
+import { LimitedLog } from './limited-log.ts';
 import { MagicRunner } from './magic-runner.ts';
 import { createOutbox } from './outbox.ts';
 import type { Outbox } from './outbox.ts';
@@ -46,6 +47,8 @@ export interface SessionOptions {
 
 /** A client that has just connected gets its first answers before more is loaded. */
 const LOAD_AFTER_MS = 20;
+/** Nobody has run a cell for so long after the start: time for what takes longer. */
+const IDLE_AFTER_MS = 2000;
 
 /** Resolves to the content of the reply, or to undefined for messages that have none. */
 type Handler = (message: Incoming) => Promise<object | undefined> | object | undefined;
@@ -54,6 +57,7 @@ export class Session {
   /** Folder, environment and settings, as cells have changed them. */
   readonly surroundings: Surroundings;
   readonly #options: SessionOptions;
+  readonly #dropped: LimitedLog;
   readonly #outbox: Outbox;
   readonly #iopub: Iopub;
   readonly #executions = new Executions();
@@ -68,7 +72,7 @@ export class Session {
   readonly #handlers: Record<RequestChannel, Partial<Record<RequestType, Handler>>>;
   /** Cells that run now, in the order they began: the status bar of a front end shows the last status of all. */
   readonly #busyWith: Parent[] = [];
-  #idleWork: NodeJS.Immediate | undefined;
+  #warmed = false;
   /** Some request was answered: the kernel has started. */
   #answered = false;
   #ended = false;
@@ -76,6 +80,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { codec, transport, log } = options;
+    this.#dropped = new LimitedLog(log);
     this.#outbox = createOutbox(codec, transport);
     const iopub = (this.#iopub = new Iopub(codec, transport));
     const executions = this.#executions;
@@ -164,6 +169,8 @@ export class Session {
     }
     // The first cell finds it loaded; whoever asks for kernel_info at once does not wait for it.
     setTimeout(() => void this.#options.compiler(), LOAD_AFTER_MS).unref();
+    // Whoever opens a notebook reads it first: by the time of the first cell all is warm.
+    setTimeout(() => this.#whenIdle(), IDLE_AFTER_MS).unref();
   }
 
   /** Stops what runs in all shells, and what magics and questions wait for. */
@@ -185,20 +192,20 @@ export class Session {
 
   #receive(channel: RequestChannel, frames: Buffer[]): void {
     if (this.#ended) return;
-    const { log } = this.#options;
     let message: Incoming;
     try {
       message = this.#options.codec.decode(frames);
     } catch (error) {
-      if (error instanceof WireError) log(`${channel}: message dropped: ${error.message}`);
-      else log(`${channel}: message dropped: ${String(error)}`);
+      this.#dropped.log(
+        `${channel}: message dropped: ${error instanceof WireError ? error.message : String(error)}`,
+      );
       return;
     }
     if (message.type === 'input_reply') {
       try {
-        if (!this.#stdin.receive(message)) log('stdin: an answer that nobody waits for');
+        if (!this.#stdin.receive(message)) this.#dropped.log('stdin: an answer that nobody waits for');
       } catch (error) {
-        log(`stdin: message dropped: ${(error as Error).message}`);
+        this.#dropped.log(`stdin: message dropped: ${(error as Error).message}`);
       }
       return;
     }
@@ -208,7 +215,7 @@ export class Session {
     }
     const handler = this.#handlers[channel][message.type];
     if (!handler) {
-      log(`${channel}: message dropped: ${message.type} does not belong here`);
+      this.#dropped.log(`${channel}: message dropped: ${message.type} does not belong here`);
       return;
     }
     void this.#answer(channel, message, handler);
@@ -277,14 +284,15 @@ export class Session {
         this.#busyWith.splice(this.#busyWith.indexOf(parent), 1);
       }
     });
-    this.#afterCell();
+    this.#whenIdle();
     return stop;
   }
 
-  /** Once the kernel has nothing to do: what makes the next steps fast. */
-  #afterCell(): void {
-    if (this.#idleWork) return;
-    this.#idleWork = setImmediate(() => {
+  /** Once the kernel has nothing to do: what makes the next steps fast. A cell that runs puts it off to its end. */
+  #whenIdle(): void {
+    if (this.#warmed || this.#ended || this.#busyWith.length > 0) return;
+    this.#warmed = true;
+    setImmediate(() => {
       this.#typeChecks.start().catch((error: unknown) => this.#options.log(`types: ${String(error)}`));
       this.#host.send({ type: 'preload' });
     });

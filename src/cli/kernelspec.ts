@@ -18,6 +18,7 @@ export interface Kernelspec {
   display_name: string;
   language: string;
   interrupt_mode: 'message' | 'signal';
+  kernel_protocol_version: string;
   metadata: Record<string, unknown>;
   env?: Record<string, string>;
 }
@@ -30,7 +31,10 @@ export function kernelspec(kernel: string, node: string = process.execPath): Ker
     language: 'typescript',
     // Windows-side front ends cannot send a signal into WSL, and a message also tells which kernel is meant.
     interrupt_mode: 'message',
-    metadata: { debugger: false },
+    // From 5.5 on a launcher may let the kernel choose its ports and register (Jupyter enhancement proposal 66).
+    kernel_protocol_version: '5.5',
+    // jupyter_client encrypts what it sends to kernels that say so, where `transport_encryption` asks for it.
+    metadata: { debugger: false, supported_encryption: 'curve' },
   };
 }
 

@@ -62,7 +62,8 @@ test("install registers the kernel for the user's Jupyter, again without a chang
     display_name: 'TypeScript (Tensorcell)',
     language: 'typescript',
     interrupt_mode: 'message',
-    metadata: { debugger: false },
+    kernel_protocol_version: '5.5',
+    metadata: { debugger: false, supported_encryption: 'curve' },
   });
   assert.deepEqual(readdirSync(kernel).sort(), [
     'kernel.json',
