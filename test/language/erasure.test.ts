@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { Edits } from '../../kernel/language/compile/edits.ts';
 import { lower } from '../../kernel/language/compile/lower.ts';
 import { parse } from '../../kernel/language/compile/parse.ts';
-import { NeedsLowering, Walk } from '../../kernel/language/compile/walk.ts';
+import { NeedsLowering } from '../../kernel/language/compile/nodes.ts';
+import { Walk } from '../../kernel/language/compile/walk.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

@@ -1,10 +1,11 @@
 import type { Binding, BindingKind } from '../../interfaces.ts';
-import type { ImportDeclaration, ModuleExportName, Program } from 'oxc-parser';
+import type { ImportDeclaration, Program } from 'oxc-parser';
 import type { Edits } from './edits.ts';
 import type { Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames } from './emit.ts';
 import { isKnownGlobal } from './globals.ts';
+import { exportedName, importCall, member } from './imports.ts';
 import type { SessionNames } from './names.ts';
 import type { NameUse, Site } from './sites.ts';
 import { Walk } from './walk.ts';
@@ -473,28 +474,6 @@ class CellRewriter {
       `await ${names.context}.await(${importCall(names.context, { source: node.source, attributes: node.attributes })});`,
     );
   }
-}
-
-export function exportedName(node: ModuleExportName): string {
-  return node.type === 'Literal' ? node.value : node.name;
-}
-
-export function importCall(
-  context: string,
-  { source, attributes }: Pick<ImportDeclaration, 'source' | 'attributes'>,
-): string {
-  const specifier = JSON.stringify(source.value);
-  if (attributes.length === 0) return `${context}.import(${specifier})`;
-  const given = Object.fromEntries(
-    attributes.map(({ key, value }) => [key.type === 'Literal' ? key.value : key.name, value.value]),
-  );
-  return `${context}.import(${specifier},${JSON.stringify(given)})`;
-}
-
-export function member(object: string, key: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-    ? `${object}.${key}`
-    : `${object}[${JSON.stringify(key)}]`;
 }
 
 function isAssignable(kind: BindingKind): boolean {

@@ -1,6 +1,6 @@
 import type { Edits } from './edits.ts';
 import type { NameUse, Site } from './sites.ts';
-import { anonymousFunction } from './walk.ts';
+import { anonymousFunction } from './nodes.ts';
 
 /** Names that generated code uses for itself; none of them occurs in the source. */
 export class InternalNames {

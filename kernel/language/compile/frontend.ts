@@ -7,7 +7,7 @@ import { composeMaps, sourceMap } from './maps.ts';
 import { parse } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { CompileError, problemAt } from './problems.ts';
-import { NeedsLowering, SourceMistake } from './walk.ts';
+import { NeedsLowering, SourceMistake } from './nodes.ts';
 
 export interface Front {
   parsed: Parsed;
@@ -65,6 +65,8 @@ export function compileSource<T extends Rendered>(
     } catch (error) {
       if (error instanceof SourceMistake)
         throw new CompileError(source, problemAt(source, error.message, error.start, error.end), filename);
+      if (error instanceof RangeError)
+        throw new CompileError(source, problemAt(source, 'this is nested too deeply', 0, 0), filename);
       if (!(error instanceof NeedsLowering)) throw error;
     }
   const edits = new Edits();

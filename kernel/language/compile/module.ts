@@ -1,10 +1,10 @@
 import type { CompiledModule } from '../../interfaces.ts';
-import { exportedName, importCall, member } from './cell.ts';
 import type { Edits } from './edits.ts';
 import { emitCommon, InternalNames, PLAIN } from './emit.ts';
 import type { Access, EmitOptions } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import type { Rendered } from './edits.ts';
+import { exportedName, importCall, member } from './imports.ts';
 import type { LoweringOptions } from './lower.ts';
 import type { NameUse, Site } from './sites.ts';
 import { Walk } from './walk.ts';

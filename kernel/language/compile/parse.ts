@@ -1,5 +1,6 @@
 import { parseSync } from 'oxc-parser';
 import type { Program } from 'oxc-parser';
+import { isNestedTooDeeply } from './brackets.ts';
 
 export interface ParseProblem {
   message: string;
@@ -17,6 +18,10 @@ export type SourceLanguage = 'js' | 'ts' | 'tsx';
 
 /** Parses a module. Offsets of the tree count UTF-16 code units. */
 export function parse(source: string, lang: SourceLanguage): Parsed {
+  if (isNestedTooDeeply(source)) {
+    const program = parse('', lang).program;
+    return { program, problem: { message: 'this is nested too deeply', start: 0, end: 0 } };
+  }
   const result = parseSync(lang === 'js' ? 'cell.js' : 'cell.ts', source, {
     lang,
     sourceType: 'module',
