@@ -41,17 +41,26 @@ export function confirm(message = ''): boolean {
 
 type CommOptions = { buffers?: Uint8Array[]; metadata?: Record<string, unknown> };
 
+/** What a message carries: typed like the result of JSON.parse, so that a cell may read its fields at once. */
+type CommData = ReturnType<typeof JSON.parse>;
+
+/** One channel, as `comms.open` and `comms.on` give it. */
+export interface Comm extends Omit<HostComm, 'onMessage' | 'onClose'> {
+  onMessage(listener: (data: CommData, buffers: Uint8Array[]) => void): void;
+  onClose(listener: (data: CommData) => void): void;
+}
+
 /**
  * Jupyter comms: channels between a cell and an extension of the front end.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#custom-messages
  */
 export const comms = {
   /** Opens a channel to the target that the front end registered under this name. */
-  open(target: string, data: unknown = {}, options: CommOptions = {}): HostComm {
+  open(target: string, data: unknown = {}, options: CommOptions = {}): Comm {
     return host('comms.open').openComm(target, data, options);
   },
   /** Answers channels that the front end opens. */
-  on(target: string, handler: (comm: HostComm, data: unknown, buffers: Uint8Array[]) => void): void {
+  on(target: string, handler: (comm: Comm, data: CommData, buffers: Uint8Array[]) => void): void {
     host('comms.on').onComm(target, handler);
   },
 };

@@ -51,7 +51,7 @@ test('opened by the kernel: open, message, close, with buffers and the parent of
 test('opened by the client: the target answers, and what it prints goes under the message', () =>
   withKernel(async (client) => {
     await client.cell(`
-      comms.on('echo', (comm, data: any) => {
+      comms.on('echo', (comm, data) => {
         console.log('opened with', data.hello);
         comm.onMessage((again) => comm.send({ echo: again }));
       });

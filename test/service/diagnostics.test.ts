@@ -112,6 +112,15 @@ test('display, input and the library are typed', async () => {
   );
 });
 
+test('what a comm carries may be read at once', async () => {
+  assert.deepEqual(
+    await session.cell(
+      "comms.on('t', (comm, data) => { comm.onMessage((more) => comm.send(more.x + data.y)) });",
+    ),
+    [],
+  );
+});
+
 test('magics and commands are not TypeScript, remainders and negations are', async () => {
   assert.deepEqual(
     await session.cell(
