@@ -32,6 +32,8 @@ export interface TensorRecord {
   /** The execution that made it; 0 when unknown. */
   execution: number;
   since: number;
+  /** For the value of a variable that lies in a resource: what stands for the resource. */
+  owner?: object;
 }
 
 interface Mark {
@@ -78,6 +80,8 @@ export class Binding {
   readonly #handles = new Map<number, Pointer>();
   /** Bytes behind each handle, their sum, and the largest that it has been. */
   readonly #bytes = new Map<number, number>();
+  /** Values that lie in resources only, with no handle: variables that compiled steps update. */
+  readonly #held = new Map<object, TensorRecord>();
   #sum = 0;
   #peak = 0;
   /** Tensors whose dtype tfjs has no name for. */
@@ -299,6 +303,32 @@ export class Binding {
     return this.#savedModels.count;
   }
 
+  /**
+   * A resource is from now on the only one to hold a value that had the handle `id` (negative: none). It counts until
+   * `letGo`.
+   */
+  hold(owner: object, shape: readonly number[], dtype: number, id: number): void {
+    if (this.#held.has(owner)) return;
+    let bytes = elementOf(dtype)?.bytes ?? 0;
+    for (const length of shape) bytes *= length;
+    const mark = this.#marks.findLast(({ firstId }) => id < 0 || firstId <= id);
+    const { execution, since } = mark ?? { execution: 0, since: this.#born };
+    this.#held.set(owner, { id, shape: [...shape], dtype, bytes, execution, since, owner });
+    this.#sum += bytes;
+    if (this.#sum > this.#peak) this.#peak = this.#sum;
+  }
+
+  /** The resource is gone, or a handle shares its memory and counts instead. */
+  letGo(owner: object): void {
+    this.#sum -= this.#held.get(owner)?.bytes ?? 0;
+    this.#held.delete(owner);
+  }
+
+  /** How many values are held, by handles and by resources. */
+  valueCount(): number {
+    return this.#handles.size + this.#held.size;
+  }
+
   /** From now on tensors belong to this execution. Called at a cell's start, so that ops need not ask. */
   mark(execution: number): void {
     const last = this.#marks.at(-1);
@@ -325,10 +355,11 @@ export class Binding {
       records.push({ id, shape, dtype, bytes, execution: mark.execution, since: mark.since });
     }
     this.status.clear();
+    records.push(...this.#held.values());
     return records;
   }
 
-  /** Bytes behind all handles, without those of strings and resources. */
+  /** Bytes of all values, without those of strings. */
   memoryBytes(): number {
     return this.#sum;
   }

@@ -41,7 +41,7 @@ export function describeBackend(): BackendDescription {
       loaded === undefined
         ? { tensors: 0, bytes: 0 }
         : {
-            tensors: loaded.binding.getNumOfTensors(),
+            tensors: loaded.binding.valueCount(),
             bytes: loaded.binding.memoryBytes(),
             peakBytes: loaded.binding.peakBytes(),
           },
@@ -69,17 +69,20 @@ export function describeMemory(): MemoryDescription {
   const loaded = loadedTensorflow();
   const backend = tensorflowBackend();
   if (loaded === undefined || backend === undefined) return empty;
-  const variables = new Map<number, string>();
+  const variables = new Map<number | object, string>();
   const { registeredVariables } = (
     tfInstance().engine() as unknown as {
       state: { registeredVariables: Record<string, { dataId: object; name: string }> };
     }
   ).state;
   for (const { dataId, name } of Object.values(registeredVariables)) {
-    if (backend.tensorMap.has(dataId)) variables.set(backend.tensorMap.get(dataId).id, name);
+    if (!backend.tensorMap.has(dataId)) continue;
+    const { id, resource } = backend.tensorMap.get(dataId);
+    if (id >= 0) variables.set(id, name);
+    else if (resource !== undefined) variables.set(resource, name);
   }
   const now = Date.now();
-  const tensors = loaded.binding.tensors().map(({ id, shape, dtype, bytes, execution, since }) => {
+  const tensors = loaded.binding.tensors().map(({ id, shape, dtype, bytes, execution, since, owner }) => {
     const tensor: TensorDescription = {
       id,
       shape,
@@ -88,7 +91,7 @@ export function describeMemory(): MemoryDescription {
       execution,
       ageMs: now - since,
     };
-    const variable = variables.get(id);
+    const variable = variables.get(owner ?? id);
     if (variable !== undefined) tensor.variable = variable;
     return tensor;
   });

@@ -77,6 +77,7 @@ export class VariableResource {
   close(): void {
     if (this.handle === 0) return;
     this.#binding.context.api.TFE_DeleteTensorHandle(this.handle);
+    this.#binding.letGo(this);
     this.handle = 0;
     this.dataId = undefined;
   }
@@ -123,9 +124,11 @@ export function prepareVariable(
     backend.getInputTensorIds([variable]);
     info.resource = undefined;
     resource.dataId = giveOwnEntry(tf, backend, variable, { ...info, id: LAZY, refCount: 1, resource });
+    backend.binding.hold(resource, resource.shape, resource.dtype, info.id);
     return;
   }
   if (info.id >= 0) {
+    backend.binding.hold(resource, resource.shape, resource.dtype, info.id);
     backend.binding.release(info.id);
     info.id = LAZY;
   }
