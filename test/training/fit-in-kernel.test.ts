@@ -19,6 +19,15 @@ const y = x.slice([0, 0], [-1, 1]);
 let batches = 0;
 `;
 
+/** A kernel with the model in it. Types are not checked: their late messages are not what is tested here. */
+async function withModel(work: (client: JupyterClient) => Promise<void>): Promise<void> {
+  await withKernel(async (client) => {
+    await client.cell('%typecheck off');
+    await client.cell(MODEL, {}, { ms: PATIENCE });
+    await work(client);
+  });
+}
+
 async function interruptAfter(client: JupyterClient, code: string, milliseconds: number) {
   const id = await client.startCell(code);
   await client.take(
@@ -33,8 +42,7 @@ async function interruptAfter(client: JupyterClient, code: string, milliseconds:
 }
 
 test('one display, updated in place, at most ten times a second', () =>
-  withKernel(async (client) => {
-    await client.cell(MODEL, {}, { ms: PATIENCE });
+  withModel(async (client) => {
     const started = Date.now();
     const cell = await client.cell('await model.fit(x, y, { epochs: 5 })', {}, { ms: PATIENCE });
     const seconds = (Date.now() - started) / 1000;
@@ -54,8 +62,7 @@ test('one display, updated in place, at most ten times a second', () =>
   }));
 
 test('an interrupt at twenty moments ends the cell after a whole batch; fit goes on from there', () =>
-  withKernel(async (client) => {
-    await client.cell(MODEL, {}, { ms: PATIENCE });
+  withModel(async (client) => {
     // Adam's step count says how many batches changed the weights.
     const steps = `(await model.optimizer.getWeights())[0].tensor.dataSync()[0]`;
     for (let round = 0; round < 20; round++) {
@@ -84,8 +91,7 @@ test('an interrupt at twenty moments ends the cell after a whole batch; fit goes
   }));
 
 test("with onInterrupt: 'return' the cell goes on", () =>
-  withKernel(async (client) => {
-    await client.cell(MODEL, {}, { ms: PATIENCE });
+  withModel(async (client) => {
     const cell = await interruptAfter(
       client,
       `const history = await model.fit(x, y, { epochs: 1000, onInterrupt: 'return' }); history.epoch.length < 1000`,
