@@ -69,6 +69,12 @@ def tabular_data(shown, notebook):
     assert number(shown, r"ROC curve with an area of ([\d.]+)") >= 0.72
 
 
+def sequences(shown, notebook):
+    assert "loss of a pure guess: 3.37" in shown
+    fast = os.environ.get("TENSORCELL_FAST") == "1"
+    assert number(shown, r"Trained \d+ epochs in .* loss ([\d.]+)") <= (3.2 if fast else 1.9)
+
+
 def images_and_transfer(shown, notebook):
     assert number(shown, r"with the old base: ([\d.]+) % of the new digits right") >= 60
     assert "both are far better than the 20 % of a guess: true" in shown
@@ -94,6 +100,7 @@ EXPECTED = {
     "03": your_gpu,
     "04": convolutions,
     "05": tabular_data,
+    "06": sequences,
     "07": images_and_transfer,
     "08": own_training_loop,
     "09": from_python,
