@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ export interface KernelOptions {
   environment?: Record<string, string>;
   /** Files of the notebook's folder. */
   files?: Record<string, string>;
+  folders?: string[];
   /** Messages that the kernel may log; anything else on its stderr fails the test. */
   mayLog?: RegExp;
   /** In a process group of its own, which can be signalled as a whole. */
@@ -36,6 +37,7 @@ export class KernelProcess {
     this.folder = mkdtempSync(join(tmpdir(), 'tensorcell-kernel-'));
     for (const [name, text] of Object.entries(options.files ?? {}))
       writeFileSync(join(this.folder, name), text);
+    for (const name of options.folders ?? []) mkdirSync(join(this.folder, name));
     this.connectionFile = join(this.folder, 'connection.json');
     this.mayLog = options.mayLog;
     const connection = {

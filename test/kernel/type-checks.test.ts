@@ -1,0 +1,66 @@
+// Types are checked beside the cell: late output under it, or a gate before it, or nothing.
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import type { Cell, JupyterClient } from './jupyter-client.ts';
+import { withKernel } from './kernel-process.ts';
+
+const WRONG = 'const wrong: number = "text";\nconsole.log(typeof wrong);';
+
+/** What is said about types under a cell, in it or late. */
+async function typeErrors(client: JupyterClient, cell: Cell): Promise<string> {
+  let text = cell.stderr;
+  while (!text.includes('TS2322')) {
+    const { content } = await client.take(
+      'iopub',
+      ({ parent, type }) => parent === cell.id && type === 'stream',
+      'type error',
+      60_000,
+    );
+    text += content['text'];
+  }
+  return text;
+}
+
+test('warn: the cell runs, and what is wrong appears under it, once', () =>
+  withKernel(async (client) => {
+    const cell = await client.cell(WRONG);
+    assert.equal(cell.stdout, 'string\n');
+    assert.equal(cell.reply['status'], 'ok');
+    const text = await typeErrors(client, cell);
+    assert.match(text, /type error.* line 1:7 Type 'string' is not assignable to type 'number'/);
+    assert.equal((await client.cell('wrong')).result, "'text'");
+  }));
+
+test('off: nothing is said', () =>
+  withKernel(
+    async (client) => {
+      await client.cell('%typecheck off');
+      assert.deepEqual((await client.cell(WRONG)).order, ['busy', 'execute_input', 'stdout', 'idle']);
+    },
+    // Replies wait for the check, so that nothing can come late.
+    { environment: { TENSORCELL_HEADLESS: '1' } },
+  ));
+
+test('error: a cell with type errors does not run, and leaves nothing behind', () =>
+  withKernel(async (client) => {
+    await client.cell('%typecheck error');
+    const cell = await client.cell(WRONG, {}, { ms: 60_000 });
+    assert.deepEqual(cell.order, ['busy', 'execute_input', 'error', 'idle']);
+    assert.equal(cell.reply['ename'], 'TypeCheckError');
+    assert.match(
+      cell.reply['traceback'].join('\n'),
+      /line 1:7 Type 'string' is not assignable to type 'number'/,
+    );
+    assert.equal((await client.cell('const wrong = 5; wrong + 1')).result, '6');
+    assert.equal((await client.cell('wrong.toFixed(1)')).result, "'5.0'");
+  }));
+
+test('replies that wait for the check have it inside of their cell', () =>
+  withKernel(
+    async (client) => {
+      const cell = await client.cell(WRONG, {}, { ms: 60_000 });
+      assert.deepEqual(cell.order, ['busy', 'execute_input', 'stdout', 'stderr', 'idle']);
+      assert.match(cell.stderr, /TS2322/);
+    },
+    { environment: { TENSORCELL_HEADLESS: '1' } },
+  ));
