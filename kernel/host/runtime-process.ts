@@ -53,6 +53,7 @@ export class RuntimeProcess {
   readonly #unconfirmed = new Map<number, MainMessage>();
   #sequence = 0;
   #exiting: number | undefined;
+  #why: string | undefined;
   #dead = false;
   #ended = false;
   ready = false;
@@ -167,6 +168,7 @@ export class RuntimeProcess {
 
   #internal(message: InternalMessage): void {
     if (message.type === 'exiting') this.#exiting = message.code;
+    if (message.type === 'giving-up') this.#why = message.why;
     this.#events.internal(message);
     if (message.type !== 'terminated') return;
     this.#main.write(resumeToken(message.count));
@@ -181,12 +183,13 @@ export class RuntimeProcess {
     // Its own channel ends with it; children that live on may hold its standard error open.
     await Promise.all([ended(this.#output), Promise.race([this.stderr.finished, late])]);
     this.#finish(
-      describeDeath({
-        code,
-        signal,
-        ...(this.#exiting === undefined ? {} : { exiting: this.#exiting }),
-        stderr: this.stderr.tail,
-      }),
+      this.#why ??
+        describeDeath({
+          code,
+          signal,
+          ...(this.#exiting === undefined ? {} : { exiting: this.#exiting }),
+          stderr: this.stderr.tail,
+        }),
     );
   }
 

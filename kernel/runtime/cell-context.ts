@@ -75,7 +75,7 @@ export function createCellContext(
  * of the microtask queue, which no interrupt of ours can enter. A promise is passed through `then`, whose derived
  * promise V8 follows for asynchronous stack traces.
  */
-function awaitIn(execution: Execution, value: unknown): unknown {
+export function awaitIn(execution: Execution, value: unknown): unknown {
   if (execution.interrupted) return never();
   if (value instanceof Promise && value.constructor === Promise) {
     return Reflect.apply(then, value, [execution.pass, execution.fail]);

@@ -31,7 +31,9 @@ export type InternalMessage =
    */
   | { type: 'terminated'; count: number; running: number[] }
   /** `process.exit` was called. */
-  | { type: 'exiting'; code: number };
+  | { type: 'exiting'; code: number }
+  /** The runtime ends itself, for a reason in words. */
+  | { type: 'giving-up'; why: string };
 
 /** Control thread -> host, on the control socket. */
 export type ControlReport =

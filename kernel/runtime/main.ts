@@ -4,24 +4,16 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
-import * as library from '../../src/index.ts';
 import { installNotebookHost } from '../../src/host.ts';
-import * as tslab from '../../src/display/tslab.ts';
-import {
-  answerQuestions,
-  loadTf,
-  preload,
-  restoreEngineState,
-  saveEngineState,
-  type EngineState,
-} from '../../src/tensorflow/index.ts';
-import { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
+import { awaitIn } from './cell-context.ts';
 import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { defineGlobals, defineLazy } from './globals.ts';
+import { defineGlobals, settleGlobals } from './globals.ts';
 import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
+import { LazyLibrary } from './lazy-library.ts';
+import type { EngineState } from './library.ts';
 import { describeHolders } from './modules/holders.ts';
 import { Modules } from './modules/index.ts';
 import type { Namespace } from './modules/namespace.ts';
@@ -32,7 +24,8 @@ import { Runtime } from './runtime.ts';
 import { installStackTraces } from './stack.ts';
 import { createTracker } from './tracking.ts';
 
-let tfLoaded = false;
+/** The library is loaded when nothing has come for this long. */
+const IDLE_MS = 60;
 const OUTPUT_FD = 3;
 const MAIN_FD = 4;
 
@@ -74,17 +67,26 @@ const host = createNotebookHost({
   interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
   holdsChanged: () => runtime.holdsChanged(),
 });
+const library = new LazyLibrary((loaded) => {
+  loaded.answerQuestions();
+  settleGlobals(loaded);
+  runtime.libraryLoaded();
+});
 const modules = new Modules({
   directory: () => process.cwd(),
   home: join(packageRoot, 'package.json'),
-  compile: async (source, path) => {
+  loadCompiler: async () => {
     const { compileModule } = await import('../language/compile/index.ts');
-    return compileModule(source, path);
+    return compileModule;
+  },
+  guard: (promise) => {
+    const execution = owner();
+    return execution ? (awaitIn(execution, promise) as typeof promise) : promise;
   },
   own: {
-    tensorcell: () => library,
+    tensorcell: () => library.required.tensorcell,
     tf: tfNamespace,
-    tslab: () => tslab,
+    tslab: () => library.required.tslab,
   },
   onReplaced: (path, old) => {
     // When the cell has ended its own imports are the new ones.
@@ -104,26 +106,25 @@ runtime.connect({
   input,
   host,
   state,
-  render: (value) => (isDisplayHandle(value) ? undefined : renderAsync(value)),
+  library,
   flushNative: nativeFlush,
-  saveEngine: saveEngineState,
-  restoreEngine: (saved) => restoreEngineState(saved as EngineState),
-  preload: () => void preload(),
+  saveEngine: () => library.loaded?.saveEngineState(),
+  restoreEngine: (saved) => {
+    if (saved !== undefined) library.loaded?.restoreEngineState(saved as EngineState);
+  },
 });
 
 installOutput(
   (name, text) => channel.stream(name, owner()?.id ?? 0, text),
   (data, columns) => {
-    const table = consoleTable(data, columns);
+    const table = library.loaded?.consoleTable(data, columns);
     if (table) host.display({ data: table, metadata: {} });
     return table !== undefined;
   },
 );
 installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
-answerQuestions();
-defineGlobals(modules, library);
-defineLazy('tf', tfNamespace);
+defineGlobals(modules, library, tfNamespace);
 
 process.on('uncaughtException', (error) => runtime.lateError(error, tracker.takeThrower()));
 process.on('unhandledRejection', (reason, promise) => runtime.lateError(reason, tracker.ofPromise(promise)));
@@ -162,13 +163,15 @@ inbox.on('close', () => void setTimeout(endProcessTree, 500));
 inbox.on('error', () => {});
 
 channel.send({ type: 'ready', pid: process.pid, node: process.version });
+setTimeout(() => runtime.whenIdle(() => void library.load()), IDLE_MS);
 
 /** `tf`, which is its own namespace: `import * as tf` and `import tf` mean the object that is global. */
 function tfNamespace(): Namespace {
+  const { loadTf, saveEngineState, tfIsReady } = library.required;
+  const first = !tfIsReady();
   const tf = loadTf() as unknown as Namespace;
   // Tensors that the loading cell makes belong to it.
-  if (!tfLoaded) saveEngineState();
-  tfLoaded = true;
+  if (first) saveEngineState();
   if (!Object.hasOwn(tf, 'default') && Object.isExtensible(tf)) {
     Object.defineProperty(tf, 'default', {
       value: tf,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { CommMessage, RuntimeMessage } from '../interfaces.ts';
 import type { HostComm, HostPayload, NotebookHost } from '../../src/host.ts';
 import type { Execution } from './execution.ts';
@@ -94,7 +93,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
     input: (prompt, options) => services.input.ask(owner(), prompt, options.password),
     inputSync: (prompt) => services.input.askBlocking(owner(), prompt),
     openComm(target, data, options = {}) {
-      const comm = createComm(randomUUID(), target);
+      const comm = createComm(crypto.randomUUID(), target);
       send({
         type: 'comm',
         action: 'open',

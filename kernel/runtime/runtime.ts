@@ -9,19 +9,19 @@ import { constants as vmConstants, Script } from 'node:vm';
 import type { CellError, CompiledCell, CompileResult, ExecuteRequest, MainMessage } from '../interfaces.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
 import { Shared } from './control-link.ts';
+import { endProcessTree } from './descendants.ts';
 import { describeError } from './errors.ts';
 import { Execution, interruptedError } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import { inspectPath } from './inspect-path.ts';
 import type { KernelChannel } from './kernel-channel.ts';
 import type { Modules } from './modules/index.ts';
+import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
 import { registerSource } from './stack.ts';
 import type { Tracker } from './tracking.ts';
 
-/** A payload for a value; a promise where the value's own form is made asynchronously. */
-export type Render = (value: unknown) => Rendered | undefined | Promise<Rendered | undefined>;
 export interface Rendered {
   data: Record<string, unknown>;
   metadata: Record<string, unknown>;
@@ -34,13 +34,12 @@ export interface RuntimeParts {
   input: InputRequests;
   host: RuntimeNotebookHost;
   state: Int32Array;
-  render: Render;
+  library: LazyLibrary;
   /** Native output up to here has left the process. */
   flushNative(execution: number): void;
   /** State of the tensor library, to be put back after a termination. */
   saveEngine(): unknown;
   restoreEngine(saved: unknown): void;
-  preload(): void;
 }
 
 export class Runtime {
@@ -55,6 +54,7 @@ export class Runtime {
   #services!: CellServices;
   #last: Execution | undefined;
   #lastMagic = 0;
+  readonly #whenIdle: (() => void)[] = [];
   #engine: unknown;
   /** Number of the message whose handling has not come to its end; still set after a termination in it. */
   #handling = 0;
@@ -139,7 +139,7 @@ export class Runtime {
         else process.env[message.name] = message.value;
         break;
       case 'preload':
-        this.#parts.preload();
+        void this.#preload();
         break;
       case 'magic-reply': {
         const waiting = this.#magics.get(message.id);
@@ -182,6 +182,22 @@ export class Runtime {
     });
   }
 
+  async #preload(): Promise<void> {
+    const { preload } = await this.#parts.library.load();
+    await preload();
+  }
+
+  /** The state of the tensor library before anything has used it is the one to go back to. */
+  libraryLoaded(): void {
+    this.#engine = this.#parts.saveEngine();
+  }
+
+  /** Calls back when no cell runs: at once, or when the last one has ended. */
+  whenIdle(action: () => void): void {
+    if (this.#running.size === 0) action();
+    else this.#whenIdle.push(action);
+  }
+
   #begin(execution: Execution): void {
     const first = this.#running.size === 0;
     this.#running.set(execution.id, execution);
@@ -210,7 +226,7 @@ export class Runtime {
         return;
       }
       try {
-        const payload = tracker.run(execution, () => this.#parts.render(value));
+        const payload = tracker.run(execution, () => this.#parts.library.render(value));
         if (payload instanceof Promise) payload.then(rendered, fail);
         else rendered(payload);
       } catch (error) {
@@ -223,6 +239,14 @@ export class Runtime {
       if (isThenable(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
       else render(value);
     };
+    const { library } = this.#parts;
+    if (!library.loaded && mayNeedLibrary(cell.code)) {
+      const run = (): void => {
+        if (!execution.ended) this.#run(execution, cell, show);
+      };
+      library.load().then(run, fail);
+      return;
+    }
     try {
       registerSource(cell.filename, cell.map);
       const script = new Script(cell.code, {
@@ -258,6 +282,7 @@ export class Runtime {
     this.#remember(execution);
     execution.interruptListeners.clear();
     this.holdsChanged();
+    if (this.#running.size === 0) for (const action of this.#whenIdle.splice(0)) setImmediate(action);
   }
 
   #remember(execution: Execution): void {
@@ -339,13 +364,18 @@ export class Runtime {
         fail(error);
       }
     };
-    try {
-      const value = host.ask(question, argument);
-      if (isThenable(value)) Promise.resolve(value).then(reply, fail);
-      else reply(value);
-    } catch (error) {
-      fail(error);
-    }
+    const answer = (): void => {
+      try {
+        const value = host.ask(question, argument);
+        if (isThenable(value)) Promise.resolve(value).then(reply, fail);
+        else reply(value);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const { library } = this.#parts;
+    if (library.loaded) answer();
+    else library.load().then(answer, fail);
   }
 
   #magic(execution: number, name: string, line: string): Promise<unknown> {
@@ -380,7 +410,7 @@ export class Runtime {
    * finish a batch; a second one does not wait for them.
    */
   interrupt(): void {
-    const { channel, state } = this.#parts;
+    const { channel, modules, state } = this.#parts;
     const sequence = Atomics.load(state, Shared.sequence);
     Atomics.store(state, Shared.asked, sequence);
     if (this.#terminated()) {
@@ -388,6 +418,7 @@ export class Runtime {
       return;
     }
     const holding: Promise<unknown>[] = [];
+    modules.abandon();
     for (const execution of this.#interruptible()) {
       if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
       else holding.push(this.#letFinish(execution));
@@ -416,9 +447,14 @@ export class Runtime {
 
   /** Nothing that ran goes on by itself; may be called more than once. */
   #clearUp(): void {
-    const { channel, modules, state, tracker } = this.#parts;
+    const { channel, library, modules, state, tracker } = this.#parts;
     const sequence = Atomics.load(state, Shared.sequence);
     Atomics.store(state, Shared.asked, sequence);
+    if (library.loading || modules.loadingCompiler) {
+      // A fresh process does less harm than one in which every import waits for ever.
+      channel.internal({ type: 'giving-up', why: 'it was interrupted while it loaded parts of itself' });
+      endProcessTree();
+    }
     tracker.reset();
     this.#parts.restoreEngine(this.#engine);
     modules.abandon();

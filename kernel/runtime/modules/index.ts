@@ -15,7 +15,8 @@ export interface ModulesOptions {
   directory: () => string;
   /** A file of the kernel's own package, from which its packages are found. */
   home: string;
-  compile: (source: string, path: string) => CompiledModule | Promise<CompiledModule>;
+  loadCompiler: () => Promise<(source: string, path: string) => CompiledModule>;
+  guard: <T>(promise: Promise<T>) => Promise<T>;
   /** Namespaces of the kernel's own modules. */
   own: Record<'tensorcell' | 'tf' | 'tslab', () => Namespace>;
   onReplaced: (path: string, old: Namespace) => void;
@@ -27,6 +28,8 @@ export class Modules {
   readonly #local: LocalModules;
   readonly #homeRequire: NodeJS.Require;
   #redirected = false;
+  #compiler: ((source: string, path: string) => CompiledModule) | undefined;
+  #loadingCompiler = false;
   #cell: { directory: string; require: NodeJS.Require; meta: ImportMeta } | undefined;
 
   constructor(options: ModulesOptions) {
@@ -34,7 +37,8 @@ export class Modules {
     this.#resolver = new ModuleResolver(dirname(options.home));
     this.#homeRequire = createRequire(options.home);
     this.#local = new LocalModules({
-      compile: async (source, path) => options.compile(source, path),
+      guard: options.guard,
+      compile: (source, path) => this.#compile(source, path),
       importFrom: (specifier, attributes, from) =>
         this.#import(specifier, attributes, dirname(from.path), from),
       link: (specifier, from) => {
@@ -51,6 +55,20 @@ export class Modules {
   /** What a cell's `import` gives: the namespace. */
   import(specifier: unknown, attributes?: Record<string, string>): Promise<Namespace> {
     return this.#import(specifier, attributes, this.#options.directory(), undefined);
+  }
+
+  /** A termination now would leave the compiler half loaded for ever. */
+  get loadingCompiler(): boolean {
+    return this.#loadingCompiler;
+  }
+
+  async #compile(source: string, path: string): Promise<CompiledModule> {
+    if (!this.#compiler) {
+      this.#loadingCompiler = true;
+      this.#compiler = await this.#options.loadCompiler();
+      this.#loadingCompiler = false;
+    }
+    return this.#compiler(source, path);
   }
 
   /** `require` of a cell. */

@@ -2,7 +2,6 @@
  * Local TypeScript and JavaScript files. They are compiled and run here rather than by Node, so that an edit is seen
  * by the next import, through any number of files between.
  */
-import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { constants as vmConstants, Script } from 'node:vm';
 import type { CompiledModule, ModuleContext } from '../../interfaces.ts';
@@ -10,6 +9,8 @@ import { registerSource } from '../stack.ts';
 import { createNamespace, defineExports, defineReexports, type Namespace } from './namespace.ts';
 
 export interface LocalModuleServices {
+  /** Passes a promise on that never settles once the calling execution was interrupted. */
+  guard: <T>(promise: Promise<T>) => Promise<T>;
   compile(source: string, path: string): Promise<CompiledModule>;
   /** Any import of a local file; `from` lets cycles be recognised. */
   importFrom(
@@ -41,7 +42,7 @@ export interface LocalModule {
 interface FileStamp {
   modified: number;
   size: number;
-  hash: string;
+  source: string;
 }
 
 export class LocalModules {
@@ -142,7 +143,8 @@ export class LocalModules {
 
   async #evaluate(module: LocalModule, source: string): Promise<void> {
     const services = this.#services;
-    const compiled = await services.compile(source, module.path);
+    // Code of an interrupted cell's import must not begin to run later.
+    const compiled = await services.guard(services.compile(source, module.path));
     registerSource(compiled.filename, compiled.map);
     const body = new Script(compiled.code, {
       filename: compiled.filename,
@@ -152,7 +154,7 @@ export class LocalModules {
       link: (specifier) => services.link(specifier, module),
       export: (getters) => defineExports(module.namespace, getters),
       exportAll: (namespace) => defineReexports(module.namespace, namespace),
-      import: (specifier, attributes) => services.importFrom(specifier, attributes, module),
+      import: (specifier, attributes) => services.guard(services.importFrom(specifier, attributes, module)),
       meta: services.meta(module.path),
       require: services.require(module.path),
     };
@@ -171,7 +173,7 @@ function waitsOn(module: LocalModule, target: LocalModule, seen: Set<LocalModule
 
 function stampOf(path: string, source: string): FileStamp {
   const { mtimeMs, size } = statSync(path);
-  return { modified: mtimeMs, size, hash: createHash('sha256').update(source).digest('base64') };
+  return { modified: mtimeMs, size, source };
 }
 
 function sameFile(module: LocalModule): boolean {
@@ -179,7 +181,7 @@ function sameFile(module: LocalModule): boolean {
     const { mtimeMs, size } = statSync(module.path);
     if (mtimeMs === module.stamp.modified && size === module.stamp.size) return true;
     const stamp = stampOf(module.path, readFileSync(module.path, 'utf8'));
-    if (stamp.hash !== module.stamp.hash) return false;
+    if (stamp.source !== module.stamp.source) return false;
     module.stamp = stamp;
     return true;
   } catch {

@@ -1,0 +1,75 @@
+import { inspect } from 'node:util';
+import type * as Library from './library.ts';
+import type { Rendered } from './runtime.ts';
+
+/**
+ * The library takes longer to load than the rest of the runtime. It is loaded when the process has been idle for a
+ * moment, or before the first cell that needs it.
+ */
+export class LazyLibrary {
+  #loaded: typeof Library | undefined;
+  #loading: Promise<typeof Library> | undefined;
+  readonly #prepare: (library: typeof Library) => void;
+
+  /** @param prepare is called once, when it has been loaded */
+  constructor(prepare: (library: typeof Library) => void) {
+    this.#prepare = prepare;
+  }
+
+  get loaded(): typeof Library | undefined {
+    return this.#loaded;
+  }
+
+  /** A termination now would leave it half loaded for ever. */
+  get loading(): boolean {
+    return this.#loading !== undefined && this.#loaded === undefined;
+  }
+
+  /** For code that runs only after `load`. */
+  get required(): typeof Library {
+    if (!this.#loaded) throw new Error('the library is not loaded yet: run the cell again');
+    return this.#loaded;
+  }
+
+  load(): Promise<typeof Library> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  async #load(): Promise<typeof Library> {
+    const library = await import('./library.ts');
+    this.#loaded = library;
+    this.#prepare(library);
+    return library;
+  }
+
+  /** What a result looks like; undefined when nothing is to be shown. */
+  render(value: unknown): Rendered | undefined | Promise<Rendered | undefined> {
+    if (this.#loaded) return renderWith(this.#loaded, value);
+    return plainly(value) ?? this.load().then((library) => renderWith(library, value));
+  }
+}
+
+function renderWith(
+  library: typeof Library,
+  value: unknown,
+): Rendered | undefined | Promise<Rendered | undefined> {
+  return library.isDisplayHandle(value) ? undefined : library.renderAsync(value);
+}
+
+/** Values whose one form is their text, as the library would make it. */
+function plainly(value: unknown): Rendered | undefined {
+  const short = typeof value === 'string' && value.length <= 200 && !value.includes('\n');
+  if (!short && typeof value !== 'number' && typeof value !== 'boolean' && value !== null) return undefined;
+  return { data: { 'text/plain': inspect(value) }, metadata: {} };
+}
+
+/**
+ * Whether generated code may reach the library: it names something of it, or could name it in a way that cannot be
+ * seen here.
+ */
+export function mayNeedLibrary(code: string): boolean {
+  return /\b(?:tf|display|clearOutput|input|prompt|confirm|comms|tensorcell|tslab|table|globalThis|global|eval|Function|require|import|magic|Symbol|vm)\b/u.test(
+    code,
+  );
+}

@@ -1,0 +1,13 @@
+/** What the runtime process needs of the library, in one bundle that is loaded after the process has begun to answer. */
+export * as tensorcell from '../../src/index.ts';
+export * as tslab from '../../src/display/tslab.ts';
+export { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
+export {
+  answerQuestions,
+  loadTf,
+  preload,
+  restoreEngineState,
+  saveEngineState,
+  tfIsReady,
+  type EngineState,
+} from '../../src/tensorflow/index.ts';
