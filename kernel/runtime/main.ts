@@ -24,8 +24,6 @@ import { Runtime } from './runtime.ts';
 import { installStackTraces } from './stack.ts';
 import { createTracker } from './tracking.ts';
 
-/** The library is loaded when nothing has come for this long. */
-const IDLE_MS = 60;
 const OUTPUT_FD = 3;
 const MAIN_FD = 4;
 
@@ -163,7 +161,7 @@ inbox.on('close', () => void setTimeout(endProcessTree, 500));
 inbox.on('error', () => {});
 
 channel.send({ type: 'ready', pid: process.pid, node: process.version });
-setTimeout(() => runtime.whenIdle(() => void library.load()), IDLE_MS);
+runtime.loadLibraryWhenIdle();
 
 /** `tf`, which is its own namespace: `import * as tf` and `import tf` mean the object that is global. */
 function tfNamespace(): Namespace {

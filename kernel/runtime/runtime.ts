@@ -27,6 +27,9 @@ export interface Rendered {
   metadata: Record<string, unknown>;
 }
 
+/** The library is loaded when no cell has run for this long. */
+const IDLE_MS = 60;
+
 export interface RuntimeParts {
   channel: KernelChannel;
   tracker: Tracker;
@@ -54,7 +57,7 @@ export class Runtime {
   #services!: CellServices;
   #last: Execution | undefined;
   #lastMagic = 0;
-  readonly #whenIdle: (() => void)[] = [];
+  #idle: NodeJS.Timeout | undefined;
   #engine: unknown;
   /** Number of the message whose handling has not come to its end; still set after a termination in it. */
   #handling = 0;
@@ -192,10 +195,14 @@ export class Runtime {
     this.#engine = this.#parts.saveEngine();
   }
 
-  /** Calls back when no cell runs: at once, or when the last one has ended. */
-  whenIdle(action: () => void): void {
-    if (this.#running.size === 0) action();
-    else this.#whenIdle.push(action);
+  /** Loads the library when no cell has run for a moment. */
+  loadLibraryWhenIdle(): void {
+    const { library } = this.#parts;
+    clearTimeout(this.#idle);
+    if (library.loaded || library.loading) return;
+    this.#idle = setTimeout(() => {
+      if (this.#running.size === 0) void library.load();
+    }, IDLE_MS);
   }
 
   #begin(execution: Execution): void {
@@ -240,7 +247,8 @@ export class Runtime {
       else render(value);
     };
     const { library } = this.#parts;
-    if (!library.loaded && mayNeedLibrary(cell.code)) {
+    // Once begun it is waited for: a busy cell would keep it half loaded, and a termination then would end the process.
+    if (library.loading || (!library.loaded && mayNeedLibrary(cell.code))) {
       const run = (): void => {
         if (!execution.ended) this.#run(execution, cell, show);
       };
@@ -282,7 +290,7 @@ export class Runtime {
     this.#remember(execution);
     execution.interruptListeners.clear();
     this.holdsChanged();
-    if (this.#running.size === 0) for (const action of this.#whenIdle.splice(0)) setImmediate(action);
+    if (!this.#parts.library.loaded) this.loadLibraryWhenIdle();
   }
 
   #remember(execution: Execution): void {
