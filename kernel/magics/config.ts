@@ -11,6 +11,7 @@ import {
 } from '../../src/devices/settings.ts';
 import type { MagicContext } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
+import { shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';
 
 const ANSWER_LIMIT_MS = 300;
@@ -59,7 +60,9 @@ async function list({ output, session }: MagicContext): Promise<void> {
   const lines = rows.map((row) =>
     row.map((word, column) => (column < 3 ? word.padEnd(widths[column]!) : word)).join('  '),
   );
-  await output.stdout(`${lines.join('\n')}\n\nconfig file: ${path}\n`);
+  await output.stdout(
+    `${lines.join('\n')}\n\nconfig file: ${shortenHome(path, session.environment['HOME'])}\n`,
+  );
 }
 
 async function change({ output, session }: MagicContext, line: string): Promise<void> {

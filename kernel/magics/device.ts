@@ -12,6 +12,7 @@ import type { Magic, MagicContext } from '../interfaces.ts';
 import { useDevice } from './device-use.ts';
 import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';
+import { shortenHome } from './path-completion.ts';
 
 /** A busy runtime does not answer: its last answer has to do, marked as such. */
 const ANSWER_LIMIT_MS = 300;
@@ -83,8 +84,9 @@ export function device(machine: () => Machine = currentMachine): Magic {
       }
       const [text, html] =
         form === 'why' ? [ladderText(status), ladderHtml(status)] : [statusText(status), statusHtml(status)];
+      const home = context.session.environment['HOME'];
       await context.output.display({
-        data: { 'text/plain': text.trimEnd(), 'text/html': html },
+        data: { 'text/plain': shortenHome(text.trimEnd(), home), 'text/html': shortenHome(html, home) },
         metadata: {},
       });
     },

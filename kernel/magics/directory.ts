@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Magic } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
-import { expandHome } from './path-completion.ts';
+import { expandHome, shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';
 import { expandVariables, splitWords } from './words.ts';
 
@@ -35,7 +35,7 @@ export function cd(): SessionMagic {
       if (!found.isDirectory()) throw new MagicError('not-found', `%cd: ${target} is a file, not a folder`);
       previous = session.directory;
       session.setDirectory(target);
-      await output.stdout(`${target}\n`);
+      await output.stdout(`${shortenHome(target, home)}\n`);
     },
   };
 }

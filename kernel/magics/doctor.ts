@@ -4,6 +4,7 @@ import { currentMachine } from '../../src/devices/index.ts';
 import type { Machine } from '../../src/devices/index.ts';
 import type { Magic } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
+import { shortenHome } from './path-completion.ts';
 
 /** `%doctor`: why cells do or do not train on the GPU, and what to type. Changes nothing. */
 export function doctor(machine: () => Machine = currentMachine): Magic {
@@ -23,12 +24,16 @@ export function doctor(machine: () => Machine = currentMachine): Magic {
         directory: session.directory,
         firstOp: () => tryFirstOperation(seen),
       });
+      const home = session.environment['HOME'];
       if (form === 'json') {
-        await output.stdout(`${JSON.stringify(report, null, 2)}\n`);
+        await output.stdout(shortenHome(`${JSON.stringify(report, null, 2)}\n`, home));
         return;
       }
       await output.display({
-        data: { 'text/plain': formatReport(report).trimEnd(), 'text/html': reportHtml(report) },
+        data: {
+          'text/plain': shortenHome(formatReport(report).trimEnd(), home),
+          'text/html': shortenHome(reportHtml(report), home),
+        },
         metadata: {},
       });
     },

@@ -10,6 +10,16 @@ export function expandHome(path: string, home: string | undefined): string {
   return path === '~' || path.startsWith('~/') ? join(home ?? homedir(), path.slice(1)) : path;
 }
 
+/**
+ * The home folder as `~` wherever a path begins with it: notebooks are shared, and keep what was printed.
+ */
+export function shortenHome(text: string, home: string | undefined): string {
+  const folder = home?.replace(/\/+$/, '');
+  if (!folder) return text;
+  const escaped = folder.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return text.replace(new RegExp(String.raw`(?<![\w./-])${escaped}(?=/|$|[\s'"<:,)])`, 'gm'), '~');
+}
+
 /** Also through links; false for what may not be looked at. */
 function isDirectory(path: string): boolean {
   try {

@@ -1,8 +1,8 @@
 import { mkdir, appendFile, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import type { Magic } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
-import { expandHome } from './path-completion.ts';
+import { expandHome, shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';
 import { splitWords } from './words.ts';
 
@@ -40,10 +40,14 @@ export const writefile: SessionMagic = {
     if (name === undefined || more.length > 0) {
       throw new MagicError('usage', '%%writefile needs one file: %%writefile [-a] data/points.csv');
     }
-    const path = resolve(session.directory, expandHome(name, session.environment['HOME']));
+    const home = session.environment['HOME'];
+    const path = resolve(session.directory, expandHome(name, home));
     const text = body === undefined || body.endsWith('\n') ? (body ?? '') : `${body}\n`;
     await mkdir(dirname(path), { recursive: true });
     await (append ? appendFile(path, text) : writeFile(path, text));
-    await output.stdout(`${append ? 'Appended to' : 'Wrote'} ${path}\n`);
+    // What lies in the notebook's folder is named from there: notebooks are shared.
+    const within = relative(session.directory, path);
+    const shown = within.startsWith('..') ? shortenHome(path, home) : within;
+    await output.stdout(`${append ? 'Appended to' : 'Wrote'} ${shown}\n`);
   },
 };

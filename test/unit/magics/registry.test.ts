@@ -90,7 +90,7 @@ test('%cd follows, remembers and refuses', async () => {
   const go = async (text: string): Promise<string> => {
     const { context, recorded } = call(text, session);
     await own.run(context);
-    expect(recorded.stdout).toBe(`${session.directory}\n`);
+    expect(recorded.stdout).toBe(`${session.directory.replace(folder, '~')}\n`);
     return session.directory;
   };
   await expect(go('%cd -')).rejects.toThrow('%cd -: there is no previous folder yet');
@@ -180,7 +180,7 @@ test('%restart, %%html, %%writefile', async () => {
   expect(recorded.displays).toEqual([
     { payload: { data: { 'text/html': '<b>x</b>', 'text/plain': '<b>x</b>' }, metadata: {} }, update: false },
   ]);
-  expect(await run('%%writefile a/b.txt\nx\ny', session)).toBe(`Wrote ${folder}/a/b.txt\n`);
-  expect(await run('%%writefile -a a/b.txt\nz', session)).toBe(`Appended to ${folder}/a/b.txt\n`);
+  expect(await run('%%writefile a/b.txt\nx\ny', session)).toBe('Wrote a/b.txt\n');
+  expect(await run('%%writefile -a a/b.txt\nz', session)).toBe('Appended to a/b.txt\n');
   expect(texts('%%writefile a/|')).toEqual({ items: ['a/b.txt'], start: 12, end: 14 });
 });
