@@ -56,13 +56,14 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'lab',
-    usage: 'lab [--environment FOLDER] [--notebooks FOLDER] [-- JupyterLab arguments]',
-    summary: 'does the same, then starts JupyterLab on the tutorials',
+    usage:
+      'lab [--environment FOLDER] [--notebooks FOLDER] [--runtime NAME] [--prepare] [-- JupyterLab arguments]',
+    summary: 'does the same, then starts JupyterLab on the tutorials; --prepare does all but start it',
     async run(args) {
       const [own, rest] = splitRest(args);
       const { values } = parseArgs({
         args: own,
-        options: { ...SETUP_OPTIONS, notebooks: { type: 'string' } },
+        options: { ...SETUP_OPTIONS, notebooks: { type: 'string' }, prepare: { type: 'boolean' } },
       });
       const report = reporter();
       const here = places();
@@ -73,7 +74,7 @@ export const COMMANDS: readonly Command[] = [
         folder = tutorialsFolder();
         prepareTutorials(here, folder, report);
       }
-      return runLab(environment, folder, rest, report);
+      return values.prepare ? 0 : runLab(environment, folder, rest, report);
     },
   },
   {
