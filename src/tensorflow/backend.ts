@@ -42,7 +42,7 @@ function extend(made: NodeBackend, binding: Binding): void {
       info.values = null;
     } else if (info.id === LAZY && info.resource !== undefined) {
       info.id = binding.adopt(info.resource.read()).id;
-      binding.letGo(info.resource);
+      binding.letGo(info.resource.memory);
     }
     return info.id;
   };

@@ -79,7 +79,7 @@ export function describeMemory(): MemoryDescription {
     if (!backend.tensorMap.has(dataId)) continue;
     const { id, resource } = backend.tensorMap.get(dataId);
     if (id >= 0) variables.set(id, name);
-    else if (resource !== undefined) variables.set(resource, name);
+    else if (resource !== undefined) variables.set(resource.memory, name);
   }
   const now = Date.now();
   const tensors = loaded.binding.tensors().map(({ id, shape, dtype, bytes, execution, since, owner }) => {

@@ -1,4 +1,5 @@
 import { notebookHost } from '../host.ts';
+import { leaveTrace } from './compile/active-trace.ts';
 import { loadedTensorflow } from './loading.ts';
 import type { Tf } from './tfjs/instance.ts';
 import { tfInstance, tfIsEvaluated } from './tfjs/instance.ts';
@@ -71,6 +72,12 @@ export function saveEngineState(): EngineState {
  * @returns how many tensors were disposed.
  */
 export function restoreEngineState(saved: EngineState): number {
+  leaveTrace();
+  return restoreEngineFields(saved);
+}
+
+/** The same without a look at traces: for traces themselves. */
+export function restoreEngineFields(saved: EngineState): number {
   if (!tfIsEvaluated()) return 0;
   const state = engineFields(tfInstance());
   const abandoned = state.scopeStack.filter((scope) => !saved.fields.scopeStack.includes(scope));

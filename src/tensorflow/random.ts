@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from './backend.ts';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import type { GraphOutput } from './c-api/functions.ts';
+import { activeTrace } from './compile/active-trace.ts';
 import type { Trace } from './compile/trace.ts';
 import { Untraceable } from './compile/untraceable.ts';
 import { tfInternals, type Tf } from './tfjs/instance.ts';
@@ -40,18 +41,6 @@ export const randomCounter = new RandomCounter();
 export function setRandomSeed(seed: number): void {
   if (!Number.isInteger(seed)) throw new RangeError(`a seed is an integer, not ${seed}`);
   randomCounter.reset(seed);
-}
-
-let tracing: Trace | undefined;
-
-/** Runs a trace whose random ops take their numbers from the stream at each call. */
-export function traceRandom<T>(trace: Trace, record: () => T): T {
-  tracing = trace;
-  try {
-    return record();
-  } finally {
-    tracing = undefined;
-  }
 }
 
 type Kind = 'uniform' | 'normal' | 'truncatedNormal';
@@ -129,6 +118,7 @@ function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {
 export function installRandom(tf: Tf): void {
   tfInternals(tf).random.draw = (kind, shape, a, b, dtype, seed) => {
     if (tf.getBackend() !== 'tensorflow' || seed !== undefined) return undefined;
+    const tracing = activeTrace();
     if (!(kind in ops) || (dtype !== 'float32' && dtype !== 'int32')) {
       if (tracing !== undefined)
         throw new Untraceable(`random numbers of this kind (${kind}, ${dtype}) are drawn in JavaScript`);

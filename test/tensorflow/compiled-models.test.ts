@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor, layers } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
+import {
+  describeMemory,
+  loadTf,
+  onBackendNotice,
+  setRandomSeed,
+  traceable,
+} from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -380,6 +386,10 @@ test('graphs go when their model does, and 2,000 steps need no more memory than 
   const grown = (process.memoryUsage().rss - memory) / 1e6;
   assert.ok(grown < 40, `grew by ${grown.toFixed(0)} MB`);
   assert.equal(trainingSteps(model)?.steps().length, 1);
+  // Variables that compiled steps hold count as memory too.
+  const variables = describeMemory().tensors.filter(({ variable }) => variable?.startsWith('dense') === true);
+  const kernel = variables.find(({ shape }) => shape.join() === '32,64');
+  assert.deepEqual([kernel?.dtype, kernel?.bytes], ['float32', 32 * 64 * 4]);
   model.dispose();
   assert.equal(trainingSteps(model), undefined);
   tf.dispose([x, y]);

@@ -5,10 +5,11 @@ import { Session } from 'node:inspector';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Scalar } from '@tensorflow/tfjs';
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
 import {
+  compile,
   describeBackend,
   loadTf,
   preload,
@@ -65,6 +66,54 @@ const cases: Record<string, () => unknown> = {
     binding.device = names[1] as string;
     const sum = tf.add(1, 2).arraySync();
     return { names, threads: describeBackend().threads, sum, loaded: loadedTensorflow() !== undefined };
+  },
+
+  async 'interrupt compiled'() {
+    const tf = loadTf();
+    const control = new Worker(process.argv[1] as string, { workerData: 'control' });
+    await new Promise((resolve) => control.once('message', resolve));
+    const interrupted = async (cell: () => void) => {
+      const state = saveEngineState();
+      const terminated = new Promise((resolve) => control.once('message', resolve));
+      setTimeout(cell);
+      control.postMessage('terminate soon', []);
+      await terminated;
+      restoreEngineState(state);
+    };
+    const weight = tf.variable(tf.scalar(3));
+    let calls = 0;
+    const endless = compile((x: Scalar) => {
+      weight.assign(weight.add(1));
+      if (++calls === 1) return x;
+      for (let y = x; ;) y = y.add(weight);
+    });
+    endless(tf.scalar(1));
+    // Terminated inside the trace.
+    await interrupted(() => endless(tf.scalar(1)));
+    const assigned = weight.arraySync();
+    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4] })] });
+    model.compile({ optimizer: tf.train.sgd(0.01), loss: 'meanSquaredError' });
+    const x = tf.ones([8, 4]);
+    const y = tf.ones([8, 1]);
+    await model.trainOnBatch(x, y);
+    const { model: inner } = model as unknown as {
+      model: { makeTrainFunction(): (data: Tensor[]) => Tensor[] };
+    };
+    const step = inner.makeTrainFunction();
+    for (let round = 0; round < 4; round++) {
+      // Terminated in or between compiled steps.
+      await interrupted(() => {
+        for (;;) tf.dispose(step([x, y]));
+      });
+    }
+    const loss = await model.trainOnBatch(x, y);
+    const weights = model.getWeights().flatMap((tensor) => Array.from(tensor.dataSync()));
+    await control.terminate();
+    return {
+      assigned,
+      trained: (loss as number) < 1e-6 && Math.abs(weights.reduce((sum, value) => sum + value, 0) - 1) < 1e-3,
+      weights: weights.length,
+    };
   },
 
   async interrupt() {
@@ -200,5 +249,9 @@ if (!isMainThread && workerData === 'control') {
       grad: 6,
       outer: [1, 1, 1],
     });
+  });
+
+  test('a cell terminated inside a trace or a compiled step leaves variables and tf usable', () => {
+    assert.deepEqual(run('interrupt compiled').value, { assigned: 4, trained: true, weights: 5 });
   });
 }

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Pointer } from '../c-api/functions.ts';
-import { cText } from '../c-api/library.ts';
+import type { Binding } from '../binding.ts';
+import { cText, Status } from '../c-api/library.ts';
 import { ProtoWriter } from '../c-api/protobuf.ts';
 import { newHandle } from '../c-api/tensor.ts';
 import type { GraphInput, Trace } from './trace.ts';
@@ -11,6 +12,15 @@ let names = 0;
 
 /** A variable of the step is gone, or JavaScript state that the graph was made from has changed. */
 export type Stale = { stale: string };
+
+/** What TensorFlow holds for a step; freed when the step is disposed or forgotten. */
+interface Held {
+  free(): void;
+}
+
+const forgotten = new FinalizationRegistry<Held>((held) => {
+  held.free();
+});
 
 /**
  * A traced function as TensorFlow runs it. With the attribute `config_proto` the eager runtime lets grappler optimize it,
@@ -26,7 +36,7 @@ export class CompiledStep {
   readonly #outputs: number;
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Pointer }[];
-  #disposed = false;
+  readonly #held: Held;
 
   constructor(trace: Trace, outputs: readonly GraphOutput[]) {
     const { api } = trace.graph;
@@ -44,6 +54,8 @@ export class CompiledStep {
     api.TF_DeleteFunction(made);
     binding.status.check();
     trace.dispose(true);
+    this.#held = hold(binding, this.name, this.#inputs, this.#numbers);
+    forgotten.register(this, this.#held);
   }
 
   /** Says what has changed since the trace, if it makes the graph wrong. */
@@ -115,19 +127,32 @@ export class CompiledStep {
     return cached.handle;
   }
 
-  /** Removes the functions from TensorFlow. */
+  /** Removes the function from TensorFlow. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    const { binding } = this.#trace.backend;
-    const { api, pointer } = binding.context;
-    api.TFE_ContextRemoveFunction(pointer, cText(this.name), binding.status.pointer);
-    binding.status.clear();
-    for (const { handle } of this.#numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
-    for (const input of this.#inputs) {
-      if (input.kind === 'constant') api.TFE_DeleteTensorHandle(input.handle);
-    }
+    this.#held.free();
   }
+}
+
+function hold(
+  binding: Binding,
+  name: string,
+  inputs: readonly GraphInput[],
+  numbers: readonly { handle: Pointer }[],
+): Held {
+  const { api, pointer } = binding.context;
+  const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
+  let freed = false;
+  return {
+    free() {
+      if (freed) return;
+      freed = true;
+      const status = new Status(api);
+      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
+      api.TF_DeleteStatus(status.pointer);
+      for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
+      for (const handle of constants) api.TFE_DeleteTensorHandle(handle);
+    },
+  };
 }
 
 /** A ConfigProto with grappler's defaults. */

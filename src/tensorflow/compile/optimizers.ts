@@ -2,6 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
+import { activeTrace } from './active-trace.ts';
 import type { Trace } from './trace.ts';
 
 interface Slot {
@@ -180,18 +181,6 @@ function settings(optimizer: object): string {
     .join();
 }
 
-let tracing: Trace | undefined;
-
-/** Lets optimizers know the trace that runs. */
-export function traceOptimizers<Result>(trace: Trace, record: () => Result): Result {
-  tracing = trace;
-  try {
-    return record();
-  } finally {
-    tracing = undefined;
-  }
-}
-
 /** Gives tfjs's optimizers a second way to apply gradients, for traces. Op by op nothing changes. */
 export function installOptimizers(tf: Tf): void {
   const constructors = [
@@ -207,7 +196,7 @@ export function installOptimizers(tf: Tf): void {
     const prototype = constructor.prototype as unknown as TfOptimizer;
     const original = prototype['applyGradients' as keyof TfOptimizer] as (gradients: Gradients) => void;
     prototype.applyGradients = function applyGradients(this: TfOptimizer, gradients: Gradients): void {
-      const trace = tracing;
+      const trace = activeTrace();
       if (trace === undefined) {
         original.call(this, gradients);
         return;

@@ -1,7 +1,6 @@
 import { asError } from '../errors.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
-import { randomCounter, traceRandom } from '../random.ts';
-import { traceOptimizers } from './optimizers.ts';
+import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
@@ -114,15 +113,11 @@ export class StepCache {
           ),
           tensor,
         }));
-        const outputs = traceRandom(trace, () =>
-          traceOptimizers(trace, () =>
-            trace.record(() => {
-              const symbols = inputs.map(({ output }) => trace.symbol(output));
-              result = takeApart(this.#tf, run(...(taken.build(symbols) as unknown[])));
-              return result.tensors;
-            }),
-          ),
-        );
+        const outputs = trace.record(() => {
+          const symbols = inputs.map(({ output }) => trace.symbol(output));
+          result = takeApart(this.#tf, run(...(taken.build(symbols) as unknown[])));
+          return result.tensors;
+        });
         entry.step = new CompiledStep(trace, outputs);
         entry.result = result;
         if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));

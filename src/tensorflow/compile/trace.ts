@@ -5,7 +5,8 @@ import type { OpRecorder, TensorMetadata } from '../binding.ts';
 import { ATTR, TF, type TensorValues } from '../c-api/dtypes.ts';
 import type { GraphOutput, Pointer } from '../c-api/functions.ts';
 import { handleValues } from '../c-api/tensor.ts';
-import { restoreEngineState, saveEngineState } from '../engine-state.ts';
+import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
+import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { Graph } from './graph.ts';
 import { Untraceable } from './untraceable.ts';
@@ -265,6 +266,16 @@ export class Trace implements OpRecorder {
       return tf.keep(variable.clone());
     });
     let ended = false;
+    enterTrace(this, () => {
+      for (const [i, variable] of variables.entries()) {
+        const holder = holders[i] as Tensor;
+        if (!variable.isDisposed && variable.dataId !== holder.dataId) variable.assign(holder);
+        holder.dispose();
+      }
+      if (!ended) restoreEngineFields(engine);
+      watchVariables(undefined);
+      binding.recorder = undefined;
+    });
     try {
       binding.recorder = this;
       watchVariables({ idOf: (dataId) => this.#read(dataId) });
@@ -297,14 +308,7 @@ export class Trace implements OpRecorder {
       }
       return finished;
     } finally {
-      for (const [i, variable] of variables.entries()) {
-        const holder = holders[i] as Tensor;
-        if (!variable.isDisposed && variable.dataId !== holder.dataId) variable.assign(holder);
-        holder.dispose();
-      }
-      if (!ended) restoreEngineState(engine);
-      watchVariables(undefined);
-      binding.recorder = undefined;
+      leaveTrace();
     }
   }
 

@@ -16,7 +16,8 @@ export class VariableResource {
   readonly #binding: Binding;
   readonly #dtype: number;
   readonly #shape: number[];
-  handle: Pointer = 0;
+  /** What has to be freed: kept apart, so that the binding can count it without keeping the resource alive. */
+  readonly memory = { handle: 0 as Pointer };
   /** The entry of the backend's tensor map that this resource stands for. */
   dataId: object | undefined;
 
@@ -24,6 +25,19 @@ export class VariableResource {
     this.#binding = binding;
     this.#dtype = dtype;
     this.#shape = shape;
+    const memory = this.memory;
+    const { api } = binding.context;
+    forgotten.register(this, {
+      free: () => {
+        binding.letGo(memory);
+        if (memory.handle !== 0) api.TFE_DeleteTensorHandle(memory.handle);
+      },
+    });
+  }
+
+  /** The eager handle of the resource; 0 while there is none. */
+  get handle(): Pointer {
+    return this.memory.handle;
   }
 
   get dtype(): number {
@@ -47,7 +61,7 @@ export class VariableResource {
     set('container', ATTR.STRING, '');
     // Python's own name for resources that live as long as their handle (context.anonymous_name()).
     set('shared_name', ATTR.STRING, 'cd2c89b7-88b7-44c8-ad83-06c2a9158347');
-    this.handle = binding.run('VarHandleOp', 1)[0] as Pointer;
+    this.memory.handle = binding.run('VarHandleOp', 1)[0] as Pointer;
     return this.handle;
   }
 
@@ -76,14 +90,20 @@ export class VariableResource {
   /** Frees the resource's memory. The variable's value must be elsewhere by then. */
   close(): void {
     if (this.handle === 0) return;
-    this.#binding.context.api.TFE_DeleteTensorHandle(this.handle);
-    this.#binding.letGo(this);
-    this.handle = 0;
+    const { handle } = this;
+    this.#binding.letGo(this.memory);
+    this.memory.handle = 0;
     this.dataId = undefined;
+    this.#binding.context.api.TFE_DeleteTensorHandle(handle);
   }
 }
 
 const resources = new WeakMap<Variable, VariableResource>();
+
+/** Frees the memory of variables that nobody disposed. */
+const forgotten = new FinalizationRegistry<{ free: () => void }>(({ free }) => {
+  free();
+});
 
 /** The resource of a variable; made when first asked for. */
 export function resourceOf(backend: NodeBackend, variable: Variable): VariableResource {
@@ -101,8 +121,9 @@ function bringIn(backend: NodeBackend, variable: Variable, resource: VariableRes
   const info = backend.tensorMap.get(variable.dataId);
   const [id] = backend.getInputTensorIds([variable]);
   resource.assign(backend.binding.handle(id as number));
-  resource.dataId = variable.dataId;
+  // In this order: JavaScript may be terminated between any two of these.
   info.resource = resource;
+  resource.dataId = variable.dataId;
 }
 
 /**
@@ -124,13 +145,14 @@ export function prepareVariable(
     backend.getInputTensorIds([variable]);
     info.resource = undefined;
     resource.dataId = giveOwnEntry(tf, backend, variable, { ...info, id: LAZY, refCount: 1, resource });
-    backend.binding.hold(resource, resource.shape, resource.dtype, info.id);
+    backend.binding.hold(resource.memory, resource.shape, resource.dtype, info.id);
     return;
   }
   if (info.id >= 0) {
-    backend.binding.hold(resource, resource.shape, resource.dtype, info.id);
-    backend.binding.release(info.id);
+    const { id } = info;
+    backend.binding.hold(resource.memory, resource.shape, resource.dtype, id);
     info.id = LAZY;
+    backend.binding.release(id);
   }
 }
 

@@ -21,7 +21,8 @@ export interface TensorInfo {
   values: unknown;
   refCount: number;
   /** What holds the value of a variable that compiled steps update; `id` may be `LAZY` then. */
-  resource?: { dataId: object | undefined; read(): number; close(): void } | undefined;
+  resource?:
+    { dataId: object | undefined; readonly memory: object; read(): number; close(): void } | undefined;
 }
 
 /** An id that says: read the resource. tfjs-node takes every negative id for none. */
