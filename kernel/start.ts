@@ -140,7 +140,13 @@ export async function start(
   session.start();
   if (connection.kind === 'registration') {
     const { register } = await import('./transport/registration.ts');
-    await register(connection, transport.ports, signer);
+    try {
+      await register(connection, transport.ports, signer);
+    } catch (error) {
+      // Nobody knows of this kernel, and it ends: its connection file would lead nowhere.
+      rmSync(written, { force: true });
+      throw error;
+    }
   }
 }
 
