@@ -209,7 +209,7 @@ function syntaxError(result: Extract<CompileResult, { ok: false }>): CellError {
   return {
     name: 'SyntaxError',
     message: result.problem.message,
-    traceback: [result.frame],
+    traceback: [`\u001b[31mSyntaxError\u001b[39m: ${result.problem.message}`, ...result.frame.split('\n')],
     reason: 'syntax',
   };
 }

@@ -70,7 +70,12 @@ test('a syntax error never runs, and says where', () =>
     const cell = await client.cell('console.log("ran");\nconst = 5;');
     assert.deepEqual(cell.order, ['busy', 'execute_input', 'error', 'idle']);
     assert.equal(cell.reply['ename'], 'SyntaxError');
-    assert.match(cell.reply['traceback'].join('\n'), /const = 5/);
+    assert.deepEqual(cell.reply['traceback'], [
+      `\u001b[31mSyntaxError\u001b[39m: ${cell.reply['evalue']}`,
+      '  1 | console.log("ran");',
+      '> 2 | const = 5;',
+      '    |       ^',
+    ]);
   }));
 
 test('silent: nothing but the statuses and the reply', () =>

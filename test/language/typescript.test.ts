@@ -381,6 +381,35 @@ run(
   { jsx: { factory: 'h', fragment: 'Fragment' } },
 );
 
+test('enums and namespaces are bindings that nobody assigns', async () => {
+  const session = new TestSession();
+  await session.run(
+    'export enum E { A }\nnamespace N { export let x = 1 }\nnamespace N { export const y = 2 }\nlet v = 1',
+  );
+  assert.deepEqual(
+    session.compiler
+      .bindings()
+      .map(({ name, kind, assigned }) => [name, kind, assigned])
+      .toSorted(([a], [b]) => String(a).localeCompare(String(b))),
+    [
+      ['E', 'const', false],
+      ['N', 'const', false],
+      ['v', 'let', false],
+    ],
+  );
+  assert.deepEqual(await session.last('const f = () => [E.A, N.x, N.y]', 'f()'), [0, 1, 2]);
+});
+
+test('a function and a namespace of one name stay a function', async () => {
+  const session = new TestSession();
+  await session.run('function f() { return f.x }\nnamespace f { export let x = 3 }');
+  assert.deepEqual(await session.last('f() + f.x'), 6);
+  assert.deepEqual(
+    session.compiler.bindings().map(({ name, kind }) => [name, kind]),
+    [['f', 'function']],
+  );
+});
+
 test('swc is not needed for what can be erased', () => {
   const session = new TestSession();
   const cell = session.compile(

@@ -2,6 +2,7 @@
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
 import type { CellCompiler, CellParts, CompiledCell, CompileResult } from '../../interfaces.ts';
+import type { Program } from 'oxc-parser';
 import { rewriteCell } from './cell.ts';
 import { isComplete } from './completeness.ts';
 import { Edits } from './edits.ts';
@@ -90,6 +91,13 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
           session,
         ),
     );
+    const fixed = fixedNames(front.parsed.program);
+    for (const binding of output.bindings) {
+      // Lowered to variables, but no cell can assign them.
+      if (!fixed.has(binding.name) || (binding.kind !== 'var' && binding.kind !== 'let')) continue;
+      binding.kind = 'const';
+      binding.assigned = false;
+    }
     session.expect(execution, output.bindings);
     return { code: output.code, filename, map, async: output.async, bindings: output.bindings };
   };
@@ -137,6 +145,17 @@ function isObjectLiteral(source: string): boolean {
     expression.expression.type === 'ObjectExpression' &&
     expression.expression.properties.length > 0
   );
+}
+
+/** Enums and namespaces. */
+function fixedNames(program: Program): Set<string> {
+  const names = new Set<string>();
+  for (const statement of program.body) {
+    const node = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement;
+    if (node?.type === 'TSEnumDeclaration') names.add(node.id.name);
+    else if (node?.type === 'TSModuleDeclaration' && 'name' in node.id) names.add(node.id.name);
+  }
+  return names;
 }
 
 /** Puts the calls of the magics in their places. */
