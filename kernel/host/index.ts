@@ -41,6 +41,9 @@ export class RuntimeError extends Error {
 
 interface Running {
   execution: number;
+  request: ExecuteRequest;
+  /** It was sent to a second process, since the first died before it had taken it in. */
+  again: boolean;
   resolve: (outcome: ExecuteOutcome) => void;
 }
 
@@ -114,8 +117,14 @@ class Host implements RuntimeHost {
         return;
       }
       this.#last = request.execution;
-      this.#running.set(request.execution, { execution: request.execution, resolve });
-      this.send({ type: 'execute', ...request });
+      const message: ExecuteRequest = { type: 'execute', ...request };
+      this.#running.set(request.execution, {
+        execution: request.execution,
+        request: message,
+        again: false,
+        resolve,
+      });
+      this.send(message);
     });
   }
 
@@ -366,6 +375,7 @@ class Host implements RuntimeHost {
   #ended(process_: RuntimeProcess, reason: string): void {
     if (this.#process !== process_) return;
     this.#process = undefined;
+    const asked = this.#why !== undefined;
     const why = this.#why ?? `the runtime process ended: ${reason}`;
     this.#log(why);
     const wasReady = process_.ready;
@@ -375,8 +385,15 @@ class Host implements RuntimeHost {
       for (const listener of this.#replaced) listener(why);
     }
     const error = diedError(why);
-    for (const { execution } of this.#running.values()) {
-      this.#finish(execution, { status: 'error', declared: [], error });
+    const fresh = this.#present();
+    const unconfirmed = process_.unconfirmedExecutions();
+    for (const running of this.#running.values()) {
+      const { execution } = running;
+      // Sent to a process that was already dying: it has not begun, so the fresh one runs it.
+      if (fresh && !asked && !running.again && unconfirmed.has(execution)) {
+        running.again = true;
+        fresh.send(running.request);
+      } else this.#finish(execution, { status: 'error', declared: [], error });
     }
     for (const [id, question] of this.#questions) {
       this.#questions.delete(id);
@@ -385,6 +402,10 @@ class Host implements RuntimeHost {
     for (const resolve of this.#interrupts.values()) resolve();
     this.#interrupts.clear();
     for (const resolve of this.#afterReplacement.splice(0)) resolve();
+  }
+
+  #present(): RuntimeProcess | undefined {
+    return this.#process;
   }
 
   // -------------------------------------------------------------- questions

@@ -20,9 +20,13 @@ export const Shared = {
   endedUpTo: 6,
   /** Terminations that were begun. */
   terminations: 7,
+  /** Executions that run. */
+  running: 8,
+  /** Held while something is loaded that a termination would break for good, such as a native addon. */
+  critical: 9,
 } as const;
 
-export const SHARED_BYTES = 32;
+export const SHARED_BYTES = 40;
 
 /** Control thread -> main thread. */
 export type ControlToMain =

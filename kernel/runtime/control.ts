@@ -18,6 +18,10 @@ const ASK_MS = 20;
 const RETRY_MS = 10;
 /** V8 says when a termination is over; after this time it is not waited for. */
 const FORGOTTEN_MS = 500;
+/** The same while no cell runs. */
+const ASK_IDLE_MS = 2000;
+/** How long the loading of native code is waited for. */
+const CRITICAL_MS = 5000;
 /** After this long without an end it is inside a native call, and the user is told. */
 const STUCK_MS = 1000;
 /** Children that survive SIGINT get SIGTERM, and SIGKILL after twice this time. */
@@ -86,9 +90,15 @@ function interrupt(sequence: number, sent: number): void {
   tell({ type: 'interrupt' });
   signalChildren();
   if (Atomics.load(state, Shared.holds) > 0 && !insists) return;
-  setTimeout(() => {
-    if (Atomics.load(state, Shared.asked) < sequence) terminate(sequence);
-  }, ASK_MS);
+  // Without a cell it is late code of an earlier one, or the kernel's own: most of that ends by itself.
+  const patience = Atomics.load(state, Shared.running) > 0 ? ASK_MS : ASK_IDLE_MS;
+  const deadline = performance.now() + CRITICAL_MS;
+  const insist = (): void => {
+    if (Atomics.load(state, Shared.asked) >= sequence) return;
+    if (Atomics.load(state, Shared.critical) > 0 && performance.now() < deadline) setTimeout(insist, ASK_MS);
+    else terminate(sequence);
+  };
+  setTimeout(insist, patience);
 }
 
 /** Children that exist now get SIGINT, as in a terminal; those that stay get stronger ones. */

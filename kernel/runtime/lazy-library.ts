@@ -9,10 +9,18 @@ import type { Rendered } from './runtime.ts';
 export class LazyLibrary {
   #loaded: typeof Library | undefined;
   #loading: Promise<typeof Library> | undefined;
+  readonly #critical: <T>(load: () => Promise<T>) => Promise<T>;
   readonly #prepare: (library: typeof Library) => void;
 
-  /** @param prepare is called once, when it has been loaded */
-  constructor(prepare: (library: typeof Library) => void) {
+  /**
+   * @param critical keeps terminations away while it is loaded
+   * @param prepare is called once, when it has been loaded
+   */
+  constructor(
+    critical: <T>(load: () => Promise<T>) => Promise<T>,
+    prepare: (library: typeof Library) => void,
+  ) {
+    this.#critical = critical;
     this.#prepare = prepare;
   }
 
@@ -37,7 +45,7 @@ export class LazyLibrary {
   }
 
   async #load(): Promise<typeof Library> {
-    const library = await import('./library.ts');
+    const library = await this.#critical(() => import('./library.ts'));
     this.#loaded = library;
     this.#prepare(library);
     return library;

@@ -52,7 +52,24 @@ const control = new Worker(controlFile, {
 const channel = new KernelChannel(new FrameWriter(OUTPUT_FD, endProcessTree));
 const runtime = new Runtime();
 const tracker = createTracker();
-const nativeFlush = createNativeFlush();
+/** The control thread waits until it is over. */
+function critical<T>(action: () => T): T {
+  Atomics.add(state, Shared.critical, 1);
+  try {
+    return action();
+  } finally {
+    Atomics.sub(state, Shared.critical, 1);
+  }
+}
+async function criticalLoad<T>(load: () => Promise<T>): Promise<T> {
+  Atomics.add(state, Shared.critical, 1);
+  try {
+    return await load();
+  } finally {
+    Atomics.sub(state, Shared.critical, 1);
+  }
+}
+const nativeFlush = createNativeFlush(critical);
 
 const owner = () => runtime.owner();
 const input = new InputRequests((message) => channel.send(message), shared, port1);
@@ -65,7 +82,7 @@ const host = createNotebookHost({
   interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
   holdsChanged: () => runtime.holdsChanged(),
 });
-const library = new LazyLibrary((loaded) => {
+const library = new LazyLibrary(criticalLoad, (loaded) => {
   loaded.answerQuestions();
   settleGlobals(loaded);
   runtime.libraryLoaded();
@@ -74,7 +91,7 @@ const modules = new Modules({
   directory: () => process.cwd(),
   home: join(packageRoot, 'package.json'),
   loadCompiler: async () => {
-    const { compileModule } = await import('../language/compile/index.ts');
+    const { compileModule } = await criticalLoad(() => import('../language/compile/index.ts'));
     return compileModule;
   },
   guard: (promise) => {
@@ -167,7 +184,7 @@ runtime.loadLibraryWhenIdle();
 function tfNamespace(): Namespace {
   const { loadTf, saveEngineState, tfIsReady } = library.required;
   const first = !tfIsReady();
-  const tf = loadTf() as unknown as Namespace;
+  const tf = critical(loadTf) as unknown as Namespace;
   // Tensors that the loading cell makes belong to it.
   if (first) saveEngineState();
   if (!Object.hasOwn(tf, 'default') && Object.isExtensible(tf)) {

@@ -13,8 +13,10 @@ const SILENT = /[/\\](?:@oxc-|oxc-|@swc[/\\])/u;
 /**
  * What native code prints with `printf` stays in the C library's buffers until they are flushed. Once an addon was
  * loaded, each cell ends with `fflush(NULL)`.
+ *
+ * @param critical runs an action that must not be terminated: initialising an addon
  */
-export function createNativeFlush(): (execution: number) => void {
+export function createNativeFlush(critical: <T>(action: () => T) => T): (execution: number) => void {
   let addons = false;
   const { dlopen } = process as unknown as {
     dlopen: (module: unknown, path: string, flags?: number) => void;
@@ -24,7 +26,7 @@ export function createNativeFlush(): (execution: number) => void {
     writable: true,
     value: (module: unknown, path: string, ...flags: number[]): void => {
       if (!SILENT.test(path)) addons = true;
-      Reflect.apply(dlopen, process, [module, path, ...flags]);
+      critical(() => Reflect.apply(dlopen, process, [module, path, ...flags]));
     },
   });
 

@@ -208,6 +208,7 @@ export class Runtime {
   #begin(execution: Execution): void {
     const first = this.#running.size === 0;
     this.#running.set(execution.id, execution);
+    Atomics.store(this.#parts.state, Shared.running, this.#running.size);
     this.#last = execution;
     const engine = this.#parts.tracker.run(execution, () => this.#parts.saveEngine());
     if (first) this.#engine = engine;
@@ -287,6 +288,7 @@ export class Runtime {
     execution.finish(execution, error);
     execution.ended = true;
     this.#running.delete(execution.id);
+    Atomics.store(this.#parts.state, Shared.running, this.#running.size);
     this.#remember(execution);
     execution.interruptListeners.clear();
     this.holdsChanged();
@@ -463,6 +465,7 @@ export class Runtime {
       channel.internal({ type: 'giving-up', why: 'it was interrupted while it loaded parts of itself' });
       endProcessTree();
     }
+    Atomics.store(state, Shared.critical, 0);
     tracker.reset();
     this.#parts.restoreEngine(this.#engine);
     modules.abandon();

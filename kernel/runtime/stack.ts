@@ -6,6 +6,7 @@
 import type * as tracing from '@jridgewell/trace-mapping';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { shownPath } from './shown-path.ts';
 
 export interface StackFrame {
   /** As shown: `f (cell 5:3:7)`. */
@@ -103,7 +104,8 @@ function finishFrame(text: string, file: string, line: number, column: number): 
 
 /** `cell 5.2` is what `cell 5` became when it was compiled again (`%%time`). */
 function shownName(file: string): string {
-  if (file.startsWith('file://')) return safePath(file);
+  if (file.startsWith('file://')) return shownPath(safePath(file));
+  if (file.startsWith('/')) return shownPath(file);
   return file.startsWith('cell ') ? file.replace(/^(cell \d+)\.\d+$/u, '$1') : file;
 }
 

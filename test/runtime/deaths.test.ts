@@ -98,6 +98,12 @@ describe('a death of the runtime process', () => {
     assert.equal((await notebook.cell('1 + 1')).status, 'ok');
   });
 
+  test('a cell that was sent to a process which was already dying runs in the fresh one', async () => {
+    process.kill(notebook.host.pid!, 'SIGKILL');
+    assert.deepEqual(await notebook.cell('6 * 7'), { status: 'ok', declared: [] });
+    assert.equal(notebook.shown, '42');
+  });
+
   test('a restart keeps the folder and the environment that cells have now', async () => {
     notebook.host.send({ type: 'directory', path: join(repository, 'test') });
     notebook.host.send({ type: 'environment', name: 'OF_THE_NOTEBOOK', value: 'set' });

@@ -7,6 +7,7 @@ import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
 import { createNamespace, namespaceOf, withAllExports, type Namespace } from './namespace.ts';
+import { shownPath } from '../shown-path.ts';
 import { installRedirects } from './redirects.ts';
 import { ModuleNotFoundError, ModuleResolver, ownModule, packageName, type Resolution } from './resolve.ts';
 
@@ -130,7 +131,7 @@ export class Modules {
       if (code === 'ERR_UNKNOWN_FILE_EXTENSION' || code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {
         throw new ModuleNotFoundError(
           specifier,
-          `package '${packageName(specifier)}' holds TypeScript sources (${path}): Node runs packages only as JavaScript`,
+          `package '${packageName(specifier)}' holds TypeScript sources (${shownPath(path)}): Node runs packages only as JavaScript`,
           { cause: error },
         );
       }

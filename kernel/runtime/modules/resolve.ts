@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import { dirname, extname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shownPath } from '../shown-path.ts';
 import type * as oxcResolver from 'oxc-resolver';
 import type { ResolverFactory } from 'oxc-resolver';
 
@@ -103,7 +104,7 @@ export class ModuleResolver {
       if (path === undefined) {
         throw new ModuleNotFoundError(
           requested,
-          `cannot find '${requested}' from ${directory}: is the path right? Relative paths start at the notebook's folder`,
+          `cannot find '${requested}' from ${shownPath(directory)}: is the path right? Relative paths start at the folder of the notebook or file`,
         );
       }
       return classify(path, attributes);
@@ -118,7 +119,7 @@ export class ModuleResolver {
     throw new ModuleNotFoundError(
       requested,
       installed
-        ? `package '${name}' has no '${specifier}': it is installed in ${installed}, but its package.json does not export that`
+        ? `package '${name}' has no '${specifier}': it is installed in ${shownPath(installed)}, but its package.json does not export that`
         : `cannot find package '${name}': install it with  %install ${name}${version ? `@${version}` : ''}`,
     );
   }
