@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { thisMachine } from '../../src/devices/index.ts';
 import { detectRuntimes } from '../../src/devices/runtimes.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
-import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
+import type { Cell, JupyterClient, Message } from '../kernel/jupyter-client.ts';
 
 const noRuntime =
   detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow runtime is installed: npm run setup';
@@ -28,11 +28,31 @@ async function subshell(client: JupyterClient): Promise<string> {
   return reply!.content['subshell_id'] as string;
 }
 
-async function idle(client: JupyterClient, id: string): Promise<void> {
-  const ended = ({ parent, content }: { parent: string; content: Record<string, unknown> }): boolean =>
+/** A cell that only an interrupt ends; resolves when it runs. */
+async function startBusyCell(client: JupyterClient): Promise<string> {
+  const id = await client.startCell("console.log('busy'); while (true);");
+  await client.take(
+    'iopub',
+    ({ type, parent }) => type === 'stream' && parent === id,
+    'output of the busy cell',
+  );
+  return id;
+}
+
+/** Ends a cell by an interrupt, and takes what it said; other late messages are for `mayCome` to know. */
+async function interrupt(
+  client: JupyterClient,
+  id: string,
+  mayCome: (message: Message) => boolean = () => false,
+): Promise<void> {
+  await client.request('control', 'interrupt_request', {});
+  const reply = await client.take('shell', ({ parent }) => parent === id, 'the reply of the busy cell');
+  assert.deepEqual([reply.content['status'], reply.content['ename']], ['error', 'Interrupted']);
+  const ended = ({ parent, content }: Message): boolean =>
     parent === id && content['execution_state'] === 'idle';
   await client.take('iopub', ended, 'idle');
-  client.drain('iopub');
+  for (const message of client.drain('iopub'))
+    assert.ok(message.parent === id || mayCome(message), message.type);
 }
 
 test('%device before and after tf was used, and while a cell runs', { skip: noRuntime }, () =>
@@ -50,16 +70,10 @@ test('%device before and after tf was used, and while a cell runs', { skip: noRu
     assert.match(after.of('display_data')[0]!['data']['text/html'], /^<p><b>backend<\/b> tensorflow/);
 
     const header = { subshell_id: await subshell(client) };
-    const busy = await client.startCell('const end = Date.now() + 3000; while (Date.now() < end);');
-    await client.take(
-      'iopub',
-      ({ type, parent }) => type === 'execute_input' && parent === busy,
-      'the busy cell',
-    );
+    const busy = await startBusyCell(client);
     const during = await client.finishCell(await client.startCell('%device', {}, header));
     assert.match(shown(during), /\nnote {5}the runtime is busy: as of \d+ s ago\n/);
-    await client.take('shell', ({ parent }) => parent === busy, 'the reply of the busy cell');
-    await idle(client, busy);
+    await interrupt(client, busy);
   }),
 );
 
@@ -68,15 +82,12 @@ test('%device watch goes on while the runtime is busy, and stops', () =>
     const watch = await client.cell('%device watch');
     assert.match(shown(watch), /^cpu {2}utilization (unavailable|\d+ %), memory \S+ of \S+ \wiB/);
     const display = watch.of('display_data')[0]!['transient']['display_id'] as string;
-    const busy = client.cell('const end = Date.now() + 4000; while (Date.now() < end);');
-    let done = false;
-    void busy.finally(() => (done = true));
+    const busy = await startBusyCell(client);
     for (let update = 0; update < 2; update++) {
       const { content } = await client.late(watch.id, 'update_display_data');
       assert.equal(content['transient']['display_id'], display);
-      assert.equal(done, false, 'the update came after the busy cell');
     }
-    await busy;
+    await interrupt(client, busy, (message) => message.parent === watch.id);
     const stop = await client.cell('%device watch stop');
     assert.deepEqual(stop.reply['status'], 'ok');
     const late = client.drain('iopub').filter(({ parent }) => parent === watch.id);
@@ -165,10 +176,7 @@ test('commands: output, failure, folder, environment, interrupt', () =>
     }
     const slow = await client.startCell('!echo started; sleep 300');
     await client.take('iopub', ({ type, parent }) => type === 'stream' && parent === slow, 'output');
-    await client.request('control', 'interrupt_request', {});
-    const reply = await client.take('shell', ({ parent }) => parent === slow, 'the reply');
-    assert.deepEqual([reply.content['status'], reply.content['ename']], ['error', 'Interrupted']);
-    await idle(client, slow);
+    await interrupt(client, slow);
     const next = await client.cell('1 + 1');
     assert.equal(next.result, '2', JSON.stringify(next.reply));
     assert.deepEqual(failure(await client.cell('%devcie')), [
