@@ -71,6 +71,11 @@ export function loadingFailure(): unknown {
   return failure;
 }
 
+/** TensorFlow's GPU:1 is the driver's GPU 1, and so our cuda:1: CUDA's own order puts the fastest first. */
+function orderDevices(): void {
+  process.env['CUDA_DEVICE_ORDER'] ??= 'PCI_BUS_ID';
+}
+
 /** TensorFlow logs a line per instruction set and library; what a user can act on are warnings and errors. */
 function quietLog(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
@@ -94,6 +99,7 @@ export function loadTensorflow(): LoadedTensorflow | undefined {
     const { runtime } = runtimeChoice();
     if (runtime === undefined) return undefined;
     quietLog();
+    orderDevices();
     for (const file of tensorflowLibraries(runtime.libraries)) openLibrary(file);
     const api = resolveCApi(runtime.libraries);
     return finish(runtime, newContext(api, contextOptions()));
@@ -112,6 +118,7 @@ export async function loadTensorflowAside(): Promise<LoadedTensorflow | undefine
   const { runtime } = runtimeChoice();
   if (runtime === undefined) return undefined;
   quietLog();
+  orderDevices();
   for (const file of tensorflowLibraries(runtime.libraries)) await openLibraryAside(file);
   if (loaded !== undefined) return loaded;
   const api = resolveCApi(runtime.libraries);
