@@ -1,4 +1,4 @@
-# JupyterLab with the Tensorcell kernel and the tutorials.
+# JupyterLab with the Tensorcell kernel and the tutorials. Not yet built to its end: see docs/hardware.md.
 #
 #   docker build -t tensorcell .                                    the processor's libraries
 #   docker build -t tensorcell --build-arg RUNTIME=cuda .           NVIDIA cards: docker run --gpus all …
