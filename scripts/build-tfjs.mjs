@@ -84,7 +84,7 @@ export async function buildTfjs(root, folder) {
     bundle: true,
     platform: 'node',
     format: 'cjs',
-    target: 'node20.11',
+    target: 'node20.19',
     minifySyntax: true,
     // Not minified: Node prints the source line of an error that nobody catches.
     legalComments: 'linked',

@@ -26,7 +26,7 @@ const entries = {
 const common = {
   bundle: true,
   platform: 'node',
-  target: 'node20.11',
+  target: 'node20.19',
   absWorkingDir: root,
   external: Object.keys(pkg.dependencies),
   legalComments: 'linked',

@@ -1,16 +1,17 @@
 // What has to be there before anything can be installed. Each sentence says what is missing and what to do.
 
-/** The oldest Node that package.json admits. */
-const OLDEST_NODE = [20, 11];
+/** The oldest minor versions that package.json admits: what `require` of ES modules needs, as our parser is one. */
+const OLDEST_MINOR = { 20: 19, 22: 12 };
+const OLDEST_MAJOR = 20;
 
 /**
  * The sentence to end with on a machine that cannot work, or undefined.
- * `machine` is `{ node: '20.11.0', platform: 'linux', musl: false }`.
+ * `machine` is `{ node: '20.19.0', platform: 'linux', musl: false }`.
  */
 export function missingFromMachine(machine) {
   const [major, minor] = machine.node.split('.').map(Number);
-  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    return `this is Node ${machine.node}, and Tensorcell needs ${OLDEST_NODE.join('.')} or newer: install a current one, for example with "nvm install 22"`;
+  if (major < OLDEST_MAJOR || major === 21 || minor < (OLDEST_MINOR[major] ?? 0)) {
+    return `this is Node ${machine.node}, and Tensorcell needs 20.19, 22.12 or newer: install a current one, for example with "nvm install 22"`;
   }
   if (machine.platform !== 'linux') {
     return machine.platform === 'win32'

@@ -61,7 +61,7 @@ export async function runTests(
       bundle: true,
       packages: 'external',
       platform: 'node',
-      target: 'node20.11',
+      target: 'node20.19',
       format: 'esm',
       sourcemap: 'inline',
       logLevel: 'error',

@@ -17,7 +17,7 @@ await build({
   bundle: true,
   packages: 'external',
   platform: 'node',
-  target: 'node20.11',
+  target: 'node20.19',
   format: 'esm',
   sourcemap: 'inline',
   logLevel: 'error',

@@ -6,19 +6,22 @@ import { platformOf } from '../../scripts/complete-lock.mjs';
 
 const linux = { platform: 'linux', musl: false };
 
-test('Node 20.11 and newer will do', () => {
-  for (const node of ['20.11.0', '22.0.0', '26.10.0']) {
+test('Node 20.19, 22.12 and newer will do', () => {
+  for (const node of ['20.19.0', '22.12.0', '24.0.0', '26.10.0']) {
     assert.equal(missingFromMachine({ node, ...linux }), undefined);
   }
   assert.match(
-    missingFromMachine({ node: '20.10.0', ...linux })!,
-    /^this is Node 20\.10\.0, .* 20\.11 or newer/,
+    missingFromMachine({ node: '20.18.3', ...linux })!,
+    /^this is Node 20\.18\.3, .* 20\.19, 22\.12 or newer/,
   );
+  for (const node of ['21.7.3', '22.11.0']) {
+    assert.match(missingFromMachine({ node, ...linux })!, /needs 20\.19, 22\.12 or newer/);
+  }
   assert.match(missingFromMachine({ node: '18.20.4', ...linux })!, /^this is Node 18\.20\.4/);
 });
 
 test('musl, Windows and other systems get a sentence with the way out', () => {
-  const node = '22.0.0';
+  const node = '22.12.0';
   assert.match(missingFromMachine({ node, platform: 'linux', musl: true })!, /musl.*use Debian/);
   assert.match(missingFromMachine({ node, platform: 'win32', musl: false })!, /WSL 2.*wsl --install/);
   assert.match(missingFromMachine({ node, platform: 'darwin', musl: false })!, /darwin.*Linux machine/);

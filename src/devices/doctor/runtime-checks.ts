@@ -135,11 +135,11 @@ export const runtimeChecks: readonly Check[] = [
     code: 'node',
     look({ machine }) {
       const [major, minor] = machine.nodeVersion.split('.').map(Number) as [number, number];
-      const enough = major > 20 || (major === 20 && minor >= 11);
+      const enough = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
       return enough
         ? ok(`Node ${machine.nodeVersion}`)
         : broken(
-            `Node ${machine.nodeVersion} is too old: 20.11 or newer is needed`,
+            `Node ${machine.nodeVersion} is too old: 20.19, 22.12 or newer is needed`,
             'install Node 22 or 24 (nodejs.org, or nvm install 24)',
           );
     },
