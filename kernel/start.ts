@@ -130,7 +130,7 @@ export async function start(
     if (connection.kind === 'registration') rmSync(written, { force: true });
     process.exit(code);
   };
-  signals.interrupt = () => session.interrupt();
+  signals.interrupt = () => void session.interrupt();
   signals.terminate = () => void end(0);
   watchParent(process.env, () => {
     log('the process that started this kernel is gone: ending');

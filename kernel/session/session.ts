@@ -47,6 +47,8 @@ export interface SessionOptions {
 
 /** A client that has just connected gets its first answers before more is loaded. */
 const LOAD_AFTER_MS = 20;
+/** What cannot be interrupted (a native operation) does not delay the answer longer. */
+const INTERRUPT_MS = 500;
 /** Nobody has run a cell for so long after the start: time for what takes longer. */
 const IDLE_AFTER_MS = 2000;
 
@@ -174,10 +176,10 @@ export class Session {
   }
 
   /** Stops what runs in all shells, and what magics and questions wait for. */
-  interrupt(): void {
+  async interrupt(): Promise<void> {
     for (const execution of this.#executions.running()) execution.abort.abort();
     this.#stdin.forgetAll();
-    this.#host.interrupt().catch((error: unknown) => this.#options.log(`interrupt: ${String(error)}`));
+    await this.#host.interrupt().catch((error: unknown) => this.#options.log(`interrupt: ${String(error)}`));
   }
 
   /** Ends the runtime process and everything that it started. */
@@ -329,8 +331,12 @@ export class Session {
     };
     const control: Partial<Record<RequestType, Handler>> = {
       kernel_info_request: info,
-      interrupt_request: () => {
-        this.interrupt();
+      interrupt_request: async () => {
+        // Answered when it has taken effect, so that it cannot hit a cell that the client runs after the answer.
+        await Promise.race([
+          this.interrupt(),
+          new Promise((resolve) => setTimeout(resolve, INTERRUPT_MS).unref()),
+        ]);
         return { status: 'ok' };
       },
       shutdown_request: ({ content, parent }) => {
