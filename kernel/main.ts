@@ -7,7 +7,11 @@ import { fileURLToPath } from 'node:url';
 import type { OutputSink } from './interfaces.ts';
 import type { Signals } from './start.ts';
 
-const signals: Signals = { interrupt: () => undefined, terminate: () => process.exit(0) };
+const signals: Signals = {
+  parent: process.ppid,
+  interrupt: () => undefined,
+  terminate: () => process.exit(0),
+};
 process.on('SIGINT', () => signals.interrupt());
 process.on('SIGTERM', () => signals.terminate());
 process.on('SIGHUP', () => signals.terminate());

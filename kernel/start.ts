@@ -31,6 +31,8 @@ const debug = process.env['TENSORCELL_LOG'] === 'debug' ? log : (): void => unde
 
 /** What signals mean; the process begins with a version that does next to nothing. */
 export interface Signals {
+  /** Who started us, read before anything else. */
+  readonly parent: number;
   interrupt: () => void;
   terminate: () => void;
 }
@@ -132,7 +134,7 @@ export async function start(
   };
   signals.interrupt = () => void session.interrupt();
   signals.terminate = () => void end(0);
-  watchParent(process.env, () => {
+  watchParent(signals.parent, process.env, () => {
     log('the process that started this kernel is gone: ending');
     void end(0);
   });

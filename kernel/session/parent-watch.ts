@@ -4,10 +4,14 @@ const POLL_MS = 500;
 
 /**
  * Calls `gone` once, within a second of the parent's death. The parent is who started us, and (where Jupyter says so in
- * JPY_PARENT_PID) the server behind a wrapper.
+ * JPY_PARENT_PID) the server behind a wrapper. `parent` is `process.ppid` as it was first: read later, it may already be
+ * that of whoever inherits orphans.
  */
-export function watchParent(environment: NodeJS.ProcessEnv, gone: () => void): { stop(): void } {
-  const parent = process.ppid;
+export function watchParent(
+  parent: number,
+  environment: NodeJS.ProcessEnv,
+  gone: () => void,
+): { stop(): void } {
   const named = Number(environment['JPY_PARENT_PID']);
   const server =
     Number.isInteger(named) && named > 1 && named !== parent && isAlive(named) ? named : undefined;
