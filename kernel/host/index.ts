@@ -178,6 +178,8 @@ class Host implements RuntimeHost {
   async interrupt(): Promise<void> {
     const current = this.#process;
     if (!current) return;
+    // Nothing runs in a process that is still starting: there is only its own loading to disturb.
+    if (!current.ready && this.#running.size === 0) return;
     if (this.#stuck) {
       if (this.#stuck.warned) {
         await this.restart(
