@@ -1,4 +1,4 @@
-// Output without end towards a reader that stalls, for minutes (npm run test:all) or an hour (npm run soak).
+// Output without end towards a reader that stalls, for minutes (npm run test:all). An hour of it, with much else: npm run soak.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { withKernel } from './kernel-process.ts';
