@@ -47,7 +47,10 @@ def test_user_expressions(shared: Kernel):
 def test_stop_on_error_aborts_what_is_queued(shared: Kernel):
     for stop, expected in ((True, ["error", "aborted", "aborted"]), (False, ["error", "ok", "ok"])):
         ids = [
-            shared.client.execute("throw new Error('first')", stop_on_error=stop),
+            # The others have to be in the queue when it fails, also on a machine that is quicker than this client.
+            shared.client.execute(
+                "await new Promise((r) => setTimeout(r, 300)); throw new Error('first')", stop_on_error=stop
+            ),
             shared.client.execute("1"),
             shared.client.execute("2"),
         ]
