@@ -4,31 +4,14 @@
 //
 // Each *.test.ts is bundled (packages stay outside) and run by `node --test` in a process of its own, from the
 // checkout's root. In our files `import.meta.url` and `.dirname` mean the source file, as if it were not bundled.
-import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { buildIfStale } from './build-state.mjs';
+import { bundleSource } from './bundle-source.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-/** Keeps `import.meta.url` and its kin pointing at the source file. */
-const sourceLocations = {
-  name: 'source-locations',
-  setup(builder) {
-    builder.onLoad({ filter: /\.(ts|mjs)$/ }, async ({ path }) => {
-      if (path.includes('/node_modules/')) return undefined;
-      const text = await readFile(path, 'utf8');
-      const contents = text
-        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
-        .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
-        .replaceAll('import.meta.filename', JSON.stringify(path));
-      return { contents, loader: path.endsWith('.ts') ? 'ts' : 'js' };
-    });
-  },
-};
 
 /** Every test file under a path that the user named, sorted. */
 export function testFiles(path) {
@@ -53,23 +36,10 @@ export async function runTests(
   const folder = join(root, '.cache', 'tests', String(process.pid));
   mkdirSync(folder, { recursive: true });
   try {
-    await build({
-      entryPoints: Object.fromEntries(files.map((file) => [relative(root, file).replace(/\.ts$/, ''), file])),
-      outdir: folder,
-      outExtension: { '.js': '.mjs' },
-      absWorkingDir: root,
-      bundle: true,
-      packages: 'external',
-      platform: 'node',
-      target: 'node20.19',
-      format: 'esm',
-      sourcemap: 'inline',
-      logLevel: 'error',
-      plugins: [sourceLocations],
-      banner: {
-        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-      },
-    });
+    await bundleSource(
+      Object.fromEntries(files.map((file) => [relative(root, file).replace(/\.ts$/, ''), file])),
+      folder,
+    );
     const counts = join(folder, 'counts.json');
     const child = spawn(
       node,

@@ -19,7 +19,9 @@ import type { Modules } from './modules/index.ts';
 import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
+import { ReportedError, describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
+import { isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
 
 export interface Rendered {
@@ -501,35 +503,5 @@ export class Runtime {
     if (execution.ended) return;
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
     this.#interruptNow(execution);
-  }
-}
-
-/** An error that the kernel process has reported, such as that of a magic; it is shown as it came. */
-export class ReportedError extends Error {
-  readonly #report: CellError;
-
-  constructor(report: CellError) {
-    super(report.message);
-    this.name = report.name;
-    this.#report = report;
-  }
-
-  /** Tells by a private name: `instanceof` would call the traps of a proxy that a cell has thrown. */
-  static reportOf(thrown: unknown): CellError | undefined {
-    return typeof thrown === 'object' && thrown !== null && #report in thrown ? thrown.#report : undefined;
-  }
-}
-
-function describeThrown(thrown: unknown): CellError {
-  return ReportedError.reportOf(thrown) ?? describeError(thrown);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (value instanceof Promise) return true;
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
-  try {
-    return typeof (value as { then?: unknown }).then === 'function';
-  } catch {
-    return false;
   }
 }
