@@ -180,6 +180,17 @@ session(
   },
 );
 
+session("packages with native addons, from the kernel's own where the notebook has none", async (client) => {
+  const cell = await cells(
+    client,
+    `import koffi from 'koffi';
+koffi.load('libc.so.6').func('int abs(int)')(-3)`,
+  );
+  assert.equal(cell.result, '3');
+  const required = await cells(client, "require('zeromq').capability.curve");
+  assert.equal(required.result, 'true');
+});
+
 session('packages of Deno notebooks: npm: specifiers', async (client, kernel) => {
   const folder = join(kernel.folder, 'node_modules', 'there');
   mkdirSync(folder, { recursive: true });

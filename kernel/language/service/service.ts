@@ -5,7 +5,7 @@
  * project and does not build the project anew.
  */
 import { setMaxListeners } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type {
@@ -448,9 +448,11 @@ function findTsc(): string {
 /** What a cell may import though the user has not installed it. */
 function kernelPackages(globalTypes: string): Record<string, string> {
   const packages: Record<string, string> = {};
-  for (const name of ['tfjs', 'tfjs-core', 'tfjs-layers', 'tfjs-data', 'tfjs-converter']) {
-    const folder = packageFolder(globalTypes, `@tensorflow/${name}`);
-    if (folder) packages[`@tensorflow/${name}`] = folder;
+  const tfjs = ['tfjs', 'tfjs-core', 'tfjs-layers', 'tfjs-data', 'tfjs-converter'];
+  // The runtime process resolves from the kernel's own packages when the notebook has none.
+  for (const name of [...tfjs.map((part) => `@tensorflow/${part}`), ...kernelDependencies(globalTypes)]) {
+    const folder = packageFolder(globalTypes, name);
+    if (folder) packages[name] = folder;
   }
   const library = dirname(globalTypes);
   for (const [name, path] of [
@@ -461,4 +463,17 @@ function kernelPackages(globalTypes: string): Record<string, string> {
     if (file) packages[name] = file;
   }
   return packages;
+}
+
+/** Names of the packages that the kernel was installed with. */
+function kernelDependencies(globalTypes: string): string[] {
+  for (let folder = dirname(globalTypes); dirname(folder) !== folder; folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (!existsSync(file)) continue;
+    const { dependencies } = JSON.parse(readFileSync(file, 'utf8')) as {
+      dependencies?: Record<string, string>;
+    };
+    return Object.keys(dependencies ?? {});
+  }
+  return [];
 }
