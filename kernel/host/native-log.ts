@@ -28,11 +28,11 @@ function isContinuation(line: string): boolean {
 
 /** Warnings about TensorFlow's own build or start that nobody at a notebook can change. */
 const WARNINGS =
-  /computation[ _]placer already registered|cpu_utils\.cc|oneDNN custom operations|AutoGraph|TF-TRT Warning|Could not find TensorRT|gpu_device\.cc.*Cannot dlopen some GPU libraries|NUMA node|mlir_graph_optimization_pass|cudart_stub|cuda_executor\.cc|Allocation of \d+ exceeds \d+% of free system memory|bfc_allocator\.cc|OP_REQUIRES failed .*RESOURCE_EXHAUSTED|If the cause is memory fragmentation|Current allocation summary follows/u;
+  /computation[ _]placer already registered|cpu_utils\.cc|oneDNN custom operations|AutoGraph|TF-TRT Warning|Could not find TensorRT|gpu_device\.cc.*Cannot dlopen some GPU libraries|NUMA node|mlir_graph_optimization_pass|cudart_stub|cuda_executor\.cc|Allocation of \d+ exceeds \d+% of free system memory|bfc_allocator\.cc|c\/logging\.cc.*Could not load (?:dynamic library|DirectML)|OP_REQUIRES failed .*RESOURCE_EXHAUSTED|If the cause is memory fragmentation|Current allocation summary follows/u;
 
-/** Errors that TensorFlow 2 logs on every start (double registration), and `cuInit` without a driver. */
+/** Errors that TensorFlow 2 logs on every start (double registration), and `cuInit` without a driver. What DirectML lacks is said in our own words. */
 const ERRORS =
-  /Unable to register cu(?:DNN|BLAS|FFT) (?:plugin )?factory|failed call to cuInit|Attempting to register factory for plugin cu/u;
+  /Unable to register cu(?:DNN|BLAS|FFT) (?:plugin )?factory|failed call to cuInit|Attempting to register factory for plugin cu|for unknown op: _CopyFrom(?:HostToGpu|GpuToHost)/u;
 
 /** The same for a text of whole lines. */
 export function filterNativeLog(text: string): string {

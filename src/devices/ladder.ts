@@ -1,4 +1,5 @@
 import type { BackendDescription } from './backend-description.ts';
+import { cudaObstacle } from './cuda/fit.ts';
 import { vendorName } from './directx/report.ts';
 import type { Inventory } from './inventory.ts';
 import { hasGlibc } from './inventory.ts';
@@ -7,7 +8,7 @@ import { readText } from './machine.ts';
 import { runtimesFolder } from '../home.ts';
 import { nvmlMeaning } from './nvml/report.ts';
 import type { BuildInfo, InstalledRuntime } from './runtimes.ts';
-import { capabilityFit, cudaFit, detectBuildInfo, detectRuntimes } from './runtimes.ts';
+import { detectBuildInfo, detectRuntimes } from './runtimes.ts';
 
 /** One way to compute, best first. */
 export interface Rung {
@@ -172,26 +173,14 @@ function judgeCuda(
   if (inventory.libcuda.length === 0) {
     return { works: false, hardware: true, why: 'there is no libcuda.so.1', fix: ['tensorcell doctor'] };
   }
-  if (first.cudaVersion !== null && !cudaFit(first.cudaVersion, build)) {
-    return {
-      works: false,
-      hardware: true,
-      why: `driver ${first.driverVersion ?? ''} runs CUDA up to ${first.cudaVersion}; the runtime needs ${build.cudaVersion}`,
-      fix: [inventory.system.kind === 'wsl2' ? DRIVER : 'update the NVIDIA driver'],
-    };
-  }
-  const fits = answering.filter(
-    ({ computeCapability }) =>
-      computeCapability === null || capabilityFit(computeCapability, build) !== 'too-old',
-  );
-  if (fits.length === 0) {
-    return {
-      works: false,
-      hardware: true,
-      never: true,
-      why: `${first.name} has compute capability ${first.computeCapability}; the runtime starts at ${(Math.min(...build.machineCode) / 10).toFixed(1)}`,
-      fix: inventory.system.kind === 'wsl2' ? [INSTALL_DIRECTML] : [],
-    };
+  const fits = answering.filter((card) => cudaObstacle(card, build) === undefined);
+  const obstacle = fits.length === 0 ? cudaObstacle(first, build) : undefined;
+  if (obstacle) {
+    const { cause, why } = obstacle;
+    const wsl = inventory.system.kind === 'wsl2';
+    return cause === 'driver'
+      ? { works: false, hardware: true, why, fix: [wsl ? DRIVER : 'update the NVIDIA driver'] }
+      : { works: false, hardware: true, never: true, why, fix: wsl ? [INSTALL_DIRECTML] : [] };
   }
   const runtime = runtimes.find(({ name }) => name === 'cuda');
   const title = `${fits.map(({ name }) => name).join(', ')}, driver ${first.driverVersion ?? 'unknown'}`;

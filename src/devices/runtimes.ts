@@ -70,21 +70,3 @@ export function detectBuildInfo(machine: Machine): BuildInfo {
   const info = text === undefined ? undefined : parseBuildInfo(text);
   return info && info.machineCode.length + info.ptx.length > 0 ? info : CUDA_WHEEL;
 }
-
-export type CapabilityFit = 'native' | 'translated' | 'too-old';
-
-/**
- * Machine code runs on every later minor version of the same major capability; PTX is translated for any later GPU
- * (CUDA C++ programming guide, "Binary compatibility" and "PTX compatibility").
- */
-export function capabilityFit(capability: string, { machineCode, ptx }: BuildInfo): CapabilityFit {
-  const [major, minor] = capability.split('.').map(Number) as [number, number];
-  const wanted = major * 10 + minor;
-  if (machineCode.some((code) => Math.floor(code / 10) === major && code <= wanted)) return 'native';
-  return ptx.some((code) => code <= wanted) ? 'translated' : 'too-old';
-}
-
-/** `12.9` reaches `12.5.1`: only the major version counts (CUDA's minor version compatibility, since 11). */
-export function cudaFit(driver: string, { cudaVersion }: BuildInfo): boolean {
-  return cudaVersion === null || Number.parseInt(driver, 10) >= Number.parseInt(cudaVersion, 10);
-}

@@ -5,6 +5,8 @@
  * held at 9.10: later ones may leave out cards as old as sm_60, which the wheel still serves.
  */
 
+import { PYTHON_STUB, stubLibrary } from './python-stub.ts';
+
 /** One wheel, as the package index has it. */
 export interface Wheel {
   project: string;
@@ -28,6 +30,8 @@ export interface RuntimeRelease {
   tensorflow: string;
   summary: string;
   wheels: readonly Wheel[];
+  /** Files that no wheel has: their contents, by path in the runtime's folder. */
+  ours?: Readonly<Record<string, () => Uint8Array>>;
   /** Without these files, relative to the runtime's folder, it is not complete. */
   required: readonly string[];
   /** Space that it takes once installed. */
@@ -194,7 +198,9 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
         [/^tensorflow-plugins\//],
       ),
     ],
+    ours: { [PYTHON_STUB]: stubLibrary },
     required: [
+      PYTHON_STUB,
       'tensorflow/libtensorflow_framework.so.2',
       'tensorflow/python/_pywrap_tensorflow_internal.so',
       'tensorflow-plugins/libtfdml_plugin.so',

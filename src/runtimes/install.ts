@@ -91,6 +91,11 @@ export async function installRuntime(
     }
     const files: Record<string, number> = {};
     for (const wheel of release.wheels) Object.assign(files, JSON.parse(readFileSync(done(wheel), 'utf8')));
+    for (const [file, make] of Object.entries(release.ours ?? {})) {
+      const bytes = make();
+      writeFileSync(join(tree, file), bytes);
+      files[file] = bytes.length;
+    }
     const wrong = [
       ...release.required.filter((file) => !(file in files)),
       ...Object.entries(files)

@@ -1,28 +1,22 @@
-import { koffi, openLibrary } from './c-api/library.ts';
+import { cudaReportProblem } from '../devices/cuda/fit.ts';
+import { readCuda } from '../devices/cuda/read.ts';
+import { CUDA_WHEEL, type BuildInfo } from '../devices/runtimes.ts';
+import { koffi, libraryProblem } from './c-api/library.ts';
 
 /** Where WSL keeps the Windows driver's library; not every distribution's loader looks there. */
-const candidates = ['libcuda.so.1', '/usr/lib/wsl/lib/libcuda.so.1'];
+const CANDIDATES = ['libcuda.so.1', '/usr/lib/wsl/lib/libcuda.so.1'];
 
 /**
- * Why CUDA cannot be used on this machine, in words; undefined when its driver answers and has a device. Loads the
- * driver's library for good, so that TensorFlow finds it under its plain name.
+ * Why CUDA cannot be used on this machine by a TensorFlow of this build, in words; undefined when the driver answers and
+ * has a device that fits. Loads the driver's library for good, so that TensorFlow finds it under its plain name.
  */
-export function cudaDriverProblem(): string | undefined {
+export function cudaDriverProblem(
+  build: BuildInfo = CUDA_WHEEL,
+  candidates: readonly string[] = CANDIDATES,
+): string | undefined {
   for (const file of candidates) {
-    try {
-      openLibrary(file);
-    } catch {
-      continue;
-    }
-    const library = koffi().load(file, { lazy: true, global: true });
-    const init = library.func('int cuInit(unsigned int flags)') as (flags: number) => number;
-    const started = init(0);
-    if (started !== 0) return `the NVIDIA driver answers with error ${started} (cuInit)`;
-    const count = new Int32Array(1);
-    const ask = library.func('int cuDeviceGetCount(void *count)') as (count: Int32Array) => number;
-    const asked = ask(count);
-    if (asked !== 0) return `the NVIDIA driver answers with error ${asked} (cuDeviceGetCount)`;
-    return count[0] === 0 ? 'the NVIDIA driver finds no GPU' : undefined;
+    if (libraryProblem(file) !== undefined) continue;
+    return cudaReportProblem(readCuda(file, koffi()), build);
   }
   return 'no NVIDIA driver (libcuda.so.1) was found';
 }

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import type {
   BackendDescription,
   MemoryDescription,
@@ -10,6 +9,7 @@ import { contextDevices } from './c-api/context.ts';
 import { dtypeName } from './c-api/dtypes.ts';
 import { asError } from './errors.ts';
 import { contextOptions, loadedTensorflow, loadingFailure, runtimeChoice } from './loading.ts';
+import { runtimeLibraries } from './runtime-libraries.ts';
 import { tfInstance, tfIsEvaluated } from './tfjs/instance.ts';
 
 /** Describes what computes, or will, without loading anything. Nothing in it is guessed. */
@@ -29,6 +29,10 @@ export function describeBackend(): BackendDescription {
       ...passedOver,
       { what: planned.name, why: asError(failure).message, fix: 'tensorcell runtime install' },
     ];
+  }
+  const missing = loaded?.missing;
+  if (missing !== undefined && !passedOver.some(({ what }) => what === missing.what)) {
+    passedOver = [...passedOver, missing];
   }
   const runtime = loaded?.runtime ?? (failure === undefined ? planned : undefined);
   const inUse = tfIsEvaluated() ? tfInstance().getBackend() : undefined;
@@ -52,7 +56,7 @@ export function describeBackend(): BackendDescription {
     const version = loaded?.binding.TF_Version ?? runtime.version;
     description.runtime = { name: runtime.name, version: runtime.version ?? '', path: runtime.path };
     if (version !== undefined) description.tensorflowVersion = version;
-    description.library = join(runtime.libraries, 'libtensorflow_cc.so.2');
+    description.library = runtimeLibraries(runtime.libraries)?.main ?? runtime.libraries;
     // TensorFlow makes one thread for each processor where it was not told.
     const processors = availableParallelism();
     description.threads = {

@@ -61,8 +61,16 @@ export function loadTf(): Tf {
       registerTensorflowBackend(tf, loaded.binding);
       // The cell that loads tf was begun before there was a binding to tell.
       loaded.binding.mark(notebookHost()?.execution() ?? 0);
-      const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
-      if (missed !== undefined) say(missed);
+      const { missing } = loaded;
+      const passedOver = runtimeChoice().passedOver;
+      if (missing !== undefined) {
+        say(
+          `${missing.what} found no GPU: ${missing.why}. tf computes on the processor; \`%doctor\` says more.`,
+        );
+      } else {
+        const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
+        if (missed !== undefined) say(missed);
+      }
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
       installKernels(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
@@ -70,7 +78,8 @@ export function loadTf(): Tf {
       installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);
       });
-      for (const { what, why } of runtimeChoice().passedOver) {
+      for (const { what, why } of passedOver) {
+        if (what === missing?.what) continue; // said above
         say(`${what} is installed but not used: ${why}. \`%doctor\` says more.`);
       }
     }

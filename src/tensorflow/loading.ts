@@ -1,17 +1,21 @@
 import { Binding } from './binding.ts';
-import { newContext, newContextAside, type Context } from './c-api/context.ts';
+import { contextDevices, newContext, newContextAside, type Context } from './c-api/context.ts';
 import { parseContextOptions, type ContextOptions } from './c-api/context-options.ts';
-import { openLibrary, openLibraryAside, resolveCApi, tensorflowLibraries } from './c-api/library.ts';
+import type { CApi } from './c-api/functions.ts';
+import { cText, openLibrary, openLibraryAside, resolveCApi, Status } from './c-api/library.ts';
 import { configuredVariables } from '../devices/settings.ts';
-import { asError } from './errors.ts';
-import { cudaDriverProblem } from './cuda-driver.ts';
+import { asError, TensorflowError } from './errors.ts';
+import { missingDevice, runtimeDeviceProblem, type MissingDevice } from './missing-device.ts';
 import { chooseRuntime, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
+import { runtimeLibraries, type RuntimeLibraries } from './runtime-libraries.ts';
 
 /** TensorFlow in this process, once it is there. */
 export interface LoadedTensorflow {
   readonly runtime: TensorflowRuntime;
   readonly context: Context;
   readonly binding: Binding;
+  /** Set where the runtime is for a GPU and none came up. */
+  readonly missing: MissingDevice | undefined;
 }
 
 let choice: RuntimeChoice | undefined;
@@ -35,7 +39,7 @@ function applyConfigFile(): void {
 /** The runtime that is, or will be, used. Asked once: what is installed later counts after a restart. */
 export function runtimeChoice(): RuntimeChoice {
   applyConfigFile();
-  choice ??= chooseRuntime(process.env, cudaDriverProblem);
+  choice ??= chooseRuntime(process.env, runtimeDeviceProblem);
   return choice;
 }
 
@@ -81,8 +85,46 @@ function quietLog(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
 }
 
-function finish(runtime: TensorflowRuntime, context: Context): LoadedTensorflow {
-  loaded ??= { runtime, context, binding: new Binding(context) };
+/** What to map of a runtime. @throws TensorflowError when it was removed meanwhile */
+function librariesOf(runtime: TensorflowRuntime): RuntimeLibraries {
+  const libraries = runtimeLibraries(runtime.libraries);
+  if (libraries !== undefined) return libraries;
+  throw new TensorflowError(
+    'BAD_RUNTIME',
+    `the libraries in ${runtime.libraries} are gone. Install the runtime again with \`tensorcell runtime install\``,
+  );
+}
+
+/**
+ * Loads the plugins that bring a kind of device; has to come before the context. One that does not load leaves the
+ * processor to compute on, so it is no error: its reason is kept.
+ */
+function loadPlugins(api: CApi, plugins: readonly string[]): string | undefined {
+  const status = new Status(api);
+  try {
+    for (const file of plugins) {
+      api.TF_LoadPluggableDeviceLibrary(cText(file), status.pointer);
+      status.check();
+    }
+    return undefined;
+  } catch (error) {
+    return asError(error).message;
+  } finally {
+    api.TF_DeleteStatus(status.pointer);
+  }
+}
+
+function finish(
+  runtime: TensorflowRuntime,
+  context: Context,
+  pluginProblem: string | undefined,
+): LoadedTensorflow {
+  loaded ??= {
+    runtime,
+    context,
+    binding: new Binding(context),
+    missing: missingDevice(runtime, contextDevices(context), pluginProblem),
+  };
   return loaded;
 }
 
@@ -100,9 +142,11 @@ export function loadTensorflow(): LoadedTensorflow | undefined {
     if (runtime === undefined) return undefined;
     quietLog();
     orderDevices();
-    for (const file of tensorflowLibraries(runtime.libraries)) openLibrary(file);
-    const api = resolveCApi(runtime.libraries);
-    return finish(runtime, newContext(api, contextOptions()));
+    const { load, api: files, plugins } = librariesOf(runtime);
+    for (const file of load) openLibrary(file);
+    const api = resolveCApi(files);
+    const problem = loadPlugins(api, plugins);
+    return finish(runtime, newContext(api, contextOptions()), problem);
   } catch (error) {
     failure = error;
     throw error;
@@ -119,8 +163,12 @@ export async function loadTensorflowAside(): Promise<LoadedTensorflow | undefine
   if (runtime === undefined) return undefined;
   quietLog();
   orderDevices();
-  for (const file of tensorflowLibraries(runtime.libraries)) await openLibraryAside(file);
+  const { load, api: files, plugins } = librariesOf(runtime);
+  for (const file of load) await openLibraryAside(file);
   if (loaded !== undefined) return loaded;
-  const api = resolveCApi(runtime.libraries);
-  return finish(runtime, await newContextAside(api, contextOptions()));
+  const api = resolveCApi(files);
+  // Mapped on another thread; what is left of loading it is little. A failure shows there.
+  for (const file of plugins) await openLibraryAside(file).catch(() => undefined);
+  const problem = loadPlugins(api, plugins);
+  return finish(runtime, await newContextAside(api, contextOptions()), problem);
 }

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { chosenRuntime, findRuntime, installedRuntimes, readManifest } from '../runtimes/store.ts';
 import { TensorflowError } from './errors.ts';
+import { runtimeLibraries } from './runtime-libraries.ts';
 
 /** One TensorFlow runtime on this machine. */
 export interface TensorflowRuntime {
@@ -11,8 +11,13 @@ export interface TensorflowRuntime {
   version: string | undefined;
   /** The runtime's folder. */
   path: string;
-  /** The folder that holds libtensorflow_cc.so.2. */
+  /** The folder that holds TensorFlow's libraries: `runtimeLibraries` says which. */
   libraries: string;
+}
+
+/** `cuda-2.21.0` */
+export function runtimeId({ name, version }: TensorflowRuntime): string {
+  return version === undefined ? name : `${name}-${version}`;
 }
 
 /** What was chosen, and what was not, with the reason in words. */
@@ -22,12 +27,13 @@ export interface RuntimeChoice {
 }
 
 function librariesIn(folder: string): string | undefined {
-  return [folder, join(folder, 'tensorflow')].find((candidate) =>
-    existsSync(join(candidate, 'libtensorflow_cc.so.2')),
-  );
+  return [folder, join(folder, 'tensorflow')].find((candidate) => runtimeLibraries(candidate) !== undefined);
 }
 
-function runtimeAt(path: string, about = readManifest(path)): TensorflowRuntime | undefined {
+function runtimeAt(
+  path: string,
+  about: { name: string; version: string } | undefined = readManifest(path),
+): TensorflowRuntime | undefined {
   const libraries = librariesIn(path);
   if (libraries === undefined) return undefined;
   return { name: about?.name ?? path, version: about?.version, path, libraries };
@@ -54,18 +60,18 @@ function namedRuntime(named: string, environment: NodeJS.ProcessEnv): Tensorflow
   );
 }
 
+/** Why the kind of device that a runtime is for cannot be used here; undefined when it can. */
+export type DeviceProblem = (runtime: TensorflowRuntime) => string | undefined;
+
 /**
  * Which TensorFlow to load: the one that `TENSORCELL_RUNTIME` names (`cpu`, `cuda-2.21.0`, a folder, or `js` for none), else what
- * `tensorcell runtime use` chose, else the store's CUDA runtime if `driverProblem` finds nothing wrong, else its CPU
- * runtime.
+ * `tensorcell runtime use` chose, else the first of the store's CUDA and DirectML runtimes with which `deviceProblem` finds
+ * nothing wrong, else its CPU runtime.
  *
- * @param driverProblem says why CUDA cannot be used, or undefined if it can. Asked only when it matters.
+ * @param deviceProblem asked only when it matters.
  * @throws TensorflowError when the named runtime is not there.
  */
-export function chooseRuntime(
-  environment: NodeJS.ProcessEnv,
-  driverProblem: () => string | undefined,
-): RuntimeChoice {
+export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: DeviceProblem): RuntimeChoice {
   const named = environment['TENSORCELL_RUNTIME'];
   if (named === 'js') return { runtime: undefined, passedOver: [] };
   if (named) return { runtime: namedRuntime(named, environment), passedOver: [] };
@@ -73,7 +79,11 @@ export function chooseRuntime(
   const chosen = chosenRuntime(environment);
   if (chosen !== undefined) {
     const path = chosen.path ?? findRuntime(chosen.runtime, environment)?.path;
-    const runtime = path === undefined ? undefined : runtimeAt(path);
+    const { runtime: name, tensorflow: version } = chosen;
+    const runtime =
+      path === undefined
+        ? undefined
+        : runtimeAt(path, readManifest(path) ?? (version ? { name, version } : undefined));
     if (runtime !== undefined) return { runtime, passedOver };
     passedOver.push({
       what: chosen.runtime,
@@ -85,12 +95,12 @@ export function chooseRuntime(
     const installed = findRuntime(name, environment);
     return installed && runtimeAt(installed.path, installed);
   };
-  const cuda = best('cuda');
-  if (cuda !== undefined) {
-    const why = driverProblem();
-    if (why === undefined) return { runtime: cuda, passedOver };
-    passedOver.push({ what: `cuda-${cuda.version ?? ''}`, why });
+  const found = ['cuda', 'directml'].flatMap((name) => best(name) ?? []);
+  for (const runtime of found) {
+    const why = deviceProblem(runtime);
+    if (why === undefined) return { runtime, passedOver };
+    passedOver.push({ what: runtimeId(runtime), why });
   }
-  // A CUDA build runs on the CPU too, where nothing else is installed.
-  return { runtime: best('cpu') ?? cuda, passedOver };
+  // Builds for GPUs run on the CPU too, where nothing else is installed.
+  return { runtime: best('cpu') ?? found[0], passedOver };
 }

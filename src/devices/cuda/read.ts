@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import type { default as Koffi } from 'koffi';
 import type { CudaDeviceReport, CudaReport } from './report.ts';
 
 const OUT = 'void *';
@@ -11,7 +11,7 @@ const CAPABILITY_MINOR = 76;
  *
  * @throws what the loader says when the library cannot be loaded.
  */
-export function readCuda(path: string): CudaReport {
+export function readCuda(path: string, koffi: Pick<typeof Koffi, 'load' | 'out' | 'pointer'>): CudaReport {
   const library = koffi.load(path);
   const call = (name: string, types: string[]): ((...values: unknown[]) => number) => {
     try {

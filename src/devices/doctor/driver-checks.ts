@@ -1,6 +1,12 @@
+import {
+  capabilityFit,
+  cudaObstacle,
+  driverFit,
+  FIRST_CUDA_12_DRIVER,
+  lowestCapability,
+} from '../cuda/fit.ts';
 import { cudaMeaning, formatCudaVersion } from '../cuda/report.ts';
 import { NVML, nvmlMeaning } from '../nvml/report.ts';
-import { capabilityFit, cudaFit } from '../runtimes.ts';
 import { formatBytes, formatShare } from '../units.ts';
 import type { Check } from './check.ts';
 import { isWsl, updateDriver } from './check.ts';
@@ -158,15 +164,26 @@ export const driverChecks: readonly Check[] = [
       const version = told === null ? devices[0]?.cudaVersion : formatCudaVersion(told);
       if (version === null || version === undefined || devices.length === 0) return undefined;
       const driver = devices[0]?.driverVersion ?? 'of unknown version';
-      if (!cudaFit(version, context.build)) {
+      const fit = driverFit(version, context.build);
+      const needs = `TensorFlow's runtime needs ${context.build.cudaVersion}`;
+      if (fit === 'too-old') {
         return broken(
-          `driver ${driver} runs CUDA up to ${version}, but TensorFlow's runtime needs ${context.build.cudaVersion}`,
+          `driver ${driver} runs CUDA up to ${version}, but ${needs} (first driver for it: ${FIRST_CUDA_12_DRIVER})`,
           updateDriver(context),
         );
       }
-      return ok(
-        `driver ${driver} runs CUDA up to ${version}; TensorFlow's runtime needs ${context.build.cudaVersion}`,
-      );
+      if (fit === 'minor') {
+        const obstacle = devices.map((card) =>
+          cudaObstacle({ ...card, cudaVersion: version }, context.build),
+        );
+        const first = obstacle.find((one) => one?.cause === 'driver');
+        return first
+          ? broken(first.why, updateDriver(context))
+          : ok(
+              `driver ${driver} runs CUDA up to ${version}; ${needs}, whose machine code runs on any driver for the same major version`,
+            );
+      }
+      return ok(`driver ${driver} runs CUDA up to ${version}; ${needs}`);
     },
   },
   {
@@ -177,7 +194,7 @@ export const driverChecks: readonly Check[] = [
         computeCapability === null ? [] : [{ name: name ?? 'a GPU without a name', computeCapability }],
       );
       if (devices.length === 0) return undefined;
-      const lowest = (Math.min(...build.machineCode) / 10).toFixed(1);
+      const lowest = lowestCapability(build);
       const old = devices.filter(
         ({ computeCapability }) => capabilityFit(computeCapability, build) === 'too-old',
       );

@@ -28,7 +28,7 @@ const answers: { [Q in keyof Answers]: (library: string) => Answers[Q] } = {
     if (!nvml) opened.set(library, (nvml = new Nvml(library)));
     return nvml.read();
   },
-  cuda: readCuda,
+  cuda: (library) => readCuda(library, koffi),
   directx: readDirectx,
 };
 

@@ -19,6 +19,7 @@ const declarations = {
   TF_GetCode: 'int TF_GetCode(P)',
   TF_Message: 'const char *TF_Message(P)',
 
+  TF_LoadPluggableDeviceLibrary: 'P TF_LoadPluggableDeviceLibrary(P, P)',
   TFE_NewContextOptions: 'P TFE_NewContextOptions()',
   TFE_ContextOptionsSetConfig: 'void TFE_ContextOptionsSetConfig(P, M, size_t, P)',
   TFE_DeleteContextOptions: 'void TFE_DeleteContextOptions(P)',

@@ -1,7 +1,6 @@
 import type * as koffiModule from 'koffi';
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { TensorflowError, asError, statusError } from '../errors.ts';
 import type { Pointer } from './functions.ts';
 import { bindFunctions, type CApi } from './functions.ts';
@@ -44,17 +43,23 @@ function systemLoader(): Loader {
   return loader;
 }
 
-function notLoaded(file: string, why: string | null): TensorflowError {
+function notLoaded(file: string, why: string): TensorflowError {
   return new TensorflowError(
     'BAD_RUNTIME',
-    `cannot load ${file}: ${why ?? 'unknown reason'}. Install the runtime again with \`tensorcell runtime install\``,
+    `cannot load ${file}: ${why}. Install the runtime again with \`tensorcell runtime install\``,
   );
 }
 
-/** Maps a library into the process for good. Blocks for as long as that takes. */
-export function openLibrary(file: string): void {
+/** Maps a library into the process for good, and says why that is not possible. Blocks for as long as it takes. */
+export function libraryProblem(file: string): string | undefined {
   const { dlopen, dlerror } = systemLoader();
-  if (dlopen(file, FLAGS) === 0) throw notLoaded(file, dlerror());
+  return dlopen(file, FLAGS) === 0 ? (dlerror() ?? 'unknown reason') : undefined;
+}
+
+/** The same for a library of the runtime. @throws TensorflowError */
+export function openLibrary(file: string): void {
+  const problem = libraryProblem(file);
+  if (problem !== undefined) throw notLoaded(file, problem);
 }
 
 /** The same on a thread of its own. */
@@ -70,16 +75,9 @@ export async function openLibraryAside(file: string): Promise<void> {
   if (handle === 0) openLibrary(file);
 }
 
-/** TensorFlow's two libraries in the order in which they have to be loaded. */
-export function tensorflowLibraries(folder: string): string[] {
-  return [join(folder, 'libtensorflow_framework.so.2'), join(folder, 'libtensorflow_cc.so.2')];
-}
-
-/** The C API of libraries that are mapped already. */
-export function resolveCApi(folder: string): CApi {
-  const libraries: LibraryHandle[] = tensorflowLibraries(folder)
-    .toReversed()
-    .map((file) => koffi().load(file, { lazy: true, global: true }));
+/** The C API of libraries that are mapped already; the first that has a function gives it. */
+export function resolveCApi(files: readonly string[]): CApi {
+  const libraries: LibraryHandle[] = files.map((file) => koffi().load(file, { lazy: true, global: true }));
   return bindFunctions(koffi(), libraries);
 }
 

@@ -3,7 +3,8 @@ import { parseCdiPaths, parseMountPoints } from '../../../src/devices/doctor/con
 import { parseInstalledPackages } from '../../../src/devices/doctor/library-checks.ts';
 import { parseNvidiaSmi, smiPaths } from '../../../src/devices/nvidia-smi.ts';
 import { smiDevices, visibleNumbers } from '../../../src/devices/nvidia.ts';
-import { CUDA_WHEEL, capabilityFit, cudaFit, parseBuildInfo } from '../../../src/devices/runtimes.ts';
+import { capabilityFit, cudaObstacle, cudaReportProblem, driverFit } from '../../../src/devices/cuda/fit.ts';
+import { CUDA_WHEEL, parseBuildInfo } from '../../../src/devices/runtimes.ts';
 import { formatBytes, formatShare } from '../../../src/devices/units.ts';
 
 const TWO = [
@@ -95,12 +96,50 @@ test.each([
 });
 
 test.each([
-  ['11.8', false],
-  ['12.0', true],
-  ['12.9', true],
-  ['13.0', true],
-])('a driver for CUDA %s runs the wheel: %s', (driver, fits) => {
-  expect(cudaFit(driver, CUDA_WHEEL)).toBe(fits);
+  ['11.8', 'too-old'],
+  ['12.0', 'minor'],
+  ['12.4', 'minor'],
+  ['12.5', 'full'],
+  ['12.10', 'full'],
+  ['13.0', 'full'],
+])('a driver for CUDA %s runs the wheel: %s', (driver, fit) => {
+  expect(driverFit(driver, CUDA_WHEEL)).toBe(fit);
+});
+
+test('a driver for an earlier CUDA 12 runs machine code, but translates nothing', () => {
+  const card = { name: 'RTX 4070', computeCapability: '8.9', cudaVersion: '12.2', driverVersion: '535.54' };
+  expect(cudaObstacle(card, CUDA_WHEEL)).toBeUndefined();
+  expect(cudaObstacle({ ...card, name: 'RTX 5090', computeCapability: '12.0' }, CUDA_WHEEL)).toEqual({
+    cause: 'driver',
+    why: "RTX 5090 (compute capability 12.0) needs the runtime's code translated, which driver 535.54 for CUDA 12.2 cannot: it needs CUDA 12.5.1",
+  });
+  expect(cudaObstacle({ ...card, cudaVersion: '11.4', driverVersion: null }, CUDA_WHEEL)).toEqual({
+    cause: 'driver',
+    why: 'the driver runs CUDA up to 11.4; the runtime needs 12.5.1 (first driver for it: 525.60.13 on Linux, 527.41 on Windows)',
+  });
+  expect(cudaObstacle({ ...card, computeCapability: '3.7' }, CUDA_WHEEL)).toEqual({
+    cause: 'capability',
+    why: 'RTX 4070 has compute capability 3.7; the runtime starts at 6.0',
+  });
+});
+
+test("what the driver's library says becomes a reason, and one card that fits is enough", () => {
+  const device = {
+    index: 0,
+    name: 'A',
+    computeCapability: [8, 9] as [number, number],
+    memoryTotalBytes: null,
+  };
+  const old = { ...device, name: 'K80', computeCapability: [3, 7] as [number, number] };
+  const report = { init: 0, initName: null, initText: null, driverVersion: 12_090, devices: [old, device] };
+  expect(cudaReportProblem(report, CUDA_WHEEL)).toBeUndefined();
+  expect(cudaReportProblem({ ...report, devices: [old] }, CUDA_WHEEL)).toBe(
+    'K80 has compute capability 3.7; the runtime starts at 6.0',
+  );
+  expect(cudaReportProblem({ ...report, devices: [] }, CUDA_WHEEL)).toBe('the NVIDIA driver finds no GPU');
+  expect(cudaReportProblem({ ...report, init: 100 }, CUDA_WHEEL)).toBe(
+    'the NVIDIA driver answers with error 100 (cuInit: no CUDA device)',
+  );
 });
 
 test('units', () => {
