@@ -50,7 +50,7 @@ export function pythonSymbols(path) {
       const name = strings.toString('latin1', start, strings.indexOf(0, start));
       if (/^_?Py[A-Z_]/.test(name)) names.push(name);
     }
-    return names.sort();
+    return names.sort((a, b) => (a < b ? -1 : 1));
   } finally {
     closeSync(file);
   }
