@@ -22,6 +22,18 @@ export interface OpRecorder {
   tensorDataSync(id: number): TensorValues;
 }
 
+/** Sees every call into TensorFlow that takes time, while a profile is taken. Times are those of `performance.now()`. */
+export interface BindingObserver {
+  /** @param bytes that were copied; 0 for ops. */
+  call(
+    kind: 'execute' | 'upload' | 'download',
+    name: string,
+    begin: number,
+    end: number,
+    bytes: number,
+  ): void;
+}
+
 /** What `%memory` knows of a tensor. */
 export interface TensorRecord {
   id: number;
@@ -76,6 +88,8 @@ export class Binding {
   recorder: OpRecorder | undefined;
   /** Device that every op is placed on; undefined lets TensorFlow choose. */
   device: string | undefined;
+  /** Who sees what is called. */
+  observer: BindingObserver | undefined;
 
   readonly #handles = new Map<number, Pointer>();
   /** Bytes behind each handle, their sum, and the largest that it has been. */
@@ -167,11 +181,13 @@ export class Binding {
     dtype: number,
     values: ArrayLike<number | bigint | boolean> | readonly Uint8Array[],
   ): number {
+    const begin = this.observer === undefined ? 0 : performance.now();
     const handle = newHandle(this.context.api, this.status, shape, dtype, values);
     const id = this.#nextId++;
     this.#handles.set(id, handle);
     this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
+    this.observer?.call('upload', 'to TensorFlow', begin, performance.now(), this.#bytes.get(id) ?? 0);
     return id;
   }
 
@@ -193,7 +209,12 @@ export class Binding {
 
   tensorDataSync(id: number): TensorValues {
     if (this.recorder) return this.recorder.tensorDataSync(id);
-    return handleValues(this.context.api, this.status, this.handle(id));
+    const { observer } = this;
+    if (observer === undefined) return handleValues(this.context.api, this.status, this.handle(id));
+    const begin = performance.now();
+    const values = handleValues(this.context.api, this.status, this.handle(id));
+    observer.call('download', 'from TensorFlow', begin, performance.now(), this.#bytes.get(id) ?? 0);
+    return values;
   }
 
   /**
@@ -246,7 +267,13 @@ export class Binding {
     const { api } = this.context;
     const words = outputs <= 256 ? this.#outputs : new Uint32Array(2 * outputs);
     this.#outputCount[0] = outputs;
-    api.TFE_Execute(this.#op, words, this.#outputCount, this.status.pointer);
+    const { observer } = this;
+    if (observer === undefined) api.TFE_Execute(this.#op, words, this.#outputCount, this.status.pointer);
+    else {
+      const begin = performance.now();
+      api.TFE_Execute(this.#op, words, this.#outputCount, this.status.pointer);
+      observer.call('execute', name, begin, performance.now(), 0);
+    }
     this.status.check(name);
     this.#underWay = false;
     const handles: Pointer[] = [];

@@ -27,6 +27,7 @@ export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
 export { compile, type Compiled, type CompileOptions } from './compile/compile.ts';
 export { traceable } from './compile/own-code.ts';
+export { profile, Profile } from './profile/profile.ts';
 export { setRandomSeed } from './random.ts';
 export { TensorflowError, type TensorflowErrorCode } from './errors.ts';
 

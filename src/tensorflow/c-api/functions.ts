@@ -118,6 +118,7 @@ const declarations = {
 
 const libc = {
   malloc: 'P malloc(size_t)',
+  free: 'void free(P)',
   copyIn: 'P memcpy(P, M, size_t)',
   copyOut: 'P memcpy(M, P, size_t)',
 } as const;

@@ -1,0 +1,203 @@
+import { writeFile } from 'node:fs/promises';
+import { performance } from 'node:perf_hooks';
+import { setRendering, type Rendered } from '../../display/rendered.ts';
+import { notebookHost } from '../../host.ts';
+import type { BindingObserver } from '../binding.ts';
+import { TensorflowError } from '../errors.ts';
+import { loadTf } from '../index.ts';
+import { loadedTensorflow, type LoadedTensorflow } from '../loading.ts';
+import { attribute, type CallSpan, type LayerTime, type OpTime, type ProfileParts } from './attribution.ts';
+import { chromeTrace, type ChromeTrace } from './chrome-trace.ts';
+import { ProfilerSession } from './profiler-session.ts';
+import { profileHtml, profileText } from './profile-view.ts';
+import { parseTimeline, type TimelineRow } from './timeline.ts';
+
+/** How much was copied one way. */
+export interface Transfers {
+  count: number;
+  bytes: number;
+}
+
+/** Where the time of a piece of code went. Made by `profile`. */
+export class Profile<T = unknown> {
+  /** What the code gave. */
+  readonly value: T;
+  /** From the call until what it gave was there (and every GPU had finished), in ms. */
+  readonly wallMs: number;
+  /** The wall time in parts that add up to it, in ms. */
+  readonly parts: ProfileParts;
+  /** Kinds of ops, the one that took most first. */
+  readonly ops: readonly OpTime[];
+  /** Layers of compiled models, the one that took most first. */
+  readonly layers: readonly LayerTime[];
+  /** Compiled steps that were run. */
+  readonly graphs: number;
+  /** Ops that were run one by one. */
+  readonly opByOp: number;
+  /** Tensors whose values were handed to TensorFlow. */
+  readonly uploads: Transfers;
+  /** Tensors whose values were read. */
+  readonly downloads: Transfers;
+  /** What this profile cannot know, in words. */
+  readonly note: string | undefined;
+  readonly #rows: readonly TimelineRow[];
+  readonly #calls: readonly CallSpan[];
+  readonly #window: { from: number; to: number };
+
+  constructor(
+    value: T,
+    rows: readonly TimelineRow[],
+    calls: readonly CallSpan[],
+    options: { from: number; to: number; idle: number; note?: string | undefined },
+  ) {
+    const { from, to, idle } = options;
+    this.value = value;
+    this.wallMs = (to - from) / 1000;
+    this.note = options.note;
+    this.#rows = rows;
+    this.#calls = calls;
+    this.#window = { from, to };
+    const { parts, ops, layers } = attribute(rows, calls, this.#window, idle);
+    this.parts = parts;
+    this.ops = ops;
+    this.layers = layers;
+    const executed = calls.filter(({ kind }) => kind === 'execute');
+    this.graphs = executed.filter(({ name }) => name.startsWith('tensorcell_')).length;
+    this.opByOp = executed.length - this.graphs;
+    const transfers = (wanted: CallSpan['kind']): Transfers => {
+      const all = calls.filter(({ kind }) => kind === wanted);
+      return { count: all.length, bytes: all.reduce((sum, { bytes }) => sum + bytes, 0) };
+    };
+    this.uploads = transfers('upload');
+    this.downloads = transfers('download');
+  }
+
+  /** The whole course of events, for Chrome's trace viewer (chrome://tracing) and Perfetto. */
+  trace(): ChromeTrace {
+    return chromeTrace(this.#rows, this.#calls, this.#window);
+  }
+
+  /** Writes `trace()` into a file, such as `step.json`. */
+  async save(file: string): Promise<void> {
+    await writeFile(file, JSON.stringify(this.trace()));
+  }
+
+  toString(): string {
+    return profileText(this);
+  }
+
+  render(): Rendered {
+    return { data: { 'text/plain': profileText(this), 'text/html': profileHtml(this) }, metadata: {} };
+  }
+}
+
+setRendering(Profile.prototype, function render(this: Profile) {
+  return this.render();
+});
+
+/** One profile under way. */
+class Recording implements BindingObserver {
+  readonly calls: CallSpan[] = [];
+  readonly #tensorflow: LoadedTensorflow | undefined;
+  #session: ProfilerSession | undefined;
+  /** When ops that do nothing were called, which tie both clocks together. */
+  readonly #marks: number[] = [];
+  #over = false;
+
+  constructor(tensorflow: LoadedTensorflow | undefined) {
+    this.#tensorflow = tensorflow;
+    if (tensorflow === undefined) return;
+    this.#session = ProfilerSession.start(tensorflow);
+    const { binding } = tensorflow;
+    for (let i = 0; i < 5; i++) {
+      binding.startOp('NoOp');
+      this.#marks.push(performance.now());
+      binding.run('NoOp', 0);
+    }
+    binding.observer = this;
+  }
+
+  /** Times are kept as they come; they are moved to the profile's clock at the end. */
+  call(kind: CallSpan['kind'], name: string, begin: number, end: number, bytes: number): void {
+    this.calls.push({ kind, name, start: begin * 1000, duration: (end - begin) * 1000, bytes });
+  }
+
+  get profiled(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Waits until every GPU has done what it was given. */
+  settle(): void {
+    const binding = this.#tensorflow?.binding;
+    if (binding === undefined || !binding.isUsingGpuDevice()) return;
+    binding.observer = undefined;
+    const tf = loadTf();
+    tf.tidy(() => tf.scalar(1).add(1).dataSync());
+  }
+
+  /** Ends the recording; rows and calls are on the clock of `performance.now()`, in microseconds. */
+  stop(): TimelineRow[] {
+    if (this.#over) return [];
+    this.#over = true;
+    running = undefined;
+    if (this.#tensorflow !== undefined) this.#tensorflow.binding.observer = undefined;
+    const session = this.#session;
+    if (session === undefined) return [];
+    const rows = parseTimeline(session.stop());
+    const executed = rows
+      .flatMap(({ events }) => events.flatMap(({ name, start }) => (name === 'EagerExecute' ? start : [])))
+      .sort((a, b) => a - b);
+    // TensorFlow's time of a mark is later than ours by the way there: the shortest way tells best.
+    const shift = Math.max(...this.#marks.map((mark, i) => mark * 1000 - (executed[i] ?? Infinity)));
+    if (!Number.isFinite(shift)) return [];
+    for (const { events } of rows) for (const event of events) event.start += shift;
+    return rows;
+  }
+}
+
+let running: Recording | undefined;
+
+/**
+ * Runs a function and says where its time went: JavaScript, transfer, TensorFlow's ops by kind and by layer, idle. Shown
+ * as a table and a chart; `save` writes a trace file that Chrome's trace viewer opens. What is profiled runs somewhat
+ * slower, and TensorFlow keeps a record of every op: profile some steps, not a whole training. Run the function once
+ * before if its first call, which traces, is not what you want to know about.
+ *
+ * @param fn may be async.
+ * @throws TensorflowError when another profile is being taken; otherwise what `fn` throws.
+ */
+export async function profile<T>(fn: () => T): Promise<Profile<Awaited<T>>> {
+  loadTf();
+  if (running !== undefined) {
+    throw new TensorflowError(
+      'FAILED_PRECONDITION',
+      'a profile is being taken already: there is one at a time. Await the first one, then take the next',
+    );
+  }
+  const recording = new Recording(loadedTensorflow());
+  running = recording;
+  // A cell that is terminated leaves no `finally` behind.
+  const host = notebookHost();
+  host?.onEnd(host.execution(), () => {
+    recording.stop();
+  });
+  const { idle } = performance.eventLoopUtilization();
+  const from = performance.now() * 1000;
+  let value: Awaited<T>;
+  let rows: TimelineRow[];
+  let to: number;
+  let waited: number;
+  try {
+    value = await fn();
+    recording.settle();
+    to = performance.now() * 1000;
+    waited = performance.eventLoopUtilization().idle - idle;
+  } finally {
+    rows = recording.stop();
+  }
+  const note =
+    loadedTensorflow() === undefined || recording.profiled
+      ? undefined
+      : 'This TensorFlow has no profiler that we know: ops are timed from outside, and what is in a graph is not seen.';
+  return new Profile(value, rows, recording.calls, { from, to, idle: waited * 1000, note });
+}
