@@ -75,10 +75,17 @@ function tfjsInOneInstance(root) {
   };
 }
 
-/** Builds `tf.cjs` in `folder`. */
-export async function buildTfjs(root, folder) {
+/**
+ * Builds `tf.cjs` in `folder`. Tests may give another `entry`, more `plugins` (which come first) and further options of
+ * esbuild.
+ */
+export async function buildTfjs(
+  root,
+  folder,
+  { entry = 'src/tensorflow/tfjs/entry.cjs', plugins = [], ...options } = {},
+) {
   return build({
-    entryPoints: { tf: join(root, 'src/tensorflow/tfjs/entry.cjs') },
+    entryPoints: { tf: join(root, entry) },
     outdir: folder,
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -90,6 +97,7 @@ export async function buildTfjs(root, folder) {
     legalComments: 'linked',
     logLevel: 'warning',
     logOverride: { 'equals-negative-zero': 'silent' },
-    plugins: [tfjsInOneInstance(root)],
+    ...options,
+    plugins: [...plugins, tfjsInOneInstance(root)],
   });
 }

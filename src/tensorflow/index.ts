@@ -16,6 +16,7 @@ import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installKernels } from './kernels.ts';
+import { installMissingKernels } from './missing-kernels.ts';
 import { installRandom } from './random.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from './tfjs/instance.ts';
@@ -74,6 +75,9 @@ export function loadTf(): Tf {
       }
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
       installKernels(tf, tensorflowBackend() as NodeBackend);
+      installMissingKernels(tf, tensorflowBackend() as NodeBackend, (line) => {
+        say(line);
+      });
       installRandom(tf);
       installOptimizers(tf);
       installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {

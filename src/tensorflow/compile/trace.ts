@@ -343,6 +343,8 @@ export class Trace implements OpRecorder {
 /** Ops whose results do not follow from their inputs. */
 const STATEFUL = new Set([
   'Multinomial',
+  // Its seed is drawn in JavaScript.
+  'StatelessMultinomial',
   'RandomUniform',
   'RandomStandardNormal',
   'SummaryWriter',

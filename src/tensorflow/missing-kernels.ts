@@ -1,0 +1,292 @@
+import type { KernelConfig, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import { ATTR, TF } from './c-api/dtypes.ts';
+import { installNumericPadding } from './numeric-padding.ts';
+import type { NodeBackend, Tf } from './tfjs/instance.ts';
+
+/**
+ * Kernels that tfjs-node lacks or that refuse what tfjs's other backends take: `test/judge` runs tfjs-core's own tests
+ * on them. Numeric ones are TensorFlow's ops; what is about texts, ragged and sparse tensors runs in JavaScript, where
+ * TensorFlow itself would use the processor too.
+ */
+
+type Inputs = Record<string, Tensor>;
+type Kernel = (inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[];
+export type ReplaceKernel = (name: string, make: (original: Kernel) => Kernel) => void;
+
+/** tfjs's JavaScript backend, as far as a single kernel needs it. */
+interface JavaScriptBackend {
+  write(values: unknown, shape: number[], dtype: string): object;
+  data: { get(dataId: object): { values: unknown } };
+  disposeData(dataId: object, force: boolean): boolean;
+}
+
+/** Kernels that have a form in JavaScript only, and run in no time compared with the texts and lists that they take. */
+const LISTS = [
+  'RaggedGather',
+  'RaggedRange',
+  'RaggedTensorToTensor',
+  'SparseFillEmptyRows',
+  'SparseReshape',
+  'StringNGrams',
+  'StringSplit',
+  'StringToHashBucketFast',
+];
+
+/** Adds and repairs kernels of the backend `tensorflow`; `say` is told once about each that is slow. */
+export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: string) => void): void {
+  const replaceKernel: ReplaceKernel = (name, make) => {
+    const config = tf.getKernel(name, 'tensorflow') as KernelConfig | undefined;
+    const kernel = make((inputs, attrs) => {
+      if (config === undefined) throw new Error(`tfjs-node has no kernel ${name}`);
+      return config.kernelFunc({ inputs, backend, attrs });
+    });
+    if (config !== undefined) tf.unregisterKernel(name, 'tensorflow');
+    tf.registerKernel({
+      ...config,
+      kernelName: name,
+      backendName: 'tensorflow',
+      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Inputs, attrs ?? {}),
+    });
+  };
+
+  const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
+  const text = (name: string, value: string) => ({ name, type: ATTR.STRING, value });
+  const flag = (name: string, value: boolean) => ({ name, type: ATTR.BOOL, value });
+  const dtypeOf = (tensor: Tensor) => backend.tensorMap.get(tensor.dataId).dtype;
+  const execute = (
+    backend as unknown as { executeMultipleOutputs: MultipleOutputs }
+  ).executeMultipleOutputs.bind(backend);
+  const inJavaScript = javaScriptKernels(tf, backend);
+
+  for (const name of LISTS)
+    replaceKernel(name, () => (inputs, attributes) => inJavaScript(name, inputs, attributes));
+  const told = new Set<string>();
+  const slowly = (name: string, inputs: Inputs, attributes: NamedAttrMap) => {
+    if (!told.has(name)) {
+      told.add(name);
+      say(`${name} runs in JavaScript on the processor: TensorFlow has no such op.`);
+    }
+    return inJavaScript(name, inputs, attributes);
+  };
+  replaceKernel(
+    'RotateWithOffset',
+    () => (inputs, attributes) => slowly('RotateWithOffset', inputs, attributes),
+  );
+
+  replaceKernel(
+    'BitwiseAnd',
+    () =>
+      ({ a, b }) =>
+        backend.executeSingleOutput('BitwiseAnd', [type('T', TF.INT32)], [a as Tensor, b as Tensor]),
+  );
+
+  replaceKernel(
+    'DenseBincount',
+    () =>
+      ({ x, weights }, { size, binaryOutput }) =>
+        tf.tidy(() =>
+          backend.executeSingleOutput(
+            'DenseBincount',
+            [
+              type('Tidx', TF.INT32),
+              type('T', dtypeOf(weights as Tensor)),
+              flag('binary_output', binaryOutput === true),
+            ],
+            [x as Tensor, tf.scalar(size as number, 'int32'), weights as Tensor],
+          ),
+        ),
+  );
+
+  replaceKernel('MaxPoolWithArgmax', () => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    const { filterSize, strides, pad, includeBatchInIndex } = attributes as {
+      filterSize: number;
+      strides: number;
+      pad: 'valid' | 'same' | number;
+      includeBatchInIndex: boolean;
+    };
+    const info = tf.backend_util.computePool2DInfo(
+      x.shape as [number, number, number, number],
+      filterSize,
+      strides,
+      1,
+      pad,
+    );
+    if (info.padInfo.type !== 'VALID' && info.padInfo.type !== 'SAME') {
+      return slowly('MaxPoolWithArgmax', inputs, attributes);
+    }
+    const list = (name: string, values: number[]) => ({ name, type: ATTR.INT, value: values });
+    return execute(
+      'MaxPoolWithArgmax',
+      [
+        list('ksize', [1, info.filterHeight, info.filterWidth, 1]),
+        list('strides', [1, info.strideHeight, info.strideWidth, 1]),
+        type('Targmax', TF.INT32),
+        text('padding', info.padInfo.type),
+        flag('include_batch_in_index', includeBatchInIndex),
+        type('T', dtypeOf(x)),
+      ],
+      [x],
+      2,
+    );
+  });
+
+  replaceKernel(
+    'SearchSorted',
+    () =>
+      ({ sortedSequence, values }, { side }) =>
+        backend.executeSingleOutput(
+          side === 'left' ? 'LowerBound' : 'UpperBound',
+          [type('T', dtypeOf(values as Tensor)), type('out_type', TF.INT32)],
+          [sortedSequence as Tensor, values as Tensor],
+        ),
+  );
+
+  replaceKernel(
+    'Transform',
+    () =>
+      ({ image, transforms }, attributes) =>
+        tf.tidy(() => {
+          const { interpolation, fillMode, fillValue, outputShape } = attributes as {
+            interpolation: string;
+            fillMode: string;
+            fillValue: number;
+            outputShape?: [number, number];
+          };
+          const [, height, width] = (image as Tensor).shape as [number, number, number];
+          return backend.executeSingleOutput(
+            'ImageProjectiveTransformV3',
+            [
+              type('dtype', dtypeOf(image as Tensor)),
+              text('interpolation', interpolation.toUpperCase()),
+              text('fill_mode', fillMode.toUpperCase()),
+            ],
+            [
+              image as Tensor,
+              transforms as Tensor,
+              tf.tensor1d(outputShape ?? [height, width], 'int32'),
+              tf.scalar(fillValue),
+            ],
+          );
+        }),
+  );
+
+  for (const name of ['SparseSegmentMean', 'SparseSegmentSum']) {
+    replaceKernel(name, () => (inputs, attributes) => {
+      const { data, indices, segmentIds } = inputs as Record<'data' | 'indices' | 'segmentIds', Tensor>;
+      // TensorFlow has no mean of integers, and wants to see ids before it says what is wrong with them.
+      if (data.dtype !== 'float32' || segmentIds.size === 0) return inJavaScript(name, inputs, attributes);
+      return backend.executeSingleOutput(
+        name,
+        [type('T', TF.FLOAT), type('Tidx', TF.INT32), type('Tsegmentids', TF.INT32)],
+        [data, indices, segmentIds],
+      );
+    });
+  }
+
+  // TensorFlow compares numbers only.
+  for (const name of ['Greater', 'GreaterEqual', 'Less', 'LessEqual']) {
+    replaceKernel(
+      name,
+      (original) => (inputs, attributes) =>
+        inputs['a']?.dtype === 'string'
+          ? inJavaScript(name, inputs, attributes)
+          : original(inputs, attributes),
+    );
+  }
+
+  // TensorFlow's own rounds integers to 0.
+  replaceKernel('Round', (original) => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    return x.dtype === 'int32' ? tf.clone(x) : original(inputs, attributes);
+  });
+  replaceKernel('LeakyRelu', (original) => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    if (x.dtype === 'float32') return original(inputs, attributes);
+    return tf.tidy(() => original({ ...inputs, x: tf.cast(x, 'float32') }, attributes) as Tensor);
+  });
+  replaceKernel('Step', (original) => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    if (x.dtype === 'float32') return original(inputs, attributes);
+    return tf.tidy(() =>
+      tf.cast(original({ ...inputs, x: tf.cast(x, 'float32') }, attributes) as Tensor, x.dtype),
+    );
+  });
+  replaceKernel('Diag', (original) => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    if (x.dtype !== 'bool') return original(inputs, attributes);
+    return tf.tidy(() => tf.cast(tf.diag(tf.cast(x, 'int32')), 'bool'));
+  });
+
+  // A list of indices is one of many places for tfjs, and one place in many dimensions for TensorFlow.
+  replaceKernel('ScatterNd', (original) => (inputs, attributes) => {
+    const indices = inputs['indices'] as Tensor;
+    if (indices.rank !== 1) return original(inputs, attributes);
+    return tf.tidy(
+      () => original({ ...inputs, indices: tf.reshape(indices, [indices.size, 1]) }, attributes) as Tensor,
+    );
+  });
+
+  // Equal seeds draw equal numbers: TensorFlow's op with a state goes on in its stream instead.
+  replaceKernel(
+    'Multinomial',
+    () =>
+      ({ logits }, { numSamples, seed, normalized }) =>
+        tf.tidy(() => {
+          const scores = normalized === true ? tf.log(logits as Tensor) : (logits as Tensor);
+          const halves = new Int32Array(Float64Array.of(seed as number).buffer);
+          return backend.executeSingleOutput(
+            'StatelessMultinomial',
+            [type('T', TF.FLOAT), type('Tseed', TF.INT32), type('output_dtype', TF.INT32)],
+            [scores, tf.scalar(numSamples as number, 'int32'), tf.tensor1d(halves, 'int32')],
+          );
+        }),
+  );
+
+  installNumericPadding(tf, replaceKernel);
+}
+
+type MultipleOutputs = (
+  name: string,
+  attributes: { name: string; type: number; value: unknown }[],
+  inputs: readonly Tensor[],
+  outputs: number,
+) => Tensor[];
+
+/** Runs one kernel of tfjs's JavaScript backend on tensors of ours. */
+function javaScriptKernels(
+  tf: Tf,
+  backend: NodeBackend,
+): (name: string, inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[] {
+  const ours = backend as NodeBackend & { write(values: unknown, shape: number[], dtype: string): object };
+  return (name, inputs, attrs) => {
+    const javaScript = tf.findBackend('cpu') as unknown as JavaScriptBackend;
+    const made: object[] = [];
+    const there = (part: Tensor | Tensor[]): TensorInfo | TensorInfo[] => {
+      if (Array.isArray(part)) return part.map((one) => there(one) as TensorInfo);
+      const { shape, dtype } = part;
+      const dataId = javaScript.write(backend.readSync(part.dataId), shape, dtype);
+      made.push(dataId);
+      return { dataId: dataId as TensorInfo['dataId'], shape, dtype };
+    };
+    const back = ({ dataId, shape, dtype }: TensorInfo): TensorInfo => {
+      made.push(dataId);
+      const { values } = javaScript.data.get(dataId);
+      return { dataId: ours.write(values, shape, dtype) as TensorInfo['dataId'], shape, dtype };
+    };
+    try {
+      const { kernelFunc } = tf.getKernel(name, 'cpu');
+      const results = kernelFunc({
+        inputs: Object.fromEntries(Object.entries(inputs).map(([key, part]) => [key, there(part)])) as Record<
+          string,
+          TensorInfo
+        >,
+        backend: javaScript,
+        attrs,
+      });
+      return Array.isArray(results) ? results.map(back) : back(results);
+    } finally {
+      for (const dataId of new Set(made)) javaScript.disposeData(dataId, true);
+    }
+  };
+}
