@@ -267,12 +267,12 @@ function javaScriptKernels(
       const { shape, dtype } = part;
       const dataId = javaScript.write(backend.readSync(part.dataId), shape, dtype);
       made.push(dataId);
-      return { dataId: dataId as TensorInfo['dataId'], shape, dtype };
+      return { dataId: dataId, shape, dtype };
     };
     const back = ({ dataId, shape, dtype }: TensorInfo): TensorInfo => {
       made.push(dataId);
       const { values } = javaScript.data.get(dataId);
-      return { dataId: ours.write(values, shape, dtype) as TensorInfo['dataId'], shape, dtype };
+      return { dataId: ours.write(values, shape, dtype), shape, dtype };
     };
     try {
       const { kernelFunc } = tf.getKernel(name, 'cpu');

@@ -122,12 +122,15 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
           inputs,
           planned,
           (changed, more) =>
-            original({ ...inputs, ...changed }, {
-              ...attributes,
-              pad: 'valid',
-              dimRoundingMode: 'floor',
-              ...more,
-            } as NamedAttrMap) as Tensor,
+            original(
+              { ...inputs, ...changed },
+              {
+                ...attributes,
+                pad: 'valid',
+                dimRoundingMode: 'floor',
+                ...more,
+              },
+            ) as Tensor,
         ),
       );
     });

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs';
+import type { Rank, Tensor, Tensor4D } from '@tensorflow/tfjs';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();
 type Pad = number | [[number, number], [number, number], [number, number], [number, number]];
 type Padded = (x: Tensor4D, pad: Pad) => Tensor;
 
-const filter = tf.randomNormal([3, 2, 2, 3], 0, 1, 'float32', 4) as Tensor4D;
+const filter = tf.randomNormal<Rank.R4>([3, 2, 2, 3], 0, 1, 'float32', 4);
 const ops: Record<string, Padded> = {
   maxPool: (x, pad) => tf.maxPool(x, [3, 2], [2, 1], pad),
   avgPool: (x, pad) => tf.avgPool(x, [3, 2], [2, 1], pad),
-  'maxPool with rounding up': (x, pad) => tf.maxPool(x, 3, 2, pad as number, 'ceil'),
-  'avgPool with rounding up': (x, pad) => tf.avgPool(x, 3, 2, pad as number, 'ceil'),
+  'maxPool with rounding up': (x, pad) => tf.maxPool(x, 3, 2, pad, 'ceil'),
+  'avgPool with rounding up': (x, pad) => tf.avgPool(x, 3, 2, pad, 'ceil'),
   conv2d: (x, pad) => tf.conv2d(x, filter, [2, 1], pad),
   depthwiseConv2d: (x, pad) => tf.depthwiseConv2d(x, filter, 2, pad),
 };
