@@ -16,6 +16,8 @@ export interface DisplayPayload {
   metadata: Record<string, unknown>;
   /** Set when the display can be updated later. */
   displayId?: string;
+  /** It shows a training: the kernel keeps the last one for `%training`. */
+  training?: 'running' | 'ended';
 }
 
 export interface CellError {
@@ -341,6 +343,8 @@ export interface MagicSession {
   run(source: string): Promise<ExecuteOutcome>;
   ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown>;
   restartRuntime(why: string): Promise<void>;
+  /** What the running training shows now, or the last one showed at its end; undefined when there was none. */
+  training(): DisplayPayload | undefined;
   readonly settings: Settings;
 }
 

@@ -11,6 +11,8 @@ export interface HostPayload {
   metadata: Record<string, unknown>;
   /** Set when the display can be updated later. */
   displayId?: string;
+  /** It shows a training, which `%training` shows again. */
+  training?: 'running' | 'ended';
 }
 
 export interface HostComm {

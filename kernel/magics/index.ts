@@ -14,6 +14,7 @@ import { Registry } from './registry.ts';
 import { restart } from './restart.ts';
 import { shownCells, writefile } from './show.ts';
 import { time } from './time.ts';
+import { training } from './training.ts';
 import { typecheck } from './typecheck.ts';
 import { who } from './who.ts';
 
@@ -52,6 +53,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     memory(),
     restart,
     time,
+    training,
     typecheck,
     who,
     writefile,

@@ -13,6 +13,7 @@ import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 import { publishDisplay } from './runtime-output.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { TrainingDisplay } from './training-display.ts';
 
 export class MagicRunner {
   readonly #registry: () => Promise<MagicRegistry>;
@@ -21,6 +22,7 @@ export class MagicRunner {
   readonly #host: RuntimeHost;
   readonly #surroundings: Surroundings;
   readonly #bindings: MagicSession['bindings'];
+  readonly #training: TrainingDisplay;
   readonly #runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
 
   constructor(options: {
@@ -30,6 +32,7 @@ export class MagicRunner {
     host: RuntimeHost;
     surroundings: Surroundings;
     bindings: MagicSession['bindings'];
+    training: TrainingDisplay;
     runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
   }) {
     this.#registry = options.registry;
@@ -38,6 +41,7 @@ export class MagicRunner {
     this.#host = options.host;
     this.#surroundings = options.surroundings;
     this.#bindings = options.bindings;
+    this.#training = options.training;
     this.#runSource = options.runSource;
   }
 
@@ -101,6 +105,7 @@ export class MagicRunner {
       run: (source) => this.#runSource(source, execution),
       ask: (question, argument, timeoutMs) => host.ask(question, argument, timeoutMs),
       restartRuntime: (why) => host.restart(why),
+      training: () => this.#training.last,
       settings: surroundings.settings,
     };
   }

@@ -4,6 +4,7 @@ import type { Comms } from './comms.ts';
 import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 import type { Stdin } from './stdin.ts';
+import type { TrainingDisplay } from './training-display.ts';
 
 type Output = Parameters<OutputSink['output']>[0];
 
@@ -12,6 +13,7 @@ export class RuntimeOutput implements OutputSink {
   readonly #executions: Executions;
   readonly #comms: Comms;
   readonly #stdin: Stdin;
+  readonly #training: TrainingDisplay;
   readonly #magic: (message: Extract<Output, { type: 'magic' }>) => void;
 
   constructor(options: {
@@ -19,12 +21,14 @@ export class RuntimeOutput implements OutputSink {
     executions: Executions;
     comms: Comms;
     stdin: Stdin;
+    training: TrainingDisplay;
     magic: (message: Extract<Output, { type: 'magic' }>) => void;
   }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
     this.#comms = options.comms;
     this.#stdin = options.stdin;
+    this.#training = options.training;
     this.#magic = options.magic;
   }
 
@@ -49,6 +53,7 @@ export class RuntimeOutput implements OutputSink {
         this.#iopub.stream(message.name, message.text, parent);
         break;
       case 'display':
+        this.#training.take(message.payload, execution);
         publishDisplay(this.#iopub, message.payload, message.update, execution);
         break;
       case 'clear':

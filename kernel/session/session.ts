@@ -15,6 +15,7 @@ import { CellRunner } from './cell-runner.ts';
 import { Comms } from './comms.ts';
 import { Executions } from './executions.ts';
 import { History } from './history.ts';
+import { isAnsweredAtOnce } from './immediate-magics.ts';
 import { Iopub } from './iopub.ts';
 import { LimitedLog } from './limited-log.ts';
 import { MagicRunner } from './magic-runner.ts';
@@ -24,6 +25,7 @@ import { RuntimeOutput } from './runtime-output.ts';
 import { Stdin } from './stdin.ts';
 import { Subshells } from './subshells.ts';
 import { Surroundings } from './surroundings.ts';
+import { TrainingDisplay } from './training-display.ts';
 import { TypeChecks } from './type-checks.ts';
 
 export interface SessionOptions {
@@ -97,12 +99,14 @@ export class Session {
       executions,
       answer: (answer, blocking) => (blocking ? this.#host.sendControl(answer) : this.#host.send(answer)),
     }));
+    const training = new TrainingDisplay(iopub);
     const host = (this.#host = options.createHost(
       new RuntimeOutput({
         iopub,
         executions,
         comms,
         stdin,
+        training,
         magic: (message) => void magicRunner.answer(message),
       }),
     ));
@@ -140,6 +144,7 @@ export class Session {
       host,
       surroundings,
       bindings: () => compiler?.bindings() ?? [],
+      training,
       runSource: (source, execution) => cells.runSource(source, execution),
     });
     this.#assistance = new Assistance({ magics: options.magics, typeChecks, host });
@@ -149,6 +154,7 @@ export class Session {
       comms.closeAll();
       stdin.forgetAll();
       surroundings.repeat();
+      training.runtimeEnded();
       const last = executions.find(0);
       if (last) iopub.stream('stderr', VARIABLES_GONE, last.parent);
     });
@@ -258,6 +264,10 @@ export class Session {
       void this.#answer('shell', message, () => {
         throw new WireError('invalid-content', `unknown subshell_id ${JSON.stringify(id)}`);
       });
+      return;
+    }
+    if (queue.busy && isAnsweredAtOnce(message.content['code'])) {
+      void this.#runCell(message);
       return;
     }
     queue.push({

@@ -10,7 +10,7 @@ import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
 import { useTf } from './tf.ts';
 import { TrainingRecord } from './record.ts';
-import { finalBundle, liveBundle, summaryLine, trainingText } from './training-view.ts';
+import { epochLines, finalBundle, liveBundle, summaryLine } from './training-view.ts';
 
 type Tfjs = typeof Tf;
 type Logs = Record<string, number | Tf.Scalar>;
@@ -214,7 +214,8 @@ class Watcher {
 
   begin(): void {
     this.begun = true;
-    if (this.mode === 'chart') this.live.show(() => liveBundle(this.record, performance.now()));
+    if (this.mode === 'chart')
+      this.live.show(() => ({ data: liveBundle(this.record, performance.now()), metadata: {} }), 'running');
   }
 
   beginEpoch(epoch: number): void {
@@ -230,7 +231,7 @@ class Watcher {
     const metrics = readMetrics(logs);
     this.record.sample(metrics, now);
     this.warnOfNaN(metrics);
-    this.live.update(() => liveBundle(this.record, now));
+    this.live.update(() => liveBundle(this.record, now), 'running');
   }
 
   endEpoch(logs: Logs): void {
@@ -239,14 +240,14 @@ class Watcher {
     const metrics = readMetrics(logs);
     this.record.endEpoch(metrics, now);
     this.warnOfNaN(metrics);
-    if (this.mode === 'chart') this.live.update(() => liveBundle(this.record, now));
+    if (this.mode === 'chart') this.live.update(() => liveBundle(this.record, now), 'running');
     else this.print();
   }
 
   end(status: 'finished' | 'interrupted' | 'failed'): void {
     if (!this.begun || this.record.status !== 'running') return;
     this.record.end(status, performance.now());
-    if (this.mode === 'chart') this.live.show(() => finalBundle(this.record));
+    if (this.mode === 'chart') this.live.show(() => finalBundle(this.record), 'ended');
     if (this.mode === 'text') {
       this.print();
       for (const note of this.record.notes) process.stdout.write(`${note}\n`);
@@ -270,9 +271,8 @@ class Watcher {
 
   /** The lines of epochs that were not printed yet. */
   private print(): void {
-    const lines = trainingText(this.record).split('\n').slice(0, this.record.done.length);
-    for (const line of lines.slice(this.printed)) process.stdout.write(`${line}\n`);
-    this.printed = lines.length;
+    for (const line of epochLines(this.record, this.printed)) process.stdout.write(`${line}\n`);
+    this.printed = this.record.done.length;
   }
 }
 

@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { display } from '../display/index.ts';
-import type { DisplayHandle } from '../display/index.ts';
+import type { Rendered } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
-import type { MimeBundle } from '../host.ts';
+import type { HostPayload, MimeBundle } from '../host.ts';
 
 /** Time between two updates, at least: ten a second. */
 export const SHORTEST_PAUSE_MS = 100;
@@ -20,7 +20,9 @@ export class LiveDisplay {
   updates = 0;
   /** Milliseconds spent on drawing and sending. */
   spent = 0;
-  private handle: DisplayHandle | undefined;
+  private readonly displayId = randomUUID();
+  /** The cell that it stands under, whichever cell runs later. */
+  private execution: number | undefined;
   private next = 0;
   private readonly started = performance.now();
 
@@ -30,24 +32,32 @@ export class LiveDisplay {
   }
 
   /** Sends what `draw` makes if it is time to. */
-  update(draw: () => MimeBundle): void {
-    if (this.due) this.show(draw);
+  update(draw: () => MimeBundle, training?: HostPayload['training']): void {
+    if (this.due) this.show(() => ({ data: draw(), metadata: {} }), training);
   }
 
-  /** Sends it in any case. */
-  show(draw: () => MimeBundle): void {
+  /** Sends it in any case. `training` says whether it shows one that goes on. */
+  show(draw: () => Rendered, training?: HostPayload['training']): void {
     const start = performance.now();
-    const bundle = draw();
-    if (this.handle) this.handle.update.mime(bundle);
-    else this.handle = display.mime(bundle);
+    this.send(draw(), training);
     this.updates += 1;
     const end = performance.now();
     this.spent += end - start;
     this.next = Math.max(end + SHORTEST_PAUSE_MS, this.started + (this.spent - ALLOWANCE_MS) / SHARE);
   }
 
-  clear(): void {
-    this.handle?.clear();
+  private send({ data, metadata }: Rendered, training: HostPayload['training']): void {
+    const host = notebookHost();
+    if (host === undefined) {
+      process.stdout.write(`${String(data['text/plain'])}\n`);
+      return;
+    }
+    this.execution ??= host.execution();
+    const { displayId, execution } = this;
+    host.display(
+      { data, metadata, displayId, ...(training === undefined ? {} : { training }) },
+      { update: this.updates > 0, execution },
+    );
   }
 }
 

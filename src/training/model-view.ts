@@ -167,7 +167,7 @@ export function renderHistory(history: Tf.History): Rendered {
     );
   }
   record.status = 'finished';
-  return { data: finalBundle(record), metadata: {} };
+  return finalBundle(record);
 }
 
 /** Makes models and histories of this copy of tfjs show themselves so. */

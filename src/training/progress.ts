@@ -95,7 +95,10 @@ class Bar {
           ? ''
           : '<progress></progress> '
         : `<progress value="${Math.min(this.done, this.total)}" max="${this.total || 1}"></progress> `;
-    this.live.show(() => ({ 'text/plain': text, 'text/html': `<div>${bar}${escapeHtml(line)}</div>` }));
+    this.live.show(() => ({
+      data: { 'text/plain': text, 'text/html': `<div>${bar}${escapeHtml(line)}</div>` },
+      metadata: {},
+    }));
   }
 
   private line(ended: boolean): string {

@@ -1,9 +1,10 @@
-import type { MimeBundle } from '../host.ts';
 import { escapeHtml } from '../display/html.ts';
-import { chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './line-chart.ts';
-import type { Line, Panel } from './line-chart.ts';
+import type { Rendered } from '../display/index.ts';
+import type { MimeBundle } from '../host.ts';
+import { chartPng, chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
+import type { Line, Panel } from './chart/line-chart.ts';
 import { metricNames } from './record.ts';
-import type { EpochSummary, TrainingRecord } from './record.ts';
+import type { EpochSummary, Point, TrainingRecord } from './record.ts';
 import { durationText, metricText, rateText, textBar } from './wording.ts';
 
 /** Finished epochs listed under the bar while a training runs. */
@@ -56,13 +57,40 @@ export function summaryLine(record: TrainingRecord): string {
     .join(' · ');
 }
 
-/** The whole training in words, a line an epoch. */
+/** With more epochs than this the words leave out those in the middle. */
+const MOST_LINES = 60;
+const FIRST_LINES = 10;
+const LAST_LINES = 30;
+
+/** The whole training in words, a line an epoch; of very many epochs the first and the last. */
 export function trainingText(record: TrainingRecord): string {
-  return [
-    ...record.done.map((summary) => epochText(record, summary)),
-    ...record.notes,
-    summaryLine(record),
-  ].join('\n');
+  const { done } = record;
+  const lines = (some: readonly EpochSummary[]): string[] =>
+    some.map((summary) => epochText(record, summary));
+  const epochs =
+    done.length <= MOST_LINES
+      ? lines(done)
+      : [
+          ...lines(done.slice(0, FIRST_LINES)),
+          `… ${done.length - FIRST_LINES - LAST_LINES} more epochs …`,
+          ...lines(done.slice(-LAST_LINES)),
+        ];
+  return [...epochs, ...record.notes, summaryLine(record)].join('\n');
+}
+
+/** Every epoch's line from the one with number `from` on: what a terminal has not seen yet. */
+export function epochLines(record: TrainingRecord, from: number): string[] {
+  return record.done.slice(from).map((summary) => epochText(record, summary));
+}
+
+/** Points of a line that are drawn. More cannot be told apart, and an update must stay small. */
+const MOST_POINTS = 400;
+
+/** At most {@link MOST_POINTS} of the points, evenly, with the last one. */
+function thinned(points: readonly Point[]): readonly Point[] {
+  if (points.length <= MOST_POINTS) return points;
+  const every = Math.ceil(points.length / MOST_POINTS);
+  return points.filter((_, index) => (points.length - 1 - index) % every === 0);
 }
 
 /** A panel for each metric, with its validation twin. */
@@ -78,9 +106,14 @@ export function trainingPanels(record: TrainingRecord): Panel[] {
       if (between !== undefined && between.length > 1) {
         lines.push({ label: 'step', points: between, colour: TRAINING_COLOUR, faint: true });
       }
-      lines.push({ label: 'training', points: whole ?? [], colour: TRAINING_COLOUR });
+      lines.push({ label: 'training', points: thinned(whole ?? []), colour: TRAINING_COLOUR });
       if (validation !== undefined) {
-        lines.push({ label: 'validation', points: validation, colour: VALIDATION_COLOUR, dashed: true });
+        lines.push({
+          label: 'validation',
+          points: thinned(validation),
+          colour: VALIDATION_COLOUR,
+          dashed: true,
+        });
       }
       return { title: name, lines, xLabel: 'epochs', xRange: [record.firstEpoch, to] as const };
     });
@@ -133,20 +166,26 @@ export function liveBundle(record: TrainingRecord, now: number): MimeBundle {
 }
 
 /** What stays when the training has ended: a chart that every front end can show, and the same in words. */
-export function finalBundle(record: TrainingRecord): MimeBundle {
+export function finalBundle(record: TrainingRecord): Rendered {
   const panels = trainingPanels(record);
   const text = trainingText(record);
-  if (panels.length === 0) return { 'text/plain': text };
+  if (panels.length === 0) return { data: { 'text/plain': text }, metadata: {} };
   const description = chartDescription(record);
+  const options = {
+    ink: '#333333',
+    paper: '#ffffff',
+    description,
+    heading: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)].join(' · '),
+  };
+  const png = chartPng(panels, options);
   return {
-    'text/plain': text,
-    'image/svg+xml': chartSvg(panels, {
-      ink: '#333333',
-      paper: '#ffffff',
-      description,
-      heading: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)].join(' · '),
-    }),
-    'application/vnd.vegalite.v5+json': vegaLite(record, description),
+    data: {
+      'text/plain': text,
+      'image/png': png.data['image/png'],
+      'image/svg+xml': chartSvg(panels, options),
+      'application/vnd.vegalite.v5+json': vegaLite(record, description),
+    },
+    metadata: png.metadata,
   };
 }
 
@@ -156,8 +195,12 @@ function vegaLite(record: TrainingRecord, description: string): object {
     .slice(0, 4)
     .map((metric) => {
       const values = [
-        ...(record.whole.get(metric) ?? []).map(([epoch, value]) => ({ epoch, value, data: 'training' })),
-        ...(record.whole.get(`val_${metric}`) ?? []).map(([epoch, value]) => ({
+        ...thinned(record.whole.get(metric) ?? []).map(([epoch, value]) => ({
+          epoch,
+          value,
+          data: 'training',
+        })),
+        ...thinned(record.whole.get(`val_${metric}`) ?? []).map(([epoch, value]) => ({
           epoch,
           value,
           data: 'validation',

@@ -22,6 +22,7 @@ export function testSession(
     bindings?: MagicSession['bindings'];
     outcome?: ExecuteOutcome;
     answer?: (question: string, argument: unknown) => unknown;
+    training?: DisplayPayload;
   } = {},
 ): TestSession {
   const session: TestSession = {
@@ -31,6 +32,7 @@ export function testSession(
     asked: [],
     restarts: [],
     settings: { typecheck: 'warn' },
+    training: () => options.training,
     setDirectory(path) {
       session.directory = path;
     },

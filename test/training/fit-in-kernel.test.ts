@@ -55,6 +55,7 @@ test('one display, updated in place, at most ten times a second', () =>
     for (const update of updates) assert.deepEqual(update['transient'], first);
     assert.deepEqual(Object.keys(updates.at(-1)!['data'] as object), [
       'text/plain',
+      'image/png',
       'image/svg+xml',
       'application/vnd.vegalite.v5+json',
     ]);

@@ -43,6 +43,7 @@ test('a training is one display, updated in place, with a final form for every f
   expect(updates.every((shown) => shown.update && shown.displayId === first?.displayId)).toBe(true);
   expect(Object.keys(last?.data ?? {})).toEqual([
     'text/plain',
+    'image/png',
     'image/svg+xml',
     'application/vnd.vegalite.v5+json',
   ]);

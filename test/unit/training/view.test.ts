@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { renderValue } from '../../../src/display/index.ts';
 import { installNotebookHost } from '../../../src/host.ts';
-import { ticks } from '../../../src/training/line-chart.ts';
+import { ticks } from '../../../src/training/chart/line-chart.ts';
 import { installTraining, progress } from '../../../src/training/index.ts';
 import { TrainingRecord } from '../../../src/training/record.ts';
 import { finalBundle, liveHtml, progressLine, trainingText } from '../../../src/training/training-view.ts';
@@ -41,7 +41,7 @@ test('rates and bars', () => {
 });
 
 test('ticks are round numbers within the range', () => {
-  expect(ticks(0, 1)).toEqual([0, 0.5, 1]);
+  expect(ticks(0, 1)).toEqual([0, 0.25, 0.5, 0.75, 1]);
   expect(ticks(0.013, 0.087)).toEqual([0.02, 0.04, 0.06, 0.08]);
   expect(ticks(0, 3, 5)).toEqual([0, 1, 2, 3]);
   expect(ticks(5, 5)).toEqual([5]);
@@ -78,14 +78,14 @@ test('names of metrics and notes are escaped', () => {
   const html = liveHtml(record, 2600);
   expect(html).not.toMatch(/<b>|<i>/);
   record.end('finished', 3000);
-  expect(finalBundle(record)['image/svg+xml']).not.toMatch(/<b>|<i>/);
+  expect(finalBundle(record).data['image/svg+xml']).not.toMatch(/<b>|<i>/);
 });
 
 test('values that are not numbers leave gaps, never broken pictures', () => {
   const record = halfway();
   record.endEpoch({ loss: Number.NaN, val_loss: Infinity }, 4000);
   record.end('finished', 4000);
-  const bundle = finalBundle(record);
+  const bundle = finalBundle(record).data;
   expect(bundle['image/svg+xml']).not.toMatch(/(?:points|x|y|cx|cy|x1|y1|x2|y2)="[^"]*(?:NaN|Infinity)/);
   expect(trainingText(record)).toContain('loss NaN · val_loss Infinity');
 });
@@ -181,7 +181,12 @@ describe('models and histories as values', () => {
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
     const history = await model.fit(tf.ones([4, 1]), tf.ones([4, 1]), { epochs: 3, verbose: 0 as never });
     const { data } = renderValue(history);
-    expect(Object.keys(data)).toEqual(['text/plain', 'image/svg+xml', 'application/vnd.vegalite.v5+json']);
+    expect(Object.keys(data)).toEqual([
+      'text/plain',
+      'image/png',
+      'image/svg+xml',
+      'application/vnd.vegalite.v5+json',
+    ]);
     expect(String(data['text/plain']).split('\n')).toEqual([
       expect.stringMatching(/^Epoch 1 of 3 · loss /),
       expect.stringMatching(/^Epoch 2 of 3 · loss /),
@@ -189,4 +194,27 @@ describe('models and histories as values', () => {
       expect.stringMatching(/^Trained 3 epochs · loss /),
     ]);
   });
+});
+
+test('of very many epochs the words have the first and the last, and the lines few points', () => {
+  const record = new TrainingRecord({ epochs: 5000, steps: 1, now: 0 });
+  for (let epoch = 0; epoch < 5000; epoch++) {
+    record.beginEpoch(epoch, epoch);
+    record.endStep();
+    record.endEpoch({ loss: 1 / (epoch + 1), val_loss: 2 }, epoch + 1);
+  }
+  record.end('finished', 5000);
+  const lines = trainingText(record).split('\n');
+  expect(lines).toHaveLength(42);
+  expect([lines[9], lines[10], lines[11], lines[40]].map((line) => line?.split(' · ')[0])).toEqual([
+    'Epoch 10 of 5000',
+    '… 4960 more epochs …',
+    'Epoch 4971 of 5000',
+    'Epoch 5000 of 5000',
+  ]);
+  const svg = String(finalBundle(record).data['image/svg+xml']);
+  const counts = [...svg.matchAll(/<polyline points="([^"]*)"/g)].map(([, points]) => points?.split(' '));
+  expect(counts.map((points) => points?.length)).toEqual([385, 385]);
+  // The last point is the last epoch's.
+  expect(counts[0]?.at(-1)).toMatch(/^328,/);
 });
