@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type * as Tf from '@tensorflow/tfjs';
 import { markShown } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
+import { checkedSteps, COUNTS_STEPS, wishSteps, type CountSteps } from './batch-hooks.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
@@ -22,6 +23,11 @@ export interface TensorcellFitArgs {
    * history so far, and the cell goes on.
    */
   onInterrupt?: 'end' | 'return';
+  /**
+   * How many steps run in one call: `auto` (the default) takes as many as fit into a tenth of a second where no callback
+   * wants to see every batch, and one otherwise. With a number, callbacks see every so many batches only, as in Keras.
+   */
+  stepsPerExecution?: number | 'auto';
   /** How this training shows its progress. */
   progress?: DisplayMode;
 }
@@ -98,7 +104,8 @@ async function watched<Args extends FitArgs>(
   steps: number | undefined,
   train: (args: Args) => Promise<Tf.History>,
 ): Promise<Tf.History> {
-  const { onInterrupt = 'end', progress, ...given } = args;
+  const { onInterrupt = 'end', progress, stepsPerExecution, ...given } = args;
+  wishSteps(model, checkedSteps(stepsPerExecution));
   const rest = { ...given } as unknown as Args;
   for (const callback of callbackList(args)) {
     if (!(callback instanceof TrainingCallback)) continue;
@@ -222,8 +229,8 @@ class Watcher {
     this.record.beginEpoch(epoch, performance.now());
   }
 
-  endStep(logs: Logs): void {
-    this.record.endStep();
+  endStep(logs: Logs, steps = 1): void {
+    this.record.endStep(steps);
     // tfjs forgets a stop that comes before its first batch.
     if (this.stopping || notebookHost()?.interrupted === true) this.stop();
     if (this.mode !== 'chart' || !this.live.due) return;
@@ -307,6 +314,10 @@ function watcherCallback(tf: Tfjs, watcher: Watcher): Tf.CustomCallback {
   callback.onBatchEnd = async (_batch, logs) => {
     watcher.endStep(logs ?? {});
   };
+  const counts: CountSteps = (steps, logs) => {
+    watcher.endStep(logs, steps);
+  };
+  Object.assign(callback, { [COUNTS_STEPS]: counts });
   callback.onEpochEnd = async (_epoch, logs) => {
     watcher.endEpoch(logs ?? {});
   };

@@ -58,10 +58,10 @@ export class TrainingRecord {
     this.current = {};
   }
 
-  /** A step is done. Its metrics need not be known. */
-  endStep(): void {
-    this.step += 1;
-    this.totalSteps += 1;
+  /** A step, or several, are done. Their metrics need not be known. */
+  endStep(steps = 1): void {
+    this.step += steps;
+    this.totalSteps += steps;
   }
 
   /** Metrics of the step that was done last, read because they are about to be shown. */

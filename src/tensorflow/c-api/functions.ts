@@ -62,6 +62,8 @@ const declarations = {
   TFE_OpSetAttrShape: 'void TFE_OpSetAttrShape(P, P, M, int, P)',
   TFE_OpSetAttrFunctionName: 'void TFE_OpSetAttrFunctionName(P, P, P, size_t)',
   TFE_Execute: 'void TFE_Execute(P, M, M, P)',
+  /** The same with memory of C's, for calls on another thread. */
+  TFE_ExecuteAt: 'void TFE_Execute(P, P, P, P)',
 
   TF_NewBuffer: 'P TF_NewBuffer()',
   TF_DeleteBuffer: 'void TF_DeleteBuffer(P)',

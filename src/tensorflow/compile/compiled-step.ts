@@ -4,6 +4,8 @@ import type { Binding } from '../binding.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { ProtoWriter } from '../c-api/protobuf.ts';
 import { newHandle } from '../c-api/tensor.ts';
+import type { NodeBackend } from '../tfjs/instance.ts';
+import { settleLoop } from './running-loop.ts';
 import type { GraphInput, Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { prepareVariable } from './variable-resources.ts';
@@ -34,6 +36,11 @@ export class CompiledStep {
   readonly #trace: Trace;
   readonly #inputs: GraphInput[];
   readonly #outputs: number;
+  /** TF_DataTypes of the outputs. */
+  readonly outputTypes: readonly number[];
+  /** The function, for graphs that call it. */
+  readonly #function: Pointer;
+  readonly #loops = new Map<string, { dispose(): void }>();
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Pointer }[];
   readonly #held: Held;
@@ -44,6 +51,7 @@ export class CompiledStep {
     this.#trace = trace;
     this.#inputs = trace.inputs.map(({ input }) => input);
     this.#outputs = outputs.length;
+    this.outputTypes = outputs.map((output) => trace.graph.dtype(output));
     this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
     this.randomOps = trace.randomOps;
     this.histogram = trace.graph.histogram;
@@ -51,10 +59,10 @@ export class CompiledStep {
     const made = trace.graph.toFunction(this.name, inputs, outputs);
     const { binding } = trace.backend;
     api.TFE_ContextAddFunction(binding.context.pointer, made, binding.status.pointer);
-    api.TF_DeleteFunction(made);
+    this.#function = made;
     binding.status.check();
     trace.dispose(true);
-    this.#held = hold(binding, this.name, this.#inputs, this.#numbers);
+    this.#held = hold(binding, this.name, made, this.#inputs, this.#numbers, this.#loops);
     forgotten.register(this, this.#held);
   }
 
@@ -76,17 +84,55 @@ export class CompiledStep {
    * @throws TensorflowError when an op fails. Unless it says otherwise no variable has changed then: updates come last.
    */
   run(args: readonly Tensor[]): Tensor[] {
-    const { backend, tf } = this.#trace;
+    const { backend } = this.#trace;
     const { binding } = backend;
     const { api } = binding.context;
+    const handles = this.handles((index) => {
+      const [id] = backend.getInputTensorIds([args[index] as Tensor]);
+      return binding.handle(id as number);
+    });
+    const op = binding.startOp(this.name);
+    api.TFE_OpSetAttrString(op, cText('config_proto'), CONFIG, CONFIG.length);
+    for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
+    const results = binding.run(this.name, this.#outputs);
+    const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
+    this.ran(1);
+    return tensors;
+  }
+
+  /** What the step's function takes, in order. */
+  get inputs(): readonly GraphInput[] {
+    return this.#inputs;
+  }
+
+  get function(): Pointer {
+    return this.#function;
+  }
+
+  get backend(): NodeBackend {
+    return this.#trace.backend;
+  }
+
+  /** Loops over this step, which live as long as it does. */
+  get loops(): Map<string, { dispose(): void }> {
+    return this.#loops;
+  }
+
+  /** Done in JavaScript after so many runs. */
+  ran(times: number): void {
+    for (let i = 0; i < times; i++) for (const after of this.#trace.afterRun) after();
+  }
+
+  /** Handles of everything that a run takes, as it is now; `argument` gives those of the arguments. */
+  handles(argument: (index: number) => Pointer): Pointer[] {
+    const { backend, tf } = this.#trace;
+    const { binding } = backend;
     const handles: Pointer[] = [];
     for (const [i, input] of this.#inputs.entries()) {
       switch (input.kind) {
-        case 'argument': {
-          const [id] = backend.getInputTensorIds([args[input.index] as Tensor]);
-          handles.push(binding.handle(id as number));
+        case 'argument':
+          handles.push(argument(input.index));
           break;
-        }
         case 'resource': {
           const variable = input.variable.deref();
           if (variable === undefined) throw new Error('a variable of a compiled step is gone');
@@ -107,13 +153,7 @@ export class CompiledStep {
           handles.push(input.handle);
       }
     }
-    const op = binding.startOp(this.name);
-    api.TFE_OpSetAttrString(op, cText('config_proto'), CONFIG, CONFIG.length);
-    for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
-    const results = binding.run(this.name, this.#outputs);
-    const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
-    for (const after of this.#trace.afterRun) after();
-    return tensors;
+    return handles;
   }
 
   #number(i: number, value: number, dtype: number): Pointer {
@@ -136,8 +176,10 @@ export class CompiledStep {
 function hold(
   binding: Binding,
   name: string,
+  made: Pointer,
   inputs: readonly GraphInput[],
   numbers: readonly { handle: Pointer }[],
+  loops: ReadonlyMap<string, { dispose(): void }>,
 ): Held {
   const { api, pointer } = binding.context;
   const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
@@ -146,9 +188,12 @@ function hold(
     free() {
       if (freed) return;
       freed = true;
+      settleLoop();
+      for (const loop of loops.values()) loop.dispose();
       const status = new Status(api);
       api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
       api.TF_DeleteStatus(status.pointer);
+      api.TF_DeleteFunction(made);
       for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
       for (const handle of constants) api.TFE_DeleteTensorHandle(handle);
     },
@@ -162,4 +207,5 @@ function grapplerConfig(): Uint8Array {
   return new ProtoWriter().bytes(10, new ProtoWriter().bytes(10, rewrite)).finish();
 }
 
-const CONFIG = grapplerConfig();
+/** What every call of a function brings along: without it a function gets none of TensorFlow's optimizer. */
+export const CONFIG = grapplerConfig();

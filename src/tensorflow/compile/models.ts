@@ -1,13 +1,19 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import { checkedSteps, wishStepsOnCompile } from '../../training/batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 import { compileEnabled } from './compile.ts';
+import {
+  endRunningSteps,
+  fitLoop,
+  type DataFunction,
+  type FitLoopArguments,
+  type FitModel,
+} from './fit-loop.ts';
 import { inspectModel, type Setting } from './own-code.ts';
 import { StepCache } from './step-cache.ts';
 
-type DataFunction = (data: Tensor[]) => Tensor[];
-
 /** tfjs's `LayersModel`, as far as it is compiled. */
-interface Model {
+interface Model extends FitModel {
   name: string;
   layers: object[];
   inputs: object[];
@@ -17,17 +23,25 @@ interface Model {
   optimizer_?: object;
   collectedTrainableWeights?: unknown[];
   testFunction: DataFunction;
-  checkNumSamples(ins: Tensor | Tensor[]): number;
 }
 
 interface ModelMethods {
   makeTrainFunction(this: Model): DataFunction;
   makeTestFunction(this: Model): void;
   predictLoop(this: Model, ins: Tensor | Tensor[], batchSize?: number, verbose?: boolean): Tensor | Tensor[];
+  fitLoop(this: Model, ...all: FitLoopArguments): Promise<unknown>;
+  compile(this: Model, args: { stepsPerExecution?: unknown }): void;
   dispose(this: Model): unknown;
 }
 
-const replaced = ['makeTrainFunction', 'makeTestFunction', 'predictLoop', 'dispose'] as const;
+const replaced = [
+  'makeTrainFunction',
+  'makeTestFunction',
+  'predictLoop',
+  'fitLoop',
+  'compile',
+  'dispose',
+] as const;
 
 /** A model's graphs, and what they were made from. */
 interface ModelSteps {
@@ -126,7 +140,9 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     const forward = compiled(this, 'predict', (data) =>
       executor.execute(
         this.outputs,
-        new executor.FeedDict(data.map((value, i) => ({ key: this.inputs[i] as object, value }))),
+        new executor.FeedDict(
+          data.map((value, i) => ({ key: this.inputs[i] as object, value: value as Tensor })),
+        ),
       ),
     );
     return tf.tidy(() => {
@@ -144,6 +160,36 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
       return joined.length === 1 ? (joined[0] as Tensor) : joined;
     });
   };
+
+  prototype.fitLoop = async function (...all) {
+    const [, ins, , , , , , , , shuffle, , , stepsPerEpoch, validationSteps] = all;
+    const usual =
+      ins.every((tensor) => tensor === null || tensor === undefined || tensor instanceof tf.Tensor) &&
+      shuffle !== 'batch' &&
+      stepsPerEpoch === null &&
+      validationSteps === null;
+    if (!usual || !compileEnabled() || tf.getBackend() !== 'tensorflow') {
+      return original.fitLoop.call(this, ...all);
+    }
+    return fitLoop({ tf, graphs: () => stepsOf(this).train }, this, ...all);
+  };
+
+  prototype.compile = function compile(args) {
+    const steps = checkedSteps(args.stepsPerExecution);
+    original.compile.call(this, args);
+    wishStepsOnCompile(this, steps);
+  };
+
+  // Who stops a training in the middle of a call of several steps ends that call.
+  const stops = Object.getOwnPropertyDescriptor(prototype, 'stopTraining');
+  Object.defineProperty(prototype, 'stopTraining', {
+    ...stops,
+    configurable: true,
+    set(this: Model, stop: boolean) {
+      stops?.set?.call(this, stop);
+      if (stop) endRunningSteps(this);
+    },
+  });
 
   prototype.dispose = function dispose() {
     disposeSteps(this);

@@ -25,6 +25,8 @@ export class StepCache {
   readonly #say: (line: string) => void;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
+  /** The graph that ran last; undefined when the last call ran op by op. */
+  #latest: CompiledStep | undefined;
   #said = false;
 
   constructor(
@@ -44,12 +46,18 @@ export class StepCache {
     return [...this.#entries.values()].flatMap(({ step }) => step ?? []);
   }
 
+  /** The graph that ran the last call; undefined when that went op by op. */
+  get latest(): CompiledStep | undefined {
+    return this.#latest;
+  }
+
   get traces(): number {
     return this.#traces;
   }
 
   /** Calls `body` with the arguments, compiled when it was called like this before. */
   call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
+    this.#latest = undefined;
     if (this.#blocked()) return run(...args);
     const taken = takeApart(this.#tf, args);
     // A graph belongs to the device that its variables are on.
@@ -62,6 +70,7 @@ export class StepCache {
     }
     if (entry.step === undefined) this.#trace(entry, taken, run);
     if (entry.step === undefined || entry.result === undefined) return run(...args);
+    this.#latest = entry.step;
     return entry.result.build(entry.step.run(taken.tensors)) as Result;
   }
 
@@ -143,6 +152,7 @@ export class StepCache {
   }
 
   dispose(): void {
+    this.#latest = undefined;
     for (const { step } of this.#entries.values()) step?.dispose();
     this.#entries.clear();
   }

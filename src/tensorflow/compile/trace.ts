@@ -17,11 +17,17 @@ export type GraphInput =
   | { kind: 'argument'; index: number }
   | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
   /** A tensor that lives elsewhere and may be another one next time. */
-  | { kind: 'tensor'; current: () => Tensor }
+  | { kind: 'tensor'; current: () => Tensor; dtype: number; shape: readonly number[] }
   /** A number that JavaScript may change between calls. */
-  | { kind: 'number'; current: () => number; dtype: number }
+  | {
+      kind: 'number';
+      current: () => number;
+      dtype: number;
+      /** Where in the stream of random numbers the call begins: each run moves it on. */
+      random?: boolean;
+    }
   /** A tensor that never changes; the handle is ours. */
-  | { kind: 'constant'; handle: Pointer };
+  | { kind: 'constant'; handle: Pointer; dtype: number; shape: readonly number[] };
 
 /** JavaScript state that the graph was made from: when it reads differently, the graph is wrong. */
 export interface Guard {
@@ -91,16 +97,17 @@ export class Trace implements OpRecorder {
   /** A tensor that is looked up anew for each call. */
   tensor(current: () => Tensor): GraphOutput {
     const now = current();
-    return this.addInput(
-      { kind: 'tensor', current },
-      this.backend.tensorMap.get(now.dataId).dtype,
-      now.shape,
-    );
+    const { dtype } = this.backend.tensorMap.get(now.dataId);
+    return this.addInput({ kind: 'tensor', current, dtype, shape: now.shape }, dtype, now.shape);
   }
 
   /** Where this call's random numbers begin in the stream. */
   randomBase(counter: () => number): GraphOutput {
-    this.#randomBase ??= this.number(counter, TF.INT64);
+    this.#randomBase ??= this.addInput(
+      { kind: 'number', current: counter, dtype: TF.INT64, random: true },
+      TF.INT64,
+      [],
+    );
     return this.#randomBase;
   }
 
@@ -201,7 +208,7 @@ export class Trace implements OpRecorder {
     } else {
       const own = api.TFE_TensorHandleCopySharingTensor(handle, binding.status.pointer);
       binding.status.check();
-      output = this.addInput({ kind: 'constant', handle: own }, dtype, shape);
+      output = this.addInput({ kind: 'constant', handle: own, dtype, shape }, dtype, shape);
     }
     this.#captured.set(id, output);
     return output;

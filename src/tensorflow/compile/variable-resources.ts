@@ -3,6 +3,7 @@ import { ATTR } from '../c-api/dtypes.ts';
 import type { Pointer } from '../c-api/functions.ts';
 import { setAttribute } from '../attributes.ts';
 import type { Binding } from '../binding.ts';
+import { settleLoop } from './running-loop.ts';
 import { LAZY, type NodeBackend, type TensorInfo, type Tf } from '../tfjs/instance.ts';
 
 /**
@@ -67,6 +68,12 @@ export class VariableResource {
 
   /** Sets the value from an eager tensor. */
   assign(tensor: Pointer): void {
+    settleLoop();
+    this.set(tensor);
+  }
+
+  /** The same without a look at whether training steps run on another thread. */
+  set(tensor: Pointer): void {
     const resource = this.open();
     const binding = this.#binding;
     const { api } = binding.context;
@@ -79,6 +86,7 @@ export class VariableResource {
 
   /** An eager tensor with the value; a later update in place leaves it as it is. */
   read(): Pointer {
+    settleLoop();
     const binding = this.#binding;
     const { api } = binding.context;
     const op = binding.startOp('ReadVariableOp');
@@ -90,6 +98,7 @@ export class VariableResource {
   /** Frees the resource's memory. The variable's value must be elsewhere by then. */
   close(): void {
     if (this.handle === 0) return;
+    settleLoop();
     const { handle } = this;
     this.#binding.letGo(this.memory);
     this.memory.handle = 0;
@@ -137,6 +146,7 @@ export function prepareVariable(
   resource: VariableResource,
   updated: boolean,
 ): void {
+  settleLoop();
   if (resource.dataId !== variable.dataId || resource.handle === 0) bringIn(backend, variable, resource);
   if (!updated) return;
   const info = backend.tensorMap.get(variable.dataId);

@@ -7,6 +7,7 @@ const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
 const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
 const { fusing, random } = require('./hooks.mjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
+const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
 const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
 const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
@@ -36,6 +37,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     fusing,
     builtIns,
     executor,
+    training: { configureCallbacks: callbacks.configureCallbacks },
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
   },
 });

@@ -59,6 +59,8 @@ export interface TfInternals {
     FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
     execute(outputs: object[], feeds: object): tfjs.Tensor[];
   };
+  /** What tfjs's `fit` begins with: its own callbacks around the user's. */
+  training: { configureCallbacks(...all: unknown[]): { callbackList: object; history: object } };
   /** Asked by tfjs's fused ops whether they should run as separate ones. */
   fusing: { off: () => boolean };
   /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */

@@ -50,6 +50,10 @@ export class BackupAndRestore extends TrainingCallback {
     if ((this.#options.saveFreq ?? 'epoch') === 'epoch') await this.#save();
   }
 
+  override get watchesBatches(): boolean {
+    return (this.#options.saveFreq ?? 'epoch') !== 'epoch';
+  }
+
   override async onBatchEnd(): Promise<void> {
     const { saveFreq = 'epoch' } = this.#options;
     if (saveFreq === 'epoch') return;

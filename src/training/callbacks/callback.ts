@@ -35,6 +35,12 @@ export abstract class TrainingCallback {
     return this.#model;
   }
 
+  /** Whether this callback wants to see every batch; where none does, many steps run in one call. */
+  get watchesBatches(): boolean {
+    const base = TrainingCallback.prototype;
+    return this.onBatchBegin !== base.onBatchBegin || this.onBatchEnd !== base.onBatchEnd;
+  }
+
   /** Called before `fit` begins; may move its start. */
   beforeFit(_model: Tf.LayersModel): Promise<FitStart | undefined> | FitStart | undefined {
     return undefined;

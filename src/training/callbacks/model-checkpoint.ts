@@ -51,6 +51,10 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#epoch = epoch;
   }
 
+  override get watchesBatches(): boolean {
+    return (this.#options.saveFreq ?? 'epoch') !== 'epoch';
+  }
+
   override async onBatchEnd(batch: number, logs?: Logs): Promise<void> {
     const { saveFreq = 'epoch' } = this.#options;
     if (saveFreq === 'epoch') return;

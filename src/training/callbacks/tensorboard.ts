@@ -32,6 +32,10 @@ export class TensorBoard extends TrainingCallback {
     this.#writers.clear();
   }
 
+  override get watchesBatches(): boolean {
+    return this.#every !== undefined;
+  }
+
   override async onBatchEnd(_batch: number, logs?: Logs): Promise<void> {
     this.#step += 1;
     if (this.#every === undefined || this.#step % this.#every !== 0) return;

@@ -1,0 +1,34 @@
+/**
+ * The loop of training steps that runs on another thread, if one does. Whoever reads or sets a variable meanwhile has
+ * to see the weights of a whole number of steps: the loop then ends after its running step, and is waited for.
+ */
+export interface RunningLoop {
+  /** Asks the loop to end after the running step. */
+  stop(): void;
+  /** Whether TensorFlow has returned. */
+  over(): boolean;
+}
+
+let running: RunningLoop | undefined;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
+/** Says that a loop runs; only one does at a time. */
+export function enterLoop(loop: RunningLoop): void {
+  settleLoop();
+  running = loop;
+}
+
+/** Says that TensorFlow has returned. */
+export function leaveLoop(loop: RunningLoop): void {
+  if (running === loop) running = undefined;
+}
+
+/** Ends the loop that runs after its running step, and waits for that. Costs nothing when there is none. */
+export function settleLoop(): void {
+  if (running === undefined) return;
+  const loop = running;
+  if (!loop.over()) loop.stop();
+  while (!loop.over()) Atomics.wait(pause, 0, 0, 0.2);
+  leaveLoop(loop);
+}

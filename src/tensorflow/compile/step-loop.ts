@@ -1,0 +1,344 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import type { OpAttribute } from '../attributes.ts';
+import type { Binding } from '../binding.ts';
+import { ATTR, TF } from '../c-api/dtypes.ts';
+import type { GraphOutput, Pointer } from '../c-api/functions.ts';
+import { cText, Status } from '../c-api/library.ts';
+import { handleValues, newHandle } from '../c-api/tensor.ts';
+import type { NodeBackend } from '../tfjs/instance.ts';
+import type { CompiledStep } from './compiled-step.ts';
+import { FUNCTION } from './graph-attributes.ts';
+import { Graph } from './graph.ts';
+import { NativeCall } from './native-call.ts';
+import { enterLoop, leaveLoop, type RunningLoop } from './running-loop.ts';
+import { VariableResource } from './variable-resources.ts';
+
+/** What the steps of one call gave. */
+export interface LoopResult {
+  /** How many steps were done: fewer than asked for when the loop was told to stop. */
+  steps: number;
+  /** For each output of the step, the sum over the steps. */
+  sums: number[];
+  /** For each output, the value of the last step. */
+  last: number[];
+}
+
+/** What a loop is made for. */
+export interface LoopShape {
+  /** Samples in a batch. */
+  batch: number;
+  /** Batches are taken in the order of a tensor of indices; else one after the other. */
+  shuffled: boolean;
+  /** How many of the step's outputs are looked at; scalars of float32. */
+  outputs: number;
+}
+
+/** The kind of a loop, as a key. */
+export function loopKey(data: readonly Tensor[], shape: LoopShape): string {
+  const tensors = data.map(({ dtype, shape: size }) => `${dtype}[${size.join()}]`).join(';');
+  return `${shape.batch} ${String(shape.shuffled)} ${shape.outputs} ${tensors}`;
+}
+
+const type = (name: string, value: number | number[]): OpAttribute => ({ name, type: ATTR.TYPE, value });
+
+let names = 0;
+
+/**
+ * Several training steps in one call: a loop inside a graph, whose body cuts a batch out of the whole data and calls the
+ * compiled step. The loop looks at a flag before each step, so that it can be told to end from outside; TensorFlow's own
+ * cancellation could end it in the middle of a step.
+ */
+export class StepLoop {
+  /** Milliseconds of a step, measured; undefined before the second call. */
+  stepTime: number | undefined;
+  readonly #backend: NodeBackend;
+  readonly #names: { body: string; condition: string; whole: string };
+  readonly #shape: LoopShape;
+  readonly #flag: VariableResource;
+  readonly #numbers: { run: Pointer; stop: Pointer };
+  #calls = 0;
+  #running: RunningLoop | undefined;
+
+  constructor(step: CompiledStep, data: readonly Tensor[], shape: LoopShape) {
+    const { backend } = step;
+    const { binding } = backend;
+    const { api, pointer } = binding.context;
+    this.#backend = backend;
+    this.#shape = shape;
+    const name = `tensorcell_loop_${names++}`;
+    this.#names = { body: `${name}_body`, condition: `${name}_condition`, whole: name };
+    const functions = [];
+    try {
+      functions.push(this.#body(step, data), this.#condition(step, data));
+      functions.push(this.#whole(step, data, functions));
+      for (const made of functions) {
+        api.TFE_ContextAddFunction(pointer, made, binding.status.pointer);
+        binding.status.check(name);
+      }
+    } finally {
+      for (const made of functions) api.TF_DeleteFunction(made);
+    }
+    this.#numbers = {
+      run: newHandle(api, binding.status, [], TF.BOOL, [false]),
+      stop: newHandle(api, binding.status, [], TF.BOOL, [true]),
+    };
+    // The flag is looked at by the loop itself, which the processor runs.
+    this.#flag = onProcessor(binding, () => {
+      const flag = new VariableResource(binding, TF.BOOL, []);
+      flag.open();
+      return flag;
+    });
+  }
+
+  /** Tensors that go round, with their types: a counter, sums and last values, and then all that stays the same. */
+  #variables(graph: Graph, step: CompiledStep, data: readonly Tensor[]) {
+    const { tensorMap } = this.#backend;
+    const scalars = (dtype: number, count: number) =>
+      Array.from({ length: count }, () => graph.placeholder(dtype, []));
+    const counter = graph.placeholder(TF.INT32, []);
+    const sums = scalars(TF.FLOAT, this.#shape.outputs);
+    const last = scalars(TF.FLOAT, this.#shape.outputs);
+    const count = graph.placeholder(TF.INT32, []);
+    const flag = graph.placeholder(TF.RESOURCE, undefined);
+    const first = graph.placeholder(TF.INT32, []);
+    const samples = (data[0] as Tensor).shape[0];
+    const order = this.#shape.shuffled ? [graph.placeholder(TF.INT32, [samples])] : [];
+    const whole = data.map((tensor) => graph.placeholder(tensorMap.get(tensor.dataId).dtype, tensor.shape));
+    const others = step.inputs
+      .filter((input) => input.kind !== 'argument')
+      .map((input) =>
+        input.kind === 'resource'
+          ? graph.placeholder(TF.RESOURCE, undefined)
+          : graph.placeholder(input.dtype, input.kind === 'number' ? [] : input.shape),
+      );
+    const fixed = [count, flag, first, ...order, ...whole, ...others];
+    return { counter, sums, last, count, flag, first, order, whole, others, fixed };
+  }
+
+  #condition(step: CompiledStep, data: readonly Tensor[]): Pointer {
+    const graph = new Graph(this.#backend.binding.context.api);
+    try {
+      const { counter, sums, last, count, flag, fixed } = this.#variables(graph, step, data);
+      const op = operations(graph);
+      const stop = op('ReadVariableOp', [flag], type('dtype', TF.BOOL));
+      const goes = op('LogicalAnd', [op('Less', [counter, count]), op('LogicalNot', [stop])]);
+      return graph.toFunction(this.#names.condition, [counter, ...sums, ...last, ...fixed], [goes]);
+    } finally {
+      graph.dispose();
+    }
+  }
+
+  #body(step: CompiledStep, data: readonly Tensor[]): Pointer {
+    const { api } = this.#backend.binding.context;
+    const graph = new Graph(api);
+    try {
+      api.TF_GraphCopyFunction(graph.pointer, step.function, 0, graph.status.pointer);
+      graph.status.check();
+      const variables = this.#variables(graph, step, data);
+      const { counter, sums, last, first, order, whole, others, fixed } = variables;
+      const op = operations(graph);
+      const { batch } = this.#shape;
+      const integer = (value: number) => graph.constant([], TF.INT32, [value]);
+      const list = (values: number[]) => graph.constant([values.length], TF.INT32, values);
+      const start = op('Mul', [op('AddV2', [first, counter]), integer(batch)]);
+      const at = op('Pack', [start], { name: 'N', type: ATTR.INT, value: 1 });
+      const slice = (tensor: GraphOutput, size: readonly number[]) => {
+        const rest = size.slice(1).map(() => 0);
+        const begin =
+          rest.length === 0
+            ? at
+            : op('ConcatV2', [at, list(rest), integer(0)], { name: 'N', type: ATTR.INT, value: 2 });
+        return op('Slice', [tensor, begin, list([batch, ...size.slice(1)])]);
+      };
+      const [all] = order;
+      const indices = all === undefined ? undefined : slice(all, [0]);
+      const batches = whole.map((tensor, i) => {
+        const { shape } = data[i] as Tensor;
+        const cut =
+          indices === undefined
+            ? slice(tensor, shape)
+            : op('GatherV2', [tensor, indices, integer(0)], {
+                name: 'batch_dims',
+                type: ATTR.INT,
+                value: 0,
+              });
+        graph.setShape(cut, [batch, ...shape.slice(1)]);
+        return cut;
+      });
+      let other = 0;
+      const inputs = step.inputs.map((input) => {
+        if (input.kind === 'argument') return batches[input.index] as GraphOutput;
+        const given = others[other++] as GraphOutput;
+        if (input.kind !== 'number' || input.random !== true) return given;
+        // As many numbers of the stream as the steps before have drawn.
+        const steps = op('Cast', [counter], type('SrcT', TF.INT32), type('DstT', TF.INT64));
+        return op('AddV2', [given, op('Mul', [steps, graph.constant([], TF.INT64, [step.randomOps])])]);
+      });
+      const outputTypes = step.outputTypes;
+      const call = graph.operation('StatefulPartitionedCall', inputs, [
+        type(
+          'Tin',
+          inputs.map((input) => graph.dtype(input)),
+        ),
+        type('Tout', [...outputTypes]),
+        { name: 'f', type: FUNCTION, value: step.name },
+      ]);
+      const values = sums.map((_, index) => ({ oper: call, index }));
+      const next = [
+        // The counter goes on when the step is whole: its updates hang before its outputs.
+        { oper: graph.operation('AddV2', [counter, integer(1)], [], [call]), index: 0 },
+        ...sums.map((sum, i) => op('AddV2', [sum, values[i] as GraphOutput])),
+        ...values.map((value) => op('Identity', [value])),
+      ];
+      return graph.toFunction(
+        this.#names.body,
+        [counter, ...sums, ...last, ...fixed],
+        [...next, ...fixed.map((value) => op('Identity', [value]))],
+      );
+    } finally {
+      graph.dispose();
+    }
+  }
+
+  #whole(step: CompiledStep, data: readonly Tensor[], functions: readonly Pointer[]): Pointer {
+    const { api } = this.#backend.binding.context;
+    const graph = new Graph(api);
+    try {
+      for (const made of [...functions, step.function]) {
+        api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
+        graph.status.check();
+      }
+      const { fixed, sums } = this.#variables(graph, step, data);
+      const zero = graph.constant([], TF.FLOAT, [0]);
+      const inputs = [graph.constant([], TF.INT32, [0]), ...[...sums, ...sums].map(() => zero), ...fixed];
+      const loop = graph.operation('While', inputs, [
+        type(
+          'T',
+          inputs.map((input) => graph.dtype(input)),
+        ),
+        { name: 'cond', type: FUNCTION, value: this.#names.condition },
+        { name: 'body', type: FUNCTION, value: this.#names.body },
+        // One step after the other: the next one reads what this one updates.
+        { name: 'parallel_iterations', type: ATTR.INT, value: 1 },
+        { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: true },
+      ]);
+      const results = Array.from({ length: 1 + 2 * sums.length }, (_, index) => ({ oper: loop, index }));
+      return graph.toFunction(this.#names.whole, fixed, results);
+    } finally {
+      graph.dispose();
+    }
+  }
+
+  /** Ends the loop after its running step. */
+  stop(): void {
+    this.#running?.stop();
+  }
+
+  /**
+   * Runs `count` steps, beginning with batch `first`. Short calls run on this thread, all others on another one.
+   *
+   * @param order indices of the samples, int32, where the loop was made for that.
+   * @throws TensorflowError when a step fails; the steps before it are done then.
+   */
+  async run(
+    step: CompiledStep,
+    data: readonly Tensor[],
+    order: Tensor | undefined,
+    first: number,
+    count: number,
+  ): Promise<LoopResult> {
+    const { binding } = this.#backend;
+    const { api } = binding.context;
+    const of = (tensors: readonly Tensor[]) =>
+      this.#backend.getInputTensorIds(tensors).map((id) => binding.handle(id));
+    const own = step.handles(() => 0).filter((handle) => handle !== 0);
+    onProcessor(binding, () => this.#flag.assign(this.#numbers.run));
+    const made = [count, first].map((value) => newHandle(api, binding.status, [], TF.INT32, [value]));
+    const outputs = 1 + 2 * this.#shape.outputs;
+    let call: NativeCall;
+    try {
+      call = new NativeCall(
+        binding,
+        this.#names.whole,
+        [
+          made[0] as Pointer,
+          this.#flag.handle,
+          made[1] as Pointer,
+          ...of(order === undefined ? [] : [order]),
+          ...of(data),
+          ...own,
+        ],
+        outputs,
+      );
+    } finally {
+      for (const handle of made) api.TFE_DeleteTensorHandle(handle);
+    }
+    const began = performance.now();
+    const short = this.stepTime !== undefined && this.stepTime * count < SHORT_MS;
+    let results: Pointer[];
+    if (short) {
+      results = call.now();
+    } else {
+      let over = false;
+      const running: RunningLoop = {
+        stop: () => onProcessor(binding, () => this.#flag.set(this.#numbers.stop)),
+        over: () => over || call.over(),
+      };
+      this.#running = running;
+      enterLoop(running);
+      try {
+        results = await call.aside();
+      } finally {
+        over = true;
+        leaveLoop(running);
+        this.#running = undefined;
+      }
+    }
+    try {
+      const values = results.map((handle) => handleValues(api, binding.status, handle)[0] as number);
+      const steps = values[0] as number;
+      // The first call prepares the function.
+      if (this.#calls++ > 0 && steps > 0) this.stepTime = (performance.now() - began) / steps;
+      step.ran(steps);
+      return {
+        steps,
+        sums: values.slice(1, 1 + this.#shape.outputs),
+        last: values.slice(1 + this.#shape.outputs),
+      };
+    } finally {
+      for (const handle of results) api.TFE_DeleteTensorHandle(handle);
+    }
+  }
+
+  dispose(): void {
+    const { api, pointer } = this.#backend.binding.context;
+    const status = new Status(api);
+    for (const name of Object.values(this.#names)) {
+      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
+    }
+    api.TF_DeleteStatus(status.pointer);
+    for (const handle of Object.values(this.#numbers)) api.TFE_DeleteTensorHandle(handle);
+    this.#flag.close();
+  }
+}
+
+/** Calls that take less than this are not worth a thread. */
+const SHORT_MS = 1;
+
+function operations(graph: Graph) {
+  return (name: string, inputs: readonly GraphOutput[], ...attributes: OpAttribute[]): GraphOutput => ({
+    oper: graph.operation(name, inputs, attributes),
+    index: 0,
+  });
+}
+
+/** Runs `action` with ops placed on the processor. */
+function onProcessor<T>(binding: Binding, action: () => T): T {
+  const { device } = binding;
+  binding.device = '/device:CPU:0';
+  try {
+    return action();
+  } finally {
+    binding.device = device;
+  }
+}

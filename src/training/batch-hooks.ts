@@ -1,0 +1,65 @@
+import type * as Tf from '@tensorflow/tfjs';
+
+/**
+ * How callbacks and the loop that trains agree on batches: where no callback wants to see every batch, many of them go
+ * into one call.
+ */
+
+/** Where a callback that only counts batches has a function `(steps, logs) => void`. */
+export const COUNTS_STEPS = Symbol.for('tensorcell.countsSteps');
+
+/** Called after a call of several steps, with the values of the last one. */
+export type CountSteps = (steps: number, logs: Record<string, number>) => void;
+
+interface Hooks {
+  onBatchBegin?: unknown;
+  onBatchEnd?: unknown;
+  batchBegin?: unknown;
+  batchEnd?: unknown;
+  yield?: unknown;
+  /** Says it outright; the library's own callbacks do. */
+  watchesBatches?: boolean;
+  [COUNTS_STEPS]?: CountSteps;
+}
+
+/** Whether a callback has something to do for every batch. */
+export function watchesBatches(tf: typeof Tf, callback: object): boolean {
+  const hooks = callback as Hooks;
+  if (hooks[COUNTS_STEPS] !== undefined) return false;
+  if (typeof hooks.watchesBatches === 'boolean') return hooks.watchesBatches;
+  const custom = tf.CustomCallback.prototype as unknown as Hooks;
+  const base = Object.getPrototypeOf(custom) as Hooks;
+  if (hooks.onBatchBegin === custom.onBatchBegin && hooks.onBatchEnd === custom.onBatchEnd) {
+    return [hooks.batchBegin, hooks.batchEnd, hooks.yield].some((own) => own !== null && own !== undefined);
+  }
+  return hooks.onBatchBegin !== base.onBatchBegin || hooks.onBatchEnd !== base.onBatchEnd;
+}
+
+const wishes = new WeakMap<object, number>();
+const compiledWishes = new WeakMap<object, number>();
+
+/** Checks `stepsPerExecution`; undefined stands for `auto`. @throws RangeError */
+export function checkedSteps(value: unknown): number | undefined {
+  if (value === undefined || value === null || value === 'auto') return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value;
+  throw new RangeError(
+    `stepsPerExecution is ${JSON.stringify(value)}: give 'auto' or a whole number from 1 on`,
+  );
+}
+
+/** What the next training of a model was told; undefined lets what `compile` was told stand. */
+export function wishSteps(model: object, steps: number | undefined): void {
+  if (steps === undefined) wishes.delete(model);
+  else wishes.set(model, steps);
+}
+
+/** What `compile` was told. */
+export function wishStepsOnCompile(model: object, steps: number | undefined): void {
+  if (steps === undefined) compiledWishes.delete(model);
+  else compiledWishes.set(model, steps);
+}
+
+/** Steps in a call as the user wants it; undefined when nobody said. */
+export function wishedSteps(model: object): number | undefined {
+  return wishes.get(model) ?? compiledWishes.get(model);
+}
