@@ -10,6 +10,8 @@ const SOURCES = [
   'scripts/build.mjs',
   'scripts/build-tfjs.mjs',
   'scripts/vendored-types.mjs',
+  'scripts/vendored-packages.mjs',
+  'scripts/licences.mjs',
   'tsconfig.types.json',
   'notebooks',
   'requirements',

@@ -96,6 +96,8 @@ export async function buildTfjs(
     // Not minified: Node prints the source line of an error that nobody catches.
     legalComments: 'linked',
     logLevel: 'warning',
+    metafile: true,
+    absWorkingDir: root,
     logOverride: { 'equals-negative-zero': 'silent' },
     ...options,
     plugins: [...plugins, tfjsInOneInstance(root)],

@@ -5,7 +5,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, r
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildTfjs } from './build-tfjs.mjs';
-import { copyVendoredTypes } from './vendored-types.mjs';
+import { writeLicences } from './licences.mjs';
+import { VENDORED, vendorPackages } from './vendored-packages.mjs';
+import { copyVendoredTypes, VENDORED_TYPES } from './vendored-types.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -28,15 +30,16 @@ const common = {
   platform: 'node',
   target: 'node20.19',
   absWorkingDir: root,
-  external: Object.keys(pkg.dependencies),
+  external: [...Object.keys(pkg.dependencies), ...Object.keys(VENDORED)],
   legalComments: 'linked',
   logLevel: 'warning',
   sourcemap: 'linked',
+  metafile: true,
 };
 
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(fresh);
-await build({
+const bundles = await build({
   ...common,
   entryPoints: Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(join(root, file)))),
   outdir: fresh,
@@ -71,6 +74,13 @@ const { status } = spawnSync(
 );
 if (status !== 0) throw new Error('the declarations could not be written: see the errors of tsc above');
 copyVendoredTypes(root, join(fresh, 'types', 'node_modules'));
-await buildTfjs(root, fresh);
+const tfjs = await buildTfjs(root, fresh);
+const vendored = await vendorPackages(root, join(fresh, 'node_modules'));
+writeLicences(root, fresh, [
+  ...Object.keys(bundles.metafile.inputs),
+  ...Object.keys(tfjs.metafile.inputs),
+  ...vendored,
+  ...VENDORED_TYPES.map((name) => `node_modules/${name}`),
+]);
 rmSync(target, { recursive: true, force: true });
 renameSync(fresh, target);

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-const PACKAGES = [
+export const VENDORED_TYPES = [
   ...[
     'tfjs',
     'tfjs-core',
@@ -50,7 +50,7 @@ function prune(folder) {
 
 /** Copies the declarations to `target`; a copy for these very versions is kept in the cache. */
 export function copyVendoredTypes(root, target) {
-  const found = PACKAGES.map((name) => [name, join(root, 'node_modules', name)]).filter(([, from]) =>
+  const found = VENDORED_TYPES.map((name) => [name, join(root, 'node_modules', name)]).filter(([, from]) =>
     existsSync(from),
   );
   const versions = found.map(([name, from]) => {

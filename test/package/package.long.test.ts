@@ -49,7 +49,7 @@ function run(program: string, args: string[], cwd = home): { code: number | null
 }
 
 test(
-  'the tarball installs without a compiler and without scripts, within 150 MB',
+  'the tarball installs without a compiler and without scripts, within 120 MB',
   { timeout: 400_000 },
   () => {
     const packed = run('npm', ['pack', '--json', '--pack-destination', folder], root);
@@ -84,7 +84,7 @@ test(
     console.log(
       `installed: ${Math.round(size / 1e6)} MB without runtimes, tarball ${Math.round(statSync(join(folder, filename)).size / 1e5) / 10} MB`,
     );
-    assert.ok(size < 150e6, `${size} bytes`);
+    assert.ok(size < 120e6, `${size} bytes`);
   },
 );
 
