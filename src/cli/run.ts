@@ -49,6 +49,7 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     },
   );
   const kernel = new KernelConnection({ model, serverSettings });
+  const lost = lossOf(kernel, name);
   let interrupted = false;
   const interrupt = (): void => {
     interrupted = true;
@@ -81,7 +82,7 @@ export async function runNotebook(options: RunOptions): Promise<number> {
         clearNext = false;
         addOutput(cell, output, options.print);
       };
-      const reply = await future.done;
+      const reply = await Promise.race([future.done, lost]);
       cell.execution_count = (reply.content as { execution_count?: number }).execution_count ?? null;
       options.say(`      ${((performance.now() - start) / 1000).toFixed(1)} s`);
       if (reply.content.status !== 'ok') {
@@ -99,6 +100,44 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     kernel.dispose();
   }
   return interrupted ? 130 : failed ? 1 : 0;
+}
+
+/**
+ * Rejects when the kernel is gone for good, which settles nothing that waits for its answers. Jupyter restarts a kernel
+ * that died, up to five times when it does so at its start, and then knows it no more.
+ */
+function lossOf(kernel: KernelConnection, name: string): Promise<never> {
+  const lost = new Promise<never>((_, reject) => {
+    const give = (what: string): void =>
+      reject(
+        new SetupError(
+          'no-server',
+          `the kernel "${name}" ${what}: see what the server printed, and "tensorcell doctor"`,
+        ),
+      );
+    kernel.connectionStatusChanged.connect((_sender, status) => {
+      if (status === 'disconnected') give('cannot be reached any more');
+      if (status !== 'connecting') return;
+      void isKnown(kernel).then((known) => {
+        if (!known) give('died');
+        return known;
+      });
+    });
+    kernel.statusChanged.connect((_sender, status) => {
+      if (status === 'dead' || status === 'autorestarting') give('died');
+    });
+  });
+  lost.catch(() => undefined);
+  return lost;
+}
+
+/** False when the server says that it has no such kernel; a server that does not answer is asked again later. */
+async function isKnown(kernel: KernelConnection): Promise<boolean> {
+  try {
+    return (await KernelAPI.getKernelModel(kernel.id, kernel.serverSettings)) !== undefined;
+  } catch {
+    return true;
+  }
 }
 
 /** A message as the notebook file has it; undefined for those that leave nothing in it. */

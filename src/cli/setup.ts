@@ -25,7 +25,9 @@ export interface SetupOptions {
 export async function setUp(places: Places, options: SetupOptions, report: Reporter): Promise<string> {
   const environment = options.environment ?? places.environment;
   await prepareEnvironment(environment, [places.requirements, ...(options.requirements ?? [])], report);
-  if (options.runtime !== 'none') await ensureRuntime(options.runtime, [environment], report);
+  // Who names a folder by TENSORCELL_RUNTIME needs no other.
+  const named = options.runtime === undefined && (process.env['TENSORCELL_RUNTIME'] ?? '') !== '';
+  if (options.runtime !== 'none' && !named) await ensureRuntime(options.runtime, [environment], report);
   const { folder, changed } = registerKernel(join(environment, 'share', 'jupyter'), places.dist);
   if (changed) report.say(`registered the kernel in ${folder}`);
   return environment;
