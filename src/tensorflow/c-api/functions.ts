@@ -32,6 +32,7 @@ const declarations = {
   TF_DeleteDeviceList: 'void TF_DeleteDeviceList(P)',
 
   TF_AllocateTensor: 'P TF_AllocateTensor(int, M, int, size_t)',
+  TF_NewTensor: 'P TF_NewTensor(int, M, int, P, size_t, P, P)',
   TF_TensorData: 'P TF_TensorData(P)',
   TF_TensorByteSize: 'size_t TF_TensorByteSize(P)',
   TF_DeleteTensor: 'void TF_DeleteTensor(P)',
