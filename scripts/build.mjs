@@ -21,6 +21,7 @@ const entries = {
   control: 'kernel/runtime/control.ts',
   tensorcell: 'src/index.ts',
   cli: 'src/cli/main.ts',
+  'data-worker': 'src/data/pipeline/worker-main.ts',
   probe: 'src/devices/probe/main.ts',
   'first-operation': 'src/devices/doctor/first-operation-main.ts',
 };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { DataFormatError } from './idx.ts';
+import { DataFormatError } from './format-error.ts';
 
 export interface CsvOptions {
   /** What stands between cells. Default: a comma; a tab for files that end with `.tsv`. */
@@ -13,8 +13,8 @@ export interface CsvOptions {
 export type CsvCell = string | number | null;
 export type CsvRow = Record<string, CsvCell>;
 
-const MISSING = ['', 'NA', 'NaN', 'nan', 'null'];
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+export const MISSING: readonly string[] = ['', 'NA', 'NaN', 'nan', 'null'];
+export const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /**
  * Reads a table of comma-separated values (RFC 4180) as an array with an object for each row. A column of which every
@@ -30,7 +30,7 @@ export function readCsv(file: string | URL, options: CsvOptions = {}): CsvRow[] 
 
 /** The same for text that is there already. */
 export function parseCsv(text: string, options: CsvOptions = {}, name = 'the text'): CsvRow[] {
-  const lines = cells(text.replace(/^\uFEFF/, ''), options.separator ?? ',', name);
+  const lines = csvCells(text.replace(/^\uFEFF/, ''), options.separator ?? ',', name);
   const columns = options.columns ?? lines.shift() ?? [];
   const missing = new Set(options.missing ?? MISSING);
   for (const [index, line] of lines.entries()) {
@@ -54,32 +54,59 @@ export function parseCsv(text: string, options: CsvOptions = {}, name = 'the tex
   );
 }
 
-/** Lines of cells. Quotes protect separators, line ends and, doubled, quotes. Empty lines are left out. */
-function cells(text: string, separator: string, name: string): string[][] {
+/**
+ * Lines of cells, as text. Quotes protect separators, line ends and, doubled, quotes. Empty lines are left out.
+ *
+ * @throws DataFormatError for a quote that is never closed.
+ */
+export function csvCells(text: string, separator: string, name: string): string[][] {
   const lines: string[][] = [];
   let line: string[] = [];
-  let cell = '';
-  let quoted = false;
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at] as string;
-    if (quoted) {
-      if (char !== '"') cell += char;
-      else if (text[at + 1] === '"') {
-        cell += '"';
-        at += 1;
-      } else quoted = false;
-    } else if (char === '"' && cell === '') quoted = true;
-    else if (char === separator) {
+  const separatorCode = separator.charCodeAt(0);
+  let at = 0;
+  while (at < text.length) {
+    let cell = '';
+    // Most cells are not quoted and are one piece of the text; what follows a closing quote belongs to the cell.
+    while (text.charCodeAt(at) === QUOTE && cell === '') {
+      const [inside, next] = quotedCell(text, at, lines.length, name);
+      cell = inside;
+      at = next;
+    }
+    const start = at;
+    let code = Number.NaN;
+    for (; at < text.length; at++) {
+      code = text.charCodeAt(at);
+      if (code === separatorCode || code === NEWLINE || code === RETURN) break;
+    }
+    if (at > start) cell += text.slice(start, at);
+    const ended = at >= text.length;
+    at += 1;
+    if (!ended && code === separatorCode) {
       line.push(cell);
-      cell = '';
-    } else if (char === '\n' || char === '\r') {
-      if (char === '\r' && text[at + 1] === '\n') at += 1;
-      if (cell !== '' || line.length > 0) lines.push([...line, cell]);
-      line = [];
-      cell = '';
-    } else cell += char;
+      continue;
+    }
+    if (code === RETURN && text.charCodeAt(at) === NEWLINE) at += 1;
+    if (cell !== '' || line.length > 0) lines.push([...line, cell]);
+    line = [];
   }
-  if (quoted) throw new DataFormatError(`${name}: a quote is opened in row ${lines.length} and never closed`);
-  if (cell !== '' || line.length > 0) lines.push([...line, cell]);
+  // The text ended with a separator.
+  if (line.length > 0) lines.push([...line, '']);
   return lines;
+}
+
+const QUOTE = 0x22;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/** The text of a cell whose opening quote is at `open`, and where its closing quote ends. */
+function quotedCell(text: string, open: number, row: number, name: string): [cell: string, next: number] {
+  let cell = '';
+  for (let from = open + 1; ;) {
+    const close = text.indexOf('"', from);
+    if (close < 0) throw new DataFormatError(`${name}: a quote is opened in row ${row} and never closed`);
+    cell += text.slice(from, close);
+    if (text.charCodeAt(close + 1) !== QUOTE) return [cell, close + 1];
+    cell += '"';
+    from = close + 2;
+  }
 }

@@ -1,8 +1,4 @@
-/** Why a file is not what it should be. */
-export class DataFormatError extends Error {
-  readonly code = 'TENSORCELL_DATA_FORMAT';
-  override name = 'DataFormatError';
-}
+import { DataFormatError } from './format-error.ts';
 
 export type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
@@ -21,14 +17,21 @@ const TYPES: Record<number, { size: number; array: new (length: number) => IdxVa
   0x0e: { size: 8, array: Float64Array },
 };
 
+export interface IdxHeader {
+  shape: number[];
+  /** Bytes before the first value. */
+  start: number;
+  /** Bytes a value. */
+  size: number;
+  array: new (length: number) => IdxValues;
+}
+
 /**
- * The IDX format of the MNIST files: two zero bytes, the type of the values, the number of axes, the length of each
- * axis as a big-endian 32-bit number, then the values, big-endian. Bytes are not copied.
- * https://yann.lecun.org/exdb/mnist/
+ * What an IDX file says of itself; `bytes` are its first 4 + 4 × axes or more.
  *
- * @throws DataFormatError for anything else, and for a file that is cut short.
+ * @throws DataFormatError for anything else.
  */
-export function parseIdx(bytes: Uint8Array, name = 'the file'): IdxArray {
+export function parseIdxHeader(bytes: Uint8Array, name = 'the file'): IdxHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const type = bytes.length >= 4 && view.getUint16(0) === 0 ? TYPES[view.getUint8(2)] : undefined;
   if (type === undefined) {
@@ -39,22 +42,42 @@ export function parseIdx(bytes: Uint8Array, name = 'the file'): IdxArray {
   const shape = Array.from({ length: axes }, (_, axis) =>
     bytes.length < start ? 0 : view.getUint32(4 + 4 * axis),
   );
+  return { shape, start, ...type };
+}
+
+/**
+ * The IDX format of the MNIST files: two zero bytes, the type of the values, the number of axes, the length of each
+ * axis as a big-endian 32-bit number, then the values, big-endian. Bytes are not copied.
+ * https://yann.lecun.org/exdb/mnist/
+ *
+ * @throws DataFormatError for anything else, and for a file that is cut short.
+ */
+export function parseIdx(bytes: Uint8Array, name = 'the file'): IdxArray {
+  const type = parseIdxHeader(bytes, name);
+  const { shape, start } = type;
   const count = shape.reduce((product, length) => product * length, 1);
   if (bytes.length !== start + count * type.size) {
     throw new DataFormatError(
       `${name} should have ${start + count * type.size} bytes for shape [${shape.join(', ')}], but has ${bytes.length}: download it again`,
     );
   }
+  const code = bytes[2] as number;
+  return { shape, values: idxValues(bytes.subarray(start), code) };
+}
+
+/** Values of one type, by its code, out of their bytes; single bytes are not copied. */
+export function idxValues(bytes: Uint8Array, code: number): IdxValues {
+  const type = TYPES[code] as (typeof TYPES)[number];
   if (type.size === 1) {
     const Bytes = type.array === Int8Array ? Int8Array : Uint8Array;
-    return { shape, values: new Bytes(bytes.buffer as ArrayBuffer, bytes.byteOffset + start, count) };
+    return new Bytes(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
   }
-  const values = new type.array(count);
-  const target = new DataView(values.buffer);
-  for (let at = 0; at < count * type.size; at += type.size) {
-    // Reversed byte by byte: typed arrays have the machine's order, which is little-endian on all that we run on.
+  // Reversed byte by byte: typed arrays have the machine's order, which is little-endian on all that we run on.
+  const values = new type.array(bytes.length / type.size);
+  const target = new Uint8Array(values.buffer);
+  for (let at = 0; at < bytes.length; at += type.size) {
     for (let byte = 0; byte < type.size; byte++)
-      target.setUint8(at + byte, bytes[start + at + type.size - 1 - byte] as number);
+      target[at + byte] = bytes[at + type.size - 1 - byte] as number;
   }
-  return { shape, values };
+  return values;
 }

@@ -1,11 +1,26 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { readFileSync } from 'node:fs';
 import { theTf } from '../training/tf.ts';
+import { unzip } from '../training/model-files/zip.ts';
+import { DataFormatError } from './format-error.ts';
 import { parseIdx } from './idx.ts';
+import { parseNpy, tensorValues } from './npy.ts';
 
+export { datasets } from './datasets.ts';
+export { FileDataset } from './pipeline/file-dataset.ts';
+export type { Batch, BatchOptions, ShuffleOptions } from './pipeline/file-dataset.ts';
+export type { ArrayOptions } from './pipeline/array-source.ts';
+export type { PictureOptions } from './pipeline/image-source.ts';
+export type { CsvTableOptions, TableOptions } from './pipeline/table-source.ts';
+export { DataWorkerError } from './pipeline/workers.ts';
+export { readParquet } from './parquet.ts';
+export type { ParquetCell, ParquetOptions, ParquetRow } from './parquet.ts';
+export { parseNpy } from './npy.ts';
+export type { NpyArray, NpyValues } from './npy.ts';
 export { parseCsv, readCsv } from './csv.ts';
 export type { CsvCell, CsvOptions, CsvRow } from './csv.ts';
-export { DataFormatError, parseIdx } from './idx.ts';
+export { DataFormatError } from './format-error.ts';
+export { parseIdx } from './idx.ts';
 export type { IdxArray, IdxValues } from './idx.ts';
 
 /**
@@ -21,4 +36,41 @@ export function readIdx(file: string | URL): Tf.Tensor {
     shape,
     whole ? 'int32' : 'float32',
   );
+}
+
+/**
+ * Reads an array that NumPy's `save` wrote. Whole numbers become int32 (float32 where they do not fit), truth values
+ * bool, others float32; complex numbers, text and Python objects are refused.
+ *
+ * @throws DataFormatError for a file that is no `.npy` file of numbers, or was cut short.
+ */
+export function readNpy(file: string | URL): Tf.Tensor {
+  return npyTensor(readFileSync(file), String(file));
+}
+
+/**
+ * Reads the arrays that NumPy's `savez` or `savez_compressed` wrote, by their names.
+ *
+ * @throws DataFormatError for a file that is no such archive, or is damaged.
+ */
+export function readNpz(file: string | URL): Record<string, Tf.Tensor> {
+  const name = String(file);
+  let members: Map<string, Buffer>;
+  try {
+    members = unzip(readFileSync(file), name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    throw new DataFormatError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  const arrays: Record<string, Tf.Tensor> = {};
+  for (const [member, bytes] of members) {
+    arrays[member.replace(/\.npy$/, '')] = npyTensor(bytes, `${name}: ${member}`);
+  }
+  return arrays;
+}
+
+function npyTensor(bytes: Uint8Array, name: string): Tf.Tensor {
+  const { shape, type, values } = parseNpy(bytes, name);
+  const { dtype, values: kept } = tensorValues(values, type);
+  return theTf().tensor(kept, shape, dtype);
 }

@@ -11,6 +11,8 @@ export interface ProgressOptions {
   /** How many items there will be, where the iterable does not tell. */
   total?: number;
   mode?: DisplayMode;
+  /** Nothing is shown of a loop that ends sooner than this. Default 0. */
+  delayMs?: number;
 }
 
 /**
@@ -65,22 +67,29 @@ class Bar {
   private readonly label: string;
   private readonly mode: DisplayMode;
   private readonly started = performance.now();
+  private readonly delay: number;
   private readonly live = new LiveDisplay();
 
   constructor(options: ProgressOptions, length: number | undefined) {
     this.total = options.total ?? length;
     this.label = options.label ?? '';
     this.mode = options.mode ?? progressMode();
-    if (this.mode === 'chart') this.draw();
+    this.delay = options.delayMs ?? 0;
+    if (this.mode === 'chart' && this.delay === 0) this.draw();
+  }
+
+  /** Whether it has taken long enough to be shown. */
+  private get long(): boolean {
+    return this.delay === 0 || performance.now() - this.started >= this.delay;
   }
 
   step(): void {
     this.done += 1;
-    if (this.mode === 'chart' && this.live.due) this.draw();
+    if (this.mode === 'chart' && this.live.due && this.long) this.draw();
   }
 
   end(): void {
-    if (this.mode === 'quiet') return;
+    if (this.mode === 'quiet' || (!this.long && this.live.updates === 0)) return;
     if (this.mode === 'chart') this.draw(true);
     else process.stdout.write(`${this.line(true)}\n`);
   }
