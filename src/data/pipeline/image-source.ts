@@ -31,6 +31,8 @@ export async function imageSource(
   options: PictureOptions,
 ): Promise<Source> {
   const { files, labels, classes } = typeof where === 'string' ? inFolder(where) : list(where);
+  // TensorFlow reads this when it is loaded, which may be in a thread: those have an environment of their own.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
   const libraries = runtimeChoice().runtime?.libraries;
   const { size, channels = 3, scale = 1 / 255 } = options;
   if (size !== undefined && !size.every((side) => Number.isInteger(side) && side > 0)) {

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { Binding } from '../../tensorflow/binding.ts';
 import { newContext } from '../../tensorflow/c-api/context.ts';
 import { ATTR, TF } from '../../tensorflow/c-api/dtypes.ts';
-import { openLibrary, resolveCApi, tensorflowLibraries } from '../../tensorflow/c-api/library.ts';
+import { openLibrary, resolveCApi } from '../../tensorflow/c-api/library.ts';
+import { runtimeLibraries } from '../../tensorflow/runtime-libraries.ts';
 import { DataFormatError } from '../format-error.ts';
 import type { BatchParts, ImageCache, ImagePlan } from './jobs.ts';
 
@@ -14,14 +15,15 @@ let binding: Binding | undefined;
  */
 function tensorflow(libraries: string | undefined): Binding {
   if (binding !== undefined) return binding;
-  if (libraries === undefined) {
+  const files = libraries === undefined ? undefined : runtimeLibraries(libraries);
+  if (files === undefined) {
     throw new Error(
       'pictures are decoded by TensorFlow, and none is installed: run `tensorcell runtime install`',
     );
   }
-  for (const file of tensorflowLibraries(libraries)) openLibrary(file);
+  for (const file of files.load) openLibrary(file);
   const options = { deviceCount: { GPU: 0 }, intraOpThreads: 1, interOpThreads: 1 };
-  binding = new Binding(newContext(resolveCApi(libraries), options));
+  binding = new Binding(newContext(resolveCApi(files.api), options));
   return binding;
 }
 
