@@ -24,9 +24,9 @@ export interface OpRecorder {
 
 /** Sees every call into TensorFlow that takes time, while a profile is taken. Times are those of `performance.now()`. */
 export interface BindingObserver {
-  /** @param bytes that were copied; 0 for ops. */
+  /** @param kind `aside`: on another thread. @param bytes that were copied; 0 for ops. */
   call(
-    kind: 'execute' | 'upload' | 'download',
+    kind: 'execute' | 'aside' | 'upload' | 'download',
     name: string,
     begin: number,
     end: number,

@@ -14,6 +14,7 @@ import { currentMachine } from '../devices/machine.ts';
 import { missedGpu } from '../devices/missed-gpu.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
+import { installMixedPrecision } from './compile/precision.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
@@ -27,6 +28,7 @@ export { setContextOptions } from './loading.ts';
 export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
 export { compile, type Compiled, type CompileOptions } from './compile/compile.ts';
+export type { MixedPrecision } from './compile/precision.ts';
 export { traceable } from './compile/own-code.ts';
 export { profile, Profile } from './profile/profile.ts';
 export { setRandomSeed } from './random.ts';
@@ -80,6 +82,7 @@ export function loadTf(): Tf {
       });
       installRandom(tf);
       installOptimizers(tf);
+      installMixedPrecision(tf, () => loaded.binding.isUsingGpuDevice());
       installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);
       });

@@ -232,3 +232,20 @@ test('after a reset no name is left', async () => {
   session.service.reset();
   assert.deepEqual(await session.cell('gone'), ["1:1 2304 Cannot find name 'gone'."]);
 });
+
+test("tfjs's functions take the arguments that this library adds", async () => {
+  const model =
+    'const mixed = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });\n';
+  assert.deepEqual(
+    await session.cell(
+      `${model}mixed.compile({ optimizer: 'sgd', loss: 'meanSquaredError', mixedPrecision: 'bfloat16' });`,
+    ),
+    [],
+  );
+  assert.deepEqual(
+    await session.cell(
+      "mixed.compile({ optimizer: 'sgd', loss: 'meanSquaredError', mixedPrecision: 'half' });",
+    ),
+    ["1:61 2322 Type '\"half\"' is not assignable to type 'MixedPrecision | undefined'."],
+  );
+});

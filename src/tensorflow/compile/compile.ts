@@ -1,12 +1,18 @@
 import { tensorflowBackend } from '../backend.ts';
 import { loadTf } from '../index.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { checkedPrecision, type MixedPrecision } from './precision.ts';
 import { StepCache } from './step-cache.ts';
 
 /** Options of `compile`. */
 export interface CompileOptions {
   /** At most this many graphs are kept, the least used go first. Default 32. */
   limit?: number;
+  /**
+   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on processors, float16 on GPUs (there
+   * without loss scaling: that is part of `model.compile`). Calls that run op by op are float32. Default false.
+   */
+  mixedPrecision?: MixedPrecision;
   /** Where the one line goes that says why a function runs op by op. Default `console.warn`. */
   say?: (line: string) => void;
 }
@@ -40,6 +46,7 @@ export function compile<Args extends unknown[], Result>(
     cache ??= new StepCache(tf, backend, {
       what: fn.name === '' ? 'the compiled function' : fn.name,
       say: options.say ?? ((line) => console.warn(line)),
+      precision: checkedPrecision(options.mixedPrecision, backend.binding.isUsingGpuDevice()),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
     });
     return cache.call(args, fn as unknown as (...all: unknown[]) => Result);

@@ -2,12 +2,12 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Pointer } from '../c-api/functions.ts';
 import type { Binding } from '../binding.ts';
 import { cText, Status } from '../c-api/library.ts';
-import { ProtoWriter } from '../c-api/protobuf.ts';
 import { newHandle } from '../c-api/tensor.ts';
 import type { NodeBackend } from '../tfjs/instance.ts';
 import { settleLoop } from './running-loop.ts';
 import type { GraphInput, Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
+import { callConfig, type Precision } from './precision.ts';
 import { prepareVariable } from './variable-resources.ts';
 
 let names = 0;
@@ -33,6 +33,8 @@ export class CompiledStep {
   /** How many operations of each kind the graph had before TensorFlow optimized it. */
   readonly histogram: ReadonlyMap<string, number>;
   readonly randomOps: number;
+  /** The ConfigProto that calls of the function bring along. */
+  readonly config: Uint8Array;
   readonly #trace: Trace;
   readonly #inputs: GraphInput[];
   readonly #outputs: number;
@@ -45,9 +47,10 @@ export class CompiledStep {
   readonly #numbers: { value: number; handle: Pointer }[];
   readonly #held: Held;
 
-  constructor(trace: Trace, outputs: readonly GraphOutput[]) {
+  constructor(trace: Trace, outputs: readonly GraphOutput[], precision: Precision = 'float32') {
     const { api } = trace.graph;
     this.name = `tensorcell_step_${names++}`;
+    this.config = callConfig(precision);
     this.#trace = trace;
     this.#inputs = trace.inputs.map(({ input }) => input);
     this.#outputs = outputs.length;
@@ -92,7 +95,7 @@ export class CompiledStep {
       return binding.handle(id as number);
     });
     const op = binding.startOp(this.name);
-    api.TFE_OpSetAttrString(op, cText('config_proto'), CONFIG, CONFIG.length);
+    api.TFE_OpSetAttrString(op, cText('config_proto'), this.config, this.config.length);
     for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
     const results = binding.run(this.name, this.#outputs);
     const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
@@ -199,13 +202,3 @@ function hold(
     },
   };
 }
-
-/** A ConfigProto with grappler's defaults. */
-function grapplerConfig(): Uint8Array {
-  // graph_options = 10 { rewrite_options = 10 { meta_optimizer_iterations = 12: TWO (2) } }
-  const rewrite = new ProtoWriter().int(12, 2);
-  return new ProtoWriter().bytes(10, new ProtoWriter().bytes(10, rewrite)).finish();
-}
-
-/** What every call of a function brings along: without it a function gets none of TensorFlow's optimizer. */
-export const CONFIG = grapplerConfig();

@@ -10,6 +10,7 @@ import {
   type FitModel,
 } from './fit-loop.ts';
 import { inspectModel, type Setting } from './own-code.ts';
+import { precisionOf } from './precision.ts';
 import { StepCache } from './step-cache.ts';
 
 /** tfjs's `LayersModel`, as far as it is compiled. */
@@ -62,6 +63,7 @@ function madeFrom(model: Model): unknown[] {
     model.metricsTensors,
     model.collectedTrainableWeights,
     model.layers.length,
+    precisionOf(model),
   ];
 }
 
@@ -99,7 +101,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     }
     disposeSteps(model);
     const { obstacle, settings } = inspectModel(tf, model);
-    const cache = (what: string) => new StepCache(tf, backend, { what, say });
+    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision: precisionOf(model) });
     const steps: ModelSteps = {
       made,
       settings,

@@ -2,7 +2,6 @@ import type { Binding } from '../binding.ts';
 import type { Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { asError } from '../errors.ts';
-import { CONFIG } from './compiled-step.ts';
 
 /**
  * One call of a function on a thread of its own, so that this one's event loop lives. What C writes lies in memory of
@@ -18,7 +17,14 @@ export class NativeCall {
   readonly #memory: Pointer;
   readonly #first = new Uint32Array(2);
 
-  constructor(binding: Binding, name: string, inputs: readonly Pointer[], outputs: number) {
+  /** @param config the ConfigProto that the call brings along. */
+  constructor(
+    binding: Binding,
+    name: string,
+    config: Uint8Array,
+    inputs: readonly Pointer[],
+    outputs: number,
+  ) {
     const { api, pointer } = binding.context;
     this.#binding = binding;
     this.#name = name;
@@ -34,7 +40,7 @@ export class NativeCall {
       api.TFE_OpSetDevice(this.#op, cText(binding.device), this.#status.pointer);
       this.#status.check(name);
     }
-    api.TFE_OpSetAttrString(this.#op, cText('config_proto'), CONFIG, CONFIG.length);
+    api.TFE_OpSetAttrString(this.#op, cText('config_proto'), config, config.length);
     for (const input of inputs) api.TFE_OpAddInput(this.#op, input, this.#status.pointer);
     this.#status.check(name);
   }
@@ -49,13 +55,16 @@ export class NativeCall {
   /** Runs the call on this thread; the handles belong to the caller. */
   now(): Pointer[] {
     const count = this.#memory + 8 * this.#outputs;
+    const begin = performance.now();
     this.#binding.context.api.TFE_ExecuteAt(this.#op, this.#memory, count, this.#status.pointer);
+    this.#binding.observer?.call('execute', this.#name, begin, performance.now(), 0);
     return this.#finish();
   }
 
   /** Runs the call on another thread; the handles belong to the caller. */
   async aside(): Promise<Pointer[]> {
     const count = this.#memory + 8 * this.#outputs;
+    const begin = performance.now();
     await new Promise<void>((resolve, reject) => {
       this.#binding.context.api.TFE_ExecuteAt.async(
         this.#op,
@@ -68,6 +77,7 @@ export class NativeCall {
         },
       );
     });
+    this.#binding.observer?.call('aside', this.#name, begin, performance.now(), 0);
     return this.#finish();
   }
 

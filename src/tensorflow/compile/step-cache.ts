@@ -2,6 +2,7 @@ import { asError } from '../errors.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
+import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
 import { Untraceable, userLine } from './untraceable.ts';
@@ -23,6 +24,7 @@ export class StepCache {
   readonly #what: string;
   readonly #limit: number;
   readonly #say: (line: string) => void;
+  readonly #precision: Precision;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -32,12 +34,13 @@ export class StepCache {
   constructor(
     tf: Tf,
     backend: NodeBackend,
-    options: { what: string; limit?: number; say: (line: string) => void },
+    options: { what: string; limit?: number; precision?: Precision; say: (line: string) => void },
   ) {
     this.#tf = tf;
     this.#backend = backend;
     this.#what = options.what;
     this.#limit = options.limit ?? 32;
+    this.#precision = options.precision ?? 'float32';
     this.#say = options.say;
   }
 
@@ -127,7 +130,7 @@ export class StepCache {
           result = takeApart(this.#tf, run(...(taken.build(symbols) as unknown[])));
           return result.tensors;
         });
-        entry.step = new CompiledStep(trace, outputs);
+        entry.step = new CompiledStep(trace, outputs, this.#precision);
         entry.result = result;
         if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));
         return;

@@ -260,6 +260,7 @@ export class StepLoop {
       call = new NativeCall(
         binding,
         this.#names.whole,
+        step.config,
         [
           made[0] as Pointer,
           this.#flag.handle,

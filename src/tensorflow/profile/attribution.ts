@@ -1,8 +1,9 @@
 import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
-/** A call of ours into TensorFlow, on JavaScript's thread. Times are microseconds since the profile began. */
+/** A call of ours into TensorFlow. Times are microseconds since the profile began. */
 export interface CallSpan {
-  kind: 'execute' | 'upload' | 'download';
+  /** `aside`: on a thread of its own. */
+  kind: 'execute' | 'aside' | 'upload' | 'download';
   /** The op, or the name of the compiled function. */
   name: string;
   start: number;
@@ -193,12 +194,12 @@ export function attribute(
     }
   }
   for (const { kind, start, duration } of calls) {
-    add(kind === 'execute' ? TENSORFLOW_CLASS : TRANSFER_CLASS, start, start + duration);
-    add(CALL, start, start + duration);
+    add(kind === 'execute' || kind === 'aside' ? TENSORFLOW_CLASS : TRANSFER_CLASS, start, start + duration);
+    if (kind !== 'aside') add(CALL, start, start + duration);
   }
   // Without TensorFlow's profiler, all that is known of an op is how long its call took.
   if (rows.length === 0) {
-    const ops = calls.filter(({ kind }) => kind === 'execute');
+    const ops = calls.filter(({ kind }) => kind === 'execute' || kind === 'aside');
     collectOps(
       ops.map((call) => ({ ...call, op: { kind: call.name, layer: '' } })),
       'CPU',

@@ -30,6 +30,7 @@ export function chromeTrace(
   const events: ChromeTraceEvent[] = [
     { name: 'process_name', ph: 'M', pid: JAVASCRIPT, tid: 0, args: { name: 'JavaScript' } },
     { name: 'thread_name', ph: 'M', pid: JAVASCRIPT, tid: 1, args: { name: 'calls into TensorFlow' } },
+    { name: 'thread_name', ph: 'M', pid: JAVASCRIPT, tid: 2, args: { name: 'calls on other threads' } },
   ];
   const rounded = (time: number) => Math.round(time * 1000) / 1000;
   const place = (start: number, duration: number) => ({
@@ -38,7 +39,14 @@ export function chromeTrace(
   });
   for (const { kind, name, start, duration, bytes } of calls) {
     const args = bytes > 0 ? { kind, bytes } : { kind };
-    events.push({ name, ph: 'X', pid: JAVASCRIPT, tid: 1, ...place(start, duration), args });
+    events.push({
+      name,
+      ph: 'X',
+      pid: JAVASCRIPT,
+      tid: kind === 'aside' ? 2 : 1,
+      ...place(start, duration),
+      args,
+    });
   }
   const processes = new Map<string, number>();
   for (const [index, { plane, name, events: row }] of rows.entries()) {

@@ -61,7 +61,7 @@ export class Profile<T = unknown> {
     this.parts = parts;
     this.ops = ops;
     this.layers = layers;
-    const executed = calls.filter(({ kind }) => kind === 'execute');
+    const executed = calls.filter(({ kind }) => kind === 'execute' || kind === 'aside');
     this.graphs = executed.filter(({ name }) => name.startsWith('tensorcell_')).length;
     this.opByOp = executed.length - this.graphs;
     const transfers = (wanted: CallSpan['kind']): Transfers => {

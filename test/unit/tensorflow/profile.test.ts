@@ -152,6 +152,7 @@ test('the trace names its rows and begins at 0', () => {
     traceEvents: [
       { name: 'process_name', ph: 'M', pid: 1, tid: 0, args: { name: 'JavaScript' } },
       { name: 'thread_name', ph: 'M', pid: 1, tid: 1, args: { name: 'calls into TensorFlow' } },
+      { name: 'thread_name', ph: 'M', pid: 1, tid: 2, args: { name: 'calls on other threads' } },
       { name: 'to TensorFlow', ph: 'X', pid: 1, tid: 1, ts: 1, dur: 1, args: { kind: 'upload', bytes: 8 } },
       { name: 'process_name', ph: 'M', pid: 2, tid: 0, args: { name: '/host:CPU' } },
       { name: 'thread_name', ph: 'M', pid: 2, tid: 1, args: { name: 'tf_Compute' } },
