@@ -45,23 +45,56 @@ export function float8E8m0ToNumber(bits: number): number {
   return bits === 255 ? NaN : 2 ** (bits - 127);
 }
 
+/** The FNUZ formats of "8-bit Numerical Formats for Deep Neural Networks" (arXiv 2206.02915): one NaN, no infinities. */
+function fnuz(exponentBits: number, mantissaBits: number): (bits: number) => number {
+  const bias = 2 ** (exponentBits - 1);
+  return (bits) => {
+    if (bits === 0x80) return NaN;
+    const sign = bits & 0x80 ? -1 : 1;
+    const exponent = (bits & 0x7f) >> mantissaBits;
+    const mantissa = bits & (2 ** mantissaBits - 1);
+    return exponent === 0
+      ? sign * mantissa * 2 ** (1 - bias - mantissaBits)
+      : sign * (2 ** mantissaBits + mantissa) * 2 ** (exponent - bias - mantissaBits);
+  };
+}
+
+/** E2M1 of the OCP Microscaling Formats specification: 0, 0.5, 1, 1.5, 2, 3, 4, 6. */
+function float4ToNumber(bits: number): number {
+  const exponent = (bits >> 1) & 3;
+  const size = exponent === 0 ? (bits & 1) / 2 : (2 + (bits & 1)) * 2 ** (exponent - 2);
+  return bits & 8 ? -size : size;
+}
+
 const fromBits: Partial<Record<Dtype, (bits: number) => number>> = {
   float16: float16ToNumber,
   bfloat16: bfloat16ToNumber,
   float8_e4m3fn: float8E4m3ToNumber,
   float8_e5m2: float8E5m2ToNumber,
   float8_e8m0fnu: float8E8m0ToNumber,
+  float8_e4m3fnuz: fnuz(4, 3),
+  float8_e5m2fnuz: fnuz(5, 2),
 };
 
 /**
  * The values as float32, rounded to nearest: asked for by name, so nothing is lost silently.
  *
- * @throws TypeError for complex numbers.
+ * @throws TypeError for complex numbers and packed 6-bit ones.
  */
 export function toFloat32(array: NodeJS.TypedArray): Float32Array {
   const { dtype } = arrayTag(array);
   if (dtype === 'complex64' || dtype === 'complex128') {
     throw new TypeError(`${dtype} has two parts a number: float32 cannot hold it`);
+  }
+  if (dtype === 'float6_e2m3fn' || dtype === 'float6_e3m2fn') {
+    throw new TypeError(`${dtype} is packed in a way that no specification fixes: read its bytes instead`);
+  }
+  if (dtype === 'float4_e2m1fn') {
+    // Two a byte, the first in the low half.
+    const bytes = array as Uint8Array;
+    return Float32Array.from({ length: 2 * bytes.length }, (_, i) =>
+      float4ToNumber(((bytes[i >> 1] as number) >> (4 * (i & 1))) & 15),
+    );
   }
   if (array instanceof Float32Array) return new Float32Array(array);
   const result = new Float32Array(array.length);

@@ -12,6 +12,11 @@ export const DTYPES = [
   'float8_e4m3fn',
   'float8_e5m2',
   'float8_e8m0fnu',
+  'float8_e4m3fnuz',
+  'float8_e5m2fnuz',
+  'float4_e2m1fn',
+  'float6_e2m3fn',
+  'float6_e3m2fn',
   'float16',
   'bfloat16',
   'float32',
@@ -57,6 +62,12 @@ const formats: Record<Dtype, Format> = {
   float8_e4m3fn: { bytes: 1, array: Uint8Array },
   float8_e5m2: { bytes: 1, array: Uint8Array },
   float8_e8m0fnu: { bytes: 1, array: Uint8Array },
+  float8_e4m3fnuz: { bytes: 1, array: Uint8Array },
+  float8_e5m2fnuz: { bytes: 1, array: Uint8Array },
+  // Several elements share a byte: only as the packed bytes.
+  float4_e2m1fn: { bytes: 0.5, array: Uint8Array },
+  float6_e2m3fn: { bytes: 0.75, array: Uint8Array },
+  float6_e3m2fn: { bytes: 0.75, array: Uint8Array },
   float16: { bytes: 2, array: Uint16Array },
   bfloat16: { bytes: 2, array: Uint16Array },
   float32: { bytes: 4, array: Float32Array },
@@ -70,7 +81,7 @@ export function isDtype(name: string): name is Dtype {
   return Object.hasOwn(formats, name);
 }
 
-/** Bytes of one element. */
+/** Bytes of one element; less than 1 where several share a byte. */
 export function dtypeBytes(dtype: Dtype): number {
   return formats[dtype].bytes;
 }

@@ -1,8 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { toFloat32, toInt32 } from '../arrays/convert.ts';
-import { dtypeBytes, elementCount, isDtype, type Dtype } from '../arrays/dtype.ts';
+import { dtypeBytes, elementCount, isDtype } from '../arrays/dtype.ts';
 import { arrayTag, taggedOver } from '../arrays/tagged.ts';
-import { isMemoryDtype, tensorOverMapping, withTensorMemory } from '../tensorflow/memory-tensors.ts';
+import {
+  isMemoryDtype,
+  storedDtype,
+  tensorOverMapping,
+  withTensorMemory,
+} from '../tensorflow/memory-tensors.ts';
 import { theTf } from '../training/tf.ts';
 import { CrossingError } from './errors.ts';
 import type { CrossingContext, Leaf } from './leaf.ts';
@@ -21,18 +26,18 @@ function isTensor(value: unknown): value is Tensor {
   );
 }
 
-/** TF_DataType of tensors that tfjs calls int32 although they are not. */
-const wide = new Map<number | undefined, Dtype>([
-  [9, 'int64'],
-  [4, 'uint8'],
-]);
-
 /** A leaf for a tensor or a typed array. */
 export async function encodeArray(value: unknown, context: CrossingContext): Promise<Leaf | undefined> {
   if (isTensor(value)) return encodeTensor(value, context);
   if (!ArrayBuffer.isView(value) || value instanceof DataView || Buffer.isBuffer(value)) return undefined;
   const array = value as NodeJS.TypedArray;
   const { dtype, shape } = arrayTag(array);
+  if (dtypeBytes(dtype) < 1) {
+    throw new CrossingError(
+      'cannot-cross',
+      `Python has no arrays of ${dtype}: several of its numbers share a byte`,
+    );
+  }
   const payload = await sendBytes(
     (use) => {
       use({ array });
@@ -61,10 +66,7 @@ async function encodeTensor(tensor: Tensor, context: CrossingContext): Promise<L
     const values = (tensor.dataSync() as unknown as string[]).slice();
     return { $: 'strings', shape, values, as };
   }
-  let dtype = tensor.dtype as Dtype;
-  withTensorMemory(tensor, (_, tfDtype) => {
-    dtype = wide.get(tfDtype) ?? dtype;
-  });
+  const dtype = storedDtype(tensor);
   const bytes = elementCount(shape) * dtypeBytes(dtype);
   const payload = await sendBytes(
     (use) => {

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { theSystem, type Address } from '../memory/system.ts';
+import type { Dtype } from '../arrays/dtype.ts';
 import type { Mapping } from '../memory/mapping.ts';
 import { tensorflowBackend } from './backend.ts';
 import { int64List } from './c-api/tensor.ts';
@@ -71,24 +72,38 @@ export function tensorFromMemory(
   return adopt(backend, made);
 }
 
+/** TF_DataTypes that tfjs calls int32 although they are not. */
+const wide = new Map<number, Dtype>([
+  [TF.INT64, 'int64'],
+  [TF.UINT8, 'uint8'],
+]);
+
+/** What a tensor's memory holds. @throws TypeError for text. */
+export function storedDtype(tensor: Tensor): Dtype {
+  if (!isMemoryDtype(tensor.dtype)) throw new TypeError(`a tensor of ${tensor.dtype} is not made of numbers`);
+  const backend = tensorflowBackend();
+  if (backend === undefined || !backend.tensorMap.has(tensor.dataId)) return tensor.dtype;
+  return wide.get(backend.tensorMap.get(tensor.dataId).dtype) ?? tensor.dtype;
+}
+
 /** A tensor's memory while `use` runs: with TensorFlow without a copy, once it is computed and on the processor. */
 export function withTensorMemory<T>(
   tensor: Tensor,
-  use: (memory: { address: Address } | { array: NodeJS.TypedArray }, tfDtype: number | undefined) => T,
+  use: (memory: { address: Address } | { array: NodeJS.TypedArray }) => T,
 ): T {
   const backend = tensorflowBackend();
   if (backend === undefined || !backend.tensorMap.has(tensor.dataId)) {
-    return use({ array: tensor.dataSync() as NodeJS.TypedArray }, undefined);
+    return use({ array: tensor.dataSync() as NodeJS.TypedArray });
   }
   const info = backend.tensorMap.get(tensor.dataId);
-  if (info.values !== null) return use({ array: info.values as NodeJS.TypedArray }, info.dtype);
+  if (info.values !== null) return use({ array: info.values as NodeJS.TypedArray });
   const { binding } = backend;
   const { api } = binding.context;
   const [id] = backend.getInputTensorIds([tensor]);
   const resolved = api.TFE_TensorHandleResolve(binding.handle(id as number), binding.status.pointer);
   binding.status.check();
   try {
-    return use({ address: api.TF_TensorData(resolved) }, info.dtype);
+    return use({ address: api.TF_TensorData(resolved) });
   } finally {
     api.TF_DeleteTensor(resolved);
   }

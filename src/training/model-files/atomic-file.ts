@@ -23,7 +23,7 @@ export function temporaryName(file: string): string {
  * Writes a file that is there whole or not at all: it is written under another name, brought to the disk and only
  * then renamed. A process that is killed in between leaves the old file as it was.
  */
-export function writeFileAtomically(file: string, parts: Uint8Array | readonly Uint8Array[]): void {
+export function writeFileAtomically(file: string, parts: Uint8Array | Iterable<Uint8Array>): void {
   mkdirSync(dirname(file), { recursive: true });
   removeLeftovers(file);
   const temporary = temporaryName(file);

@@ -1,0 +1,110 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Tensor } from '@tensorflow/tfjs';
+import { toFloat32 } from '../arrays/convert.ts';
+import { taggedOver, type TaggedArray } from '../arrays/tagged.ts';
+import { mapFile, type Mapping } from '../memory/mapping.ts';
+import { theSystem } from '../memory/system.ts';
+import { isMemoryDtype, tensorFromMemory } from '../tensorflow/memory-tensors.ts';
+import { theTf } from '../training/tf.ts';
+import { headerLength, parseHeader, SafetensorsError, type Header, type TensorEntry } from './header.ts';
+
+export interface ReadOptions {
+  /**
+   * `'float32'`: every number as a float32 tensor. `'array'`: everything as typed arrays with their dtype and shape.
+   * Without it, what tfjs has a dtype for arrives as a tensor, and the rest (float16, bfloat16, int64, …) as arrays.
+   */
+  as?: 'float32' | 'array';
+}
+
+/** A safetensors file, mapped into memory: only what is read of it is loaded from the disk. */
+export class SafetensorsFile implements Disposable {
+  readonly #file: string;
+  readonly #header: Header;
+  readonly #mapping: Mapping;
+  #open = true;
+
+  /**
+   * @throws SafetensorsError when the file is not a whole safetensors file; the system's error when it cannot be read.
+   */
+  constructor(file: string) {
+    this.#file = file;
+    const fd = openSync(file, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      const first = Buffer.alloc(Math.min(8, size));
+      readSync(fd, first, 0, first.length, 0);
+      const json = Buffer.alloc(headerLength(first, size, file));
+      readSync(fd, json, 0, json.length, 8);
+      this.#header = parseHeader(json, size, file);
+      this.#mapping = mapFile(fd, size, 'reading', file);
+    } finally {
+      closeSync(fd);
+    }
+    // Nobody has to close it.
+    forgotten.register(this, this.#mapping, this);
+  }
+
+  /** The tensors' names, in the order of the file's header. */
+  get names(): string[] {
+    return [...this.#header.tensors.keys()];
+  }
+
+  /** What whoever wrote the file said of it. */
+  get metadata(): Readonly<Record<string, string>> {
+    return this.#header.metadata;
+  }
+
+  /** dtype, shape and size of a tensor, without reading it. @throws SafetensorsError when there is none of this name. */
+  info(name: string): TensorEntry {
+    const entry = this.#header.tensors.get(name);
+    if (entry !== undefined) return entry;
+    const near = this.names.filter((other) => other.includes(name) || name.includes(other)).slice(0, 5);
+    throw new SafetensorsError(
+      'not-found',
+      `${this.#file} has no tensor '${name}'${near.length > 0 ? `; did you mean ${near.join(', ')}?` : ''}`,
+    );
+  }
+
+  /** One tensor, copied out of the file. */
+  get(name: string, options: ReadOptions & { as: 'array' }): TaggedArray;
+  get(name: string, options: ReadOptions & { as: 'float32' }): Tensor;
+  get(name: string, options?: ReadOptions): Tensor | TaggedArray;
+  get(name: string, { as }: ReadOptions = {}): Tensor | TaggedArray {
+    const { dtype, shape, start, bytes } = this.info(name);
+    if (!this.#open) throw new SafetensorsError('not-found', `${this.#file} was closed`);
+    const address = this.#mapping.address + start;
+    const plain = as === dtype || as === undefined;
+    if (plain && isMemoryDtype(dtype)) {
+      const tf = theTf();
+      const tensor = tensorFromMemory(address, bytes, dtype, shape);
+      if (tensor !== undefined) return tensor;
+      if (dtype !== 'complex64') {
+        return tf.tensor(this.#copy(name) as Float32Array, [...shape], dtype);
+      }
+    }
+    const array = this.#copy(name);
+    return as === 'float32' ? theTf().tensor(toFloat32(array), [...shape], 'float32') : array;
+  }
+
+  #copy(name: string): TaggedArray {
+    const { dtype, shape, start, bytes } = this.info(name);
+    const buffer = new ArrayBuffer(bytes);
+    theSystem().read(new Uint8Array(buffer), this.#mapping.address + start, bytes);
+    return taggedOver(dtype, shape, buffer);
+  }
+
+  /** Lets go of the file. What was read stays. */
+  close(): void {
+    this.#open = false;
+    forgotten.unregister(this);
+    this.#mapping.unmap();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+const forgotten = new FinalizationRegistry<Mapping>((mapping) => {
+  mapping.unmap();
+});
