@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runtimesFolder } from '../home.ts';
 import { RUNTIMES, runtimeRelease, type RuntimeRelease } from '../runtimes/catalogue.ts';
 import { fittingRuntime } from '../runtimes/fit.ts';
 import { downloadBytes } from '../runtimes/install.ts';
-import { askPython, pythonWithPip, SetupError } from '../runtimes/python.ts';
+import { pythonWithPip, SetupError } from '../runtimes/python.ts';
+import { tensorflowOfPython } from '../runtimes/python-environment.ts';
 import {
   chooseRuntime,
   chosenRuntime,
@@ -31,7 +32,7 @@ export const RUNTIME_USAGE = [
 
 /** The named release, or what fits the machine. */
 async function release(name: string | undefined): Promise<RuntimeRelease> {
-  const wanted = name ?? (await fittingRuntime()).name;
+  const wanted = name ?? (await fittingRuntime()).name ?? 'cpu';
   const found = runtimeRelease(wanted);
   if (!found)
     throw new SetupError('usage', `there is no runtime "${wanted}": cpu, cuda and directml are known`);
@@ -95,45 +96,6 @@ function list(json: boolean): number {
     );
   }
   return 0;
-}
-
-/**
- * The TensorFlow in a Python environment. `python` is its interpreter, or its folder.
- * @throws SetupError when there is no TensorFlow 2.16 or newer: older ones have no library of their own to load
- */
-export function tensorflowOfPython(python: string): { path: string; tensorflow: string } {
-  const named = resolve(python);
-  const interpreter = existsSync(join(named, 'bin', 'python')) ? join(named, 'bin', 'python') : named;
-  // Importing TensorFlow takes seconds; where it lies and its version are known without.
-  const found = askPython(
-    interpreter,
-    `
-import importlib.metadata, importlib.util, os
-spec = importlib.util.find_spec('tensorflow')
-if spec and spec.origin:
-    for name in ('tensorflow', 'tensorflow-cpu', 'tensorflow_intel'):
-        try:
-            print(importlib.metadata.version(name)); break
-        except importlib.metadata.PackageNotFoundError: pass
-    print(os.path.dirname(os.path.dirname(spec.origin)))
-`,
-  );
-  if (found === undefined)
-    throw new SetupError('usage', `${interpreter} does not run: name a Python or its environment's folder`);
-  const [tensorflow, path] = found.split('\n');
-  if (!tensorflow || !path) {
-    throw new SetupError(
-      'usage',
-      `${interpreter} has no TensorFlow: install it there with pip, or name another`,
-    );
-  }
-  if (!existsSync(join(path, 'tensorflow', 'libtensorflow_cc.so.2'))) {
-    throw new SetupError(
-      'usage',
-      `TensorFlow ${tensorflow} in ${path} has no libtensorflow_cc.so.2: 2.21 is what Tensorcell is made for`,
-    );
-  }
-  return { path, tensorflow };
 }
 
 async function use(name: string | undefined, python: string | undefined): Promise<number> {

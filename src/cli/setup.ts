@@ -45,6 +45,10 @@ export async function ensureRuntime(
   tell = false,
 ): Promise<void> {
   const fit = wanted === undefined ? await fittingRuntime() : undefined;
+  if (fit && fit.name === undefined) {
+    report.say(`no runtime is installed: ${fit.why}`);
+    return;
+  }
   const name = wanted ?? fit?.name ?? 'cpu';
   const release = runtimeRelease(name);
   if (!release)
@@ -60,6 +64,7 @@ export async function ensureRuntime(
       `${formatBytes(downloadBytes(release))} to fetch, ${formatBytes(release.installedBytes)} installed`,
   );
   if (fit?.hint) report.say(fit.hint);
+  if (release.warning) report.say(release.warning);
   const installed = await installRuntime(release, {
     environments,
     say: (line) => report.say(line),

@@ -8,7 +8,7 @@ import { readText } from './machine.ts';
 import { runtimesFolder } from '../home.ts';
 import { nvmlMeaning } from './nvml/report.ts';
 import type { BuildInfo, InstalledRuntime } from './runtimes.ts';
-import { detectBuildInfo, detectRuntimes } from './runtimes.ts';
+import { cudaBuildOf, detectBuildInfo, detectRuntimes } from './runtimes.ts';
 
 /** One way to compute, best first. */
 export interface Rung {
@@ -24,6 +24,8 @@ export interface Rung {
   hardware: boolean;
   /** The user asked for this one: what lies above it is not missed. */
   asked: boolean;
+  /** The hardware can never do it, whatever is installed or repaired. */
+  never: boolean;
 }
 
 interface Verdict {
@@ -134,7 +136,7 @@ function withoutNvidia(inventory: Inventory): Verdict {
   }
   return {
     works: false,
-    hardware: card,
+    hardware: card || (wsl && libcuda.length > 0),
     why: `driver libraries are there, but no device: ${smi && !smi.ok ? smi.message : 'nothing answers'}`,
     fix: ['tensorcell doctor'],
   };
@@ -182,7 +184,9 @@ function judgeCuda(
       ? { works: false, hardware: true, why, fix: [wsl ? DRIVER : 'update the NVIDIA driver'] }
       : { works: false, hardware: true, never: true, why, fix: wsl ? [INSTALL_DIRECTML] : [] };
   }
-  const runtime = runtimes.find(({ name }) => name === 'cuda');
+  const runtime =
+    runtimes.find(({ name }) => name === 'cuda') ??
+    runtimes.find((one) => one.name === 'python' && cudaBuildOf(machine, one) !== undefined);
   const title = `${fits.map(({ name }) => name).join(', ')}, driver ${first.driverVersion ?? 'unknown'}`;
   if (!runtime) {
     return {
@@ -242,7 +246,11 @@ function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly I
       fix: offered ? [INSTALL_DIRECTML] : [],
     };
   }
-  return { works: true, hardware: true, why: names ?? 'a DirectX adapter' };
+  return {
+    works: true,
+    hardware: true,
+    why: `${names ?? 'a DirectX adapter'} (in maintenance mode, with TensorFlow 2.10)`,
+  };
 }
 
 function judgeCpu(machine: Machine, inventory: Inventory, runtimes: readonly InstalledRuntime[]): Verdict {
@@ -262,17 +270,20 @@ function judgeCpu(machine: Machine, inventory: Inventory, runtimes: readonly Ins
       why: `${name} has no AVX, which TensorFlow's libraries are built for`,
     };
   }
-  const runtime = runtimes.find(({ name }) => name === 'cpu') ?? runtimes.find(({ name }) => name === 'cuda');
-  if (!runtime) {
+  if (runtimes.length === 0) {
     return { works: false, hardware: true, why: 'no TensorFlow runtime is installed', fix: [INSTALL_CPU] };
   }
   return { works: true, hardware: true, why: `${name}, ${cpu.processors} logical processors` };
 }
 
-/** What was tried, in which order, and why each was passed over or chosen. */
-export function climb(machine: Machine, inventory: Inventory): Rung[] {
+/**
+ * What was tried, in which order, and why each was passed over or chosen.
+ *
+ * @param assumed runtimes to take for installed, and no other: what would work if they were. Nobody's wish counts then.
+ */
+export function climb(machine: Machine, inventory: Inventory, assumed?: readonly InstalledRuntime[]): Rung[] {
   const build = detectBuildInfo(machine);
-  const runtimes = detectRuntimes(machine);
+  const runtimes = assumed ?? detectRuntimes(machine);
   const cuda = judgeCuda(machine, inventory, build, runtimes);
   const verdicts: [Rung['name'], string, Verdict][] = [
     ['cuda', 'NVIDIA GPU with CUDA', cuda],
@@ -280,10 +291,16 @@ export function climb(machine: Machine, inventory: Inventory): Rung[] {
     ['cpu', 'CPU with TensorFlow', judgeCpu(machine, inventory, runtimes)],
     ['js', 'CPU with plain JavaScript', { works: true, hardware: true, why: 'works everywhere, slowly' }],
   ];
-  const { name: wanted, by } = wantedRuntime(machine);
-  const asked = verdicts.find(([name, , { works }]) => works && name === wanted)?.[0];
+  const { name: wanted, by } = assumed ? { name: undefined, by: '' } : wantedRuntime(machine);
+  // Python's TensorFlow takes the GPU where it was built for one and there is one.
+  const python = runtimes.find(({ name }) => name === 'python');
+  const names =
+    wanted !== 'python' ? [wanted] : python && cudaBuildOf(machine, python) ? ['cuda', 'cpu'] : ['cpu'];
+  const asked = names
+    .map((name) => verdicts.find(([rung, , { works }]) => works && rung === name)?.[0])
+    .find((name) => name !== undefined);
   const chosen = asked ?? verdicts.find(([, , { works }]) => works)![0];
-  return verdicts.map(([name, title, { works, why, fix, hardware }]) => ({
+  return verdicts.map(([name, title, { works, why, fix, hardware, never }]) => ({
     name,
     title,
     state: name === chosen ? 'chosen' : works ? 'possible' : 'passed over',
@@ -291,11 +308,12 @@ export function climb(machine: Machine, inventory: Inventory): Rung[] {
     fix: fix ?? [],
     hardware,
     asked: name === asked,
+    never: never === true,
   }));
 }
 
 /** The kind of runtime that was asked for: by the variable, else by `tensorcell runtime use`. */
-function wantedRuntime(machine: Machine): { name: string | undefined; by: string } {
+export function wantedRuntime(machine: Machine): { name: string | undefined; by: string } {
   const kind = (text: string): string => text.replace(/^.*\//, '').replace(/-\d.*$/, '');
   const named = machine.environment['TENSORCELL_RUNTIME'];
   if (named) return { name: kind(named), by: 'TENSORCELL_RUNTIME' };
@@ -319,7 +337,8 @@ export function missedRungs(rungs: readonly Rung[]): Rung[] {
 /** The backend that runs is a lower rung than the ladder's choice: the runtime knows why. */
 export function fellShort(rungs: readonly Rung[], backend: BackendDescription): boolean {
   const chosen = rungs.find(({ state }) => state === 'chosen')?.name;
-  const running = backend.backend === 'tensorflow' ? (backend.runtime?.name ?? 'cpu') : 'js';
+  const gpu = backend.devices.some(({ type }) => type === 'GPU');
+  const running = backend.backend === 'tensorflow' ? (gpu ? (backend.runtime?.name ?? 'cpu') : 'cpu') : 'js';
   const order = ['cuda', 'directml', 'cpu', 'js'];
   return backend.loaded && chosen !== undefined && order.indexOf(running) > order.indexOf(chosen);
 }

@@ -1,6 +1,6 @@
 import { runtimesFolder } from '../home.ts';
 import type { Machine } from './machine.ts';
-import { listFolder, readText } from './machine.ts';
+import { exists, listFolder, readText } from './machine.ts';
 
 export interface InstalledRuntime {
   name: string;
@@ -9,7 +9,20 @@ export interface InstalledRuntime {
   path: string;
 }
 
-/** Complete runtimes of the store: those that hold a `runtime.json`. */
+/** The TensorFlow of a Python environment that `tensorcell runtime use --python` chose. */
+function chosenPython(machine: Machine): InstalledRuntime | undefined {
+  const text = readText(machine, `${runtimesFolder(machine.environment)}/selected.json`);
+  try {
+    const { path, tensorflow } = JSON.parse(text ?? '{}') as { path?: unknown; tensorflow?: unknown };
+    if (typeof path !== 'string' || !exists(machine, `${path}/tensorflow`)) return undefined;
+    const version = typeof tensorflow === 'string' ? tensorflow : null;
+    return { name: 'python', version: version ?? 'of unknown version', tensorflow: version, path };
+  } catch {
+    return undefined; // Not written by us: as if nothing had been chosen.
+  }
+}
+
+/** Complete runtimes of the store: those that hold a `runtime.json`; then the one of a Python environment. */
 export function detectRuntimes(machine: Machine): InstalledRuntime[] {
   const folder = runtimesFolder(machine.environment);
   const found: InstalledRuntime[] = [];
@@ -30,7 +43,8 @@ export function detectRuntimes(machine: Machine): InstalledRuntime[] {
       // Half written: the set-up has to be run again, and says so itself.
     }
   }
-  return found;
+  const python = chosenPython(machine);
+  return python ? [...found, python] : found;
 }
 
 export interface BuildInfo {
@@ -64,9 +78,19 @@ export const CUDA_WHEEL: BuildInfo = {
   ptx: [90],
 };
 
-export function detectBuildInfo(machine: Machine): BuildInfo {
-  const runtime = detectRuntimes(machine).find(({ name }) => name === 'cuda');
-  const text = runtime && readText(machine, `${runtime.path}/tensorflow/python/platform/build_info.py`);
+/** What a runtime was built for; undefined when it was not built for CUDA, or does not say. */
+export function cudaBuildOf(machine: Machine, { path }: InstalledRuntime): BuildInfo | undefined {
+  const text = readText(machine, `${path}/tensorflow/python/platform/build_info.py`);
   const info = text === undefined ? undefined : parseBuildInfo(text);
-  return info && info.machineCode.length + info.ptx.length > 0 ? info : CUDA_WHEEL;
+  return info && info.machineCode.length + info.ptx.length > 0 ? info : undefined;
+}
+
+/** What the runtime that would serve CUDA was built for, or what the one to install was. */
+export function detectBuildInfo(machine: Machine): BuildInfo {
+  const runtimes = detectRuntimes(machine).filter(({ name }) => name === 'cuda' || name === 'python');
+  for (const runtime of runtimes) {
+    const info = cudaBuildOf(machine, runtime);
+    if (info) return info;
+  }
+  return CUDA_WHEEL;
 }

@@ -1,5 +1,5 @@
 import type { DeviceStatus } from './status.ts';
-import { describeBackendLines, describeDevice } from './status.ts';
+import { describeBackendLines, describeDevice, describeMissed } from './status.ts';
 import { escapeHtml } from './units.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
@@ -63,9 +63,11 @@ export function ladderHtml({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladde
       `<tr><td style="text-align:left">${state === 'chosen' ? `<b>${escapeHtml(title)}</b>` : escapeHtml(title)}</td>` +
       `<td style="text-align:left">${state}</td><td style="text-align:left">${escapeHtml(why)}${steps(fix)}</td></tr>`,
   );
-  const met = (backend?.passedOver ?? []).map(
-    ({ what, why, fix }) =>
-      `\n<p>The runtime passed over ${escapeHtml(what)}: ${escapeHtml(why)}${steps(fix === undefined ? [] : [fix])}</p>`,
-  );
+  const met = backend
+    ? backend.passedOver.map(
+        ({ what, why, fix }) =>
+          `\n<p>In the runtime process: ${escapeHtml(describeMissed(backend, what))}: ${escapeHtml(why)}${steps(fix === undefined ? [] : [fix])}</p>`,
+      )
+    : [];
   return `<table>\n<thead><tr><th>tried in this order</th><th></th><th>why</th></tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>${met.join('')}`;
 }

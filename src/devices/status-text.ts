@@ -1,6 +1,6 @@
 import type { Rung } from './ladder.ts';
 import type { DeviceStatus } from './status.ts';
-import { describeBackendLines, describeDevice } from './status.ts';
+import { describeBackendLines, describeDevice, describeMissed } from './status.ts';
 
 /** `%device` for terminals: fits 80 columns where names do. */
 export function statusText(status: DeviceStatus): string {
@@ -41,9 +41,11 @@ export function ladderText({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladde
     lines.push(`${MARKS[state]} ${title.padEnd(width)}  ${state}: ${why}`);
     for (const step of fix) lines.push(`    ${step}`);
   }
-  for (const { what, why, fix } of backend?.passedOver ?? []) {
-    lines.push(`The runtime passed over ${what}: ${why}`);
-    if (fix !== undefined) lines.push(`    ${fix}`);
+  if (backend) {
+    for (const { what, why, fix } of backend.passedOver) {
+      lines.push(`In the runtime process: ${describeMissed(backend, what)}: ${why}`);
+      if (fix !== undefined) lines.push(`    ${fix}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }

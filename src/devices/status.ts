@@ -36,7 +36,10 @@ export async function takeStatus(
     const short = fellShort(ladder, backend);
     for (const { what, why, fix } of backend.passedOver) {
       if (short || warnings.length === 0) {
-        warnings.push({ text: `${what} is not used: ${why}`, fix: fix === undefined ? [] : [fix] });
+        warnings.push({
+          text: `${describeMissed(backend, what)}: ${why}`,
+          fix: fix === undefined ? [] : [fix],
+        });
       }
     }
     if (short && backend.passedOver.length === 0) {
@@ -48,6 +51,12 @@ export async function takeStatus(
     }
   }
   return { backend, note, devices: inventory.devices, ladder, warnings };
+}
+
+/** A runtime that was left out, or that serves without the GPU that it is for. */
+export function describeMissed({ runtime, loaded }: BackendDescription, what: string): string {
+  const itself = loaded && runtime !== undefined && what === `${runtime.name}-${runtime.version}`;
+  return itself ? `${what} found no GPU and computes on the processor` : `${what} is not used`;
 }
 
 const said = (value: string | number | null, unit = ''): string =>

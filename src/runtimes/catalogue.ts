@@ -29,6 +29,8 @@ export interface RuntimeRelease {
   /** TensorFlow's own version. */
   tensorflow: string;
   summary: string;
+  /** Said before it is fetched. */
+  warning?: string;
   wheels: readonly Wheel[];
   /** Files that no wheel has: their contents, by path in the runtime's folder. */
   ours?: Readonly<Record<string, () => Uint8Array>>;
@@ -181,6 +183,8 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
     tensorflow: '2.10.1',
     summary:
       "TensorFlow 2.10 with Microsoft's DirectML plugin, in maintenance mode: for AMD and Intel cards on WSL",
+    warning:
+      'DirectML is in maintenance mode: Microsoft adds nothing to it, and it works with TensorFlow 2.10 only, which lacks newer ops. Where CUDA is possible, take that',
     wheels: [
       wheel(
         'tensorflow_cpu-2.10.1-cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',

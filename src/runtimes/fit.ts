@@ -1,74 +1,51 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
 import type { RuntimeName } from './catalogue.ts';
-
-/** Where the driver's library lies: WSL's folder is not always in the loader's cache. */
-const CUDA_LIBRARIES = ['libcuda.so.1', '/usr/lib/wsl/lib/libcuda.so.1'];
-
-/** Signs of an NVIDIA card; without any of them the driver is not asked. */
-const SIGNS = [
-  '/proc/driver/nvidia/version',
-  '/dev/nvidia0',
-  '/dev/nvidiactl',
-  '/usr/lib/wsl/lib/libcuda.so.1',
-];
-
-/** Asks the driver in a process of its own, since a broken one may hang or crash. Prints the number of devices. */
-const ASK_DRIVER = `
-const koffi = require(process.argv[1]);
-for (const name of process.argv.slice(2)) {
-  try {
-    const library = koffi.load(name);
-    if (library.func('int cuInit(unsigned int flags)')(0) !== 0) continue;
-    const count = [0];
-    if (library.func('int cuDeviceGetCount(_Out_ int *count)')(count) === 0) { console.log(count[0]); break; }
-  } catch {}
-}`;
-
-/** How many CUDA devices the NVIDIA driver answers for; 0 without a driver, or when it does not answer in 5 s. */
-export async function cudaDevices(): Promise<number> {
-  if (!SIGNS.some((path) => existsSync(path))) return 0;
-  try {
-    const koffi = createRequire(import.meta.url).resolve('koffi');
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['-e', ASK_DRIVER, koffi, ...CUDA_LIBRARIES],
-      { timeout: 5_000, killSignal: 'SIGKILL' },
-    );
-    return Number(stdout.trim()) || 0;
-  } catch {
-    return 0;
-  }
-}
+import { takeInventory } from '../devices/inventory.ts';
+import { climb } from '../devices/ladder.ts';
+import type { Machine } from '../devices/machine.ts';
+import { currentMachine } from '../devices/machine.ts';
+import { RUNTIMES } from './catalogue.ts';
 
 export interface Fit {
-  name: RuntimeName;
+  /** Undefined where no TensorFlow runs: plain JavaScript serves then. */
+  name: RuntimeName | undefined;
   why: string;
   /** Something else that the user may want to know of. */
   hint?: string;
 }
 
-/** The runtime to install on this machine when the user names none. */
-export async function fittingRuntime(): Promise<Fit> {
-  const count = await cudaDevices();
-  if (count > 0) {
-    return { name: 'cuda', why: `an NVIDIA driver answers for ${count} device${count === 1 ? '' : 's'}` };
+/** Drivers get as long as for the doctor: a wrong answer costs a download of gigabytes. */
+const LIMIT_MS = 5000;
+
+/**
+ * The runtime to install on this machine when the user names none: what the ladder would choose if all were installed.
+ * DirectML is only hinted at: its TensorFlow is old, and Microsoft only maintains it.
+ */
+export async function fittingRuntime(machine: Machine = currentMachine()): Promise<Fit> {
+  const inventory = await takeInventory(machine, { limitMs: LIMIT_MS, askAll: true });
+  const all = RUNTIMES.map(({ name, version, tensorflow }) => ({ name, version, tensorflow, path: '' }));
+  const rungs = climb(machine, inventory, all);
+  const [cuda, directml, cpu] = rungs;
+  if (cpu && cpu.state === 'passed over') {
+    return { name: undefined, why: `${cpu.why}: tf runs in plain JavaScript here` };
   }
-  if (SIGNS.some((path) => existsSync(path))) {
+  if (cuda?.state === 'chosen') return { name: 'cuda', why: `CUDA can be used: ${cuda.why}` };
+  if (cuda?.hardware && !cuda.never) {
+    const [first] = cuda.fix;
+    const repair = first === undefined || first === 'tensorcell doctor' ? '' : ` (${first})`;
     return {
       name: 'cpu',
-      why: 'there are signs of an NVIDIA card, but its driver does not answer',
-      hint: '"tensorcell doctor" says what is in the way; afterwards: tensorcell runtime install cuda',
+      why: `the NVIDIA GPU cannot be used: ${cuda.why}`,
+      hint: `"tensorcell doctor" says what is in the way${repair}; afterwards: tensorcell runtime install cuda`,
     };
   }
-  if (existsSync('/dev/dxg')) {
+  // Nothing that could be repaired stands in CUDA's way: only then is DirectML worth a word.
+  if (cuda?.never && directml?.state === 'chosen') {
+    const cards = directml.why.replace(/ \(in maintenance.*$/, '');
     return {
       name: 'cpu',
-      why: 'Windows shares a card with this WSL, but not one of NVIDIA',
-      hint: "for an AMD or Intel card there is Microsoft's DirectML plugin, in maintenance mode: tensorcell runtime install directml",
+      why: `CUDA cannot be used: ${cuda.why}`,
+      hint: `for ${cards} there is Microsoft's DirectML plugin, in maintenance mode and for an old TensorFlow: tensorcell runtime install directml`,
     };
   }
-  return { name: 'cpu', why: 'no NVIDIA driver answers' };
+  return { name: 'cpu', why: `CUDA cannot be used: ${cuda?.why}` };
 }

@@ -63,10 +63,30 @@ function explained(message: string): string {
   }
 }
 
+/** What TensorFlow says of an op that it does not know, op by op and in a graph. */
+const UNKNOWN_OP = /'(\w+)' is neither a type of a primitive operation|Op type not registered '(\w+)'/;
+
+let running = 'this TensorFlow';
+
+/** Which TensorFlow runs, for messages: `TensorFlow 2.10.1 (runtime directml-2.10.1)`. */
+export function nameTensorflow(name: string): void {
+  running = name;
+}
+
 /** The error for a status of TensorFlow's C API. */
 export function statusError(code: number, said: string, op?: string): TensorflowError {
   const text = readableMessage(said);
   const name = codeNames[code] ?? 'UNKNOWN';
+  const unknown = UNKNOWN_OP.exec(text);
+  if (unknown !== null) {
+    const missing = unknown[1] ?? unknown[2] ?? op;
+    return new TensorflowError(
+      'UNIMPLEMENTED',
+      `${running} has no op ${missing}. A newer runtime may have it: \`tensorcell runtime list\` shows what there is, ` +
+        '`%device use cpu` or `%device use cuda` switches to it',
+      missing === undefined ? {} : { op: missing },
+    );
+  }
   const message = op === undefined ? text : `${op}: ${text}`;
   return new TensorflowError(
     name,

@@ -4,9 +4,9 @@ import { parseContextOptions, type ContextOptions } from './c-api/context-option
 import type { CApi } from './c-api/functions.ts';
 import { cText, openLibrary, openLibraryAside, resolveCApi, Status } from './c-api/library.ts';
 import { configuredVariables } from '../devices/settings.ts';
-import { asError, TensorflowError } from './errors.ts';
+import { asError, nameTensorflow, TensorflowError } from './errors.ts';
 import { missingDevice, runtimeDeviceProblem, type MissingDevice } from './missing-device.ts';
-import { chooseRuntime, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
+import { chooseRuntime, runtimeId, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
 import { runtimeLibraries, type RuntimeLibraries } from './runtime-libraries.ts';
 
 /** TensorFlow in this process, once it is there. */
@@ -119,6 +119,7 @@ function finish(
   context: Context,
   pluginProblem: string | undefined,
 ): LoadedTensorflow {
+  nameTensorflow(`TensorFlow ${context.api.TF_Version()} (runtime ${runtimeId(runtime)})`);
   loaded ??= {
     runtime,
     context,

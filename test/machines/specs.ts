@@ -1,5 +1,6 @@
 // The matrix: one entry for each machine and each way it fails. Texts are as real machines print them.
 import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import type { FirstOp } from '../../src/devices/doctor/index.ts';
 import type { Entry, MachineSpec } from './simulated-machine.ts';
 
 const MIB = 1024 * 1024;
@@ -34,6 +35,22 @@ export const runtime = (name: string, version = '2.21.0'): Record<string, Entry>
   [`${STORE}/${name}-${version}/tensorflow/libtensorflow_framework.so.2`]: 'ELF',
 });
 
+export const directmlRuntime: Record<string, Entry> = {
+  [`${STORE}/directml-2.10.1/runtime.json`]: JSON.stringify({
+    name: 'directml',
+    version: '2.10.1',
+    tensorflow: '2.10.1',
+  }),
+  ...Object.fromEntries(
+    [
+      'libtensorcell-python.so',
+      'tensorflow/libtensorflow_framework.so.2',
+      'tensorflow/python/_pywrap_tensorflow_internal.so',
+      'tensorflow-plugins/libtfdml_plugin.so',
+    ].map((file) => [`${STORE}/directml-2.10.1/${file}`, 'ELF']),
+  ),
+};
+
 const NVIDIA_LIBRARIES = [
   'cublas',
   'cuda_cupti',
@@ -55,6 +72,9 @@ export const cudaRuntime: Record<string, Entry> = {
   ...Object.fromEntries(
     NVIDIA_LIBRARIES.map((name) => [`${STORE}/cuda-2.21.0/nvidia/${name}/lib/lib${name}.so`, 'ELF']),
   ),
+  [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/bin/ptxas`]: 'ELF',
+  [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/bin/nvlink`]: 'ELF',
+  [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc`]: 'BC',
 };
 
 const WSL_CACHE: Entry = {
@@ -118,6 +138,8 @@ const DRIVER: Record<string, Entry> = {
 export interface Spec extends MachineSpec {
   /** The notebook's folder. */
   directory?: string;
+  /** How the doctor's first operation went; not tried where absent. */
+  firstOp?: FirstOp;
   /** What the runtime says of itself; none when it does not answer. */
   backend?: BackendDescription;
 }
@@ -151,6 +173,7 @@ const wsl = (spec: {
   files?: Record<string, Entry | undefined>;
   environment?: Record<string, string>;
   backend?: BackendDescription;
+  firstOp?: FirstOp;
   base?: Record<string, Entry>;
   nodeVersion?: string;
 }): Spec => {
@@ -161,12 +184,16 @@ const wsl = (spec: {
     files,
     environment: { ...WSL_ENVIRONMENT, ...spec.environment },
     ...(spec.backend ? { backend: spec.backend } : {}),
+    ...(spec.firstOp ? { firstOp: spec.firstOp } : {}),
     ...(spec.nodeVersion === undefined ? {} : { nodeVersion: spec.nodeVersion }),
   };
 };
 
 export const SPECS: Record<string, Spec> = {
-  'wsl2-nvidia': wsl({ backend: onCuda }),
+  'wsl2-nvidia': wsl({
+    backend: onCuda,
+    firstOp: { ok: true, backend: 'tensorflow', devices: ['CPU:0', 'GPU:0'], milliseconds: 2100 },
+  }),
   'wsl2-nvidia-two': wsl({ environment: { FAKE_NVML: 'two' }, backend: onCuda }),
   'wsl2-nvidia-second-only': wsl({
     environment: { FAKE_NVML: 'two', CUDA_VISIBLE_DEVICES: '1' },
@@ -289,6 +316,16 @@ export const SPECS: Record<string, Spec> = {
   'wsl2-blackwell': wsl({ environment: { FAKE_NVML: 'blackwell' }, backend: onCuda }),
   'wsl2-memory-full': wsl({ environment: { FAKE_NVML: 'full' }, backend: onCuda }),
   'wsl2-growth-off': wsl({ environment: { TF_FORCE_GPU_ALLOW_GROWTH: 'false' }, backend: onCuda }),
+  'wsl2-driver-minor': wsl({ environment: { FAKE_NVML: 'minor-driver' }, backend: onCuda }),
+  'wsl2-blackwell-driver-minor': wsl({
+    environment: { FAKE_NVML: 'blackwell,minor-driver' },
+    files: runtime('cpu'),
+    backend: onCpu,
+  }),
+  'wsl2-missing-ptxas': wsl({
+    files: { [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/bin/ptxas`]: undefined },
+    backend: onCuda,
+  }),
   'wsl2-missing-cudnn': wsl({
     files: { [`${STORE}/cuda-2.21.0/nvidia/cudnn/lib/libcudnn.so`]: undefined },
     backend: onCpu,
@@ -317,7 +354,7 @@ export const SPECS: Record<string, Spec> = {
     backend: onCpu,
   }),
   'wsl2-amd-directml': wsl({
-    base: { ...WSL, ...runtime('cpu'), ...runtime('directml', '2.10.1') },
+    base: { ...WSL, ...runtime('cpu'), ...directmlRuntime },
     environment: { FAKE_DXCORE: 'both' },
     backend: {
       ...onCpu,
@@ -329,6 +366,64 @@ export const SPECS: Record<string, Spec> = {
       ],
     },
   }),
+  'wsl2-intel': wsl({
+    base: { ...WSL, ...runtime('cpu') },
+    environment: { FAKE_DXCORE: 'intel' },
+    backend: onCpu,
+  }),
+  'wsl2-intel-directml-damaged': wsl({
+    base: { ...WSL, ...runtime('cpu'), ...directmlRuntime },
+    environment: { FAKE_DXCORE: 'intel' },
+    files: { [`${STORE}/directml-2.10.1/tensorflow-plugins/libtfdml_plugin.so`]: undefined },
+    backend: onCpu,
+    firstOp: { ok: false, message: 'the process ended with SIGSEGV' },
+  }),
+  'linux-directml-asked': {
+    files: { ...LINUX, ...runtime('cpu'), ...directmlRuntime },
+    environment: { TENSORCELL_RUNTIME: 'directml' },
+    backend: {
+      ...onCpu,
+      runtime: { name: 'directml', version: '2.10.1', path: `${STORE}/directml-2.10.1` },
+      tensorflowVersion: '2.10.1',
+      library: `${STORE}/directml-2.10.1/tensorflow/python/_pywrap_tensorflow_internal.so`,
+      passedOver: [
+        {
+          what: 'directml-2.10.1',
+          why: 'there is no /dev/dxg: DirectML works only inside WSL 2, where Windows shares its card',
+          fix: '%doctor',
+        },
+      ],
+    },
+    firstOp: {
+      ok: true,
+      backend: 'tensorflow',
+      devices: ['CPU:0'],
+      milliseconds: 900,
+      why: 'directml-2.10.1: there is no /dev/dxg: DirectML works only inside WSL 2, where Windows shares its card',
+    },
+  },
+  'linux-python-tensorflow': {
+    files: {
+      ...LINUX,
+      ...CARD,
+      ...DRIVER,
+      [`${STORE}/selected.json`]: JSON.stringify({
+        runtime: 'python',
+        path: '/home/ada/env/lib/python3.12/site-packages',
+        tensorflow: '2.20.0',
+      }),
+      '/home/ada/env/lib/python3.12/site-packages/tensorflow/libtensorflow_cc.so.2': 'ELF',
+      '/home/ada/env/lib/python3.12/site-packages/tensorflow/libtensorflow_framework.so.2': 'ELF',
+      '/home/ada/env/lib/python3.12/site-packages/tensorflow/python/platform/build_info.py':
+        "build_info = collections.OrderedDict([('cuda_compute_capabilities', ['sm_60', 'sm_70', 'sm_80', 'sm_89', 'compute_90']), ('cuda_version', '12.5.1'), ('is_cuda_build', True)])\n",
+    },
+    backend: {
+      ...onCuda,
+      runtime: { name: 'python', version: '2.20.0', path: '/home/ada/env/lib/python3.12/site-packages' },
+      tensorflowVersion: '2.20.0',
+      library: '/home/ada/env/lib/python3.12/site-packages/tensorflow/libtensorflow_cc.so.2',
+    },
+  },
   'linux-nvidia': { files: { ...LINUX, ...CARD, ...DRIVER, ...cudaRuntime }, backend: onCuda },
   'linux-no-driver': { files: { ...LINUX, ...CARD, ...runtime('cpu') }, backend: onCpu },
   'linux-version-mismatch': {

@@ -1,7 +1,9 @@
 import { hasGlibc } from '../inventory.ts';
+import { wantedRuntime } from '../ladder.ts';
 import { exists, listFolder, readText } from '../machine.ts';
 import type { Machine } from '../machine.ts';
 import type { Check } from './check.ts';
+import { PYTHON_STUB } from '../../runtimes/python-stub.ts';
 import { formatBytes } from '../units.ts';
 import { broken, note, ok, slow } from './finding.ts';
 
@@ -19,6 +21,19 @@ const CUDA_PACKAGES = [
   'nccl',
   'nvjitlink',
 ];
+
+const CORE_FILES = ['tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2'];
+/** TensorFlow 2.10 has its C API in Python's extension module; the plugin brings the device. */
+const DIRECTML_FILES = [
+  PYTHON_STUB,
+  'tensorflow/libtensorflow_framework.so.2',
+  'tensorflow/python/_pywrap_tensorflow_internal.so',
+  'tensorflow-plugins/libtfdml_plugin.so',
+];
+/** What XLA runs or reads to compile for a GPU. */
+const XLA_FILES = ['ptxas', 'nvlink']
+  .map((name) => `nvidia/cuda_nvcc/bin/${name}`)
+  .concat('nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc');
 
 function missingCudaPackages(machine: Machine, path: string): string[] {
   return CUDA_PACKAGES.filter(
@@ -78,6 +93,14 @@ export const runtimeChecks: readonly Check[] = [
     look({ ladder, runtimes, machine }) {
       const chosen = ladder.find(({ state }) => state === 'chosen')!;
       const installed = runtimes.map(({ name, version }) => `${name} ${version}`).join(', ');
+      const { name, by } = wantedRuntime(machine);
+      const refused = ladder.find((rung) => rung.name === name && rung.state === 'passed over');
+      if (refused) {
+        return slow(
+          `${by} asks for ${name}, which cannot be used: ${refused.why}`,
+          by === 'TENSORCELL_RUNTIME' ? 'unset TENSORCELL_RUNTIME' : 'tensorcell runtime use auto',
+        );
+      }
       const missing = ladder
         .slice(0, ladder.indexOf(chosen))
         .find(({ why, hardware }) => hardware && /not installed|no TensorFlow runtime/.test(why));
@@ -97,16 +120,28 @@ export const runtimeChecks: readonly Check[] = [
     code: 'runtime-libraries',
     look({ runtimes, machine }) {
       for (const { name, version, path } of runtimes) {
-        // DirectML's TensorFlow has another layout.
-        const core = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].filter(
-          (file) => name !== 'directml' && !exists(machine, `${path}/tensorflow/${file}`),
-        );
+        const lacks = (files: readonly string[]): string[] =>
+          files.filter((file) => !exists(machine, `${path}/${file}`));
         const nvidia = name === 'cuda' ? missingCudaPackages(machine, path) : [];
-        const missing = [...core, ...nvidia.map((folder) => `nvidia/${folder}`)];
+        const missing = [
+          ...lacks(name === 'directml' ? DIRECTML_FILES : CORE_FILES),
+          ...nvidia.map((folder) => `nvidia/${folder}`),
+        ];
+        const repair =
+          name === 'python'
+            ? [`install TensorFlow again in its environment, in ${path}`]
+            : [`tensorcell runtime remove ${name}`, `tensorcell runtime install ${name}`];
         if (missing.length > 0) {
           return broken(
             `runtime ${name} ${version} lacks ${missing.join(', ')} (TensorFlow says "Could not load dynamic library")`,
-            `tensorcell runtime install ${name}`,
+            ...repair,
+          );
+        }
+        const tools = name === 'cuda' ? lacks(XLA_FILES) : [];
+        if (tools.length > 0) {
+          return slow(
+            `runtime ${name} ${version} lacks ${tools.join(', ')}: XLA cannot compile for the GPU`,
+            ...repair,
           );
         }
       }
@@ -128,7 +163,8 @@ export const runtimeChecks: readonly Check[] = [
         );
       }
       const where = firstOp.devices.join(', ') || 'plain JavaScript';
-      return ok(`a first operation ran on ${where} (${firstOp.milliseconds} ms with loading)`);
+      const why = firstOp.why ? `; ${firstOp.why}` : '';
+      return ok(`a first operation ran on ${where} (${firstOp.milliseconds} ms with loading)${why}`);
     },
   },
   {

@@ -17,7 +17,7 @@ int cuInit(unsigned flags) {
   return word("init=") ? atoi(word("init=")) : 0;
 }
 int cuDriverGetVersion(int *out) {
-  *out = word("version=") ? atoi(word("version=")) : nvml("old-driver") ? 11040 : 12090;
+  *out = word("version=") ? atoi(word("version=")) : nvml("old-driver") ? 11040 : nvml("minor-driver") ? 12020 : 12090;
   return 0;
 }
 int cuGetErrorName(int code, const char **out) {

@@ -9,6 +9,7 @@
  *   pascal, kepler, blackwell   the compute capability is 6.1, 3.7, 12.0
  *   full           nearly all memory is in use
  *   old-driver     driver 470.42.01, CUDA 11.4
+ *   minor-driver   driver 536.23, CUDA 12.2: earlier than what the wheel was built with, of the same major version
  *   init=CODE      nvmlInit returns CODE
  * Built with -DOLD it lacks every function that was added after NVML 10.
  */
@@ -52,7 +53,7 @@ nvmlReturn_t nvmlInit_v2(void) {
 nvmlReturn_t nvmlShutdown(void) { started = 0; return 0; }
 nvmlReturn_t nvmlSystemGetDriverVersion(char *out, unsigned room) {
   if (!started) return 1;
-  return text(out, room, has("old-driver") ? "470.42.01" : "576.52");
+  return text(out, room, has("old-driver") ? "470.42.01" : has("minor-driver") ? "536.23" : "576.52");
 }
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned *out) {
   if (!started) return 1;
@@ -90,7 +91,7 @@ nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, struct pci *out) {
   return 0;
 }
 nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *out) {
-  *out = has("old-driver") ? 11040 : 12090;
+  *out = has("old-driver") ? 11040 : has("minor-driver") ? 12020 : 12090;
   return 0;
 }
 #endif

@@ -1,0 +1,97 @@
+// DirectML from the package index to a trained network, on a machine without a card: 241 MB are fetched.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pythonSymbols } from '../../scripts/python-symbols.mjs';
+import { runtimeRelease } from '../../src/runtimes/catalogue.ts';
+import { installRuntime } from '../../src/runtimes/install.ts';
+import { PYTHON_SYMBOLS } from '../../src/runtimes/python-symbols.ts';
+import { damagedFiles, type InstalledRuntime } from '../../src/runtimes/store.ts';
+import { report, reporting, reportOf } from './runtime-in-use.ts';
+
+const NOT_WSL = 'there is no /dev/dxg: DirectML works only inside WSL 2, where Windows shares its card';
+
+if (reporting) await report();
+else {
+  let home: string;
+  let installed: InstalledRuntime;
+  const said: string[] = [];
+
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), 'tensorcell-directml-'));
+    installed = await installRuntime(runtimeRelease('directml')!, {
+      say: (line) => said.push(line),
+      progress: () => {},
+      environment: { ...process.env, TENSORCELL_HOME: home },
+      // Wheels that are here already need not be fetched.
+      ...(process.env['TENSORCELL_WHEELS'] ? { from: process.env['TENSORCELL_WHEELS'] } : {}),
+    });
+  });
+  after(() => rmSync(home, { recursive: true, force: true }));
+
+  test('what is kept: two libraries, the plugin, our stand-in for Python, and the licences', () => {
+    assert.deepEqual(damagedFiles(installed), []);
+    assert.deepEqual(
+      Object.keys(installed.files ?? {})
+        .filter((file) => file.includes('.so'))
+        .sort(),
+      [
+        'libtensorcell-python.so',
+        'tensorflow-plugins/directml/libdirectml.d6f03b303ac3c4f2eeb8ca631688c9757b361310.so',
+        'tensorflow-plugins/libtfdml_plugin.so',
+        'tensorflow/libtensorflow_framework.so.2',
+        'tensorflow/python/_pywrap_tensorflow_internal.so',
+      ],
+    );
+    assert.ok(Object.keys(installed.files ?? {}).some((file) => file.endsWith('DirectML_LICENSE.txt')));
+    assert.deepEqual(readdirSync(join(home, 'runtimes')), ['directml-2.10.1']);
+    assert.deepEqual(
+      said.map((line) => line.replace(/^(fetching|taking)/, 'got')),
+      [
+        'got tensorflow-cpu 2.10.1 (1 of 2, 214 MB)',
+        'got tensorflow-directml-plugin 0.4.0.dev230202 (2 of 2, 27 MB)',
+      ],
+    );
+  });
+
+  test("the stand-in has exactly what TensorFlow's library asks of Python", () => {
+    const library = join(installed.path, 'tensorflow/python/_pywrap_tensorflow_internal.so');
+    assert.deepEqual(PYTHON_SYMBOLS, pythonSymbols(library));
+  });
+
+  test('it loads without Python, enumerates no adapter, says why, and trains on the processor', () => {
+    const { description, losses, why, warnings, missingOp, stderr } = reportOf({
+      TENSORCELL_HOME: home,
+      TENSORCELL_RUNTIME: 'directml',
+    });
+    const { backend, runtime, tensorflowVersion, devices, passedOver } = description;
+    assert.deepEqual(
+      { backend, runtime, tensorflowVersion, devices, passedOver },
+      {
+        backend: 'tensorflow',
+        runtime: { name: 'directml', version: '2.10.1', path: installed.path },
+        tensorflowVersion: '2.10.1',
+        devices: [{ name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' }],
+        passedOver: [{ what: 'directml-2.10.1', why: NOT_WSL, fix: '%doctor' }],
+      },
+    );
+    assert.ok(losses[1] < losses[0] / 10, `the loss went from ${losses[0]} to ${losses[1]}`);
+    assert.match(why, /^- any GPU with DirectML {6}passed over: DirectML is there only inside WSL 2$/m);
+    assert.deepEqual(warnings, [`directml-2.10.1 found no GPU and computes on the processor: ${NOT_WSL}`]);
+    assert.ok(
+      stderr.includes(
+        `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the processor; \`%doctor\` says more.`,
+      ),
+      stderr,
+    );
+    assert.deepEqual(missingOp, {
+      name: 'TensorflowError',
+      code: 'UNIMPLEMENTED',
+      message:
+        'TensorFlow 2.10.1 (runtime directml-2.10.1) has no op OpOfTheFuture. A newer runtime may have it: ' +
+        '`tensorcell runtime list` shows what there is, `%device use cpu` or `%device use cuda` switches to it',
+    });
+  });
+}
