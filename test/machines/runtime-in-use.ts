@@ -36,7 +36,7 @@ export async function report(): Promise<void> {
   model.compile({ optimizer: tf.train.adam(0.02), loss: 'meanSquaredError' });
   const x = tf.linspace(0, 1, 16 * 36).reshape([16, 6, 6, 1]);
   const y = x.mean([1, 2]);
-  const { history } = await model.fit(x, y, { epochs: 30, verbose: 0 });
+  const { history } = await model.fit(x, y, { epochs: 30 });
   const losses = history['loss'] as number[];
   const description = describeBackend();
   const status = await takeStatus(thisMachine(), description);
