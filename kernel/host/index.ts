@@ -77,6 +77,8 @@ class Host implements RuntimeHost {
   #last = 0;
   #lastId = 0;
   #lastInterrupt = 0;
+  /** Interrupts since the first of the cells that run now was begun. */
+  #insisted = 0;
   #failures = 0;
   #disposed = false;
   /** Why the present process is being ended, when the kernel does it. */
@@ -117,6 +119,7 @@ class Host implements RuntimeHost {
         return;
       }
       this.#last = request.execution;
+      if (this.#running.size === 0) this.#insisted = 0;
       const message: ExecuteRequest = { type: 'execute', ...request };
       this.#running.set(request.execution, {
         execution: request.execution,
@@ -192,6 +195,7 @@ class Host implements RuntimeHost {
         'still waiting for the native operation. Interrupt once more to restart the runtime (variables are lost).\n',
       );
     }
+    this.#insisted++;
     const sequence = ++this.#lastInterrupt;
     const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
     current.control({ type: 'interrupt', sequence, sent: current.sent });
@@ -362,9 +366,15 @@ class Host implements RuntimeHost {
 
   #report(report: ControlReport): void {
     if (report.sequence < this.#lastInterrupt || this.#stuck || this.#interrupts.size === 0) return;
-    this.#stuck = { warned: false };
+    // Who interrupts twice (a training holds the first one until its batch has ended) has waited already.
+    const warned = this.#insisted > 1;
+    this.#stuck = { warned };
     this.#tell(
-      'interrupted: waiting for a native operation to return, which cannot be stopped half way. Interrupt again to see how to give it up.\n',
+      `interrupted: waiting for a native operation to return, which cannot be stopped half way. ${
+        warned
+          ? 'Interrupt once more to restart the runtime (variables are lost).'
+          : 'Interrupt again to see how to give it up.'
+      }\n`,
     );
   }
 

@@ -7,6 +7,7 @@
 import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
 import { installCompiledModels } from './compile/models.ts';
 import { notebookHost } from '../host.ts';
+import { DeviceLoad } from '../training/device-load.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
@@ -101,7 +102,7 @@ export function loadTf(): Tf {
         '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
     );
   }
-  installTraining(tf);
+  installTraining(tf, { load: () => new DeviceLoad(currentMachine(), describeBackend) });
   ready = tf;
   return tf;
 }

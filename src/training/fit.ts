@@ -1,20 +1,19 @@
-import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as Tf from '@tensorflow/tfjs';
 import { markShown } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
-import { checkedSteps, COUNTS_STEPS, wishSteps, type CountSteps } from './batch-hooks.ts';
+import { checkedSteps, wishSteps } from './batch-hooks.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
-import { LiveDisplay, progressMode } from './live-display.ts';
+import type { DeviceLoad } from './device-load.ts';
+import { progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
 import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
 import { useTf } from './tf.ts';
-import { TrainingRecord } from './record.ts';
-import { epochLines, finalBundle, liveBundle, summaryLine } from './training-view.ts';
+import type { FitData } from './not-finite.ts';
+import { gateCallback, Watcher, watcherCallback } from './watcher.ts';
 
 type Tfjs = typeof Tf;
-type Logs = Record<string, number | Tf.Scalar>;
 
 /** What `fit` and `fitDataset` understand beyond tfjs's own arguments. */
 export interface TensorcellFitArgs {
@@ -47,11 +46,16 @@ type FitDataset = (
 
 const PATCHED = Symbol.for('tensorcell.training');
 
+export interface TrainingOptions {
+  /** Makes what looks at the devices during one training. */
+  load?: () => DeviceLoad;
+}
+
 /**
  * Makes every `model.fit` and `model.fitDataset` of this copy of tfjs show its progress, and stop after the running
  * batch when the cell is interrupted. Calling it again changes nothing.
  */
-export function installTraining(tf: Tfjs): void {
+export function installTraining(tf: Tfjs, options: TrainingOptions = {}): void {
   useTf(tf);
   const prototype = tf.LayersModel.prototype as Tf.LayersModel & { [PATCHED]?: boolean };
   if (prototype[PATCHED] === true) return;
@@ -62,12 +66,14 @@ export function installTraining(tf: Tfjs): void {
   const fitShown: Fit = async function fitShown(x, y, args = {}) {
     const samples = countSamples(x, args.validationSplit ?? 0);
     const steps = samples === undefined ? undefined : Math.ceil(samples / (args.batchSize ?? 32));
-    return watched(tf, this, args, steps, async (watchedArgs) => fit.call(this, x, y, watchedArgs));
+    const seen = { steps, data: { x, y }, load: options.load };
+    return watched(tf, this, args, seen, async (watchedArgs) => fit.call(this, x, y, watchedArgs));
   };
   const fitDatasetShown: FitDataset = async function fitDatasetShown(dataset, args) {
     const size = args.batchesPerEpoch ?? dataset.size;
     const steps = typeof size === 'number' && Number.isFinite(size) ? size : undefined;
-    return watched(tf, this, args, steps, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
+    const seen = { steps, data: {}, load: options.load };
+    return watched(tf, this, args, seen, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
   };
   Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
   rememberOwners(tf);
@@ -101,7 +107,7 @@ async function watched<Args extends FitArgs>(
   tf: Tfjs,
   model: Tf.LayersModel,
   args: Args,
-  steps: number | undefined,
+  seen: { steps: number | undefined; data: FitData; load: (() => DeviceLoad) | undefined },
   train: (args: Args) => Promise<Tf.History>,
 ): Promise<Tf.History> {
   const { onInterrupt = 'end', progress, stepsPerExecution, ...given } = args;
@@ -115,18 +121,28 @@ async function watched<Args extends FitArgs>(
   const mode = (args.verbose as number | undefined) === 0 ? 'quiet' : (progress ?? progressMode());
   const ours = callbackList(args).filter((callback) => callback instanceof TrainingCallback);
   for (const callback of ours) callback.interrupted = false;
-  const watcher = new Watcher(model, ours, mode, {
+  const watcher = new Watcher({
+    model,
+    callbacks: ours,
+    mode,
     epochs: args.epochs ?? 1,
     firstEpoch: rest.initialEpoch ?? 0,
-    steps,
+    steps: seen.steps,
+    data: seen.data,
+    load: mode === 'chart' ? seen.load?.() : undefined,
   });
   const host = notebookHost();
   const over = signal();
   const heard = signal();
-  // A second interrupt leaves no `finally` behind; the display should not look as if it went on.
+  // A second interrupt leaves no `finally` behind: the display should not look as if it went on, and no callback of
+  // this training may run any more, whatever it waits for.
+  let ended = false;
   if (host) {
     host.onEnd(host.execution(), () => {
-      if (host.interrupted) watcher.end('interrupted');
+      if (ended || !host.interrupted) return;
+      watcher.end('interrupted');
+      watcher.abandoned = true;
+      Object.assign(model, { isTraining: false });
     });
   }
   const removeListener = host?.onInterrupt(async () => {
@@ -136,7 +152,7 @@ async function watched<Args extends FitArgs>(
     return onInterrupt === 'return' ? 'continue' : undefined;
   });
   try {
-    const callbacks = [...asCallbacks(tf, args), watcherCallback(tf, watcher)];
+    const callbacks = [...asCallbacks(tf, args, watcher), watcherCallback(tf, watcher)];
     const history = await train({ ...rest, callbacks });
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
     if (mode === 'chart') markShown(history);
@@ -147,6 +163,7 @@ async function watched<Args extends FitArgs>(
     watcher.end('failed');
     throw error;
   } finally {
+    ended = true;
     over.give();
     // The notebook ends the cell before this promise lets it go on.
     if (watcher.stopping) await nextTurn();
@@ -167,15 +184,17 @@ function signal(): { given: Promise<void>; give: () => void } {
  * The user's callbacks as instances. tfjs takes either instances or plain records, never both in one list, and looks
  * at the first one to tell. Only what it makes of records yields to the event loop, so one of these leads the list.
  */
-function asCallbacks(tf: Tfjs, args: FitArgs): Tf.CustomCallback[] {
+function asCallbacks(tf: Tfjs, args: FitArgs, watcher: Watcher): Tf.CustomCallback[] {
   const list = callbackList(args);
   const yields = list.some((callback) => !isInstance(callback));
   const leader = new tf.CustomCallback({}, yields ? 'never' : args.yieldEvery);
+  const gate = gateCallback(tf, watcher);
   return [
     leader,
-    ...list.map((callback) =>
+    ...list.flatMap((callback) => [
+      gate,
       isInstance(callback) ? callback : new tf.CustomCallback(callback, args.yieldEvery),
-    ),
+    ]),
   ];
 }
 
@@ -187,139 +206,4 @@ function callbackList(args: FitArgs): (Tf.CustomCallback | Tf.CustomCallbackArgs
 /** Instances of tfjs's callback classes, and of classes written to be like them. */
 function isInstance(callback: object): callback is Tf.CustomCallback {
   return 'setParams' in callback && 'setModel' in callback;
-}
-
-/** Sees a training's steps, shows them, and stops it. */
-class Watcher {
-  readonly record: TrainingRecord;
-  stopping = false;
-  private readonly model: Tf.LayersModel;
-  private readonly callbacks: readonly TrainingCallback[];
-  private readonly mode: DisplayMode;
-  private readonly live = new LiveDisplay();
-  private printed = 0;
-  private begun = false;
-
-  constructor(
-    model: Tf.LayersModel,
-    callbacks: readonly TrainingCallback[],
-    mode: DisplayMode,
-    options: { epochs: number; firstEpoch: number; steps: number | undefined },
-  ) {
-    this.model = model;
-    this.callbacks = callbacks;
-    this.mode = mode;
-    this.record = new TrainingRecord({ ...options, now: performance.now() });
-  }
-
-  /** The batch that runs is the last one. */
-  stop(): void {
-    this.stopping = true;
-    for (const callback of this.callbacks) callback.interrupted = true;
-    this.model.stopTraining = true;
-  }
-
-  begin(): void {
-    this.begun = true;
-    if (this.mode === 'chart')
-      this.live.show(() => ({ data: liveBundle(this.record, performance.now()), metadata: {} }), 'running');
-  }
-
-  beginEpoch(epoch: number): void {
-    this.record.beginEpoch(epoch, performance.now());
-  }
-
-  endStep(logs: Logs, steps = 1): void {
-    this.record.endStep(steps);
-    // tfjs forgets a stop that comes before its first batch.
-    if (this.stopping || notebookHost()?.interrupted === true) this.stop();
-    if (this.mode !== 'chart' || !this.live.due) return;
-    const now = performance.now();
-    const metrics = readMetrics(logs);
-    this.record.sample(metrics, now);
-    this.warnOfNaN(metrics);
-    this.live.update(() => liveBundle(this.record, now), 'running');
-  }
-
-  endEpoch(logs: Logs): void {
-    if (this.mode === 'quiet') return;
-    const now = performance.now();
-    const metrics = readMetrics(logs);
-    this.record.endEpoch(metrics, now);
-    this.warnOfNaN(metrics);
-    if (this.mode === 'chart') this.live.update(() => liveBundle(this.record, now), 'running');
-    else this.print();
-  }
-
-  end(status: 'finished' | 'interrupted' | 'failed'): void {
-    if (!this.begun || this.record.status !== 'running') return;
-    this.record.end(status, performance.now());
-    if (this.mode === 'chart') this.live.show(() => finalBundle(this.record), 'ended');
-    if (this.mode === 'text') {
-      this.print();
-      for (const note of this.record.notes) process.stdout.write(`${note}\n`);
-      process.stdout.write(`${summaryLine(this.record)}\n`);
-    }
-  }
-
-  /** Said once, at the first value of the loss that is seen to be no number. */
-  private warnOfNaN(metrics: Record<string, number>): void {
-    const { loss } = metrics;
-    if (loss === undefined || Number.isFinite(loss) || this.record.notes.length > 0) return;
-    const layer = firstNotFinite(this.model);
-    const where =
-      layer === undefined
-        ? 'all weights are still finite'
-        : `the first layer whose weights are not finite is ${layer}`;
-    this.record.notes.push(
-      `The loss is ${loss} in epoch ${this.record.epoch + 1}, step ${this.record.step}: ${where}. Try a smaller learning rate.`,
-    );
-  }
-
-  /** The lines of epochs that were not printed yet. */
-  private print(): void {
-    for (const line of epochLines(this.record, this.printed)) process.stdout.write(`${line}\n`);
-    this.printed = this.record.done.length;
-  }
-}
-
-/** The first layer, from the input on, that has a weight which is no number. */
-function firstNotFinite(model: Tf.LayersModel): string | undefined {
-  return model.layers.find((layer) =>
-    layer
-      .getWeights()
-      .some((weight) => !(weight.dataSync() as Float32Array).every((value) => Number.isFinite(value))),
-  )?.name;
-}
-
-/** Values are read from the device here, and nowhere else. */
-function readMetrics(logs: Logs): Record<string, number> {
-  const values: Record<string, number> = {};
-  for (const [name, value] of Object.entries(logs)) {
-    if (name === 'batch' || name === 'size') continue;
-    values[name] = typeof value === 'number' ? value : (value.dataSync()[0] as number);
-  }
-  return values;
-}
-
-function watcherCallback(tf: Tfjs, watcher: Watcher): Tf.CustomCallback {
-  // A record of functions would have every value read after every batch.
-  const callback = new tf.CustomCallback({}, 'never');
-  callback.onTrainBegin = async () => {
-    watcher.begin();
-  };
-  callback.onEpochBegin = async (epoch) => {
-    watcher.beginEpoch(epoch);
-  };
-  callback.onBatchEnd = async (_batch, logs) => {
-    watcher.endStep(logs ?? {});
-  };
-  const counts: CountSteps = (steps, logs) => {
-    watcher.endStep(logs, steps);
-  };
-  Object.assign(callback, { [COUNTS_STEPS]: counts });
-  callback.onEpochEnd = async (_epoch, logs) => {
-    watcher.endEpoch(logs ?? {});
-  };
-  return callback;
 }

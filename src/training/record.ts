@@ -35,6 +35,8 @@ export class TrainingRecord {
   readonly whole = new Map<string, Point[]>();
   /** Warnings to be shown below. */
   readonly notes: string[] = [];
+  /** What the devices do, in words; empty where nobody looks. */
+  device = '';
   ended: number | undefined;
   private epochStarted: number;
   private sums: Record<string, { sum: number; count: number }> = {};

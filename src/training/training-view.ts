@@ -146,6 +146,7 @@ export function liveHtml(record: TrainingRecord, now: number): string {
     ...epochs,
     ...record.notes.map((note) => `⚠ ${escapeHtml(note)}`),
     escapeHtml(progressLine(record, now)),
+    ...(record.device === '' ? [] : [escapeHtml(record.device)]),
   ];
   const panels = trainingPanels(record);
   const chart =
@@ -160,7 +161,11 @@ export function liveBundle(record: TrainingRecord, now: number): MimeBundle {
   const text = record.done.slice(-LISTED_EPOCHS).map((summary) => epochText(record, summary));
   const fraction = record.steps === undefined ? 0 : record.step / record.steps;
   return {
-    'text/plain': [...text, `${textBar(fraction)} ${progressLine(record, now)}`].join('\n'),
+    'text/plain': [
+      ...text,
+      ...(record.device === '' ? [] : [record.device]),
+      `${textBar(fraction)} ${progressLine(record, now)}`,
+    ].join('\n'),
     'text/html': liveHtml(record, now),
   };
 }

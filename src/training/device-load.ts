@@ -1,0 +1,106 @@
+import { availableParallelism } from 'node:os';
+import type { BackendDescription } from '../devices/backend-description.ts';
+import type { Machine } from '../devices/machine.ts';
+import type { DeviceSample, Sampler } from '../devices/watch/sampler.ts';
+
+/** Between two looks: a driver is asked in a process of its own, which costs this one next to nothing. */
+const PAUSE_MS = 1000;
+
+/**
+ * What the devices that train do, in one line. It never waits: it says what the last look found, and looks again when
+ * that is a second old. What a driver does not report is `unavailable`.
+ */
+export class DeviceLoad {
+  readonly #machine: Machine;
+  readonly #backend: () => BackendDescription;
+  #words = '';
+  #next = 0;
+  #looking = false;
+  #gpus: { used: string[]; sampler: Sampler } | undefined;
+  #onCpu = false;
+  #before: { cpu: number; time: number } | undefined;
+
+  constructor(machine: Machine, backend: () => BackendDescription) {
+    this.#machine = machine;
+    this.#backend = backend;
+  }
+
+  /** @param now milliseconds of any clock. */
+  words(now: number): string {
+    if (now >= this.#next && !this.#looking) {
+      this.#next = now + PAUSE_MS;
+      // Without a GPU there is nobody to wait for.
+      if (this.#onCpu) this.#words = this.#processWords(now);
+      else void this.#look(now);
+    }
+    return this.#words;
+  }
+
+  async #look(now: number): Promise<void> {
+    this.#looking = true;
+    try {
+      const gpus = (this.#gpus ??= await this.#find());
+      if (gpus.used.length === 0) {
+        this.#onCpu = true;
+        this.#words = this.#processWords(now);
+        // The first look has nothing to compare with.
+        this.#next = now + PAUSE_MS / 4;
+      } else {
+        const { devices } = await gpus.sampler.sample();
+        this.#words = gpus.used
+          .map((id) =>
+            gpuWords(
+              id,
+              devices.find((device) => device.id === id),
+            ),
+          )
+          .join(' · ');
+      }
+    } catch {
+      // The training goes on without this line; `%device` says what is wrong.
+      this.#words = '';
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** Loaded when the first training is shown: cells start without it. */
+  async #find(): Promise<{ used: string[]; sampler: Sampler }> {
+    const [{ usedDevices }, { Sampler: DeviceSampler }] = await Promise.all([
+      import('../devices/inventory.ts'),
+      import('../devices/watch/sampler.ts'),
+    ]);
+    const used = [...usedDevices(this.#backend())].filter((id) => id !== 'cpu');
+    return { used, sampler: new DeviceSampler(this.#machine) };
+  }
+
+  /** Of the processor our own share is told: what others do on it is not this training's. */
+  #processWords(now: number): string {
+    const { user, system } = process.cpuUsage();
+    const cpu = (user + system) / 1000;
+    const before = this.#before;
+    this.#before = { cpu, time: now };
+    const busy = before === undefined ? undefined : (cpu - before.cpu) / (now - before.time);
+    const processors = availableParallelism();
+    const use =
+      busy === undefined
+        ? ''
+        : `${Math.min(busy, processors).toFixed(1)} of ${processors} processor${processors === 1 ? '' : 's'} · `;
+    return `CPU: ${use}memory ${bytesWords(process.memoryUsage.rss())}`;
+  }
+}
+
+function gpuWords(id: string, device: DeviceSample | undefined): string {
+  const name = device?.name ?? id;
+  const { utilizationPercent: use = null, memoryUsedBytes: used = null } = device ?? {};
+  const total = device?.memoryTotalBytes ?? null;
+  const memory =
+    used === null ? 'unavailable' : `${bytesWords(used)}${total === null ? '' : ` of ${bytesWords(total)}`}`;
+  return `${name}: utilization ${use === null ? 'unavailable' : `${use} %`} · memory ${memory}`;
+}
+
+/** As the device's status writes it: powers of 1024. */
+function bytesWords(bytes: number): string {
+  const gib = bytes / 2 ** 30;
+  return gib >= 1 ? `${gib.toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
+}

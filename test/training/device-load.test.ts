@@ -1,0 +1,60 @@
+// The line on devices under a training: on simulated machines with fake drivers, and on this one.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import { disposeProbes, thisMachine } from '../../src/devices/index.ts';
+import type { Machine } from '../../src/devices/index.ts';
+import { DeviceLoad } from '../../src/training/device-load.ts';
+import { hasCompiler } from '../machines/fake-libraries.ts';
+import { simulatedMachine } from '../machines/simulated-machine.ts';
+import { onCpu, onCuda, SPECS } from '../machines/specs.ts';
+
+after(disposeProbes);
+
+const skip = hasCompiler() ? false : 'gcc is missing: it builds the fake driver libraries';
+
+/** What is said once somebody has answered. */
+async function said(machine: Machine, backend: BackendDescription): Promise<string> {
+  const load = new DeviceLoad(machine, () => backend);
+  const end = Date.now() + 20_000;
+  for (let now = 0; Date.now() < end; now += 2000) {
+    const words = load.words(now);
+    if (words !== '') return words;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('nothing was said');
+}
+
+test('a GPU: utilization and memory as its driver reports them', { skip }, async () => {
+  const machine = await simulatedMachine(SPECS['wsl2-nvidia']!);
+  try {
+    const words = await said(machine, onCuda);
+    assert.match(words, /^NVIDIA [\w ]+: utilization 37 % · memory 1\.0 GiB of 8\.0 GiB$/);
+  } finally {
+    machine.dispose();
+  }
+});
+
+test('what is not reported is said to be unavailable', { skip }, async () => {
+  const machine = await simulatedMachine(SPECS['wsl2-nvidia']!);
+  try {
+    const directml: BackendDescription = {
+      ...onCuda,
+      runtime: { name: 'directml', version: '2.10.1', path: '/' },
+    };
+    assert.equal(await said(machine, directml), 'directml:0: utilization unavailable · memory unavailable');
+  } finally {
+    machine.dispose();
+  }
+});
+
+test('the processor: our own share of it, and our own memory', async () => {
+  const load = new DeviceLoad(thisMachine(), () => onCpu);
+  let words = '';
+  for (let now = 0; !/processor/.test(words); now += 1000) {
+    assert.ok(now < 400_000, words);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    words = load.words(now);
+  }
+  assert.match(words, /^CPU: \d+\.\d of \d+ processors? · memory (\d+ MiB|\d+\.\d GiB)$/);
+});

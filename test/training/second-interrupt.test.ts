@@ -1,0 +1,142 @@
+// A second interrupt during fit: the cell ends without the callbacks that are left, and a native op is waited for.
+import { strict as assert } from 'node:assert';
+import { availableParallelism } from 'node:os';
+import { test } from 'node:test';
+import type { JupyterClient } from '../kernel/jupyter-client.ts';
+import { withKernel } from '../kernel/kernel-process.ts';
+
+const PATIENCE = 90_000;
+
+const SMALL = `
+const model = tf.sequential({ layers: [tf.layers.dense({ inputShape: [100], units: 50 }), tf.layers.dense({ units: 1 })] });
+model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
+const x = tf.randomNormal([3200, 100], 0, 1, 'float32', 1);
+const y = x.slice([0, 0], [-1, 1]);
+const called: string[] = [];
+const tell: { go?: () => void } = {};
+`;
+
+async function update(client: JupyterClient, id: string): Promise<void> {
+  await client.take(
+    'iopub',
+    ({ type, parent }) => type === 'update_display_data' && parent === id,
+    'an update',
+    PATIENCE,
+  );
+}
+
+async function printed(client: JupyterClient, id: string, text: string | RegExp): Promise<void> {
+  let all = '';
+  const found = (): boolean => (typeof text === 'string' ? all.includes(text) : text.test(all));
+  while (!found()) {
+    const { content } = await client.take(
+      'iopub',
+      ({ type, parent }) => type === 'stream' && parent === id,
+      `'${String(text)}' after ${JSON.stringify(all)}`,
+      PATIENCE,
+    );
+    all += content['text'];
+  }
+}
+
+test('callbacks that are left do not run, and the next fit goes on', () =>
+  withKernel(async (client) => {
+    await client.cell('%typecheck off');
+    await client.cell(SMALL, {}, { ms: PATIENCE });
+    const id = await client.startCell(`
+      await model.fit(x, y, { epochs: 100_000, callbacks: [
+        { onTrainEnd: async () => { console.log('waiting'); called.push('first'); await new Promise<void>((resolve) => { tell.go = resolve; }); called.push('first went on'); } },
+        { onTrainEnd: () => { called.push('second'); } },
+      ] });
+      called.push('cell went on');`);
+    await update(client, id);
+    await client.request('control', 'interrupt_request', {});
+    await printed(client, id, 'waiting');
+    await client.request('control', 'interrupt_request', {});
+    const cell = await client.finishCell(id, PATIENCE);
+    assert.equal(cell.reply['ename'], 'Interrupted');
+    const shown = cell.of('update_display_data').at(-1)!['data'];
+    assert.match(shown['text/plain'], /\nStopped in epoch \d+ of 100000 after step \d+ of 100 in /);
+    // What it waited for happens now: still nothing goes on.
+    const later = await client.cell(
+      'tell.go?.(); await new Promise((resolve) => setTimeout(resolve, 50)); called.join()',
+    );
+    assert.equal(later.result, "'first'");
+    const again = await client.cell(
+      `const more = await model.fit(x, y, { epochs: 1 }); [more.epoch.length, called.join()].join(' ')`,
+      {},
+      { ms: PATIENCE },
+    );
+    assert.equal(again.result, "'1 first'");
+  }));
+
+test('JavaScript in a callback that does not return is ended', () =>
+  withKernel(async (client) => {
+    await client.cell('%typecheck off');
+    await client.cell(SMALL, {}, { ms: PATIENCE });
+    const id = await client.startCell(`
+      await model.fit(x, y, { epochs: 100_000, callbacks: [
+        { onTrainEnd: () => { console.log('busy'); for (;;) called.length = 0; } },
+        { onTrainEnd: () => { called.push('second'); } },
+      ] });`);
+    await update(client, id);
+    await client.request('control', 'interrupt_request', {});
+    await printed(client, id, 'busy');
+    await client.request('control', 'interrupt_request', {});
+    const cell = await client.finishCell(id, PATIENCE);
+    assert.equal(cell.reply['ename'], 'Interrupted');
+    const again = await client.cell(
+      `(await model.fit(x, y, { epochs: 1 })).epoch.length + called.join()`,
+      {},
+      { ms: PATIENCE },
+    );
+    assert.equal(again.result, "'1'");
+  }));
+
+test('a native op is waited for, and a restart of the runtime is offered', () =>
+  withKernel(async (client) => {
+    await client.cell('%typecheck off');
+    // One step takes some seconds, also where there are many processors.
+    await client.cell(
+      `
+const size = ${Math.round(2600 * Math.cbrt(availableParallelism() / 2))};
+const model = tf.sequential({ layers: [1, 2, 3].map((at) => tf.layers.dense({ ...(at === 1 ? { inputShape: [size] } : {}), units: size, useBias: false })) });
+model.compile({ optimizer: tf.train.sgd(1e-9), loss: 'meanSquaredError' });
+const x = tf.ones([size, size]);
+let batches = 0;
+`,
+      {},
+      { ms: PATIENCE },
+    );
+    const fit = `await model.fit(x, x, { epochs: 1000, batchSize: size, callbacks: { onBatchBegin: () => { console.log('batch'); }, onBatchEnd: () => { batches++; } } });`;
+    const id = await client.startCell(fit);
+    // The first batch of a model is traced.
+    await printed(client, id, /batch\n[^]*batch\n/);
+    await client.request('control', 'interrupt_request', {});
+    await client.request('control', 'interrupt_request', {});
+    await printed(
+      client,
+      id,
+      'waiting for a native operation to return, which cannot be stopped half way. Interrupt once more to restart the runtime (variables are lost).\n',
+    );
+    const cell = await client.finishCell(id, PATIENCE);
+    assert.equal(cell.reply['ename'], 'Interrupted');
+    // The runtime lives, with its variables; the batch that ran changed the weights as a whole.
+    const state = await client.cell(
+      `[batches >= 1, model.getWeights().every((weight) => weight.isFinite().all().dataSync()[0])].join()`,
+      {},
+      { ms: PATIENCE },
+    );
+    assert.equal(state.result, "'true,true'");
+    const once = await client.startCell(fit);
+    await printed(client, once, 'batch');
+    await client.request('control', 'interrupt_request', {});
+    await client.request('control', 'interrupt_request', {});
+    await printed(client, once, 'Interrupt once more to restart the runtime');
+    await client.request('control', 'interrupt_request', {});
+    const given = await client.finishCell(once, PATIENCE);
+    assert.equal(given.reply['ename'], 'RuntimeDied');
+    assert.match(given.reply['evalue'], /^it was restarted, since a native operation did not return/);
+    const fresh = await client.cell('typeof batches');
+    assert.equal(fresh.result, "'undefined'");
+  }));
