@@ -88,7 +88,7 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
     passedOver.push({
       what: chosen.runtime,
       why: 'it was chosen, but is no longer there',
-      fix: 'tensorcell runtime use',
+      fix: 'tensorcell runtime use auto',
     });
   }
   const best = (name: string) => {

@@ -73,7 +73,6 @@ export const cudaRuntime: Record<string, Entry> = {
     NVIDIA_LIBRARIES.map((name) => [`${STORE}/cuda-2.21.0/nvidia/${name}/lib/lib${name}.so`, 'ELF']),
   ),
   [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/bin/ptxas`]: 'ELF',
-  [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/bin/nvlink`]: 'ELF',
   [`${STORE}/cuda-2.21.0/nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc`]: 'BC',
 };
 
