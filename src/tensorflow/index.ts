@@ -15,6 +15,7 @@ import { currentMachine } from '../devices/machine.ts';
 import { missedGpu } from '../devices/missed-gpu.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
+import { installLayerScopes } from './compile/layer-scopes.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installKernels } from './kernels.ts';
@@ -83,6 +84,7 @@ export function loadTf(): Tf {
       });
       installRandom(tf);
       installOptimizers(tf);
+      installLayerScopes(tf);
       installMixedPrecision(tf, () => loaded.binding.isUsingGpuDevice());
       installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);

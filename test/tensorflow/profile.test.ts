@@ -55,6 +55,12 @@ test('a compiled training: ops inside the graph are seen, by kind', async () => 
   assert.equal(calls(taken, /MatMul$/), 40);
   assert.ok(taken.graphs >= 1 && taken.graphs <= 8, String(taken.graphs));
   assert.ok(taken.downloads.count >= 1);
+  assert.deepEqual(
+    taken.layers.map(({ layer }) => layer).toSorted(),
+    [...made.layers.map(({ name }) => name), 'optimizer'].toSorted(),
+  );
+  const inLayers = taken.layers.reduce((sum, { wallMs }) => sum + wallMs, 0);
+  assert.ok(inLayers > 0 && inLayers <= taken.parts.ops + 1e-6);
   made.dispose();
 });
 

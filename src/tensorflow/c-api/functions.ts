@@ -84,7 +84,7 @@ const declarations = {
   TFE_ContextAddFunction: 'void TFE_ContextAddFunction(P, P, P)',
   TFE_ContextRemoveFunction: 'void TFE_ContextRemoveFunction(P, P, P)',
   TF_FunctionSetAttrValueProto: 'void TF_FunctionSetAttrValueProto(P, P, M, size_t, P)',
-  TF_NewOperation: 'P TF_NewOperation(P, P, P)',
+  TF_NewOperation: 'P TF_NewOperation(P, P, M)',
   TF_AddInput: 'void TF_AddInput(P, TF_Output)',
   TF_AddInputList: 'void TF_AddInputList(P, M, int)',
   TF_AddControlInput: 'void TF_AddControlInput(P, P)',

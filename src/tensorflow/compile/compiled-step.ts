@@ -5,6 +5,7 @@ import { cText, Status } from '../c-api/library.ts';
 import { newHandle } from '../c-api/tensor.ts';
 import type { NodeBackend } from '../tfjs/instance.ts';
 import { settleLoop } from './running-loop.ts';
+import type { FiniteWatch } from './finite-watch.ts';
 import type { GraphInput, Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { callConfig, type Precision } from './precision.ts';
@@ -33,6 +34,8 @@ export class CompiledStep {
   /** How many operations of each kind the graph had before TensorFlow optimized it. */
   readonly histogram: ReadonlyMap<string, number>;
   readonly randomOps: number;
+  /** Who knows where a step first was not finite; only for training steps. */
+  readonly watch: FiniteWatch | undefined;
   /** The ConfigProto that calls of the function bring along. */
   readonly config: Uint8Array;
   readonly #trace: Trace;
@@ -57,6 +60,7 @@ export class CompiledStep {
     this.outputTypes = outputs.map((output) => trace.graph.dtype(output));
     this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
     this.randomOps = trace.randomOps;
+    this.watch = trace.watch;
     this.histogram = trace.graph.histogram;
     const inputs = trace.inputs.map(({ output }) => output);
     const made = trace.graph.toFunction(this.name, inputs, outputs);
@@ -65,7 +69,7 @@ export class CompiledStep {
     this.#function = made;
     binding.status.check();
     trace.dispose(true);
-    this.#held = hold(binding, this.name, made, this.#inputs, this.#numbers, this.#loops);
+    this.#held = hold(binding, this.name, made, this.#inputs, this.#numbers, this.#loops, this.watch);
     forgotten.register(this, this.#held);
   }
 
@@ -183,6 +187,7 @@ function hold(
   inputs: readonly GraphInput[],
   numbers: readonly { handle: Pointer }[],
   loops: ReadonlyMap<string, { dispose(): void }>,
+  watch: FiniteWatch | undefined,
 ): Held {
   const { api, pointer } = binding.context;
   const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
@@ -197,6 +202,7 @@ function hold(
       api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
       api.TF_DeleteStatus(status.pointer);
       api.TF_DeleteFunction(made);
+      watch?.dispose();
       for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
       for (const handle of constants) api.TFE_DeleteTensorHandle(handle);
     },

@@ -34,6 +34,8 @@ export class Graph {
   readonly status: Status;
   /** How many operations of each kind there are. */
   readonly histogram = new Map<string, number>();
+  /** What the names of the operations that are added now begin with; ends with a slash unless it is empty. */
+  scope = '';
   readonly #constants = new Map<string, GraphOutput>();
   #names = 0;
 
@@ -48,10 +50,15 @@ export class Graph {
     this.api.TF_DeleteStatus(this.status.pointer);
   }
 
+  /** A name that no other operation of this graph has, as C reads it during the call. */
+  #name(kind: string): Buffer {
+    return Buffer.from(`${this.scope}${kind}${this.#names++}\0`);
+  }
+
   /** An input; `shape` undefined for a resource. */
   placeholder(dtype: number, shape: readonly number[] | undefined): GraphOutput {
     const { api } = this;
-    const node = api.TF_NewOperation(this.pointer, cText('Placeholder'), cText(`input${this.#names++}`));
+    const node = api.TF_NewOperation(this.pointer, cText('Placeholder'), this.#name('input'));
     api.TF_SetAttrType(node, cText('dtype'), dtype);
     if (shape !== undefined) api.TF_SetAttrShape(node, cText('shape'), int64List(shape), shape.length);
     return { oper: this.#finish(node, 'Placeholder'), index: 0 };
@@ -71,7 +78,7 @@ export class Graph {
     if (shared !== undefined) return shared;
     const { api } = this;
     const tensor = newTensor(api, shape, dtype, values);
-    const node = api.TF_NewOperation(this.pointer, cText('Const'), cText(`const${this.#names++}`));
+    const node = api.TF_NewOperation(this.pointer, cText('Const'), this.#name('const'));
     api.TF_SetAttrType(node, cText('dtype'), dtype);
     api.TF_SetAttrTensor(node, cText('value'), tensor, this.status.pointer);
     this.status.check('Const');
@@ -94,7 +101,7 @@ export class Graph {
   ): Pointer {
     const { api } = this;
     const definition = this.#definition(type);
-    const node = api.TF_NewOperation(this.pointer, cText(type), cText(`op${this.#names++}`));
+    const node = api.TF_NewOperation(this.pointer, cText(type), this.#name('op'));
     let at = 0;
     for (const input of definition.inputs) {
       if (!input.list) {

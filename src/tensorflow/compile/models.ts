@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { checkedSteps, wishStepsOnCompile } from '../../training/batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 import { compileEnabled } from './compile.ts';
@@ -9,6 +9,7 @@ import {
   type FitLoopArguments,
   type FitModel,
 } from './fit-loop.ts';
+import { FiniteWatch, type NotFinite } from './finite-watch.ts';
 import { inspectModel, type Setting } from './own-code.ts';
 import { precisionOf } from './precision.ts';
 import { StepCache } from './step-cache.ts';
@@ -80,6 +81,18 @@ export function trainingSteps(model: object): StepCache | undefined {
   return modelSteps.get(inner)?.train;
 }
 
+/**
+ * Where a compiled training step of this model first held a number that is not finite, in the first step that did;
+ * undefined when there was none, or it ran op by op. Asked again, it tells of what has happened since.
+ */
+export function firstNotFinite(model: object): NotFinite | undefined {
+  for (const step of trainingSteps(model)?.steps() ?? []) {
+    const found = step.watch?.take();
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Lets `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of every model run compiled. */
 export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: string) => void): void {
   const prototype = tf.LayersModel.prototype as unknown as ModelMethods;
@@ -101,12 +114,14 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     }
     disposeSteps(model);
     const { obstacle, settings } = inspectModel(tf, model);
-    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision: precisionOf(model) });
+    const precision = precisionOf(model);
+    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision });
+    const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
     const steps: ModelSteps = {
       made,
       settings,
       obstacle,
-      train: cache(`training ${model.name}`),
+      train: new StepCache(tf, backend, { what: `training ${model.name}`, say, precision, watch }),
       test: cache(`evaluating ${model.name}`),
       predict: cache(`predicting with ${model.name}`),
     };

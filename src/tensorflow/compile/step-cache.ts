@@ -2,6 +2,7 @@ import { asError } from '../errors.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
+import type { FiniteWatch } from './finite-watch.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
@@ -25,6 +26,7 @@ export class StepCache {
   readonly #limit: number;
   readonly #say: (line: string) => void;
   readonly #precision: Precision;
+  readonly #watch: (() => FiniteWatch) | undefined;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -34,13 +36,21 @@ export class StepCache {
   constructor(
     tf: Tf,
     backend: NodeBackend,
-    options: { what: string; limit?: number; precision?: Precision; say: (line: string) => void },
+    options: {
+      what: string;
+      limit?: number;
+      precision?: Precision;
+      /** Who looks at each graph's first result, a loss. */
+      watch?: () => FiniteWatch;
+      say: (line: string) => void;
+    },
   ) {
     this.#tf = tf;
     this.#backend = backend;
     this.#what = options.what;
     this.#limit = options.limit ?? 32;
     this.#precision = options.precision ?? 'float32';
+    this.#watch = options.watch;
     this.#say = options.say;
   }
 
@@ -114,7 +124,8 @@ export class StepCache {
       );
     }
     for (const fused of [true, false]) {
-      const trace = new Trace(this.#tf, this.#backend, { fused });
+      const watch = this.#watch?.();
+      const trace = new Trace(this.#tf, this.#backend, { fused, watch });
       try {
         let result: Structure | undefined;
         const inputs = taken.tensors.map((tensor, index) => ({
@@ -136,6 +147,7 @@ export class StepCache {
         return;
       } catch (error) {
         trace.dispose(false);
+        watch?.dispose();
         if (error instanceof Untraceable && error.retry === 'fused' && fused) continue;
         this.#refuse(entry, asError(error));
         return;

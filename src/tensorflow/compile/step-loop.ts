@@ -334,7 +334,7 @@ function operations(graph: Graph) {
 }
 
 /** Runs `action` with ops placed on the processor. */
-function onProcessor<T>(binding: Binding, action: () => T): T {
+export function onProcessor<T>(binding: Binding, action: () => T): T {
   const { device } = binding;
   binding.device = '/device:CPU:0';
   try {

@@ -8,7 +8,9 @@ import { handleValues } from '../c-api/tensor.ts';
 import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
 import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import type { FiniteWatch } from './finite-watch.ts';
 import { Graph } from './graph.ts';
+import { layerScope } from './layer-scopes.ts';
 import { Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
 
@@ -60,6 +62,8 @@ export class Trace implements OpRecorder {
   readonly guards: Guard[] = [];
   /** Done in JavaScript after each run. */
   readonly afterRun: (() => void)[] = [];
+  /** Who looks for numbers that are not finite. */
+  readonly watch: FiniteWatch | undefined;
   /** Whether optimizers may use TensorFlow's own update ops. */
   readonly fused: boolean;
   /** How many random ops there are: each call of the function draws as many numbers of the stream. */
@@ -75,10 +79,12 @@ export class Trace implements OpRecorder {
   #randomBase: GraphOutput | undefined;
   #randomKey: GraphOutput | undefined;
 
-  constructor(tf: Tf, backend: NodeBackend, options: { fused: boolean }) {
+  constructor(tf: Tf, backend: NodeBackend, options: { fused: boolean; watch?: FiniteWatch | undefined }) {
     this.tf = tf;
     this.backend = backend;
     this.fused = options.fused;
+    this.watch = options.watch;
+    this.watch?.begin(this);
     this.graph = new Graph(backend.binding.context.api);
   }
 
@@ -319,6 +325,12 @@ export class Trace implements OpRecorder {
     }
   }
 
+  /** What was read of a variable at the beginning of the call, if it was. */
+  #readOf(variable: Variable): GraphOutput | undefined {
+    const read = this.#byVariable.get(variable)?.read ?? -1;
+    return read < 0 ? undefined : this.#symbols.get(read);
+  }
+
   #isSymbol(tensor: Tensor): boolean {
     const { tensorMap } = this.backend;
     return tensorMap.has(tensor.dataId) && this.#symbols.has(tensorMap.get(tensor.dataId).id);
@@ -327,6 +339,11 @@ export class Trace implements OpRecorder {
   #finish(outputs: GraphOutput[]): GraphOutput[] {
     if (this.#updates.length === 0) return outputs;
     const { graph } = this;
+    const [loss] = outputs;
+    const look =
+      loss === undefined ? undefined : this.watch?.finish(loss, (variable) => this.#readOf(variable));
+    if (look !== undefined) this.#needed.push(look);
+    graph.scope = layerScope('optimizer', 'layer');
     const before = new Set([...this.#needed, ...outputs.map(({ oper }) => oper)]);
     for (const { output } of this.inputs) before.delete(output.oper);
     const barrier = graph.operation('NoOp', [], [], [...before]);

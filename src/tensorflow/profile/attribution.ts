@@ -1,3 +1,4 @@
+import { layerOfNode } from '../compile/layer-scopes.ts';
 import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
 /** A call of ours into TensorFlow. Times are microseconds since the profile began. */
@@ -67,13 +68,7 @@ const OP = /^([^:\s]*):([A-Za-z_]\w*)$/;
 export function hostOp(name: string): { kind: string; layer: string } | undefined {
   const [, node, kind] = OP.exec(name) ?? [];
   if (node === undefined || kind === undefined) return undefined;
-  return { kind, layer: layerOf(node) };
-}
-
-/** The layer that a node of a graph belongs to: the trace puts its name in front. */
-function layerOf(node: string): string {
-  const end = node.indexOf('/');
-  return end < 0 ? '' : node.slice(0, end);
+  return { kind, layer: layerOfNode(node)?.layer ?? '' };
 }
 
 /** A kernel or a copy on a GPU. */

@@ -30,8 +30,8 @@ test('each moment belongs to one part, and ops that run at once share it', () =>
   const result = attribute(
     [
       host('main', event('EagerExecute', 1000, 9000), event('KernelAndDeviceFunc::Run', 1100, 8900)),
-      host('a', event('dense/op1:MatMul', 2000, 6000), event('op2:Relu', 6000, 7000)),
-      host('b', event('dense/op3:MatMul', 4000, 6000)),
+      host('a', event('dense.layer/op1:MatMul', 2000, 6000), event('op2:Relu', 6000, 7000)),
+      host('b', event('dense.gradient/op3:MatMul', 4000, 6000)),
     ],
     [
       call('upload', 'to TensorFlow', 0, 500, 40),
@@ -78,7 +78,7 @@ test("a GPU's kernels count for their op, and its copies as transfer", () => {
         plane: '/device:GPU:0',
         name: 'Stream #13',
         events: [
-          event('void gemm<float>(int)', 1000, 2000, { tf_op: 'fn::conv/op7:Conv2D' }),
+          event('void gemm<float>(int)', 1000, 2000, { tf_op: 'fn::op35_2/conv.layer/op7:Conv2D' }),
           event('void other<float>(int)', 2000, 3000),
           event('MemcpyH2D', 4000, 5000),
         ],
@@ -101,7 +101,10 @@ test("without TensorFlow's profiler the calls themselves are the ops", () => {
 
 test('what is an op, and what is not', () => {
   expect(hostOp('op5:MatMul')).toEqual({ kind: 'MatMul', layer: '' });
-  expect(hostOp('conv2d_1/op5:_FusedConv2D')).toEqual({ kind: '_FusedConv2D', layer: 'conv2d_1' });
+  expect(hostOp('op3/conv2d_1.gradient/op5:_FusedConv2D')).toEqual({
+    kind: '_FusedConv2D',
+    layer: 'conv2d_1',
+  });
   for (const name of ['ExecutorState::Process', 'EagerLocalExecute: MatMul', 'EagerExecute', 'a b:C'])
     expect(hostOp(name)).toBeUndefined();
 });
