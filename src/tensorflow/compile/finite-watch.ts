@@ -237,7 +237,9 @@ function branch(trace: Trace, name: string, inputs: readonly GraphOutput[], wron
     const known = at(
       graph.operation('Any', [at(read), graph.constant([1], TF.INT32, [0])], [type('Tidx', TF.INT32)]),
     );
-    const next = at(graph.operation('SelectV2', [known, at(read), now], [bool]));
+    // What was noted before stays.
+    const fresh = at(graph.operation('LogicalAnd', [at(graph.operation('LogicalNot', [known])), now]));
+    const next = at(graph.operation('LogicalOr', [at(read), fresh]));
     const noted = graph.operation('AssignVariableOp', [flags, next], [type('dtype', TF.BOOL)]);
     return graph.toFunction(name, given, [at(graph.operation('Identity', [done], [], [noted]))]);
   } finally {
