@@ -3,6 +3,7 @@
  * installs the values (DESIGN.md, "Names that cells use").
  */
 import * as tensorflow from '@tensorflow/tfjs';
+import './fit-arguments.ts';
 import * as library from '../index.ts';
 
 declare global {

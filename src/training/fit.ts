@@ -155,7 +155,8 @@ async function watched<Args extends FitArgs>(
     const callbacks = [...asCallbacks(tf, args, watcher), watcherCallback(tf, watcher)];
     const history = await train({ ...rest, callbacks });
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
-    if (mode === 'chart') markShown(history);
+    // As the value of its cell it would be shown once more; nor does quiet mean a chart at the end.
+    markShown(history);
     // A flag told of the interrupt between two batches; the notebook itself learns of it on the event loop's next turn.
     if (watcher.stopping) await Promise.race([heard.given, sleep(2000, undefined, { ref: false })]);
     return history;
