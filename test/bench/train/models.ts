@@ -1,5 +1,6 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs';
+import type { LayersModel, Tensor, layers } from '@tensorflow/tfjs';
 import type { Tf } from '../../../src/tensorflow/index.ts';
+import type { Request } from './peer.ts';
 
 /** One row of the benchmark: the same network for every peer, described so that each can build it. */
 export interface Row {
@@ -9,8 +10,13 @@ export interface Row {
   classes: number;
   /** Batches in an epoch. */
   steps: number;
-  build(tf: Tf): LayersModel;
+  /** Hidden layers, where that is what varies. */
+  depth?: number;
+  /** `declare` marks classes of this file as safe to compile. */
+  build(tf: Tf, declare: Declare): LayersModel;
 }
+
+type Declare = <T extends object>(code: T) => T;
 
 type Layer = layers.Layer;
 
@@ -84,6 +90,121 @@ function resnet(tf: Tf): LayersModel {
   return tf.model({ inputs: input, outputs: output });
 }
 
+/** Multi-head attention of a sequence to itself, as Keras' MultiHeadAttention(4, 16). */
+function attentionLayer(tf: Tf): new () => Layer {
+  class SelfAttention extends tf.layers.Layer {
+    static className = 'SelfAttention';
+    readonly #weights: ReturnType<Layer['addWeight']>[] = [];
+
+    override build(shape: number[]): void {
+      const width = shape[2] as number;
+      for (const name of ['query', 'key', 'value', 'output']) {
+        this.#weights.push(
+          this.addWeight(`${name}_kernel`, [width, width], 'float32', tf.initializers.glorotUniform({})),
+          this.addWeight(`${name}_bias`, [width], 'float32', tf.initializers.zeros()),
+        );
+      }
+      super.build(shape);
+    }
+
+    override computeOutputShape(shape: number[]): number[] {
+      return shape;
+    }
+
+    override call(inputs: Tensor | Tensor[]): Tensor {
+      return tf.tidy(() => {
+        const x = Array.isArray(inputs) ? (inputs[0] as Tensor) : inputs;
+        const [batch, length, width] = x.shape as [number, number, number];
+        const project = (value: Tensor, i: number) =>
+          tf.add(
+            tf.matMul(tf.reshape(value, [-1, width]), (this.#weights[2 * i] as { read(): Tensor }).read()),
+            (this.#weights[2 * i + 1] as { read(): Tensor }).read(),
+          );
+        const heads = (i: number) =>
+          tf.transpose(tf.reshape(project(x, i), [batch, length, 4, width / 4]), [0, 2, 1, 3]);
+        const scores = tf.mul(tf.matMul(heads(0), heads(1), false, true), 1 / Math.sqrt(width / 4));
+        const attended = tf.matMul(tf.softmax(scores), heads(2));
+        const joined = tf.transpose(attended, [0, 2, 1, 3]);
+        return tf.reshape(project(joined, 3), [batch, length, width]);
+      });
+    }
+  }
+  return SelfAttention as unknown as new () => Layer;
+}
+
+function transformer(tf: Tf, declare: Declare): LayersModel {
+  const { layers } = tf;
+  const Attention = declare(attentionLayer(tf));
+  const input = tf.input({ shape: [64, 64] });
+  let x = input;
+  const residual = (...inner: Layer[]) => {
+    const y = inner.reduce((value, layer) => layer.apply(value) as typeof input, x);
+    x = layers.add().apply([x, y]) as typeof input;
+  };
+  for (let i = 0; i < 2; i++) {
+    residual(layers.layerNormalization({ epsilon: 1e-5 }), new Attention());
+    residual(
+      layers.layerNormalization({ epsilon: 1e-5 }),
+      layers.dense({ units: 256, activation: 'relu' }),
+      layers.dense({ units: 64 }),
+    );
+  }
+  const mean = layers.globalAveragePooling1d().apply(x) as typeof input;
+  const output = layers.dense({ units: 10, activation: 'softmax' }).apply(mean) as typeof input;
+  return tf.model({ inputs: input, outputs: output });
+}
+
+/** Numbers in -1 to 1 and classes in turn: `peer_protocol.py` makes the same. */
+export function data(
+  tf: Tf,
+  { batch, steps, input, classes }: Pick<Row, 'batch' | 'steps' | 'input' | 'classes'>,
+): { x: Tensor; y: Tensor } {
+  const count = batch * steps;
+  const numbers = new Float32Array(input.reduce((product, size) => product * size, count));
+  for (let i = 0; i < numbers.length; i++) {
+    let h = Math.imul(i, 2654435761) >>> 0;
+    h ^= h >>> 15;
+    h = Math.imul(h, 2246822519) >>> 0;
+    h = (h ^ (h >>> 13)) >>> 0;
+    numbers[i] = h / 2 ** 31 - 1;
+  }
+  const labels = new Float32Array(count * classes);
+  for (let i = 0; i < count; i++) labels[i * classes + ((i * 7) % classes)] = 1;
+  return { x: tf.tensor(numbers, [count, ...input]), y: tf.tensor2d(labels, [count, classes]) };
+}
+
+/** The row as a peer is asked for it. */
+export function requestOf(row: Row, variant: string, epochs: number): Request {
+  const { name, batch, steps, input, classes, depth = 0 } = row;
+  return { name, batch, steps, input, classes, depth, variant, epochs };
+}
+
+/** The row that a peer was asked for. */
+export function rowOf({ name, batch, steps, depth }: Request): Row {
+  const row = [...rows, deepRow(depth)].find((one) => one.name === name);
+  if (row === undefined) throw new Error(`no row ${name}`);
+  return { ...row, batch, steps };
+}
+
+/** A network of `depth` hidden layers, for the growth of a step's time. */
+export function deepRow(depth: number): Row {
+  return {
+    name: 'deep',
+    batch: 32,
+    input: [64],
+    classes: 10,
+    steps: 20,
+    depth,
+    build: (tf) =>
+      mlp(
+        tf,
+        64,
+        Array.from({ length: depth }, () => 64),
+        10,
+      ),
+  };
+}
+
 /** Steps in an epoch are few where a step is long. */
 export const rows: Row[] = [
   {
@@ -97,6 +218,7 @@ export const rows: Row[] = [
   { name: 'cnn', batch: 128, input: [28, 28, 1], classes: 10, steps: 20, build: cnn },
   { name: 'lstm', batch: 64, input: [20, 16], classes: 10, steps: 20, build: lstm },
   { name: 'resnet20', batch: 32, input: [32, 32, 3], classes: 10, steps: 4, build: resnet },
+  { name: 'transformer', batch: 32, input: [64, 64], classes: 10, steps: 10, build: transformer },
   {
     name: 'wide',
     batch: 32,
