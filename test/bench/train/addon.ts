@@ -47,11 +47,17 @@ export function buildAddon(root: string, folder: string, libraries: string, pyth
   const { status, stderr, error } = spawnSync(
     'g++',
     [
-      ...['-std=c++17', '-O2', '-fPIC', '-shared', '-w', `-I${headers}`, `-I${source}`, `-I${tensorflow}`],
+      '-std=c++17',
+      '-O2',
+      '-fPIC',
+      '-shared',
+      '-w',
+      ...[headers, source, tensorflow].map((path) => `-I${path}`),
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => join(source, 'binding', name)),
       ...names.map((name) => join(libraries, name)),
       `-Wl,-rpath,${libraries}`,
-      ...['-o', file],
+      '-o',
+      file,
     ],
     { encoding: 'utf8' },
   );

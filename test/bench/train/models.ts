@@ -129,7 +129,7 @@ function attentionLayer(tf: Tf): new () => Layer {
       });
     }
   }
-  return SelfAttention as unknown as new () => Layer;
+  return SelfAttention;
 }
 
 function transformer(tf: Tf, declare: Declare): LayersModel {

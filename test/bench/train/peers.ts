@@ -64,10 +64,10 @@ export async function findPeers(
     if ('absent' in addon) console.log(`absent: tfjs-node (${addon.absent})`);
     else {
       // Loaded as it stands: a bundle of what bundles would be mistaken about its own place.
-      const { bundleSource } = (await import(
-        pathToFileURL(join(root, 'scripts', 'bundle-source.mjs')).href
-      )) as { bundleSource(entries: Record<string, string>, folder: string): Promise<void> };
-      await bundleSource({ 'peer-tfjs-node': join(here, 'peer-tfjs-node.ts') }, folder);
+      const bundling = (await import(pathToFileURL(join(root, 'scripts', 'bundle-source.mjs')).href)) as {
+        bundleSource(entries: Record<string, string>, folder: string): Promise<void>;
+      };
+      await bundling.bundleSource({ 'peer-tfjs-node': join(here, 'peer-tfjs-node.ts') }, folder);
       const args = [join(folder, 'peer-tfjs-node.mjs'), addon.file];
       await add(process.execPath, args, { 'tfjs-node': '' }, 'tfjs-node');
     }
