@@ -69,6 +69,35 @@ function tfjsInOneInstance(root) {
           )}`,
         };
       });
+      // Normalizations as TensorFlow has them; and without gamma or beta, which tfjs's own cannot train.
+      builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/normalization\.js$/ }, async ({ path }) => {
+        let text = await readFile(path, 'utf8');
+        const edits = [
+          [
+            /export function normalizeBatchInTraining\(x, gamma, beta, reductionAxes, epsilon = 1e-3\) \{/,
+            `$&
+    const ours = normalizing.batch(x, gamma, beta, reductionAxes, epsilon);
+    if (ours !== undefined) return ours;`,
+          ],
+          [
+            /input, this\.gamma\.read\(\), this\.beta\.read\(\)/,
+            'input, this.gamma?.read() ?? null, this.beta?.read() ?? null',
+          ],
+          [
+            /const keepDims = true;/,
+            `const ours = normalizing.layer(input, this.axis, this.gamma?.read() ?? null, this.beta?.read() ?? null, this.epsilon);
+            if (ours !== undefined) return ours;
+            $&`,
+          ],
+        ];
+        for (const [pattern, edit] of edits) {
+          if (!pattern.test(text)) throw new Error(`${path} is not as expected`);
+          text = text.replace(pattern, edit);
+        }
+        return {
+          contents: `import { normalizing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text}`,
+        };
+      });
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },

@@ -20,6 +20,7 @@ import { installMixedPrecision } from './compile/precision.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
+import { installNormalization } from './normalization.ts';
 import { installRandom } from './random.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from './tfjs/instance.ts';
@@ -82,6 +83,7 @@ export function loadTf(): Tf {
       installMissingKernels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);
       });
+      installNormalization(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
       installOptimizers(tf);
       installLayerScopes(tf);

@@ -5,7 +5,7 @@ const { MathBackendCPU } = require('@tensorflow/tfjs-backend-cpu');
 const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
 const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
 const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
-const { fusing, random } = require('./hooks.mjs');
+const { fusing, normalizing, random } = require('./hooks.mjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
@@ -35,6 +35,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     NodeJSKernelBackend,
     random,
     fusing,
+    normalizing,
     builtIns,
     executor,
     training: { configureCallbacks: callbacks.configureCallbacks },

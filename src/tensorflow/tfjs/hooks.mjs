@@ -3,3 +3,9 @@ export const random = { draw: undefined };
 
 /** Whether ops fuse an activation. On TensorFlow they do not: its optimizer does, and tfjs-node composes them anyway. */
 export const fusing = { off: () => false };
+
+/**
+ * Asked by the layers of normalization for their results in training (`batch`) and always (`layer`); undefined lets them
+ * compute.
+ */
+export const normalizing = { batch: () => undefined, layer: () => undefined };

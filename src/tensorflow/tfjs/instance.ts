@@ -63,6 +63,24 @@ export interface TfInternals {
   training: { configureCallbacks(...all: unknown[]): { callbackList: object; history: object } };
   /** Asked by tfjs's fused ops whether they should run as separate ones. */
   fusing: { off: () => boolean };
+  /** Asked by the layers of normalization; undefined lets them compute as tfjs does. */
+  normalizing: {
+    /** In training: result, mean and variance over all axes but the last. */
+    batch: (
+      x: tfjs.Tensor,
+      gamma: tfjs.Tensor | null,
+      beta: tfjs.Tensor | null,
+      axes: number[],
+      epsilon: number,
+    ) => [tfjs.Tensor, tfjs.Tensor, tfjs.Tensor] | undefined;
+    layer: (
+      x: tfjs.Tensor,
+      axes: number[],
+      gamma: tfjs.Tensor | null,
+      beta: tfjs.Tensor | null,
+      epsilon: number,
+    ) => tfjs.Tensor | undefined;
+  };
   /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */
   random: {
     draw:
