@@ -25,6 +25,8 @@ export interface CellError {
   message: string;
   /** Lines as Jupyter shows them: ANSI colours allowed, no kernel frames, positions in the user's cell. */
   traceback: string[];
+  /** What kind of failure it is, for programs: Python's side says so. */
+  code?: string;
   /** Why the cell ended, where that is not an error thrown by user code. */
   reason?: 'interrupted' | 'runtime-died' | 'syntax' | 'types';
 }
@@ -266,6 +268,8 @@ export type RuntimeMessage =
   | { type: 'inspected'; id: number; found: boolean; summary?: string; typeName?: string }
   | { type: 'answered'; id: number; value: unknown; error?: string }
   | { type: 'magic'; id: number; execution: number; name: string; line: string }
+  /** Something that the kernel process does for the library (`python`); answered by `magic-reply`, ids are shared. */
+  | { type: 'request'; id: number; execution: number; service: string; argument: unknown }
   /** `blocking`: the answer goes to the control thread. */
   | { type: 'input'; id: number; execution: number; prompt: string; password: boolean; blocking: boolean }
   | CommMessage;
@@ -310,6 +314,37 @@ export interface RuntimeHost {
   dispose(): Promise<void>;
 }
 
+// ---------------------------------------------------------------- Python beside TypeScript
+
+/** What the kernel process knows of a cell that Python works for. */
+export interface PythonCell {
+  execution: number;
+  /** The number in front of the cell. */
+  count: number;
+  /** The front end's own id of the request: widgets that capture output name it. */
+  messageId: string;
+  silent: boolean;
+  allowStdin: boolean;
+}
+
+/** The ipykernels that belong to this kernel: one for each environment that was used. */
+export interface PythonHost {
+  /** Runs a cell's code; output goes under it. Resolves to the reply's payloads (a page to show). */
+  run(code: string, cell: PythonCell): Promise<Record<string, unknown>[]>;
+  /** Answers a request of the library (src/python/requests.ts). */
+  answer(request: unknown, cell: PythonCell): Promise<unknown>;
+  /**
+   * Asks the Python that is in use, if it runs, and does not wait longer than a person would: the content of its reply,
+   * or undefined.
+   */
+  ask(type: string, content: Record<string, unknown>): Promise<Record<string, unknown> | undefined>;
+  /** From the front end; false when the comm is not Python's. */
+  comm(message: CommMessage, messageId: string): boolean;
+  /** Ends what runs. Resolves when it has. */
+  interrupt(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
 // ---------------------------------------------------------------- magics
 
 /** Each call may be awaited: it resolves when the client can take more. */
@@ -345,6 +380,10 @@ export interface MagicSession {
   restartRuntime(why: string): Promise<void>;
   /** What the running training shows now, or the last one showed at its end; undefined when there was none. */
   training(): DisplayPayload | undefined;
+  /** Runs Python as part of the same cell; the payloads of its reply. */
+  runPython(code: string): Promise<Record<string, unknown>[]>;
+  /** What src/python/requests.ts lists. */
+  askPython(request: unknown): Promise<unknown>;
   readonly settings: Settings;
 }
 

@@ -119,6 +119,15 @@ export async function start(
     compiler,
     language,
     magics,
+    async createPython({ sink, surroundings, ask }) {
+      const { createPythonHost } = await import('./python/index.ts');
+      return createPythonHost({
+        sink,
+        ask,
+        log: debug,
+        surroundings: () => ({ environment: surroundings.environment, directory: surroundings.directory }),
+      });
+    },
     exit: () => void end(0),
   });
 

@@ -55,6 +55,7 @@ const bundles = await build({
 for (const [from, to] of [
   ['src/cli/logo', 'logo'],
   ['requirements/lab.txt', 'requirements/lab.txt'],
+  ['src/python/bridge', 'python'],
 ]) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }

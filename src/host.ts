@@ -52,6 +52,11 @@ export interface NotebookHost {
   readonly interrupted: boolean;
   /** Called once when the execution has ended, whatever the outcome. */
   onEnd(execution: number, listener: () => void): void;
+  /**
+   * Has the kernel process do something that only it can: `python` (src/python/requests.ts). Rejects with a
+   * ReportedError.
+   */
+  request(service: string, argument: unknown): Promise<unknown>;
   /** Answers a question of the kernel process (`RuntimeHost.ask`), such as `device`. */
   answer(question: string, handler: (argument: unknown) => unknown): void;
 }

@@ -37,6 +37,8 @@ export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
 export * as safetensors from './safetensors/index.ts';
 export { tagArray, type TaggedArray } from './arrays/tagged.ts';
 export { toFloat32 } from './arrays/convert.ts';
+export { python, PythonError } from './python/index.ts';
+export type { CrossingOptions, PythonEnvironment, PythonErrorCode, PythonStatus } from './python/index.ts';
 export * from './training/index.ts';
 
 loadTfWith(loadTf);

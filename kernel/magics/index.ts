@@ -11,6 +11,7 @@ import { lsmagic } from './lsmagic.ts';
 import { memory } from './memory.ts';
 import type { MagicSurroundings } from './registry.ts';
 import { Registry } from './registry.ts';
+import { python } from './python.ts';
 import { restart } from './restart.ts';
 import { shownCells, writefile } from './show.ts';
 import { time } from './time.ts';
@@ -51,6 +52,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     npmMagic,
     lsmagic(registry),
     memory(),
+    python,
     restart,
     time,
     training,

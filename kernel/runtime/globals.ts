@@ -2,7 +2,7 @@ import type * as Library from './library.ts';
 import type { LazyLibrary } from './lazy-library.ts';
 import type { Modules } from './modules/index.ts';
 
-const LIBRARY_NAMES = ['clearOutput', 'comms', 'confirm', 'display', 'input', 'prompt'] as const;
+const LIBRARY_NAMES = ['clearOutput', 'comms', 'confirm', 'display', 'input', 'prompt', 'python'] as const;
 
 /** Names that cells use without an import. A cell may declare or assign any of them. */
 export function defineGlobals(modules: Modules, library: LazyLibrary, tf: () => unknown): void {

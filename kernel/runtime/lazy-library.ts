@@ -77,7 +77,7 @@ function plainly(value: unknown): Rendered | undefined {
  * seen here.
  */
 export function mayNeedLibrary(code: string): boolean {
-  return /\b(?:tf|display|clearOutput|input|prompt|confirm|comms|tensorcell|tslab|table|globalThis|global|eval|Function|require|import|magic|Symbol|vm)\b/u.test(
+  return /\b(?:tf|display|clearOutput|input|prompt|confirm|comms|python|tensorcell|tslab|table|globalThis|global|eval|Function|require|import|magic|Symbol|vm)\b/u.test(
     code,
   );
 }

@@ -11,6 +11,8 @@ export interface HostServices {
   owner: () => Execution | undefined;
   find(id: number): Execution | undefined;
   input: InputRequests;
+  /** Asks the kernel process. */
+  request(execution: number, service: string, argument: unknown): Promise<unknown>;
   /** Set by the control thread the moment an interrupt arrives. */
   interruptPending(): boolean;
   /** The number of listeners for an interrupt has changed. */
@@ -131,6 +133,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
       if (execution && !execution.ended) execution.endListeners.push(listener);
       else listener();
     },
+    request: (service, argument) => services.request(ownerId(), service, argument),
     answer(question, handler) {
       answers.set(question, handler);
     },

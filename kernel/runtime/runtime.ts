@@ -6,7 +6,14 @@
  * themselves, and what a promise says afterwards is ignored.
  */
 import { constants as vmConstants, Script } from 'node:vm';
-import type { CellError, CompiledCell, CompileResult, ExecuteRequest, MainMessage } from '../interfaces.ts';
+import type {
+  CellError,
+  CompiledCell,
+  CompileResult,
+  ExecuteRequest,
+  MainMessage,
+  RuntimeMessage,
+} from '../interfaces.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
 import { Shared } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
@@ -391,11 +398,20 @@ export class Runtime {
   }
 
   #magic(execution: number, name: string, line: string): Promise<unknown> {
+    return this.#askKernel((id) => ({ type: 'magic', id, execution, name, line }));
+  }
+
+  /** Has the kernel process do something for the library. */
+  request(execution: number, service: string, argument: unknown): Promise<unknown> {
+    return this.#askKernel((id) => ({ type: 'request', id, execution, service, argument }));
+  }
+
+  #askKernel(message: (id: number) => RuntimeMessage): Promise<unknown> {
     const id = ++this.#lastMagic;
     const reply = new Promise<unknown>((resolve, reject) => {
       this.#magics.set(id, { resolve, reject });
     });
-    this.#parts.channel.send({ type: 'magic', id, execution, name, line });
+    this.#parts.channel.send(message(id));
     return reply;
   }
 

@@ -5,6 +5,7 @@ import type {
   Inspection,
   Magic,
   MagicRegistry,
+  PythonHost,
   RuntimeHost,
 } from '../interfaces.ts';
 import type { CompleteReply, CompleteRequest, InspectReply, InspectRequest } from '../wire/messages.ts';
@@ -19,16 +20,35 @@ export class Assistance {
   readonly #magics: () => Promise<MagicRegistry>;
   readonly #typeChecks: TypeChecks;
   readonly #host: RuntimeHost;
+  readonly #python: () => PythonHost | undefined;
 
-  constructor(options: { magics: () => Promise<MagicRegistry>; typeChecks: TypeChecks; host: RuntimeHost }) {
+  constructor(options: {
+    magics: () => Promise<MagicRegistry>;
+    typeChecks: TypeChecks;
+    host: RuntimeHost;
+    /** Undefined until a cell has used it. */
+    python: () => PythonHost | undefined;
+  }) {
     this.#magics = options.magics;
     this.#typeChecks = options.typeChecks;
     this.#host = options.host;
+    this.#python = options.python;
+  }
+
+  /** Undefined where it is not for Python to say. */
+  async isComplete(code: string): Promise<object | undefined> {
+    const cell = pythonCell(code);
+    // A cell magic's body ends with an empty line, as long as nobody who knows its language says more.
+    return cell && /\n[ \t]*\n?$/.test(code)
+      ? await this.#python()?.ask('is_complete_request', { code: cell.body })
+      : undefined;
   }
 
   async complete(request: CompleteRequest): Promise<CompleteReply> {
     const { code } = request;
     const cursor = utf16Offset(code, request.cursor_pos);
+    const cell = pythonCell(code);
+    if (cell && cursor >= cell.start) return await this.#completePython(cell, request.cursor_pos);
     const found = (await this.#magics()).complete(code, cursor) ?? (await this.#completeCode(code, cursor));
     const start = codePointOffset(code, found.start);
     const end = codePointOffset(code, found.end);
@@ -49,6 +69,37 @@ export class Assistance {
     };
   }
 
+  /** What Python says of a body; positions count from the cell's start. */
+  async #completePython(cell: PythonBody, cursor: number): Promise<CompleteReply> {
+    const reply = await this.#python()?.ask('complete_request', {
+      code: cell.body,
+      cursor_pos: cursor - cell.before,
+    });
+    if (reply?.['status'] !== 'ok') {
+      return { status: 'ok', matches: [], cursor_start: cursor, cursor_end: cursor, metadata: {} };
+    }
+    const { matches, cursor_start: start, cursor_end: end, metadata } = reply as unknown as CompleteReply;
+    const types = metadata['_jupyter_types_experimental'];
+    return {
+      status: 'ok',
+      matches,
+      cursor_start: start + cell.before,
+      cursor_end: end + cell.before,
+      metadata: {
+        ...metadata,
+        ...(Array.isArray(types)
+          ? {
+              _jupyter_types_experimental: types.map((type: { start: number; end: number }) => ({
+                ...type,
+                start: type.start + cell.before,
+                end: type.end + cell.before,
+              })),
+            }
+          : {}),
+      },
+    };
+  }
+
   async #completeCode(code: string, cursor: number): Promise<Completions> {
     await this.#typeChecks.start();
     return await (await this.#typeChecks.service()).complete(code, cursor);
@@ -58,6 +109,17 @@ export class Assistance {
   async inspect(request: InspectRequest): Promise<InspectReply> {
     const { code } = request;
     const cursor = utf16Offset(code, request.cursor_pos);
+    const cell = pythonCell(code);
+    if (cell && cursor >= cell.start) {
+      const reply = await this.#python()?.ask('inspect_request', {
+        code: cell.body,
+        cursor_pos: request.cursor_pos - cell.before,
+        detail_level: request.detail_level,
+      });
+      return reply?.['status'] === 'ok'
+        ? (reply as unknown as InspectReply)
+        : { status: 'ok', found: false, data: {}, metadata: {} };
+    }
     const magic = magicAt(code, cursor, await this.#magics());
     if (magic) return reply(magic.usage, `\`\`\`\n${magic.usage}\n\`\`\`\n${magic.summary}`, magic.summary);
     await this.#typeChecks.start();
@@ -83,6 +145,20 @@ export class Assistance {
       return undefined;
     }
   }
+}
+
+/** The body of a `%%python` cell. */
+interface PythonBody {
+  body: string;
+  /** Where it starts, in UTF-16 code units and in code points. */
+  start: number;
+  before: number;
+}
+
+function pythonCell(code: string): PythonBody | undefined {
+  const head = /^\s*%%python\b[^\n]*\n/.exec(code)?.[0];
+  if (head === undefined) return undefined;
+  return { body: code.slice(head.length), start: head.length, before: codePointOffset(code, head.length) };
 }
 
 function reply(text: string, markdown: string, more?: string): InspectReply {

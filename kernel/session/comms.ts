@@ -7,14 +7,24 @@ import type { Iopub } from './iopub.ts';
 
 export class Comms {
   readonly #open = new Map<string, string>();
+  /** Those whose other end is in Python. */
+  readonly #pythons = new Set<string>();
   readonly #iopub: Iopub;
   readonly #executions: Executions;
   readonly #toRuntime: (message: CommMessage) => void;
+  readonly #toPython: (message: CommMessage, messageId: string) => boolean;
 
-  constructor(options: { iopub: Iopub; executions: Executions; toRuntime: (message: CommMessage) => void }) {
+  constructor(options: {
+    iopub: Iopub;
+    executions: Executions;
+    toRuntime: (message: CommMessage) => void;
+    /** False when the comm is not Python's. */
+    toPython: (message: CommMessage, messageId: string) => boolean;
+  }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
     this.#toRuntime = options.toRuntime;
+    this.#toPython = options.toPython;
   }
 
   /** Comm id -> target name, of one target or of all. */
@@ -32,19 +42,30 @@ export class Comms {
     if (message.type === 'comm_open') {
       const { comm_id: id, target_name: target, data } = readContent('comm_open', message.content);
       this.#open.set(id, target);
-      this.#toRuntime({ type: 'comm', action: 'open', id, target, data, metadata, buffers, execution });
+      this.#deliver(
+        { type: 'comm', action: 'open', id, target, data, metadata, buffers, execution },
+        message,
+      );
       return;
     }
     const action = message.type === 'comm_close' ? 'close' : 'message';
     const { comm_id: id, data } = readContent('comm_msg', message.content);
     if (!this.#open.has(id)) return;
     if (action === 'close') this.#open.delete(id);
-    this.#toRuntime({ type: 'comm', action, id, data, metadata, buffers, execution });
+    this.#deliver({ type: 'comm', action, id, data, metadata, buffers, execution }, message);
   }
 
-  /** From the runtime. */
-  send(message: CommMessage): void {
+  #deliver(comm: CommMessage, { parent }: Incoming): void {
+    const python = this.#toPython(comm, parent.header.msg_id);
+    if (comm.action === 'open' && python) this.#pythons.add(comm.id);
+    if (!python) this.#toRuntime(comm);
+  }
+
+  /** From the runtime, or from Python. */
+  send(message: CommMessage, from: 'runtime' | 'python' = 'runtime'): void {
     const { id, target = '', data } = message;
+    if (message.action === 'close') this.#pythons.delete(id);
+    else if (from === 'python') this.#pythons.add(id);
     const parent = this.#executions.find(message.execution)?.parent;
     const extra = {
       ...(message.metadata ? { metadata: message.metadata } : {}),
@@ -72,7 +93,9 @@ export class Comms {
   /** The runtime that held the handlers is gone. */
   closeAll(): void {
     const parent = this.#executions.find(0)?.parent;
-    for (const id of this.#open.keys()) this.#iopub.publish('comm_close', { comm_id: id, data: {} }, parent);
-    this.#open.clear();
+    for (const id of [...this.#open.keys()].filter((id) => !this.#pythons.has(id))) {
+      this.#iopub.publish('comm_close', { comm_id: id, data: {} }, parent);
+      this.#open.delete(id);
+    }
   }
 }

@@ -5,6 +5,8 @@ import type {
   MagicOutput,
   MagicRegistry,
   MagicSession,
+  PythonCell,
+  PythonHost,
   RuntimeHost,
   RuntimeMessage,
 } from '../interfaces.ts';
@@ -24,6 +26,7 @@ export class MagicRunner {
   readonly #bindings: MagicSession['bindings'];
   readonly #training: TrainingDisplay;
   readonly #runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
+  readonly #python: () => Promise<PythonHost>;
 
   constructor(options: {
     registry: () => Promise<MagicRegistry>;
@@ -34,6 +37,7 @@ export class MagicRunner {
     bindings: MagicSession['bindings'];
     training: TrainingDisplay;
     runSource: (source: string, execution: Execution) => Promise<ExecuteOutcome>;
+    python: () => Promise<PythonHost>;
   }) {
     this.#registry = options.registry;
     this.#executions = options.executions;
@@ -43,6 +47,7 @@ export class MagicRunner {
     this.#bindings = options.bindings;
     this.#training = options.training;
     this.#runSource = options.runSource;
+    this.#python = options.python;
   }
 
   /** Resolves to the magic's value; rejects with what makes the cell fail. */
@@ -68,6 +73,19 @@ export class MagicRunner {
     try {
       const value = await this.run(name, line, undefined, execution);
       this.#host.send({ type: 'magic-reply', id, ok: true, value: toPlain(value) });
+    } catch (thrown) {
+      this.#host.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
+    }
+  }
+
+  /** Something that the library asks of the kernel process. */
+  async request(message: Extract<RuntimeMessage, { type: 'request' }>): Promise<void> {
+    const { id, service, argument } = message;
+    const execution = this.#executions.find(message.execution);
+    try {
+      if (service !== 'python' || !execution) throw new Error(`nobody here does ${service}`);
+      const value = await (await this.#python()).answer(argument, pythonCell(execution));
+      this.#host.send({ type: 'magic-reply', id, ok: true, value });
     } catch (thrown) {
       this.#host.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
     }
@@ -106,9 +124,16 @@ export class MagicRunner {
       ask: (question, argument, timeoutMs) => host.ask(question, argument, timeoutMs),
       restartRuntime: (why) => host.restart(why),
       training: () => this.#training.last,
+      runPython: async (code) => await (await this.#python()).run(code, pythonCell(execution)),
+      askPython: async (request) => await (await this.#python()).answer(request, pythonCell(execution)),
       settings: surroundings.settings,
     };
   }
+}
+
+function pythonCell({ id, count, parent, silent, allowStdin, running }: Execution): PythonCell {
+  const messageId = parent.header.msg_id;
+  return { execution: id, count, messageId, silent, allowStdin: allowStdin && running };
 }
 
 /** What can go to the runtime: structured clone refuses functions and the like. */

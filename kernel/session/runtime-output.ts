@@ -15,6 +15,7 @@ export class RuntimeOutput implements OutputSink {
   readonly #stdin: Stdin;
   readonly #training: TrainingDisplay;
   readonly #magic: (message: Extract<Output, { type: 'magic' }>) => void;
+  readonly #request: (message: Extract<Output, { type: 'request' }>) => void;
 
   constructor(options: {
     iopub: Iopub;
@@ -23,6 +24,7 @@ export class RuntimeOutput implements OutputSink {
     stdin: Stdin;
     training: TrainingDisplay;
     magic: (message: Extract<Output, { type: 'magic' }>) => void;
+    request: (message: Extract<Output, { type: 'request' }>) => void;
   }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
@@ -30,6 +32,7 @@ export class RuntimeOutput implements OutputSink {
     this.#stdin = options.stdin;
     this.#training = options.training;
     this.#magic = options.magic;
+    this.#request = options.request;
   }
 
   /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
@@ -40,6 +43,9 @@ export class RuntimeOutput implements OutputSink {
         return;
       case 'magic':
         this.#magic(message);
+        return;
+      case 'request':
+        this.#request(message);
         return;
       case 'comm':
         this.#comms.send(message);

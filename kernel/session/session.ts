@@ -2,7 +2,14 @@
  * The session: what a Jupyter client talks to. Requests come in as frames, a table says who answers each type, and
  * whatever happens there, `busy` is followed by a reply and `idle`.
  */
-import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from '../interfaces.ts';
+import type {
+  CellCompiler,
+  LanguageService,
+  MagicRegistry,
+  OutputSink,
+  PythonHost,
+  RuntimeHost,
+} from '../interfaces.ts';
 import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';
@@ -28,6 +35,13 @@ import { Surroundings } from './surroundings.ts';
 import { TrainingDisplay } from './training-display.ts';
 import { TypeChecks } from './type-checks.ts';
 
+/** What Python's side needs of the session. */
+export interface PythonParts {
+  sink: OutputSink;
+  surroundings: Surroundings;
+  ask: (execution: number, question: { prompt: string; password: boolean }) => Promise<string | undefined>;
+}
+
 export interface SessionOptions {
   codec: Codec;
   transport: Transport;
@@ -43,6 +57,8 @@ export interface SessionOptions {
   compiler: () => Promise<CellCompiler>;
   language: () => Promise<LanguageService>;
   magics: () => Promise<MagicRegistry>;
+  /** Loaded when a cell uses Python. */
+  createPython: (options: PythonParts) => Promise<PythonHost>;
   /** Ends the process; called when a client has asked for it and has its answer. */
   exit: () => void;
 }
@@ -73,6 +89,8 @@ export class Session {
   readonly #typeChecks: TypeChecks;
   readonly #cells: CellRunner;
   readonly #assistance: Assistance;
+  /** Once a cell has used it. */
+  #python: PythonHost | undefined;
   readonly #handlers: Record<RequestChannel, Partial<Record<RequestType, Handler>>>;
   /** Cells that run now, in the order they began: the status bar of a front end shows the last status of all. */
   readonly #busyWith: Parent[] = [];
@@ -93,6 +111,7 @@ export class Session {
       iopub,
       executions,
       toRuntime: (message) => this.#host.send(message),
+      toPython: (message, id) => this.#python?.comm(message, id) ?? false,
     }));
     const stdin = (this.#stdin = new Stdin({
       outbox: this.#outbox,
@@ -100,16 +119,16 @@ export class Session {
       answer: (answer, blocking) => (blocking ? this.#host.sendControl(answer) : this.#host.send(answer)),
     }));
     const training = new TrainingDisplay(iopub);
-    const host = (this.#host = options.createHost(
-      new RuntimeOutput({
-        iopub,
-        executions,
-        comms,
-        stdin,
-        training,
-        magic: (message) => void magicRunner.answer(message),
-      }),
-    ));
+    const output = new RuntimeOutput({
+      iopub,
+      executions,
+      comms,
+      stdin,
+      training,
+      magic: (message) => void magicRunner.answer(message),
+      request: (message) => void magicRunner.request(message),
+    });
+    const host = (this.#host = options.createHost(output));
     const surroundings: Surroundings = (this.surroundings = new Surroundings({
       directory: options.directory,
       environment: options.environment,
@@ -122,6 +141,24 @@ export class Session {
       settings: surroundings.settings,
       log,
     }));
+    let loadingPython: Promise<PythonHost> | undefined;
+    const python = async (): Promise<PythonHost> => {
+      loadingPython ??= options.createPython({
+        surroundings,
+        sink: {
+          output(message) {
+            if (message.type !== 'comm') return output.output(message);
+            comms.send(message, 'python');
+            return iopub.backPressure();
+          },
+        },
+        ask: async (execution, question) =>
+          await new Promise((resolve) => {
+            stdin.ask({ type: 'input', id: 0, execution, blocking: false, ...question }, resolve);
+          }),
+      });
+      return (this.#python = await loadingPython);
+    };
     let compiler: CellCompiler | undefined;
     const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({
@@ -146,8 +183,14 @@ export class Session {
       bindings: () => compiler?.bindings() ?? [],
       training,
       runSource: (source, execution) => cells.runSource(source, execution),
+      python,
     });
-    this.#assistance = new Assistance({ magics: options.magics, typeChecks, host });
+    this.#assistance = new Assistance({
+      magics: options.magics,
+      typeChecks,
+      host,
+      python: () => this.#python,
+    });
     host.onReplaced(() => {
       compiler?.reset();
       void typeChecks.reset();
@@ -185,7 +228,8 @@ export class Session {
   async interrupt(): Promise<void> {
     for (const execution of this.#executions.running()) execution.abort.abort();
     this.#stdin.forgetAll();
-    await this.#host.interrupt().catch((error: unknown) => this.#options.log(`interrupt: ${String(error)}`));
+    const failed = (error: unknown): void => this.#options.log(`interrupt: ${String(error)}`);
+    await Promise.all([this.#python?.interrupt().catch(failed), this.#host.interrupt().catch(failed)]);
   }
 
   /** Ends the runtime process and everything that it started. */
@@ -194,7 +238,12 @@ export class Session {
     this.#ended = true;
     for (const execution of this.#executions.running()) execution.abort.abort();
     this.#subshells.abortAll();
-    await Promise.allSettled([this.#host.dispose(), this.#typeChecks.dispose(), this.#history.close()]);
+    await Promise.allSettled([
+      this.#host.dispose(),
+      this.#python?.dispose(),
+      this.#typeChecks.dispose(),
+      this.#history.close(),
+    ]);
     this.#iopub.flush();
   }
 
@@ -325,8 +374,10 @@ export class Session {
       connect_request: () => connectReply(this.#options.transport.ports),
       complete_request: ({ content }) => this.#assistance.complete(readContent('complete_request', content)),
       inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
-      is_complete_request: async ({ content }) =>
-        (await this.#options.compiler()).isComplete(readContent('is_complete_request', content).code),
+      is_complete_request: async ({ content }) => {
+        const { code } = readContent('is_complete_request', content);
+        return (await this.#assistance.isComplete(code)) ?? (await this.#options.compiler()).isComplete(code);
+      },
       history_request: async ({ content }) => ({
         status: 'ok',
         history: await this.#history.find(readContent('history_request', content)),

@@ -8,9 +8,13 @@ import type { Outbox } from './outbox.ts';
 type Question = Extract<RuntimeMessage, { type: 'input' }>;
 type Answer = Extract<ControlMessage, { type: 'input-reply' }>;
 
+type Listener = (value: string | undefined) => void;
+
 interface Asked {
   question: Question;
   parent: Parent;
+  /** Who has asked, if not the runtime process. */
+  listener: Listener | undefined;
 }
 
 export class Stdin {
@@ -29,16 +33,21 @@ export class Stdin {
     this.#answer = options.answer;
   }
 
-  ask(question: Question): void {
+  /** The answer goes to the runtime process, or to `listener`: undefined when the front end allows no input. */
+  ask(question: Question, listener?: Listener): void {
     const execution = this.#executions.find(question.execution);
     if (!execution?.allowStdin || !execution.running) {
+      if (listener) {
+        listener(undefined);
+        return;
+      }
       const error =
         execution?.running === false ? 'the cell has ended' : 'this front end does not allow input';
       this.#answer({ type: 'input-reply', id: question.id, value: undefined, error }, question.blocking);
       return;
     }
     const { prompt, password } = question;
-    this.#asked.push({ question, parent: execution.parent });
+    this.#asked.push({ question, parent: execution.parent, listener });
     this.#outbox.reply('stdin', 'input_request', { prompt, password }, execution.parent);
   }
 
@@ -51,7 +60,8 @@ export class Stdin {
     );
     const [asked] = at < 0 ? [] : this.#asked.splice(at, 1);
     if (!asked) return false;
-    this.#answer({ type: 'input-reply', id: asked.question.id, value }, asked.question.blocking);
+    if (asked.listener) asked.listener(value);
+    else this.#answer({ type: 'input-reply', id: asked.question.id, value }, asked.question.blocking);
     return true;
   }
 

@@ -15,4 +15,5 @@ declare global {
   const prompt: typeof library.prompt;
   const confirm: typeof library.confirm;
   const comms: typeof library.comms;
+  const python: typeof library.python;
 }

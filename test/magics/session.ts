@@ -48,6 +48,8 @@ export function testSession(
       session.asked.push({ question, argument, timeoutMs });
       return Promise.resolve(options.answer?.(question, argument));
     },
+    runPython: () => Promise.reject(new Error('no Python in this session')),
+    askPython: () => Promise.reject(new Error('no Python in this session')),
     restartRuntime(why) {
       session.restarts.push(why);
       return Promise.resolve();

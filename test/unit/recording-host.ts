@@ -33,6 +33,7 @@ export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt
       return state.interrupted;
     },
     onEnd: () => undefined,
+    request: refuse,
     answer: () => undefined,
   };
   const interrupt = async (): Promise<unknown[]> => {

@@ -1,0 +1,83 @@
+/** The client's ends of another kernel's sockets: what the kernel process needs to talk to an ipykernel. */
+import { randomUUID } from 'node:crypto';
+import type { Connection, Ports } from './connection-file.ts';
+import type { RequestChannel } from './transport.ts';
+import { SendQueue } from './send-queue.ts';
+import { zmq } from './zeromq.ts';
+import type { Readable } from './zeromq.ts';
+
+export interface ClientTransport {
+  send(channel: RequestChannel, frames: Buffer[]): void;
+  /** Messages in order; the next one is read when the listener's promise has resolved. Call once a channel. */
+  receive(channel: RequestChannel | 'iopub', listener: (frames: Buffer[]) => void | Promise<void>): void;
+  close(): void;
+}
+
+/** A kernel that has not bound its sockets yet is tried again this often. */
+const RECONNECT_MS = 20;
+
+/** Connects at once; what is sent waits until the kernel listens. */
+export function connectTransport(connection: Connection, log: (message: string) => void): ClientTransport {
+  const common = {
+    linger: 0,
+    reconnectInterval: RECONNECT_MS,
+    reconnectMaxInterval: 200,
+    // Whoever publishes drops what a full queue does not take: ours takes all.
+    receiveHighWaterMark: 0,
+  };
+  // A question comes back to the name that the request came from.
+  const dealer = { ...common, sendHighWaterMark: 0, routingId: randomUUID() };
+  const sockets = {
+    shell: new zmq.Dealer(dealer),
+    control: new zmq.Dealer(dealer),
+    stdin: new zmq.Dealer(dealer),
+    iopub: new zmq.Subscriber(common),
+  };
+  for (const channel of ['shell', 'control', 'stdin', 'iopub'] as const) {
+    sockets[channel].connect(endpoint(connection, channel));
+  }
+  sockets.iopub.subscribe();
+  const queue = (name: RequestChannel): SendQueue =>
+    new SendQueue({
+      send: (frames) => sockets[name].send(frames),
+      log: (message) => log(`python ${name}: ${message}`),
+    });
+  const queues = { shell: queue('shell'), control: queue('control'), stdin: queue('stdin') };
+  let closed = false;
+
+  const read = async (
+    socket: Readable,
+    name: string,
+    listener: (frames: Buffer[]) => void | Promise<void>,
+  ): Promise<void> => {
+    for (;;) {
+      let frames: Buffer[];
+      try {
+        frames = await socket.receive();
+      } catch (error) {
+        if (!closed) log(`python ${name}: cannot receive: ${String(error)}`);
+        return;
+      }
+      try {
+        await listener(frames);
+      } catch (error) {
+        log(`python ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      }
+    }
+  };
+
+  return {
+    send: (channel, frames) => queues[channel].push(frames),
+    receive: (channel, listener) => void read(sockets[channel], channel, listener),
+    close() {
+      if (closed) return;
+      closed = true;
+      for (const each of Object.values(queues)) each.close();
+      for (const socket of Object.values(sockets)) socket.close();
+    },
+  };
+}
+
+function endpoint({ transport, ip, ports }: Connection, channel: keyof Ports): string {
+  return transport === 'ipc' ? `ipc://${ip}-${ports[channel]}` : `tcp://${ip}:${ports[channel]}`;
+}
