@@ -325,6 +325,8 @@ export interface PythonCell {
   messageId: string;
   silent: boolean;
   allowStdin: boolean;
+  /** Ends when the cell is interrupted. */
+  signal: AbortSignal;
 }
 
 /** The ipykernels that belong to this kernel: one for each environment that was used. */

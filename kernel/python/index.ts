@@ -63,6 +63,8 @@ class Host implements PythonHost {
 
   async run(code: string, cell: PythonCell): Promise<Record<string, unknown>[]> {
     const process = await this.#started(cell);
+    // An interrupt from before the request was sent: later ones are heard by the process.
+    if (cell.signal.aborted) throw interruptedStart();
     const reply = await process.request(
       'execute_request',
       {
@@ -94,6 +96,7 @@ class Host implements PythonHost {
         return undefined;
       case 'ask': {
         const process = await this.#started(cell);
+        if (cell.signal.aborted) throw interruptedStart();
         const { op, argument } = request;
         const reply = await process.request(
           'tensorcell_request',
@@ -316,7 +319,7 @@ class Host implements PythonHost {
 }
 
 function interruptedStart(): PythonFailure {
-  return new PythonFailure('interrupted', 'the cell was interrupted while Python was starting', {
+  return new PythonFailure('interrupted', 'the cell was interrupted before Python had begun', {
     name: 'Interrupted',
     reason: 'interrupted',
   });

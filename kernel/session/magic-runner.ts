@@ -131,9 +131,9 @@ export class MagicRunner {
   }
 }
 
-function pythonCell({ id, count, parent, silent, allowStdin, running }: Execution): PythonCell {
+function pythonCell({ id, count, parent, silent, allowStdin, running, abort }: Execution): PythonCell {
   const messageId = parent.header.msg_id;
-  return { execution: id, count, messageId, silent, allowStdin: allowStdin && running };
+  return { execution: id, count, messageId, silent, allowStdin: allowStdin && running, signal: abort.signal };
 }
 
 /** What can go to the runtime: structured clone refuses functions and the like. */

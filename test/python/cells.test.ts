@@ -162,3 +162,13 @@ test('types are not checked in Python cells', async () => {
   assert.equal(cell.stderr, '');
   assert.equal((await client.cell('const after: number = 1; after')).result, '1');
 });
+
+test('interrupts at any moment of a cell end it, and Python answers the next one', async () => {
+  for (let delay = 0; delay < 30; delay += 3) {
+    const id = await client.startCell('%%python\nwhile True: pass');
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    await client.request('control', 'interrupt_request', {});
+    assert.match((await client.finishCell(id)).reply['ename'], /^(KeyboardInterrupt|Interrupted)$/);
+  }
+  assert.equal((await client.cell('%%python\nkept')).result, '5');
+});

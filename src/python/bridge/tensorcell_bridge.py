@@ -127,7 +127,17 @@ def main():
             count = (parent.get("metadata") or {}).get("tensorcell_count")
             if isinstance(count, int):
                 self.shell.execution_count = count
-            await super().execute_request(stream, ident, parent)
+            try:
+                await super().execute_request(stream, ident, parent)
+            except KeyboardInterrupt:
+                # It hit ipykernel itself, on its way to the cell or back: without this nobody would be answered.
+                content = {
+                    "status": "error",
+                    "ename": "KeyboardInterrupt",
+                    "evalue": "",
+                    "traceback": ["\x1b[31mKeyboardInterrupt\x1b[39m"],
+                }
+                self.session.send(stream, "execute_reply", content, parent=parent, ident=ident)
 
         async def tensorcell_request(self, stream, ident, parent):
             # From here on SIGINT means this request.
