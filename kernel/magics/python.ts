@@ -13,9 +13,9 @@ const SUBCOMMANDS = ['envs', 'use', 'restart', 'status'] as const;
 /** `%%python` runs a cell in Python, `%python` says and chooses which one. */
 export const python: SessionMagic = {
   name: 'python',
-  kinds: ['line', 'cell'],
+  kinds: ['cell', 'line'],
   summary: 'run the cell in Python; %python envs, use, restart and status say and choose which one',
-  usage: '%%python [--env PATH] [--in a,b] [--out c,d]\n%python envs | use PATH | restart | status',
+  usage: '%%python [--env PATH] [--in a,b] [--out c,d] (%python envs | use PATH | restart | status)',
   complete: (line) => (/^\s*use\s/.test(line) ? [] : [...SUBCOMMANDS, '--env', '--in', '--out']),
   async run(context) {
     if (context.body === undefined) await runLine(context);
