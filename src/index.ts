@@ -18,6 +18,8 @@ export {
   display,
   ImageGrid,
   images,
+  Weights,
+  weights,
 } from './display/index.ts';
 export type {
   Numbers,
@@ -27,6 +29,7 @@ export type {
   DisplayHandle,
   ImagesOptions,
   Labels,
+  WeightRow,
   RenderOptions,
 } from './display/index.ts';
 export type { Device, DeviceProcess, MemoryDescription, TensorDescription } from './devices/index.ts';

@@ -1,39 +1,11 @@
-import { setRendering } from './rendered.ts';
-import type { Rendered } from './rendered.ts';
+import { Chart, PALETTE } from './chart.ts';
+import { plotSvg } from './plot-svg.ts';
+import type { Bar } from './plot-svg.ts';
 import { isTensorLike } from './tensor.ts';
 import type { TensorLike } from './tensor.ts';
 import { numberText } from './tensor.ts';
 
-/** Blue, vermilion, green, purple, yellow, sky of Okabe and Ito's palette: told apart with every kind of colour vision. */
-export const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
-
 export type Numbers = ArrayLike<number> | TensorLike;
-
-/** A chart as a value: Vega-Lite for front ends that draw it, and what it says in words. */
-export class Chart {
-  readonly specification: object;
-  readonly description: string;
-
-  constructor(specification: object, description: string) {
-    this.specification = {
-      $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-      description,
-      ...specification,
-    };
-    this.description = description;
-  }
-
-  render(): Rendered {
-    return {
-      data: { 'text/plain': this.description, 'application/vnd.vegalite.v5+json': this.specification },
-      metadata: {},
-    };
-  }
-}
-
-setRendering(Chart.prototype, function render() {
-  return this.render();
-});
 
 function read(numbers: Numbers, what: string): number[] {
   const values = Array.from(isTensorLike(numbers) ? (numbers.dataSync() as ArrayLike<number>) : numbers);
@@ -41,7 +13,8 @@ function read(numbers: Numbers, what: string): number[] {
   return values;
 }
 
-function short(value: number): string {
+/** Four significant digits. */
+export function short(value: number): string {
   return numberText(Number(value.toPrecision(4)));
 }
 
@@ -58,28 +31,16 @@ export function histogram(numbers: Numbers, options: { bins?: number; title?: st
     throw new RangeError(`bins is ${bins}: give a whole number from 1`);
   const values = all.filter((value) => Number.isFinite(value));
   if (values.length === 0) throw new RangeError('histogram(): no value is finite');
-  let low = Infinity;
-  let high = -Infinity;
-  let sum = 0;
-  for (const value of values) {
-    low = Math.min(low, value);
-    high = Math.max(high, value);
-    sum += value;
-  }
-  const width = (high - low) / bins || 1;
-  const counts = Array.from({ length: high === low ? 1 : bins }, () => 0);
-  for (const value of values) {
-    const bin = Math.min(counts.length - 1, Math.floor((value - low) / width));
-    counts[bin] = (counts[bin] as number) + 1;
-  }
+  const { bars, low, high, mean } = binned(values, bins);
+  const width = (bars[0] as Bar).to - (bars[0] as Bar).from;
+  const fullest = fullestBar(bars);
   const odd = all.length - values.length;
+  const description = `Histogram of ${values.length} values from ${short(low)} to ${short(high)}, mean ${short(mean)}; the fullest range begins at ${short(fullest.from)}${odd === 0 ? '' : `; ${odd} values are not finite`}`;
   return new Chart(
     {
       width: 400,
       height: 180,
-      data: {
-        values: counts.map((count, bin) => ({ from: low + bin * width, to: low + (bin + 1) * width, count })),
-      },
+      data: { values: bars },
       mark: { type: 'bar', color: PALETTE[0], tooltip: true },
       encoding: {
         x: { field: 'from', type: 'quantitative', bin: { binned: true, step: width }, title },
@@ -87,8 +48,48 @@ export function histogram(numbers: Numbers, options: { bins?: number; title?: st
         y: { field: 'count', type: 'quantitative' },
       },
     },
-    `Histogram of ${values.length} values from ${short(low)} to ${short(high)}, mean ${short(sum / values.length)}; the fullest range begins at ${short(low + counts.indexOf(Math.max(...counts)) * width)}${odd === 0 ? '' : `; ${odd} values are not finite`}`,
+    description,
+    plotSvg(
+      [
+        {
+          xTitle: title,
+          yTitle: 'count',
+          x: [low, (bars.at(-1) as Bar).to],
+          y: [0, fullest.count],
+          marks: [{ kind: 'bars', bars, colour: PALETTE[0] as string }],
+        },
+      ],
+      { width: 460, height: 230, description },
+    ),
   );
+}
+
+/** How often values fall into equal ranges. @param values finite, one at least. */
+export function binned(
+  values: ArrayLike<number>,
+  bins: number,
+): { bars: Bar[]; low: number; high: number; mean: number } {
+  let low = Infinity;
+  let high = -Infinity;
+  let sum = 0;
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at] as number;
+    if (value < low) low = value;
+    if (value > high) high = value;
+    sum += value;
+  }
+  const width = (high - low) / bins || 1;
+  const counts = Array.from({ length: high === low ? 1 : bins }, () => 0);
+  for (let at = 0; at < values.length; at++) {
+    const bin = Math.min(counts.length - 1, Math.floor(((values[at] as number) - low) / width));
+    counts[bin] = (counts[bin] as number) + 1;
+  }
+  const bars = counts.map((count, bin) => ({ from: low + bin * width, to: low + (bin + 1) * width, count }));
+  return { bars, low, high, mean: sum / values.length };
+}
+
+export function fullestBar(bars: readonly Bar[]): Bar {
+  return bars.reduce((fullest, bar) => (bar.count > fullest.count ? bar : fullest));
 }
 
 export interface RocPoint {
@@ -114,6 +115,7 @@ export class Roc extends Chart {
       x: axis('falsePositives', 'false positives'),
       y: axis('truePositives', 'true positives'),
     };
+    const description = `ROC curve with an area of ${auc.toFixed(3)} below it (0.5: guessing, 1: always right)`;
     super(
       {
         width: 260,
@@ -133,7 +135,35 @@ export class Roc extends Chart {
           { data: { values: points }, mark: { type: 'line', color: PALETTE[0], tooltip: true }, encoding },
         ],
       },
-      `ROC curve with an area of ${auc.toFixed(3)} below it (0.5: guessing, 1: always right)`,
+      description,
+      plotSvg(
+        [
+          {
+            title: `area under the curve ${auc.toFixed(3)}`,
+            xTitle: 'false positives',
+            yTitle: 'true positives',
+            x: [0, 1],
+            y: [0, 1],
+            marks: [
+              {
+                kind: 'line',
+                colour: '#999999',
+                dashed: true,
+                points: [
+                  [0, 0],
+                  [1, 1],
+                ],
+              },
+              {
+                kind: 'line',
+                colour: PALETTE[0] as string,
+                points: points.map(({ falsePositives, truePositives }) => [falsePositives, truePositives]),
+              },
+            ],
+          },
+        ],
+        { width: 320, height: 320, description },
+      ),
     );
     this.auc = auc;
     this.points = points;

@@ -1,7 +1,7 @@
 import { escapeHtml } from './html.ts';
 import { images } from './images.ts';
 import { grouped } from './plain-text.ts';
-import { firstValues, numberText, shapeText } from './tensor.ts';
+import { firstValues, numberText, shapeText, tensorDevice } from './tensor.ts';
 import type { FirstValues, TensorLike } from './tensor.ts';
 
 /** Beyond this many values the statistics are worked out on the device. */
@@ -31,9 +31,11 @@ export interface Statistics {
 export function tensorHtml(tensor: TensorLike): string | undefined {
   if (tensor.isDisposed || tensor.size === 0 || tensor.shape.length > 6) return undefined;
   if (tensor.size > 1000 && tensor.slice === undefined) return undefined;
+  const device = tensorDevice(tensor);
   const facts = [
     `<b>Tensor</b> ${escapeHtml(tensor.dtype)} ${escapeHtml(shapeText(tensor.shape))}`,
     ...(tensor.dtype in BYTES ? [bytesText(tensor.size * (BYTES[tensor.dtype] as number))] : []),
+    ...(device === undefined ? [] : [escapeHtml(/\s/.test(device) ? device : `on ${device}`)]),
     ...statisticsText(tensor),
   ];
   return `<div><div>${facts.join(' · ')}</div>${valuesTable(firstValues(tensor))}${picture(tensor)}</div>`;

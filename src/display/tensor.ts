@@ -28,6 +28,19 @@ export function isTensorLike(value: unknown): value is TensorLike {
   );
 }
 
+let deviceOf: ((dataId: object) => string | undefined) | undefined;
+
+/** Says how to find out which device holds a tensor; this folder knows nothing of devices. */
+export function describeDevicesWith(find: (dataId: object) => string | undefined): void {
+  deviceOf = find;
+}
+
+/** Where a tensor's values lie, such as `cpu` or `cuda:0`; undefined where that is not known. */
+export function tensorDevice(tensor: TensorLike): string | undefined {
+  const dataId = Object.getOwnPropertyDescriptor(tensor, 'dataId')?.value as object | undefined;
+  return dataId === undefined || tensor.isDisposed ? undefined : deviceOf?.(dataId);
+}
+
 /** Elements shown along each axis, by rank: the last two axes get the most. */
 const EDGE_COLUMNS = 10;
 const EDGE_ROWS = 8;
@@ -41,7 +54,10 @@ const EDGE_OUTER = 2;
  *      …]
  */
 export function tensorText(tensor: TensorLike): string {
-  const head = `Tensor ${tensor.dtype} ${shapeText(tensor.shape)}`;
+  const device = tensorDevice(tensor);
+  // In text only what is worth a word: most tensors are on the processor.
+  const place = device !== undefined && /^(?!cpu)\w+:\d+$/.test(device) ? ` on ${device}` : '';
+  const head = `Tensor ${tensor.dtype} ${shapeText(tensor.shape)}${place}`;
   if (tensor.isDisposed) return `${head} (disposed)`;
   if (tensor.size === 0) return `${head} (no values)`;
   // tfjs slices up to six axes.

@@ -6,8 +6,10 @@
  */
 import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
 import { installCompiledModels } from './compile/models.ts';
+import { describeDevicesWith } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
 import { DeviceLoad } from '../training/device-load.ts';
+import { tensorDevice } from './tensor-device.ts';
 import { installTraining } from '../training/index.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
@@ -107,6 +109,8 @@ export function loadTf(): Tf {
     );
   }
   installTraining(tf, { load: () => new DeviceLoad(currentMachine(), describeBackend) });
+  describeDevicesWith(tensorDevice);
+  installTraining(tf);
   ready = tf;
   return tf;
 }

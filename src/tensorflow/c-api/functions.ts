@@ -45,6 +45,7 @@ const declarations = {
   TFE_TensorHandleDim: 'int64_t TFE_TensorHandleDim(P, int, P)',
   TFE_TensorHandleNumElements: 'int64_t TFE_TensorHandleNumElements(P, P)',
   TFE_TensorHandleDeviceName: 'const char *TFE_TensorHandleDeviceName(P, P)',
+  TFE_TensorHandleBackingDeviceName: 'const char *TFE_TensorHandleBackingDeviceName(P, P)',
 
   TFE_NewOp: 'P TFE_NewOp(P, P, P)',
   TFE_OpReset: 'void TFE_OpReset(P, P, P, P)',

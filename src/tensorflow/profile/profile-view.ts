@@ -1,4 +1,4 @@
-import { PALETTE } from '../../display/charts.ts';
+import { PALETTE } from '../../display/chart.ts';
 import { escapeHtml } from '../../display/html.ts';
 import type { OpTime, ProfileParts } from './attribution.ts';
 import type { Profile } from './profile.ts';
