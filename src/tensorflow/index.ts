@@ -108,9 +108,8 @@ export function loadTf(): Tf {
         '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
     );
   }
-  installTraining(tf, { load: () => new DeviceLoad(currentMachine(), describeBackend) });
   describeDevicesWith(tensorDevice);
-  installTraining(tf);
+  installTraining(tf, { load: () => new DeviceLoad(currentMachine(), describeBackend) });
   ready = tf;
   return tf;
 }
