@@ -37,6 +37,8 @@ export { devices, memory } from './devices/library.ts';
 export { compile, device, Profile, profile, setRandomSeed, traceable } from './tensorflow/index.ts';
 export type { Compiled, CompileOptions, MixedPrecision } from './tensorflow/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
+export * as layers from './layers/index.ts';
+export * as pytorch from './pytorch/index.ts';
 export * as safetensors from './safetensors/index.ts';
 export { tagArray, type TaggedArray } from './arrays/tagged.ts';
 export { toFloat32 } from './arrays/convert.ts';

@@ -4,6 +4,7 @@
  */
 import * as tensorflow from '@tensorflow/tfjs';
 import './fit-arguments.ts';
+import './layer-arguments.ts';
 import * as library from '../index.ts';
 
 declare global {

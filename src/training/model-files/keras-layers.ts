@@ -215,8 +215,6 @@ export function toKerasLayer(className: string, config: Json): Json {
   if (config['activity_regularizer'] !== undefined && config['activity_regularizer'] !== null) {
     throw unsupported(`layer ${layer}: tfjs does not apply its activityRegularizer; leave it away`);
   }
-  // Where Keras has another default.
-  if (className === 'GRU') result['reset_after'] = false;
   return result;
 }
 
@@ -247,11 +245,6 @@ export function fromKerasLayer(className: string, config: Json): Json {
         `layer ${layer} of class ${className}: tfjs has no ${key} (here ${JSON.stringify(value)})`,
       );
     }
-  }
-  if (className === 'GRU' && config['reset_after'] !== false) {
-    throw unsupported(
-      `layer ${layer}: tfjs has no GRU with reset_after; build it in Keras with reset_after=False`,
-    );
   }
   return result;
 }

@@ -1,0 +1,67 @@
+// What tfjs-layers lacks beside Keras and PyTorch, added while it is bundled. Each change checks that the text is as it
+// was when the change was written.
+import { readFile } from 'node:fs/promises';
+
+function replaced(path, text, from, to) {
+  if (text.split(from).length !== 2) throw new Error(`${path} is not as expected: ${from}`);
+  return text.replace(from, to);
+}
+
+/**
+ * GRU with `resetAfter`, the form that PyTorch, cuDNN and Keras (by default) have: the reset gate is applied after the
+ * recurrent product, which has a bias of its own (keras/src/layers/rnn/gru.py).
+ */
+function gruWithResetAfter(path, source) {
+  let text = replaced(
+    path,
+    source,
+    `        if (args.resetAfter) {
+            throw new ValueError(\`GRUCell does not support reset_after parameter set to true.\`);
+        }`,
+    '        this.resetAfter = args.resetAfter === true;',
+  );
+  text = replaced(
+    path,
+    text,
+    "this.bias = this.addWeight('bias', [this.units * 3], null,",
+    "this.bias = this.addWeight('bias', this.resetAfter ? [2, this.units * 3] : [this.units * 3], null,",
+  );
+  text = replaced(path, text, 'resetAfter: false', 'resetAfter: this.resetAfter');
+  return replaced(
+    path,
+    text,
+    `            let z;
+            let r;
+            let hh;
+            if (0 < this.dropout`,
+    `            if (this.resetAfter) {
+                const h = 0 < this.recurrentDropout && this.recurrentDropout < 1 ?
+                    tfc.mul(hTMinus1, recDpMask[0]) : hTMinus1;
+                const x = 0 < this.dropout && this.dropout < 1 ? tfc.mul(inputs, dpMask[0]) : inputs;
+                let outer = K.dot(x, this.kernel.read());
+                let inner = K.dot(h, this.recurrentKernel.read());
+                if (this.useBias) {
+                    const [inputBias, recurrentBias] = tfc.unstack(this.bias.read());
+                    outer = K.biasAdd(outer, inputBias);
+                    inner = K.biasAdd(inner, recurrentBias);
+                }
+                const [outerZ, outerR, outerH] = tfc.split(outer, 3, outer.rank - 1);
+                const [innerZ, innerR, innerH] = tfc.split(inner, 3, inner.rank - 1);
+                const update = this.recurrentActivation.apply(tfc.add(outerZ, innerZ));
+                const reset = this.recurrentActivation.apply(tfc.add(outerR, innerR));
+                const candidate = this.activation.apply(tfc.add(outerH, tfc.mul(reset, innerH)));
+                const next = tfc.add(tfc.mul(update, h), tfc.mul(tfc.sub(1, update), candidate));
+                return [next, next];
+            }
+            let z;
+            let r;
+            let hh;
+            if (0 < this.dropout`,
+  );
+}
+
+export function patchLayers(builder) {
+  builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => ({
+    contents: gruWithResetAfter(path, await readFile(path, 'utf8')),
+  }));
+}

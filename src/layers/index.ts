@@ -1,0 +1,2 @@
+/** Layers that tfjs lacks: `tensorcell.layers`. */
+export { multiHeadAttention, type MultiHeadAttentionArgs } from './multi-head-attention.ts';
