@@ -101,10 +101,20 @@ export class CompiledStep {
     const op = binding.startOp(this.name);
     api.TFE_OpSetAttrString(op, cText('config_proto'), this.config, this.config.length);
     for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
-    const results = binding.run(this.name, this.#outputs);
+    let results: Pointer[];
+    try {
+      results = binding.run(this.name, this.#outputs);
+    } catch (error) {
+      throw this.explain(error);
+    }
     const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
     this.ran(1);
     return tensors;
+  }
+
+  /** An error of a run, with the op, the layer and the user's line that it comes from. */
+  explain(error: unknown): unknown {
+    return this.#trace.lines.explain(error);
   }
 
   /** What the step's function takes, in order. */

@@ -1,3 +1,4 @@
+import type { TracedLines } from './traced-lines.ts';
 import { setGraphAttribute } from './graph-attributes.ts';
 import type { OpAttribute } from '../attributes.ts';
 import { TF } from '../c-api/dtypes.ts';
@@ -36,6 +37,8 @@ export class Graph {
   readonly histogram = new Map<string, number>();
   /** What the names of the operations that are added now begin with; ends with a slash unless it is empty. */
   scope = '';
+  /** Who wants to know which line asked for an operation. */
+  lines: TracedLines | undefined;
   readonly #constants = new Map<string, GraphOutput>();
   #names = 0;
 
@@ -101,6 +104,7 @@ export class Graph {
   ): Pointer {
     const { api } = this;
     const definition = this.#definition(type);
+    this.lines?.note(`op${this.#names}`, type);
     const node = api.TF_NewOperation(this.pointer, cText(type), this.#name('op'));
     let at = 0;
     for (const input of definition.inputs) {

@@ -278,7 +278,11 @@ export class StepLoop {
     const short = this.stepTime !== undefined && this.stepTime * count < SHORT_MS;
     let results: Pointer[];
     if (short) {
-      results = call.now();
+      try {
+        results = call.now();
+      } catch (error) {
+        throw step.explain(error);
+      }
     } else {
       let over = false;
       const running: RunningLoop = {
@@ -289,6 +293,8 @@ export class StepLoop {
       enterLoop(running);
       try {
         results = await call.aside();
+      } catch (error) {
+        throw step.explain(error);
       } finally {
         over = true;
         leaveLoop(running);

@@ -11,6 +11,7 @@ import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import { Graph } from './graph.ts';
 import { layerScope } from './layer-scopes.ts';
+import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
 
@@ -60,6 +61,8 @@ export class Trace implements OpRecorder {
   readonly graph: Graph;
   readonly inputs: { input: GraphInput; output: GraphOutput }[] = [];
   readonly guards: Guard[] = [];
+  /** Where in the user's code each operation comes from. */
+  readonly lines = new TracedLines();
   /** Done in JavaScript after each run. */
   readonly afterRun: (() => void)[] = [];
   /** Who looks for numbers that are not finite. */
@@ -86,6 +89,7 @@ export class Trace implements OpRecorder {
     this.watch = options.watch;
     this.watch?.begin(this);
     this.graph = new Graph(backend.binding.context.api);
+    this.graph.lines = this.lines;
   }
 
   /** Adds an input of the function. */
@@ -280,6 +284,7 @@ export class Trace implements OpRecorder {
     });
     let ended = false;
     enterTrace(this, () => {
+      restoreStackTraces();
       for (const [i, variable] of variables.entries()) {
         const holder = holders[i] as Tensor;
         if (!variable.isDisposed && variable.dataId !== holder.dataId) variable.assign(holder);

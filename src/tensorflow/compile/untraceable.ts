@@ -10,13 +10,18 @@ export class Untraceable extends Error {
   }
 }
 
+/** Whether a file, or a place in one, is neither Node's nor ours nor tfjs's. */
+export function isUserPlace(place: string): boolean {
+  return !/node:|tf\.cjs|[/\\]dist[/\\]|[/\\]src[/\\]tensorflow[/\\]/.test(place);
+}
+
 /** The first line of a stack that is not ours or tfjs's: where the user's code asked for what cannot be traced. */
 export function userLine(stack: string | undefined): string | undefined {
   for (const line of (stack ?? '').split('\n').slice(1)) {
-    const place = /\(?((?:file:\/\/)?[^()\s]+:\d+:\d+)\)?$/.exec(line)?.[1];
-    if (place === undefined) continue;
-    if (/node:|tf\.cjs|[/\\]dist[/\\]|[/\\]src[/\\]tensorflow[/\\]/.test(place)) continue;
-    return place;
+    // `at f (cell 5:1:2)`, `at cell 5:1:2`, `at async file:///a.ts:1:2`
+    const found = /\((.+:\d+:\d+)\)$|^\s*at (?:async )?(.+:\d+:\d+)$/.exec(line);
+    const place = found?.[1] ?? found?.[2];
+    if (place !== undefined && isUserPlace(place)) return place;
   }
   return undefined;
 }
