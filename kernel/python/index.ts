@@ -254,7 +254,9 @@ class Host implements PythonHost {
         for (const [id, owner] of this.#comms) {
           if (owner !== process) continue;
           this.#comms.delete(id);
-          void sink.output({ type: 'comm', action: 'close', id, data: {}, execution: 0 });
+          // At the end of the kernel nobody waits for it.
+          if (!this.#disposed)
+            void sink.output({ type: 'comm', action: 'close', id, data: {}, execution: 0 });
         }
       },
     });
