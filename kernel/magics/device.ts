@@ -8,6 +8,10 @@ import {
   takeStatus,
 } from '../../src/devices/index.ts';
 import type { Machine } from '../../src/devices/index.ts';
+import { describePython, sectionHtml, sectionText } from '../../src/python/devices.ts';
+import type { PythonDevices } from '../../src/python/devices.ts';
+import { OWN_CUDA, ourSide } from '../../src/python/doctor.ts';
+import type { DeviceStatus } from '../../src/devices/status.ts';
 import type { Magic, MagicContext } from '../interfaces.ts';
 import { useDevice } from './device-use.ts';
 import { DeviceWatch } from './device-watch.ts';
@@ -20,6 +24,22 @@ const ANSWER_LIMIT_MS = 300;
 const FIRST_ANSWER_LIMIT_MS = 1500;
 
 const FORMS = ['why', 'json', 'watch', 'watch stop', 'use'] as const;
+
+/** Adds what Python computes on, while it runs. */
+async function withPython(
+  { session }: MagicContext,
+  { devices, backend }: DeviceStatus,
+  text: string,
+  html: string,
+): Promise<[text: string, html: string]> {
+  const found = (await session.askPython({ what: 'devices' }).catch(() => undefined)) as
+    PythonDevices | 'busy' | undefined;
+  if (found === undefined) return [text, html];
+  if (found === 'busy') return [`${text}\nPython is busy\n`, `${html}<p>Python is busy</p>`];
+  const cuda = backend?.runtime?.name === 'cuda' ? OWN_CUDA : null;
+  const section = describePython(found, ourSide(devices, cuda));
+  return [`${text}\n${sectionText(section)}`, html + sectionHtml(section)];
+}
 
 /**
  * `%device`: what the runtime computes on and what the machine has. The machine is looked at from the kernel process, so
@@ -83,7 +103,9 @@ export function device(machine: () => Machine = currentMachine): Magic {
         return;
       }
       const [text, html] =
-        form === 'why' ? [ladderText(status), ladderHtml(status)] : [statusText(status), statusHtml(status)];
+        form === 'why'
+          ? [ladderText(status), ladderHtml(status)]
+          : await withPython(context, status, statusText(status), statusHtml(status));
       const home = context.session.environment['HOME'];
       await context.output.display({
         data: { 'text/plain': shortenHome(text.trimEnd(), home), 'text/html': shortenHome(html, home) },

@@ -2,6 +2,7 @@ import { formatReport, reportHtml, runDoctor } from '../../src/devices/doctor/in
 import { tryFirstOperation } from '../../src/devices/doctor/first-operation.ts';
 import { currentMachine } from '../../src/devices/index.ts';
 import type { Machine } from '../../src/devices/index.ts';
+import { examinePython, withFindings } from '../../src/python/doctor.ts';
 import type { Magic } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
@@ -20,10 +21,13 @@ export function doctor(machine: () => Machine = currentMachine): Magic {
         throw new MagicError('usage', `%doctor ${form}: write %doctor or %doctor json`);
       }
       const seen = { ...machine(), environment: session.environment };
-      const report = await runDoctor(seen, {
-        directory: session.directory,
-        firstOp: () => tryFirstOperation(seen),
-      });
+      const python = { environment: session.environment, directory: session.directory };
+      const [checked, more] = await Promise.all([
+        runDoctor(seen, { directory: session.directory, firstOp: () => tryFirstOperation(seen) }),
+        // A machine of files alone has no Python to run.
+        seen.root === '/' ? examinePython(seen, python) : [],
+      ]);
+      const report = withFindings(checked, more);
       const home = session.environment['HOME'];
       if (form === 'json') {
         await output.stdout(shortenHome(`${JSON.stringify(report, null, 2)}\n`, home));

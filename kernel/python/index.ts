@@ -2,11 +2,10 @@
  * Python beside TypeScript: which environment is in use, the ipykernels that run, and what they say as messages of the
  * session. They belong to the kernel process, so they answer while a cell runs and outlive the runtime process.
  */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bridgeFile } from '../../src/python/bridge-file.ts';
 import { defaultEnvironment, findEnvironments, resolveEnvironment } from '../../src/python/environments.ts';
 import type { PythonEnvironment, Surroundings } from '../../src/python/environments.ts';
+import type { PythonDevices } from '../../src/python/devices.ts';
 import { PythonError } from '../../src/python/errors.ts';
 import type { PythonProcessDescription, PythonRequest, PythonStatus } from '../../src/python/requests.ts';
 import type { CommMessage, OutputSink, PythonCell, PythonHost } from '../interfaces.ts';
@@ -27,15 +26,6 @@ export interface PythonHostOptions {
 const ASSISTANCE_MS = 2000;
 /** A start that takes longer is worth a line. */
 const SLOW_START_MS = 400;
-
-/** Where the ipykernel's script lies: beside the bundles, or in the sources of a checkout. */
-function bridgeFile(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const built = join(here, 'python', 'tensorcell_bridge.py');
-  return existsSync(built)
-    ? built
-    : join(dirname(dirname(here)), 'src', 'python', 'bridge', 'tensorcell_bridge.py');
-}
 
 export function createPythonHost(options: PythonHostOptions): PythonHost {
   return new Host(options);
@@ -113,6 +103,8 @@ class Host implements PythonHost {
       case 'use':
         this.#chosen = await failing(resolveEnvironment(request.path, this.#options.surroundings()));
         return this.#chosen;
+      case 'devices':
+        return await this.#devices();
       case 'restart':
         await this.#restart();
         return undefined;
@@ -189,6 +181,15 @@ class Host implements PythonHost {
     };
   }
 
+  /** What packages that Python has loaded compute on; undefined while it does not run. */
+  async #devices(): Promise<PythonDevices | 'busy' | undefined> {
+    const process = this.#chosen && this.#processes.get(this.#chosen.executable);
+    if (!process?.started || !process.alive) return undefined;
+    if (process.busy) return 'busy';
+    const reply = await this.ask('tensorcell_request', { op: 'devices', argument: {} });
+    return reply?.['status'] === 'ok' ? (reply['value'] as PythonDevices) : 'busy';
+  }
+
   async #restart(): Promise<void> {
     const process = this.#chosen && this.#processes.get(this.#chosen.executable);
     await process?.shutDown('it was restarted');
@@ -241,7 +242,7 @@ class Host implements PythonHost {
     const { directory, environment: variables } = surroundings();
     const process: PythonProcess = new PythonProcess({
       environment,
-      bridgeFile: bridgeFile(),
+      bridgeFile: bridgeFile('tensorcell_bridge.py'),
       directory,
       variables,
       log,

@@ -7,6 +7,8 @@ export type PythonRequest =
   /** Starts it if need be. */
   | { what: 'process' }
   | { what: 'status' }
+  /** Of a Python that runs: PythonDevices, 'busy', or undefined. */
+  | { what: 'devices' }
   | { what: 'use'; path: string }
   | { what: 'restart' }
   | { what: 'environments' };

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { disposeProbes } from '../probe/probe.ts';
 import { thisMachine } from '../machine.ts';
+import { examinePython, withFindings } from '../../python/doctor.ts';
 import { tryFirstOperation } from './first-operation.ts';
 import { formatReport, runDoctor } from './index.ts';
 
@@ -9,10 +10,12 @@ export async function doctorCommand(commandArguments: string[]): Promise<number>
   const { values } = parseArgs({ args: commandArguments, options: { json: { type: 'boolean' } } });
   const machine = thisMachine();
   try {
-    const report = await runDoctor(machine, {
-      directory: process.cwd(),
-      firstOp: () => tryFirstOperation(machine),
-    });
+    const directory = process.cwd();
+    const [checked, more] = await Promise.all([
+      runDoctor(machine, { directory, firstOp: () => tryFirstOperation(machine) }),
+      machine.root === '/' ? examinePython(machine, { environment: machine.environment, directory }) : [],
+    ]);
+    const report = withFindings(checked, more);
     console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report).trimEnd());
     return report.exitCode;
   } finally {

@@ -5,7 +5,7 @@ import { CHECKS } from '../../../src/devices/doctor/index.ts';
 const pages = join(__dirname, '..', '..', '..', 'docs', 'doctor');
 
 /** Pages about what no check can see. */
-const OTHERS = ['README', 'docker-start', 'log-lines', 'out-of-memory', 'pinned-memory'];
+const OTHERS = ['README', 'docker-start', 'log-lines', 'out-of-memory', 'pinned-memory', 'python-cells'];
 
 test('every check has a page, and every page a check', () => {
   const codes = CHECKS.map(({ code }) => code);
