@@ -1,4 +1,4 @@
-import type { KernelConfig, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { KernelConfig, NamedAttrMap, Tensor, Tensor5D, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import { installNumericPadding } from './numeric-padding.ts';
 import type { NodeBackend, Tf } from './tfjs/instance.ts';
@@ -244,6 +244,27 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
   );
 
   installNumericPadding(tf, replaceKernel);
+
+  // As tfjs's gradient of the transposed convolution in two dimensions; it has none in three.
+  tf.registerGradient({
+    kernelName: 'Conv3DBackpropInputV2',
+    inputsToSave: ['dy', 'filter'],
+    gradFunc: (ddx, saved, attributes) => {
+      const [dy, filter] = saved as [Tensor, Tensor];
+      const { strides, pad } = attributes as { strides: number; pad: 'valid' | 'same' };
+      return {
+        dy: () => tf.conv3d(ddx as Tensor5D, filter as Tensor5D, strides, pad),
+        filter: () =>
+          tf
+            .engine()
+            .runKernel<Tensor>(
+              'Conv3DBackpropFilterV2',
+              { x: ddx as Tensor, dy },
+              { strides, pad, filterShape: filter.shape },
+            ),
+      };
+    },
+  });
 }
 
 type MultipleOutputs = (

@@ -20,7 +20,7 @@ const builtIns = new Set([tf.LayersModel, tf.Sequential]);
 for (const [constructor] of Object.values(tf.serialization.SerializationMap.getMap().classNameMap)) {
   builtIns.add(constructor);
 }
-for (const module of [losses, metrics]) {
+for (const module of [losses, metrics, tf.metrics]) {
   for (const value of Object.values(module)) if (typeof value === 'function') builtIns.add(value);
 }
 
@@ -38,6 +38,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     normalizing,
     builtIns,
     executor,
+    losses,
     training: { configureCallbacks: callbacks.configureCallbacks },
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
   },

@@ -55,6 +55,8 @@ export interface TfInternals {
   registerKernels(): void;
   /** Every class and function of tfjs's that a model may be made of. */
   builtIns: ReadonlySet<unknown>;
+  /** tfjs-layers' losses; `lossesMap` has them by name. */
+  losses: { lossesMap: Record<string, unknown> };
   executor: {
     FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
     execute(outputs: object[], feeds: object): tfjs.Tensor[];
