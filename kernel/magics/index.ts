@@ -23,9 +23,9 @@ export { CellFailedError, MagicError } from './magic-error.ts';
 export type { MagicErrorCode } from './magic-error.ts';
 export { formatDuration } from '../duration.ts';
 
-/** Starts what a first `%device` would wait for: the process that asks NVIDIA's driver, where there is one. */
+/** Does what a first `%device` would wait for: the process that asks NVIDIA's driver, and a first look. */
 export function warmMagics(): void {
-  warmDevices(currentMachine());
+  void warmDevices(currentMachine());
 }
 
 /**

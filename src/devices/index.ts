@@ -4,6 +4,8 @@ import { attachBackend, takeInventory } from './inventory.ts';
 import { detectLibraries } from './loader.ts';
 import { probeOf } from './probe/probe.ts';
 import { currentMachine } from './machine.ts';
+import { takeStatus } from './status.ts';
+import { statusHtml } from './status-html.ts';
 import type { Machine } from './machine.ts';
 
 export type { BackendDescription, MemoryDescription, TensorDescription } from './backend-description.ts';
@@ -17,10 +19,14 @@ export type { DeviceStatus } from './status.ts';
 export { ladderHtml, statusHtml } from './status-html.ts';
 export { ladderText, statusText } from './status-text.ts';
 
-/** Lets the first `%device` answer at once, where there is a driver to ask: starts its process and NVML in it. */
-export function warmDevices(machine: Machine): void {
+/**
+ * Lets the first `%device` answer at once: starts the process that asks the driver, where there is one, and looks once, since
+ * code runs slowly the first time. Blocks for some 10 ms, so it is for a moment when nobody waits.
+ */
+export async function warmDevices(machine: Machine): Promise<void> {
   const library = detectLibraries(machine, 'libnvidia-ml.so.1')[0];
-  if (library) void probeOf(machine).ask('nvml', library.path, 5000);
+  if (library) await probeOf(machine).ask('nvml', library.path, 5000);
+  statusHtml(await takeStatus(machine, undefined));
 }
 
 /**

@@ -1,5 +1,6 @@
+import { statSync } from 'node:fs';
 import type { Machine } from './machine.ts';
-import { isFile, listFolder, readBytes, readText, realPath } from './machine.ts';
+import { existingHostPath, isFile, listFolder, readBytes, readText, realPath } from './machine.ts';
 
 /** Why the loader looks where it looks. */
 export type LoaderReason = 'LD_LIBRARY_PATH' | 'ld.so.cache' | 'default folder' | 'folder of WSL';
@@ -85,6 +86,21 @@ const DEFAULT_FOLDERS: Record<string, readonly string[]> = {
   arm64: ['/lib/aarch64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/lib64', '/usr/lib64', '/lib', '/usr/lib'],
 };
 
+const parsed = new Map<string, { changed: number; bytes: number; entries: CacheEntry[] }>();
+
+/** The loader's cache, parsed anew only when it has changed: it has thousands of entries. */
+function loaderCache(machine: Machine): readonly CacheEntry[] {
+  const path = existingHostPath(machine, '/etc/ld.so.cache');
+  const found = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+  if (path === undefined || found === undefined) return [];
+  const known = parsed.get(path);
+  if (known?.changed === found.mtimeMs && known.bytes === found.size) return known.entries;
+  const bytes = readBytes(machine, '/etc/ld.so.cache');
+  const entries = bytes ? parseLoaderCache(bytes) : [];
+  parsed.set(path, { changed: found.mtimeMs, bytes: found.size, entries });
+  return entries;
+}
+
 export const WSL_LIBRARIES = '/usr/lib/wsl/lib';
 
 /**
@@ -101,8 +117,7 @@ export function detectLibraries(machine: Machine, name: string): LibraryChoice[]
   for (const folder of (machine.environment['LD_LIBRARY_PATH'] ?? '').split(/[:;]/).filter(Boolean)) {
     add(`${folder.replace(/\/+$/, '')}/${name}`, 'LD_LIBRARY_PATH');
   }
-  const cache = readBytes(machine, '/etc/ld.so.cache');
-  for (const entry of cache ? parseLoaderCache(cache) : []) {
+  for (const entry of loaderCache(machine)) {
     if (entry.name === name) add(entry.path, 'ld.so.cache');
   }
   for (const folder of DEFAULT_FOLDERS[machine.architecture] ?? ['/lib', '/usr/lib']) {

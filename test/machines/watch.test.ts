@@ -57,6 +57,32 @@ test('the panel updates one display until it is stopped', { skip }, async () => 
   }
 });
 
+test(
+  'without NVML the panel asks nvidia-smi, and DirectX where there is no NVIDIA card',
+  { skip },
+  async () => {
+    const expected: Record<string, RegExp> = {
+      'wsl2-smi-only': /^cuda:0 {2}utilization 37 %, memory 1\.02 of 8\.00 GiB, temperature 58 °C/,
+      'wsl2-amd': /^directml:0 {2}utilization unavailable, memory unavailable/,
+      'wsl2-smi-crashes': /^directml:0 {2}utilization unavailable/,
+      'linux-no-gpu': /^cpu {2}utilization/,
+    };
+    for (const [name, line] of Object.entries(expected)) {
+      const machine = await simulatedMachine(SPECS[name]!);
+      try {
+        const watch = new DeviceWatch();
+        const { context, recorded } = call('%device watch', testSession());
+        await watch.start(context, machine, 20);
+        await until(() => recorded.displays.length > 3);
+        await watch.stop();
+        for (const text of plain(recorded)) assert.match(text, line, name);
+      } finally {
+        machine.dispose();
+      }
+    }
+  },
+);
+
 test('a second panel takes over from the first', { skip }, async () => {
   const machine = await simulatedMachine(SPECS['linux-no-gpu']!);
   try {

@@ -1,7 +1,11 @@
+import type { Device } from '../device.ts';
+import { directxDevice } from '../inventory.ts';
 import { detectLibraries } from '../loader.ts';
 import type { Machine } from '../machine.ts';
-import { readText } from '../machine.ts';
-import { nvmlDevices } from '../nvidia.ts';
+import { exists, readText } from '../machine.ts';
+import { nvmlDevices, smiDevices } from '../nvidia.ts';
+import { askNvidiaSmi } from '../nvidia-smi.ts';
+import { nvmlMeaning } from '../nvml/report.ts';
 import { probeOf } from '../probe/probe.ts';
 import { parseCpuInfo, parseMemoryInfo } from '../system.ts';
 
@@ -33,6 +37,8 @@ export function parseCpuTicks(text: string): { busy: number; all: number } | und
 }
 
 const LIMIT_MS = 900;
+/** nvidia-smi is a program to start, at 30 to 100 ms of a core: seldom enough that the panel stays below 1 %. */
+const SMI_EVERY_MS = 10_000;
 
 /** Looks again and again at what changes, without asking anew what does not. */
 export class Sampler {
@@ -40,6 +46,8 @@ export class Sampler {
   readonly #library: string | undefined;
   readonly #cpuName: string | null;
   #ticks: { busy: number; all: number } | undefined;
+  /** Where NVML does not tell: what nvidia-smi or DirectX said last, and when. */
+  #elsewhere: { at: number; devices: Device[] } | undefined;
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -53,16 +61,21 @@ export class Sampler {
     const machine = this.#machine;
     const answer =
       this.#library === undefined ? undefined : await probeOf(machine).ask('nvml', this.#library, LIMIT_MS);
-    const devices: DeviceSample[] = answer?.ok
-      ? nvmlDevices(answer.value, machine.environment, () => null).map((device) => ({
-          id: device.id ?? 'hidden',
-          name: device.name,
-          utilizationPercent: device.utilizationPercent,
-          memoryUsedBytes: device.memoryUsedBytes,
-          memoryTotalBytes: device.memoryTotalBytes,
-          temperatureCelsius: device.temperatureCelsius,
-        }))
-      : [];
+    const told = answer?.ok === true && answer.value.init === 0;
+    const hung = answer?.ok === false && answer.reason === 'hung';
+    const gpus = told
+      ? nvmlDevices(answer.value, machine.environment, () => null)
+      : hung
+        ? []
+        : await this.#askElsewhere();
+    const devices = gpus.map((device): DeviceSample => ({
+      id: device.id ?? 'hidden',
+      name: device.name,
+      utilizationPercent: device.utilizationPercent,
+      memoryUsedBytes: device.memoryUsedBytes,
+      memoryTotalBytes: device.memoryTotalBytes,
+      temperatureCelsius: device.temperatureCelsius,
+    }));
     const { totalBytes, availableBytes } = parseMemoryInfo(readText(machine, '/proc/meminfo') ?? '');
     devices.push({
       id: 'cpu',
@@ -72,7 +85,32 @@ export class Sampler {
       memoryTotalBytes: totalBytes,
       temperatureCelsius: null,
     });
-    return { at: machine.now(), devices, problem: answer?.ok === false ? answer.message : null };
+    const problem =
+      answer?.ok === false ? answer.message : answer && !told ? nvmlMeaning(answer.value.init) : null;
+    return { at: machine.now(), devices, problem };
+  }
+
+  /** NVIDIA's program, else the adapters that DirectX lists, which changes nothing from look to look. */
+  async #askElsewhere(): Promise<Device[]> {
+    const machine = this.#machine;
+    const now = performance.now();
+    if (this.#elsewhere && now - this.#elsewhere.at < SMI_EVERY_MS) return this.#elsewhere.devices;
+    let devices: Device[] = [];
+    const smi = await askNvidiaSmi(machine, LIMIT_MS);
+    if (smi.ok) devices = smiDevices(smi.rows, machine.environment);
+    else {
+      const library = detectLibraries(machine, 'libdxcore.so')[0];
+      const answer =
+        library && exists(machine, '/dev/dxg')
+          ? await probeOf(machine).ask('directx', library.path, LIMIT_MS)
+          : undefined;
+      if (answer?.ok) {
+        devices = answer.value.adapters.filter(({ hardware }) => hardware !== false).map(directxDevice);
+      }
+    }
+    // A program that hung is not started again soon.
+    this.#elsewhere = { at: smi.ok || smi.reason === 'absent' ? now : now + 60_000, devices };
+    return devices;
   }
 
   #cpuUtilization(): number | null {
