@@ -50,6 +50,8 @@ export interface NotebookHost {
   onInterrupt(listener: () => void | 'continue' | Promise<void | 'continue'>): () => void;
   /** Whether the current execution was interrupted: long library loops look at it between steps. */
   readonly interrupted: boolean;
+  /** Whether nobody watches the running cell: nbconvert and the like execute it. */
+  readonly unattended: boolean;
   /** Called once when the execution has ended, whatever the outcome. */
   onEnd(execution: number, listener: () => void): void;
   /**

@@ -27,6 +27,14 @@ export class Execution {
   readonly pass: (value: unknown) => unknown;
   readonly fail: (reason: unknown) => unknown;
 
+  /**
+   * A cell that may not ask anything is executed by a program, such as nbconvert. (What a comm calls has no cell, and may
+   * not ask either.)
+   */
+  get unattended(): boolean {
+    return !this.allowStdin && this.sequence > 0;
+  }
+
   constructor(
     id: number,
     options: {

@@ -128,6 +128,9 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
         execution.interrupted || execution.finishing || (!execution.ended && services.interruptPending())
       );
     },
+    get unattended() {
+      return owner()?.unattended ?? false;
+    },
     onEnd(id, listener) {
       const execution = services.find(id);
       if (execution && !execution.ended) execution.endListeners.push(listener);

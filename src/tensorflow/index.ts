@@ -5,7 +5,7 @@
  * without blocking, and `describeBackend()` says what is used and why.
  */
 import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
-import { installCompiledModels } from './compile/models.ts';
+import { firstNotFinite, installCompiledModels } from './compile/models.ts';
 import { describeDevicesWith } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
 import { DeviceLoad } from '../training/device-load.ts';
@@ -109,7 +109,10 @@ export function loadTf(): Tf {
     );
   }
   describeDevicesWith(tensorDevice);
-  installTraining(tf, { load: () => new DeviceLoad(currentMachine(), describeBackend) });
+  installTraining(tf, {
+    load: () => new DeviceLoad(currentMachine(), describeBackend),
+    noticed: firstNotFinite,
+  });
   ready = tf;
   return tf;
 }

@@ -10,7 +10,7 @@ import type { DisplayMode } from './live-display.ts';
 import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
 import { useTf } from './tf.ts';
-import type { FitData } from './not-finite.ts';
+import type { FitData, Noticed } from './not-finite.ts';
 import { gateCallback, Watcher, watcherCallback } from './watcher.ts';
 
 type Tfjs = typeof Tf;
@@ -49,6 +49,8 @@ const PATCHED = Symbol.for('tensorcell.training');
 export interface TrainingOptions {
   /** Makes what looks at the devices during one training. */
   load?: () => DeviceLoad;
+  /** Where numbers went missing in a compiled step, as the step itself has noticed it; told once. */
+  noticed?: (model: Tf.LayersModel) => Noticed | undefined;
 }
 
 /**
@@ -66,13 +68,13 @@ export function installTraining(tf: Tfjs, options: TrainingOptions = {}): void {
   const fitShown: Fit = async function fitShown(x, y, args = {}) {
     const samples = countSamples(x, args.validationSplit ?? 0);
     const steps = samples === undefined ? undefined : Math.ceil(samples / (args.batchSize ?? 32));
-    const seen = { steps, data: { x, y }, load: options.load };
+    const seen = { steps, data: { x, y }, options };
     return watched(tf, this, args, seen, async (watchedArgs) => fit.call(this, x, y, watchedArgs));
   };
   const fitDatasetShown: FitDataset = async function fitDatasetShown(dataset, args) {
     const size = args.batchesPerEpoch ?? dataset.size;
     const steps = typeof size === 'number' && Number.isFinite(size) ? size : undefined;
-    const seen = { steps, data: {}, load: options.load };
+    const seen = { steps, data: {}, options };
     return watched(tf, this, args, seen, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
   };
   Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
@@ -107,7 +109,7 @@ async function watched<Args extends FitArgs>(
   tf: Tfjs,
   model: Tf.LayersModel,
   args: Args,
-  seen: { steps: number | undefined; data: FitData; load: (() => DeviceLoad) | undefined },
+  seen: { steps: number | undefined; data: FitData; options: TrainingOptions },
   train: (args: Args) => Promise<Tf.History>,
 ): Promise<Tf.History> {
   const { onInterrupt = 'end', progress, stepsPerExecution, ...given } = args;
@@ -129,7 +131,8 @@ async function watched<Args extends FitArgs>(
     firstEpoch: rest.initialEpoch ?? 0,
     steps: seen.steps,
     data: seen.data,
-    load: mode === 'chart' ? seen.load?.() : undefined,
+    load: mode === 'chart' ? seen.options.load?.() : undefined,
+    noticed: seen.options.noticed,
   });
   const host = notebookHost();
   const over = signal();

@@ -5,5 +5,5 @@ export type { TensorcellFitArgs } from './fit.ts';
 export { progressMode } from './live-display.ts';
 export type { DisplayMode } from './live-display.ts';
 export { interrupted, progress } from './progress.ts';
-export type { ProgressOptions } from './progress.ts';
+export type { AsyncProgress, LoopMetrics, Progress, ProgressOptions } from './progress.ts';
 export * from './schedules.ts';

@@ -61,18 +61,27 @@ export class LiveDisplay {
   }
 }
 
-export type DisplayMode = 'chart' | 'text' | 'quiet';
+/**
+ * `chart`: a display that moves on, and a chart that stays. `lines`: a line an epoch as it ends, then the chart. `text`: lines
+ * only. `quiet`: nothing.
+ */
+export type DisplayMode = 'chart' | 'lines' | 'text' | 'quiet';
+
+const MODES: readonly DisplayMode[] = ['chart', 'lines', 'text', 'quiet'];
 
 let chosen: DisplayMode | undefined;
 
 /**
- * How trainings and loops show their progress: `chart` (the default in a notebook), `text` (lines only, the default
- * in a terminal) or `quiet`. `TENSORCELL_PROGRESS` sets it from outside. Undefined brings the default back.
+ * How trainings and loops show their progress: `chart` is the default in a notebook, `lines` in one that a program
+ * executes (nbconvert), `text` in a terminal. `TENSORCELL_PROGRESS` sets it from outside. Undefined brings the default back.
  */
 export function progressMode(mode?: DisplayMode): DisplayMode {
   if (arguments.length > 0) chosen = mode;
   const named = process.env['TENSORCELL_PROGRESS'];
   if (chosen !== undefined) return chosen;
-  if (named === 'chart' || named === 'text' || named === 'quiet') return named;
-  return notebookHost() === undefined ? 'text' : 'chart';
+  const fromOutside = MODES.find((one) => one === named);
+  if (fromOutside !== undefined) return fromOutside;
+  const host = notebookHost();
+  if (host === undefined) return 'text';
+  return host.unattended ? 'lines' : 'chart';
 }

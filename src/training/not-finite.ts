@@ -10,6 +10,13 @@ export interface FitData {
   y?: unknown;
 }
 
+/** What a compiled training step has noticed itself, of the first step that went wrong. */
+export interface Noticed {
+  what: 'data' | 'activation' | 'loss' | 'gradient';
+  /** Empty where no layer is meant. */
+  layer: string;
+}
+
 /** Rows with which the model is tried. */
 const ROWS = 32;
 
@@ -24,7 +31,7 @@ export function whereNotFinite(
   tf: Tfjs,
   model: Tf.LayersModel,
   data: FitData,
-  noticed: { layer: string; what: 'activation' | 'gradient' } | undefined,
+  noticed: Noticed | undefined,
 ): string {
   const slower = 'Try a smaller learning rate';
   for (const [name, tensor] of [...named('x', data.x), ...named('y', data.y)]) {
@@ -32,7 +39,16 @@ export function whereNotFinite(
     if (missing > 0)
       return `the data are not finite: ${missing} of the ${tensor.size} values of ${name} ${missing === 1 ? 'is' : 'are'} NaN or infinite`;
   }
-  if (noticed !== undefined) return `${placeWords(noticed.what, noticed.layer)}. ${slower}`;
+  switch (noticed?.what) {
+    case 'data':
+      return 'the data are not finite: a batch has NaN or infinite values';
+    case 'loss':
+      return 'every activation is finite, only the loss has no number for them, as for the logarithm of 0';
+    case 'activation':
+    case 'gradient':
+      return `${placeWords(noticed.what, noticed.layer)}. ${slower}`;
+    case undefined:
+  }
   for (const layer of model.layers) {
     const weight = layer.weights.find((variable) => countNotFinite(tf, variable.read()) > 0);
     if (weight !== undefined)

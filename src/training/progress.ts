@@ -1,9 +1,15 @@
 import { performance } from 'node:perf_hooks';
+import type * as Tf from '@tensorflow/tfjs';
 import { escapeHtml } from '../display/html.ts';
+import type { Rendered } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
+import { chartForms } from './chart/forms.ts';
+import { chartSvg } from './chart/line-chart.ts';
+import type { Panel } from './chart/line-chart.ts';
 import { LiveDisplay, progressMode } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
-import { durationText, rateText, textBar } from './wording.ts';
+import { Metrics } from './metrics.ts';
+import { durationText, logsText, rateText, textBar } from './wording.ts';
 
 export interface ProgressOptions {
   /** Said before the bar. */
@@ -15,21 +21,43 @@ export interface ProgressOptions {
   delayMs?: number;
 }
 
+/** What a loop measures: numbers, or scalars that are still on the device. */
+export type LoopMetrics = Readonly<Record<string, number | Tf.Scalar>>;
+
+interface Logging {
+  /**
+   * Metrics of the present item, for the line and a chart like that of `fit`: `val_loss` is drawn beside `loss`. A scalar is
+   * read from the device only when something is shown, about ten times a second, and may be disposed after the call.
+   */
+  log(metrics: LoopMetrics): void;
+}
+
+export interface Progress<T> extends Iterable<T>, Logging {}
+export interface AsyncProgress<T> extends AsyncIterable<T>, Logging {}
+
 /**
  * Any loop with a bar: `for (const item of tensorcell.progress(items)) …`, and `for await` over what is asynchronous.
- * The bar shows the rate and the time left, and ends where the loop ends.
+ * The bar shows the rate and the time left, and ends where the loop ends. With `log` a loop that trains shows its metrics
+ * as `fit` does:
+ *
+ *     const steps = tensorcell.progress(batches);
+ *     for (const batch of steps) steps.log({ loss: optimizer.minimize(() => …, true) });
  */
-export function progress<T>(items: Iterable<T>, options?: ProgressOptions): Iterable<T>;
-export function progress<T>(items: AsyncIterable<T>, options?: ProgressOptions): AsyncIterable<T>;
+export function progress<T>(items: Iterable<T>, options?: ProgressOptions): Progress<T>;
+export function progress<T>(items: AsyncIterable<T>, options?: ProgressOptions): AsyncProgress<T>;
 export function progress<T>(
   items: Iterable<T> | AsyncIterable<T>,
   options: ProgressOptions = {},
-): Iterable<T> | AsyncIterable<T> {
-  return Symbol.asyncIterator in items ? overAsync(items, options) : overSync(items, options);
+): Progress<T> | AsyncProgress<T> {
+  let bar: Bar | undefined;
+  const start = (): Bar => (bar = new Bar(options, knownLength(items)));
+  const log = (metrics: LoopMetrics): void => bar?.log(metrics);
+  return Symbol.asyncIterator in items
+    ? { [Symbol.asyncIterator]: () => overAsync(items, start()), log }
+    : { [Symbol.iterator]: () => overSync(items, start()), log };
 }
 
-function* overSync<T>(items: Iterable<T>, options: ProgressOptions): Generator<T> {
-  const bar = new Bar(options, knownLength(items));
+function* overSync<T>(items: Iterable<T>, bar: Bar): Generator<T> {
   try {
     for (const item of items) {
       yield item;
@@ -41,8 +69,7 @@ function* overSync<T>(items: Iterable<T>, options: ProgressOptions): Generator<T
   }
 }
 
-async function* overAsync<T>(items: AsyncIterable<T>, options: ProgressOptions): AsyncGenerator<T> {
-  const bar = new Bar(options, knownLength(items));
+async function* overAsync<T>(items: AsyncIterable<T>, bar: Bar): AsyncGenerator<T> {
   try {
     for await (const item of items) {
       yield item;
@@ -63,12 +90,14 @@ function knownLength(items: object): number | undefined {
 class Bar {
   complete = false;
   private done = 0;
+  private ended = false;
   private readonly total: number | undefined;
   private readonly label: string;
   private readonly mode: DisplayMode;
   private readonly started = performance.now();
   private readonly delay: number;
   private readonly live = new LiveDisplay();
+  private readonly metrics = new Metrics();
 
   constructor(options: ProgressOptions, length: number | undefined) {
     this.total = options.total ?? length;
@@ -76,6 +105,16 @@ class Bar {
     this.mode = options.mode ?? progressMode();
     this.delay = options.delayMs ?? 0;
     if (this.mode === 'chart' && this.delay === 0) this.draw();
+    // A cell that is interrupted runs no `finally`.
+    const host = notebookHost();
+    host?.onEnd(host.execution(), () => {
+      if (host.interrupted) this.end();
+    });
+  }
+
+  log(metrics: LoopMetrics): void {
+    if (this.ended || this.mode === 'quiet') return;
+    this.metrics.add(this.done + 1, metrics, this.mode === 'chart' && this.live.due);
   }
 
   /** Whether it has taken long enough to be shown. */
@@ -89,28 +128,51 @@ class Bar {
   }
 
   end(): void {
-    if (this.mode === 'quiet' || (!this.long && this.live.updates === 0)) return;
-    if (this.mode === 'chart') this.draw(true);
-    else process.stdout.write(`${this.line(true)}\n`);
+    if (this.ended) return;
+    this.ended = true;
+    this.metrics.readAll();
+    const shown = this.long || this.live.updates > 0;
+    if (this.mode === 'chart' && shown) this.draw();
+    if ((this.mode === 'text' || this.mode === 'lines') && shown) {
+      process.stdout.write(`${this.line()}\n`);
+      const panels = this.metrics.panels(this.done, 'items');
+      if (this.mode === 'lines' && panels.length > 0) this.live.show(() => this.finalForms(panels), 'ended');
+    }
   }
 
-  private draw(ended = false): void {
-    const line = this.line(ended);
+  private draw(): void {
+    const panels = this.metrics.panels(this.ended ? this.done : (this.total ?? this.done), 'items');
+    const training = panels.length === 0 ? undefined : this.ended ? 'ended' : 'running';
+    this.live.show(
+      () => (this.ended && panels.length > 0 ? this.finalForms(panels) : this.liveForms(panels)),
+      training,
+    );
+  }
+
+  private liveForms(panels: readonly Panel[]): Rendered {
+    const line = this.line();
     const text = this.total === undefined ? line : `${textBar(this.done / (this.total || 1))} ${line}`;
     // What is known has a bar; what is not, and has ended, has none that moves.
     const bar =
       this.total === undefined
-        ? ended
+        ? this.ended
           ? ''
           : '<progress></progress> '
         : `<progress value="${Math.min(this.done, this.total)}" max="${this.total || 1}"></progress> `;
-    this.live.show(() => ({
-      data: { 'text/plain': text, 'text/html': `<div>${bar}${escapeHtml(line)}</div>` },
-      metadata: {},
-    }));
+    const chart =
+      panels.length === 0
+        ? ''
+        : chartSvg(panels, { ink: 'currentColor', description: this.metrics.description(this.done) });
+    const html = `<div>${bar}${escapeHtml(line)}${chart === '' ? '' : `<br>${chart}`}</div>`;
+    return { data: { 'text/plain': text, 'text/html': html }, metadata: {} };
   }
 
-  private line(ended: boolean): string {
+  private finalForms(panels: readonly Panel[]): Rendered {
+    const text = this.line();
+    return chartForms(panels, { text, heading: [text], description: this.metrics.description(this.done) });
+  }
+
+  private line(): string {
     const time = performance.now() - this.started;
     const rate = (this.done / time) * 1000;
     const count = this.total === undefined ? String(this.done) : `${this.done} of ${this.total}`;
@@ -118,8 +180,9 @@ class Bar {
       this.total === undefined || this.done === 0
         ? ''
         : `${durationText((this.total - this.done) / (rate / 1000))} left`;
-    const state = ended ? `${durationText(time)}${this.complete ? '' : ', stopped'}` : left;
-    return [this.label, count, rateText(rate, 'item'), state].filter((part) => part !== '').join(' · ');
+    const state = this.ended ? `${durationText(time)}${this.complete ? '' : ', stopped'}` : left;
+    const parts = [this.label, count, rateText(rate, 'item'), state, logsText(this.metrics.current)];
+    return parts.filter((part) => part !== '').join(' · ');
   }
 }
 

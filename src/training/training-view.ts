@@ -1,20 +1,15 @@
 import { escapeHtml } from '../display/html.ts';
 import type { Rendered } from '../display/index.ts';
 import type { MimeBundle } from '../host.ts';
-import { chartPng, chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
+import { chartForms } from './chart/forms.ts';
+import { chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
 import type { Line, Panel } from './chart/line-chart.ts';
 import { metricNames } from './record.ts';
 import type { EpochSummary, Point, TrainingRecord } from './record.ts';
-import { durationText, metricText, rateText, textBar } from './wording.ts';
+import { durationText, logsText, metricText, rateText, textBar } from './wording.ts';
 
 /** Finished epochs listed under the bar while a training runs. */
 const LISTED_EPOCHS = 6;
-
-function logsText(logs: Readonly<Record<string, number>>): string {
-  return Object.entries(logs)
-    .map(([name, value]) => `${name} ${metricText(value)}`)
-    .join(' · ');
-}
 
 function epochText(record: TrainingRecord, summary: EpochSummary): string {
   return [
@@ -171,94 +166,12 @@ export function liveBundle(record: TrainingRecord, now: number): MimeBundle {
 }
 
 /** What stays when the training has ended: a chart that every front end can show, and the same in words. */
-export function finalBundle(record: TrainingRecord): Rendered {
+export function finalBundle(record: TrainingRecord, { lines = true } = {}): Rendered {
   const panels = trainingPanels(record);
-  const text = trainingText(record);
+  // Where the lines of epochs were printed already, the summary is left.
+  const text = lines ? trainingText(record) : summaryLine(record);
   if (panels.length === 0) return { data: { 'text/plain': text }, metadata: {} };
   const description = chartDescription(record);
-  const options = {
-    ink: '#333333',
-    paper: '#ffffff',
-    description,
-    heading: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)].join(' · '),
-  };
-  const png = chartPng(panels, options);
-  return {
-    data: {
-      'text/plain': text,
-      'image/png': png.data['image/png'],
-      'image/svg+xml': chartSvg(panels, options),
-      'application/vnd.vegalite.v5+json': vegaLite(record, description),
-    },
-    metadata: png.metadata,
-  };
-}
-
-/** The same chart for front ends that draw Vega-Lite 5, where points can be read off. */
-function vegaLite(record: TrainingRecord, description: string): object {
-  const rows = metricNames(record)
-    .slice(0, 4)
-    .map((metric) => {
-      const values = [
-        ...thinned(record.whole.get(metric) ?? []).map(([epoch, value]) => ({
-          epoch,
-          value,
-          data: 'training',
-        })),
-        ...thinned(record.whole.get(`val_${metric}`) ?? []).map(([epoch, value]) => ({
-          epoch,
-          value,
-          data: 'validation',
-        })),
-      ];
-      const steps = (record.between.get(metric) ?? []).map(([epoch, value]) => ({ epoch, value }));
-      const finite = (points: readonly { value: number }[]): unknown[] =>
-        points.filter((point) => Number.isFinite(point.value));
-      const x = { field: 'epoch', type: 'quantitative', title: 'epochs' };
-      const y = { field: 'value', type: 'quantitative', title: null, scale: { zero: false } };
-      const scale = { domain: ['training', 'validation'], range: [TRAINING_COLOUR, VALIDATION_COLOUR] };
-      return {
-        title: metric,
-        width: 280,
-        height: 160,
-        layer: [
-          {
-            data: { values: finite(steps) },
-            mark: { type: 'line', strokeWidth: 1, opacity: 0.4, color: TRAINING_COLOUR },
-            encoding: { x, y },
-          },
-          {
-            data: { values: finite(values) },
-            mark: { type: 'line', point: true, tooltip: true },
-            encoding: {
-              x,
-              y,
-              color: { field: 'data', type: 'nominal', title: null, scale },
-              strokeDash: {
-                field: 'data',
-                type: 'nominal',
-                title: null,
-                scale: {
-                  domain: ['training', 'validation'],
-                  range: [
-                    [1, 0],
-                    [4, 3],
-                  ],
-                },
-              },
-            },
-          },
-        ],
-      };
-    });
-  return {
-    $schema: 'https://vega.github.io/schema/vega-lite/v5.json',
-    description,
-    title: {
-      text: [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)],
-      fontSize: 12,
-      anchor: 'start',
-    },
-    hconcat: rows,
-  };
+  const heading = [...record.notes.map((note) => `⚠ ${note}`), summaryLine(record)];
+  return chartForms(panels, { text, heading, description });
 }

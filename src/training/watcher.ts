@@ -9,7 +9,7 @@ import type { DeviceLoad } from './device-load.ts';
 import { LiveDisplay } from './live-display.ts';
 import type { DisplayMode } from './live-display.ts';
 import { whereNotFinite } from './not-finite.ts';
-import type { FitData } from './not-finite.ts';
+import type { FitData, Noticed } from './not-finite.ts';
 import { TrainingRecord } from './record.ts';
 import { theTf } from './tf.ts';
 import { epochLines, finalBundle, liveBundle, summaryLine } from './training-view.ts';
@@ -28,6 +28,8 @@ export interface WatcherOptions {
   data: FitData;
   /** What the devices do. */
   load?: DeviceLoad | undefined;
+  /** What a compiled step has noticed since it was asked last. */
+  noticed?: ((model: Tf.LayersModel) => Noticed | undefined) | undefined;
 }
 
 /** Sees a training's steps, shows them, and stops it. */
@@ -58,6 +60,8 @@ export class Watcher {
 
   begin(): void {
     this.begun = true;
+    // What an earlier training has left is none of this one's.
+    this.options.noticed?.(this.options.model);
     if (this.mode === 'chart')
       this.live.show(() => ({ data: this.draw(performance.now()), metadata: {} }), 'running');
   }
@@ -92,18 +96,19 @@ export class Watcher {
     if (!this.begun || this.record.status !== 'running') return;
     this.record.end(status, performance.now());
     if (this.mode === 'chart') this.live.show(() => finalBundle(this.record), 'ended');
-    if (this.mode === 'text') {
-      this.print();
-      for (const note of this.record.notes) process.stdout.write(`${note}\n`);
-      process.stdout.write(`${summaryLine(this.record)}\n`);
-    }
+    if (this.mode !== 'text' && this.mode !== 'lines') return;
+    this.print();
+    for (const note of this.record.notes) process.stdout.write(`${note}\n`);
+    if (this.mode === 'text') process.stdout.write(`${summaryLine(this.record)}\n`);
+    else this.live.show(() => finalBundle(this.record, { lines: false }), 'ended');
   }
 
   /** Said once, at the first value of the loss that is seen to be no number. */
   private warnOfNaN(metrics: Record<string, number>): void {
     const { loss } = metrics;
     if (loss === undefined || Number.isFinite(loss) || this.record.notes.length > 0) return;
-    const where = whereNotFinite(theTf(), this.options.model, this.options.data, undefined);
+    const { model, data, noticed } = this.options;
+    const where = whereNotFinite(theTf(), model, data, noticed?.(model));
     this.record.notes.push(
       `The loss is ${loss} in epoch ${this.record.epoch + 1}, step ${this.record.step}: ${where}.`,
     );

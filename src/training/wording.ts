@@ -32,3 +32,10 @@ export function textBar(fraction: number, width = 20): string {
   if (full === width) return `[${'='.repeat(width)}]`;
   return `[${'='.repeat(full)}>${' '.repeat(width - full - 1)}]`;
 }
+
+/** `loss 0.1234 · acc 0.9000`. */
+export function logsText(logs: Readonly<Record<string, number>>): string {
+  return Object.entries(logs)
+    .map(([name, value]) => `${name} ${metricText(value)}`)
+    .join(' · ');
+}

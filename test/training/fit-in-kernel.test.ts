@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
+/** As JupyterLab asks: somebody looks on. */
+const ATTENDED = { allow_stdin: true };
 const PATIENCE = 60_000;
 
 const MODEL = `
@@ -29,7 +31,7 @@ async function withModel(work: (client: JupyterClient) => Promise<void>): Promis
 }
 
 async function interruptAfter(client: JupyterClient, code: string, milliseconds: number) {
-  const id = await client.startCell(code);
+  const id = await client.startCell(code, ATTENDED);
   await client.take(
     'iopub',
     ({ type, parent }) => type === 'update_display_data' && parent === id,
@@ -44,7 +46,7 @@ async function interruptAfter(client: JupyterClient, code: string, milliseconds:
 test('one display, updated in place, at most ten times a second', () =>
   withModel(async (client) => {
     const started = Date.now();
-    const cell = await client.cell('await model.fit(x, y, { epochs: 5 })', {}, { ms: PATIENCE });
+    const cell = await client.cell('await model.fit(x, y, { epochs: 5 })', ATTENDED, { ms: PATIENCE });
     const seconds = (Date.now() - started) / 1000;
     assert.equal(cell.reply['status'], 'ok');
     assert.equal(cell.of('display_data').length, 1);

@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
+/** As JupyterLab asks: somebody looks on. */
+const ATTENDED = { allow_stdin: true };
 const PATIENCE = 90_000;
 
 const SMALL = `
@@ -43,12 +45,15 @@ test('callbacks that are left do not run, and the next fit goes on', () =>
   withKernel(async (client) => {
     await client.cell('%typecheck off');
     await client.cell(SMALL, {}, { ms: PATIENCE });
-    const id = await client.startCell(`
+    const id = await client.startCell(
+      `
       await model.fit(x, y, { epochs: 100_000, callbacks: [
         { onTrainEnd: async () => { console.log('waiting'); called.push('first'); await new Promise<void>((resolve) => { tell.go = resolve; }); called.push('first went on'); } },
         { onTrainEnd: () => { called.push('second'); } },
       ] });
-      called.push('cell went on');`);
+      called.push('cell went on');`,
+      ATTENDED,
+    );
     await update(client, id);
     await client.request('control', 'interrupt_request', {});
     await printed(client, id, 'waiting');
@@ -74,11 +79,14 @@ test('JavaScript in a callback that does not return is ended', () =>
   withKernel(async (client) => {
     await client.cell('%typecheck off');
     await client.cell(SMALL, {}, { ms: PATIENCE });
-    const id = await client.startCell(`
+    const id = await client.startCell(
+      `
       await model.fit(x, y, { epochs: 100_000, callbacks: [
         { onTrainEnd: () => { console.log('busy'); for (;;) called.length = 0; } },
         { onTrainEnd: () => { called.push('second'); } },
-      ] });`);
+      ] });`,
+      ATTENDED,
+    );
     await update(client, id);
     await client.request('control', 'interrupt_request', {});
     await printed(client, id, 'busy');
@@ -108,7 +116,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     await client.cell('%typecheck off');
     await client.cell(LARGE, {}, { ms: PATIENCE });
     // The first batch of a model runs op by op.
-    const id = await client.startCell(FIT);
+    const id = await client.startCell(FIT, ATTENDED);
     await printed(client, id, 'batch');
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});
@@ -122,7 +130,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     // The runtime lives, with its variables.
     const state = await client.cell('[batches, model.countParams() === size * size].join()');
     assert.equal(state.result, "'0,true'");
-    const once = await client.startCell(FIT);
+    const once = await client.startCell(FIT, ATTENDED);
     await printed(client, once, 'batch');
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});

@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
+/** As JupyterLab asks: somebody looks on. */
+const ATTENDED = { allow_stdin: true };
 const PATIENCE = 60_000;
 
 const MODEL = `
@@ -23,7 +25,7 @@ async function withModel(work: (client: JupyterClient) => Promise<void>): Promis
 
 /** Starts a training that does not end by itself, and waits until it is shown. */
 async function startTraining(client: JupyterClient): Promise<{ id: string; display: string }> {
-  const id = await client.startCell('await model.fit(x, y, { epochs: 100_000 })');
+  const id = await client.startCell('await model.fit(x, y, { epochs: 100_000 })', ATTENDED);
   const first = await client.take(
     'iopub',
     ({ type, parent }) => type === 'display_data' && parent === id,
@@ -88,7 +90,7 @@ test('a training whose process ends says so where it is shown', () =>
   withModel(async (client) => {
     const cell = await client.cell(
       `await model.fit(x, y, { epochs: 1000, callbacks: { onBatchEnd: (batch) => { if (batch === 50) process.kill(process.pid, 'SIGKILL'); } } })`,
-      {},
+      ATTENDED,
       { ms: PATIENCE },
     );
     assert.equal(cell.reply['ename'], 'RuntimeDied');

@@ -32,6 +32,7 @@ export function recordingHost(): { host: NotebookHost; shown: Shown[]; interrupt
     get interrupted() {
       return state.interrupted;
     },
+    unattended: false,
     onEnd: () => undefined,
     request: refuse,
     answer: () => undefined,

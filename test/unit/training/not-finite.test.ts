@@ -43,6 +43,16 @@ test.each<[string, () => string, string]>([
     'the first layer whose gradients are not finite is second. Try a smaller learning rate',
   ],
   [
+    'a batch of a data set',
+    () => whereNotFinite(tf, model(), {}, { layer: '', what: 'data' }),
+    'the data are not finite: a batch has NaN or infinite values',
+  ],
+  [
+    'the loss alone',
+    () => whereNotFinite(tf, model(), { x, y }, { layer: '', what: 'loss' }),
+    'every activation is finite, only the loss has no number for them, as for the logarithm of 0',
+  ],
+  [
     'weights',
     () => whereNotFinite(tf, model({ second: Number.NaN }), { x, y }, undefined),
     'the first layer whose weights are not finite is second. Try a smaller learning rate',
