@@ -76,7 +76,8 @@ export async function downloadWheel(
         requirements,
       ],
       wheel.file,
-      { env: { TMPDIR: temporary } },
+      // A connection that breaks is taken up where it broke, by pip 25.1 and later; older ones do not know the variable.
+      { env: { TMPDIR: temporary, PIP_RESUME_RETRIES: '10' } },
     );
   } finally {
     clearInterval(watch);
