@@ -12,6 +12,12 @@ const PYTHON_TABLES = ['pandas', 'polars', 'arrow'];
 type Row = Record<string, unknown>;
 type Flechette = typeof flechetteModule;
 
+/** Bundled, it is a CommonJS module, whose exports are the default one. */
+async function loadFlechette(): Promise<Flechette> {
+  const loaded = (await import('@uwdata/flechette')) as Flechette & { default?: Flechette };
+  return 'tableFromIPC' in loaded ? loaded : (loaded as { default: Flechette }).default;
+}
+
 /** A data frame of nodejs-polars, which users install themselves. */
 interface PolarsFrame {
   writeIPCStream(options: { compression: 'uncompressed' }): Buffer;
@@ -82,7 +88,7 @@ function columnType(flechette: Flechette, name: string, values: readonly unknown
 
 /** Rows as an Arrow IPC stream. Columns come in the order in which rows name them first. */
 export async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
-  const flechette = await import('@uwdata/flechette');
+  const flechette = await loadFlechette();
   const names = new Set<string>();
   for (const [i, row] of rows.entries()) {
     if (!isRow(row)) {
@@ -137,7 +143,7 @@ function userPolars(): { readIPCStream(bytes: Buffer): unknown } {
 
 /** An Arrow IPC stream as rows. 64-bit integers are numbers if all of a table's are safe ones, else BigInts. */
 export async function arrowToRows(bytes: Uint8Array): Promise<Row[]> {
-  const { tableFromIPC } = await import('@uwdata/flechette');
+  const { tableFromIPC } = await loadFlechette();
   try {
     return tableFromIPC(bytes, { useDate: true }).toArray();
   } catch (error) {
@@ -153,7 +159,7 @@ export async function decodeTable(leaf: Leaf, context: CrossingContext): Promise
     case 'polars':
       return userPolars().readIPCStream(Buffer.from(bytes.buffer));
     case 'columns': {
-      const { tableFromIPC } = await import('@uwdata/flechette');
+      const { tableFromIPC } = await loadFlechette();
       return tableFromIPC(bytes, { useDate: true, useBigInt: true }).toColumns();
     }
     default:

@@ -102,6 +102,14 @@ test('what cannot cross says why, with the other side untouched', async () => {
   assert.equal((await ok('await python.get("1")')).result, '1');
 });
 
+test('a table needs pyarrow in Python, and an environment without it says so', async () => {
+  const cell = await client.cell('await python.set("rows", [{ n: 1 }], { as: "pandas" })', {
+    stop_on_error: false,
+  });
+  assert.match(cell.reply['evalue'], /pyarrow/);
+  assert.equal((await ok('await python.get("1")')).result, '1');
+});
+
 test('--out declares a tensor as one', async () => {
   const cell = await ok('%%python --out weights\nweights = torch.zeros(2, 2)');
   assert.equal(cell.stderr, '');
