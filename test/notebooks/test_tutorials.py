@@ -119,6 +119,16 @@ def torch_is_missing():
         return True
 
 
+def faster(shown, notebook):
+    assert number(shown, r"compiled is ([\d.]+) times faster") > 1.2
+    assert "compiled, traced 1 time" in shown
+    assert "runs op by op: the value of a tensor is read" in shown
+    assert number(shown, r"accuracy: float32 ([\d.]+) %") >= 85
+    assert number(shown, r", mixed ([\d.]+) %") >= 85
+    assert number(shown, r"read from files: [\d.]+ ms a step, loss ([\d.]+)") < 1.5
+    assert 0 < number(shown, r"ops take (\d+) % of the time") <= 100
+
+
 # What each tutorial has to show, by the start of its name. One that is not listed here fails.
 EXPECTED = {
     "01": first_network,
@@ -130,6 +140,7 @@ EXPECTED = {
     "07": images_and_transfer,
     "08": own_training_loop,
     "09": from_python,
+    "10": faster,
     "11": pytorch_beside_typescript,
     "12": from_a_cuda_script,
 }
