@@ -100,6 +100,20 @@ function tfjsInOneInstance(root) {
           contents: `import { normalizing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text}`,
         };
       });
+      // Recurrent layers become a loop in a graph.
+      builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => {
+        const text = await readFile(path, 'utf8');
+        const begin = 'const perStepOutputs = [];';
+        if (!text.includes(begin)) throw new Error(`${path} is not as expected`);
+        return {
+          contents: `import { recurrent } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
+            begin,
+            `const looped = recurrent.loop?.(stepFunction, inputs, initialStates, mask, needPerStepOutputs);
+        if (looped !== undefined) return looped;
+        ${begin}`,
+          )}`,
+        };
+      });
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },

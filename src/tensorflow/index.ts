@@ -20,6 +20,7 @@ import { asError, onOutOfMemory } from './errors.ts';
 import { installLayerScopes } from './compile/layer-scopes.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOptimizers } from './compile/optimizers.ts';
+import { installRecurrentLoops } from './compile/recurrent-loop.ts';
 import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
 import { installNormalization } from './normalization.ts';
@@ -89,6 +90,7 @@ export function loadTf(): Tf {
       installRandom(tf);
       installOptimizers(tf);
       installLayerScopes(tf);
+      installRecurrentLoops(tf);
       installMixedPrecision(tf, () => loaded.binding.isUsingGpuDevice());
       installCompiledModels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);

@@ -57,6 +57,7 @@ const PHILOX = 1;
 const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
 
 function drawTraced(trace: Trace, kind: Kind, shape: readonly number[]): Tensor {
+  if (trace.nested) throw new Untraceable('random numbers are drawn in each step of a loop', 'loops');
   const { graph } = trace;
   const base = trace.randomBase(() => randomCounter.count);
   const key = trace.randomKey(() => randomCounter.key);

@@ -69,7 +69,8 @@ export class CompiledStep {
     this.#function = made;
     binding.status.check();
     trace.dispose(true);
-    this.#held = hold(binding, this.name, made, this.#inputs, this.#numbers, this.#loops, this.watch);
+    const functions = [...trace.functions, { name: this.name, pointer: made }];
+    this.#held = hold(binding, functions, this.#inputs, this.#numbers, this.#loops, this.watch);
     forgotten.register(this, this.#held);
   }
 
@@ -192,8 +193,7 @@ export class CompiledStep {
 
 function hold(
   binding: Binding,
-  name: string,
-  made: Pointer,
+  functions: readonly { name: string; pointer: Pointer }[],
   inputs: readonly GraphInput[],
   numbers: readonly { handle: Pointer }[],
   loops: ReadonlyMap<string, { dispose(): void }>,
@@ -209,9 +209,11 @@ function hold(
       settleLoop();
       for (const loop of loops.values()) loop.dispose();
       const status = new Status(api);
-      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
+      for (const { name, pointer: made } of functions) {
+        api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
+        api.TF_DeleteFunction(made);
+      }
       api.TF_DeleteStatus(status.pointer);
-      api.TF_DeleteFunction(made);
       watch?.dispose();
       for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
       for (const handle of constants) api.TFE_DeleteTensorHandle(handle);

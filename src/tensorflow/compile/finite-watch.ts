@@ -60,7 +60,7 @@ export class FiniteWatch {
 
   /** A layer gave this tensor. */
   saw(layer: string, tensor: Tensor): void {
-    if (tensor.dtype !== 'float32' || this.#trace === undefined) return;
+    if (tensor.dtype !== 'float32' || this.#trace === undefined || this.#trace.nested) return;
     const output = this.#trace.outputOf(tensor);
     if (this.#trace.inputs.some((input) => input.output.oper === output.oper)) return;
     this.#activations.push({ what: 'activation', layer, output });

@@ -39,16 +39,24 @@ export class Graph {
   scope = '';
   /** Who wants to know which line asked for an operation. */
   lines: TracedLines | undefined;
+  /** What each operation was made of. */
+  readonly made = new Map<
+    Pointer,
+    { type: string; inputs: readonly GraphOutput[]; attributes: readonly OpAttribute[] }
+  >();
   readonly #constants = new Map<string, GraphOutput>();
-  #names = 0;
+  #names: number;
 
-  constructor(api: CApi) {
+  /** @param names the number in the first operation's name. */
+  constructor(api: CApi, names = 0) {
     this.api = api;
+    this.#names = names;
     this.status = new Status(api);
     this.pointer = api.TF_NewGraph();
   }
 
   dispose(): void {
+    this.made.clear();
     this.api.TF_DeleteGraph(this.pointer);
     this.api.TF_DeleteStatus(this.status.pointer);
   }
@@ -125,7 +133,9 @@ export class Graph {
       if (!definition.inferred.has(attribute.name)) setGraphAttribute(api, node, attribute);
     }
     for (const before of control) api.TF_AddControlInput(node, before);
-    return this.#finish(node, type);
+    const oper = this.#finish(node, type);
+    this.made.set(oper, { type, inputs, attributes });
+    return oper;
   }
 
   #finish(node: Pointer, type: string): Pointer {

@@ -123,9 +123,10 @@ export class StepCache {
           'arguments, costs a trace. Pass numbers that change as tensors.',
       );
     }
-    for (const fused of [true, false]) {
+    const options = { fused: true, loops: true };
+    for (;;) {
       const watch = this.#watch?.();
-      const trace = new Trace(this.#tf, this.#backend, { fused, watch });
+      const trace = new Trace(this.#tf, this.#backend, { ...options, watch });
       try {
         let result: Structure | undefined;
         const inputs = taken.tensors.map((tensor, index) => ({
@@ -148,7 +149,11 @@ export class StepCache {
       } catch (error) {
         trace.dispose(false);
         watch?.dispose();
-        if (error instanceof Untraceable && error.retry === 'fused' && fused) continue;
+        const retry = error instanceof Untraceable ? error.retry : undefined;
+        if (retry !== undefined && options[retry]) {
+          options[retry] = false;
+          continue;
+        }
         this.#refuse(entry, asError(error));
         return;
       }

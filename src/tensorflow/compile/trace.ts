@@ -4,6 +4,7 @@ import { watchVariables } from '../backend.ts';
 import type { OpRecorder, TensorMetadata } from '../binding.ts';
 import { ATTR, TF, type TensorValues } from '../c-api/dtypes.ts';
 import type { GraphOutput, Pointer } from '../c-api/functions.ts';
+import { cText, Status } from '../c-api/library.ts';
 import { handleValues } from '../c-api/tensor.ts';
 import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
 import { enterTrace, leaveTrace } from './active-trace.ts';
@@ -39,6 +40,23 @@ export interface Guard {
   expected: string;
 }
 
+/**
+ * A graph that ops go into: the step's own, or that of a function within it, such as the body of a loop. What comes from
+ * outside of a function becomes an argument of it.
+ */
+export interface Region {
+  readonly graph: Graph;
+  readonly symbols: Map<number, GraphOutput>;
+  readonly captured: Map<number, GraphOutput>;
+  /** What the function takes from around it. */
+  readonly captures: { outside: GraphOutput; inside: GraphOutput }[];
+  readonly parent: Region | undefined;
+  /**
+   * A region whose values can be had here by other means than as a capture: given a value's number, the output here.
+   */
+  readonly fetch: ((id: number) => GraphOutput | undefined) | undefined;
+}
+
 interface TracedVariable {
   variable: Variable;
   resource: VariableResource;
@@ -47,6 +65,9 @@ interface TracedVariable {
   read: number;
   before: object;
 }
+
+/** Numbers in the names of operations that each graph of a step has for itself. */
+const NAMES_OF_GRAPH = 1_000_000;
 
 /** Constants up to this many elements go into the graph, where TensorFlow can fold them; larger ones are inputs. */
 const SMALL_CONSTANT = 64;
@@ -58,7 +79,6 @@ const SMALL_CONSTANT = 64;
 export class Trace implements OpRecorder {
   readonly tf: Tf;
   readonly backend: NodeBackend;
-  readonly graph: Graph;
   readonly inputs: { input: GraphInput; output: GraphOutput }[] = [];
   readonly guards: Guard[] = [];
   /** Where in the user's code each operation comes from. */
@@ -72,8 +92,15 @@ export class Trace implements OpRecorder {
   /** How many random ops there are: each call of the function draws as many numbers of the stream. */
   randomOps = 0;
 
-  readonly #symbols = new Map<number, GraphOutput>();
-  readonly #captured = new Map<number, GraphOutput>();
+  /** Whether recurrent layers may become loops. */
+  readonly loops: boolean;
+  /** Functions that the graph calls. */
+  readonly functions: { name: string; pointer: Pointer }[] = [];
+  readonly #graphs: Graph[] = [];
+  readonly #root: Region;
+  #region: Region;
+  /** Numbers of everything that has no value yet. */
+  readonly #symbolic = new Set<number>();
   readonly #byVariable = new Map<Variable, TracedVariable>();
   /** Ops that read or compute: all of them come before any update. */
   readonly #updates: ((barrier: Pointer) => Pointer)[] = [];
@@ -82,19 +109,74 @@ export class Trace implements OpRecorder {
   #randomBase: GraphOutput | undefined;
   #randomKey: GraphOutput | undefined;
 
-  constructor(tf: Tf, backend: NodeBackend, options: { fused: boolean; watch?: FiniteWatch | undefined }) {
+  constructor(
+    tf: Tf,
+    backend: NodeBackend,
+    options: { fused: boolean; loops?: boolean; watch?: FiniteWatch | undefined },
+  ) {
     this.tf = tf;
     this.backend = backend;
     this.fused = options.fused;
+    this.loops = options.loops ?? true;
     this.watch = options.watch;
     this.watch?.begin(this);
-    this.graph = new Graph(backend.binding.context.api);
-    this.graph.lines = this.lines;
+    this.#root = this.#newRegion(undefined, undefined);
+    this.#region = this.#root;
+  }
+
+  /** Where ops go now. */
+  get graph(): Graph {
+    return this.#region.graph;
+  }
+
+  #newRegion(parent: Region | undefined, fetch: Region['fetch']): Region {
+    // Names differ between a step's graphs, so that one tells where an operation comes from.
+    const graph = new Graph(this.backend.binding.context.api, NAMES_OF_GRAPH * this.#graphs.length);
+    graph.lines = this.lines;
+    this.#graphs.push(graph);
+    return { graph, symbols: new Map(), captured: new Map(), captures: [], parent, fetch };
+  }
+
+  /** A function's graph, to be filled with `within`. */
+  region(fetch?: Region['fetch']): Region {
+    return this.#newRegion(this.#region, fetch);
+  }
+
+  /** Runs `action` with ops going into a function's graph. */
+  within<T>(region: Region, action: () => T): T {
+    const outside = this.#region;
+    this.#region = region;
+    try {
+      return action();
+    } finally {
+      this.#region = outside;
+    }
+  }
+
+  /** From now on ops go into this region; `within` puts an end to it. */
+  continueIn(region: Region): void {
+    this.#region = region;
+  }
+
+  /** Whether ops go into a function within the step. */
+  get nested(): boolean {
+    return this.#region !== this.#root;
+  }
+
+  /** Makes a function known to the graph that calls it. */
+  addFunction(name: string, pointer: Pointer): void {
+    const { api, pointer: context } = this.backend.binding.context;
+    const { graph } = this;
+    this.functions.push({ name, pointer });
+    api.TF_GraphCopyFunction(graph.pointer, pointer, 0, graph.status.pointer);
+    graph.status.check(name);
+    api.TFE_ContextAddFunction(context, pointer, graph.status.pointer);
+    graph.status.check(name);
   }
 
   /** Adds an input of the function. */
   addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput {
-    const output = this.graph.placeholder(dtype, shape);
+    const output = this.#root.graph.placeholder(dtype, shape);
     this.inputs.push({ input, output });
     return output;
   }
@@ -180,11 +262,11 @@ export class Trace implements OpRecorder {
   }
 
   deleteTensor(id: number): void {
-    if (!this.#symbols.has(id)) this.backend.binding.release(id);
+    if (!this.#symbolic.has(id)) this.backend.binding.release(id);
   }
 
   tensorDataSync(id: number): TensorValues {
-    if (this.#symbols.has(id)) throw new Untraceable('the value of a tensor is read');
+    if (this.#symbolic.has(id)) throw new Untraceable('the value of a tensor is read');
     const { binding } = this.backend;
     return handleValues(binding.context.api, binding.status, binding.handle(id));
   }
@@ -195,13 +277,38 @@ export class Trace implements OpRecorder {
     const shape = this.graph.shape(output);
     if (shape === undefined) throw new Untraceable('the shape of a tensor depends on values');
     const id = this.backend.binding.newId();
-    this.#symbols.set(id, output);
+    this.#region.symbols.set(id, output);
+    this.#symbolic.add(id);
     return { id, shape, dtype: this.graph.dtype(output) };
   }
 
-  #output(id: number): GraphOutput {
-    const known = this.#symbols.get(id) ?? this.#captured.get(id);
+  #output(id: number, region = this.#region): GraphOutput {
+    const known = region.symbols.get(id) ?? region.captured.get(id);
     if (known !== undefined) return known;
+    const output = this.#symbolic.has(id) ? this.#fromOutside(id, region) : this.#fromDevice(id, region);
+    region.captured.set(id, output);
+    return output;
+  }
+
+  /** A value of the graph around a function, as an argument of that. */
+  #fromOutside(id: number, region: Region): GraphOutput {
+    const fetched = region.fetch?.(id);
+    if (fetched !== undefined) return fetched;
+    if (region.parent === undefined) {
+      throw new Untraceable('a value of one step of a loop is used outside of it', 'loops');
+    }
+    return this.#capture(this.#output(id, region.parent), region);
+  }
+
+  #capture(outside: GraphOutput, region: Region): GraphOutput {
+    const { graph } = region.parent as Region;
+    const inside = region.graph.placeholder(graph.dtype(outside), graph.shape(outside));
+    region.captures.push({ outside, inside });
+    return inside;
+  }
+
+  /** A tensor that has a value: a constant. */
+  #fromDevice(id: number, region: Region): GraphOutput {
     const { binding } = this.backend;
     const { api } = binding.context;
     const handle = binding.handle(id);
@@ -211,17 +318,13 @@ export class Trace implements OpRecorder {
     );
     const dtype = api.TFE_TensorHandleDataType(handle);
     const size = shape.reduce((product, dimension) => product * dimension, 1);
-    let output: GraphOutput;
     if (size <= SMALL_CONSTANT && dtype !== TF.RESOURCE) {
-      const values = handleValues(api, binding.status, handle);
-      output = this.graph.constant(shape, dtype, values);
-    } else {
-      const own = api.TFE_TensorHandleCopySharingTensor(handle, binding.status.pointer);
-      binding.status.check();
-      output = this.addInput({ kind: 'constant', handle: own, dtype, shape }, dtype, shape);
+      return region.graph.constant(shape, dtype, handleValues(api, binding.status, handle));
     }
-    this.#captured.set(id, output);
-    return output;
+    if (region.parent !== undefined) return this.#capture(this.#output(id, region.parent), region);
+    const own = api.TFE_TensorHandleCopySharingTensor(handle, binding.status.pointer);
+    binding.status.check();
+    return this.addInput({ kind: 'constant', handle: own, dtype, shape }, dtype, shape);
   }
 
   #trace(variable: Variable): TracedVariable {
@@ -246,16 +349,18 @@ export class Trace implements OpRecorder {
     const traced = this.#byVariable.get(variable) ?? this.#trace(variable);
     if (traced.read < 0) {
       const { dtype } = traced.resource;
-      const oper = this.graph.operation(
+      const { graph, symbols } = this.#root;
+      const oper = graph.operation(
         'ReadVariableOp',
         [traced.input],
         [{ name: 'dtype', type: ATTR.TYPE, value: dtype }],
       );
       const output = { oper, index: 0 };
-      this.graph.setShape(output, variable.shape);
+      graph.setShape(output, variable.shape);
       this.#needed.push(oper);
       traced.read = this.backend.binding.newId();
-      this.#symbols.set(traced.read, output);
+      symbols.set(traced.read, output);
+      this.#symbolic.add(traced.read);
     }
     return traced.read;
   }
@@ -333,12 +438,12 @@ export class Trace implements OpRecorder {
   /** What was read of a variable at the beginning of the call, if it was. */
   #readOf(variable: Variable): GraphOutput | undefined {
     const read = this.#byVariable.get(variable)?.read ?? -1;
-    return read < 0 ? undefined : this.#symbols.get(read);
+    return read < 0 ? undefined : this.#root.symbols.get(read);
   }
 
   #isSymbol(tensor: Tensor): boolean {
     const { tensorMap } = this.backend;
-    return tensorMap.has(tensor.dataId) && this.#symbols.has(tensorMap.get(tensor.dataId).id);
+    return tensorMap.has(tensor.dataId) && this.#symbolic.has(tensorMap.get(tensor.dataId).id);
   }
 
   #finish(outputs: GraphOutput[]): GraphOutput[] {
@@ -361,8 +466,15 @@ export class Trace implements OpRecorder {
 
   /** Frees the graph, and what was captured unless the function keeps it. */
   dispose(keepConstants: boolean): void {
-    this.graph.dispose();
+    for (const graph of this.#graphs) graph.dispose();
     if (keepConstants) return;
+    const { api, pointer } = this.backend.binding.context;
+    const status = new Status(api);
+    for (const { name, pointer: made } of this.functions) {
+      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
+      api.TF_DeleteFunction(made);
+    }
+    api.TF_DeleteStatus(status.pointer);
     for (const { input } of this.inputs) {
       if (input.kind === 'constant') this.backend.binding.context.api.TFE_DeleteTensorHandle(input.handle);
     }

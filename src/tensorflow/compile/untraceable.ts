@@ -1,10 +1,10 @@
 /** Why a function cannot become a graph. It then runs op by op, as without us. */
 export class Untraceable extends Error {
   override readonly name = 'Untraceable';
-  /** `fused`: it may go without TensorFlow's own optimizer ops. */
-  readonly retry: 'fused' | undefined;
+  /** It may go without TensorFlow's own optimizer ops (`fused`), or with recurrent layers unrolled (`loops`). */
+  readonly retry: 'fused' | 'loops' | undefined;
 
-  constructor(message: string, retry?: 'fused') {
+  constructor(message: string, retry?: 'fused' | 'loops') {
     super(message);
     this.retry = retry;
   }

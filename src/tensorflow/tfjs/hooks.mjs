@@ -9,3 +9,6 @@ export const fusing = { off: () => false };
  * compute.
  */
 export const normalizing = { batch: () => undefined, layer: () => undefined };
+
+/** Asked by tfjs's recurrent layers before they unroll. */
+export const recurrent = { loop: undefined };

@@ -83,6 +83,18 @@ export interface TfInternals {
       epsilon: number,
     ) => tfjs.Tensor | undefined;
   };
+  /** Asked by tfjs's recurrent layers before they unroll; time comes first in the inputs and the mask. */
+  recurrent: {
+    loop:
+      | ((
+          step: (input: tfjs.Tensor, states: tfjs.Tensor[]) => [tfjs.Tensor, tfjs.Tensor[]],
+          inputs: tfjs.Tensor,
+          states: tfjs.Tensor[],
+          mask: tfjs.Tensor | null | undefined,
+          everyOutput: boolean,
+        ) => [tfjs.Tensor, tfjs.Tensor | undefined, tfjs.Tensor[]] | undefined)
+      | undefined;
+  };
   /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */
   random: {
     draw:
