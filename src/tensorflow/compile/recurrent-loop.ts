@@ -46,7 +46,7 @@ export function installRecurrentLoops(tf: Tf): void {
   tfInternals(tf).recurrent.loop = (step, inputs, states, mask, everyOutput) => {
     const trace = activeTrace();
     if (trace === undefined || !trace.loops || trace.nested || states.length === 0) return undefined;
-    const times = inputs.shape[0] as number;
+    const times = inputs.shape[0];
     if (times < fewestSteps() || engineOf(tf).state.gradientDepth > 1) return undefined;
     // A step keeps output and states of samples whose mask is 0, as tfjs's `rnn` has it.
     const masked: Step = (input, at, before) => {
@@ -150,7 +150,7 @@ class Forward {
     this.#step = step;
     this.sequence = sequence;
     const { inputs, mask, states, output, everyOutput } = sequence;
-    this.times = inputs.shape[0] as number;
+    this.times = inputs.shape[0];
     // Where only the last output counts it goes round like a state, which the step does not look at.
     this.carried = everyOutput ? states : [...states, output];
     const { graph } = trace;
