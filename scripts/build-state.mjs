@@ -9,6 +9,7 @@ const SOURCES = [
   'src',
   'scripts/build.mjs',
   'scripts/build-tfjs.mjs',
+  'scripts/tfjs-layers-patches.mjs',
   'scripts/vendored-types.mjs',
   'scripts/vendored-packages.mjs',
   'scripts/licences.mjs',

@@ -21,7 +21,7 @@ function tfjsInOneInstance(root) {
   return {
     name: 'tfjs-in-one-instance',
     setup(builder) {
-      patchLayers(builder);
+      patchLayers(builder, join(here, 'hooks.mjs'));
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({
         path: join(root, 'node_modules', path, 'dist', 'index.js'),
@@ -98,20 +98,6 @@ function tfjsInOneInstance(root) {
         }
         return {
           contents: `import { normalizing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text}`,
-        };
-      });
-      // Recurrent layers become a loop in a graph.
-      builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => {
-        const text = await readFile(path, 'utf8');
-        const begin = 'const perStepOutputs = [];';
-        if (!text.includes(begin)) throw new Error(`${path} is not as expected`);
-        return {
-          contents: `import { recurrent } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
-            begin,
-            `const looped = recurrent.loop?.(stepFunction, inputs, initialStates, mask, needPerStepOutputs);
-        if (looped !== undefined) return looped;
-        ${begin}`,
-          )}`,
         };
       });
       // Node has its own fetch since version 18.

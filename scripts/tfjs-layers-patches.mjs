@@ -60,8 +60,28 @@ function gruWithResetAfter(path, source) {
   );
 }
 
-export function patchLayers(builder) {
+/** Recurrent layers ask before they unroll: in a graph they may become a loop, or one op of TensorFlow's. */
+function recurrentHook(path, source, hooks) {
+  const text = replaced(
+    path,
+    source,
+    'const rnnOutputs = rnn(step,',
+    'Object.assign(step, { cell: this.cell });\n            const rnnOutputs = rnn(step,',
+  );
+  const begin = 'const perStepOutputs = [];';
+  return `import { recurrent } from ${JSON.stringify(hooks)};\n${replaced(
+    path,
+    text,
+    begin,
+    `const looped = recurrent.loop?.(stepFunction, inputs, initialStates, mask, needPerStepOutputs);
+        if (looped !== undefined) return looped;
+        ${begin}`,
+  )}`;
+}
+
+/** @param hooks path of the file with the hooks that the bundle's code asks. */
+export function patchLayers(builder, hooks) {
   builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => ({
-    contents: gruWithResetAfter(path, await readFile(path, 'utf8')),
+    contents: recurrentHook(path, gruWithResetAfter(path, await readFile(path, 'utf8')), hooks),
   }));
 }
