@@ -9,7 +9,7 @@ import { createLanguageService, type LanguageServiceOptions } from '../../kernel
 
 export const GLOBAL_TYPES = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'src', 'globals');
 
-const MAGICS = ['who', 'time', 'timeit', 'bash', 'device', 'cd', 'lsmagic', 'typecheck'];
+const MAGICS = ['who', 'time', 'timeit', 'bash', 'device', 'cd', 'lsmagic', 'python', 'typecheck'];
 
 export function openSession(options: Partial<LanguageServiceOptions> & { folder?: string } = {}) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'tensorcell-types-')));
