@@ -14,6 +14,7 @@ import { Registry } from './registry.ts';
 import { python } from './python.ts';
 import { restart } from './restart.ts';
 import { shownCells, writefile } from './show.ts';
+import { tidy } from './tidy.ts';
 import { time } from './time.ts';
 import { training } from './training.ts';
 import { typecheck } from './typecheck.ts';
@@ -54,6 +55,7 @@ export function createMagicRegistry(surroundings: Partial<MagicSurroundings> = {
     memory(),
     python,
     restart,
+    tidy,
     time,
     training,
     typecheck,

@@ -300,6 +300,8 @@ export class Runtime {
     Atomics.store(this.#parts.state, Shared.running, this.#running.size);
     this.#remember(execution);
     execution.interruptListeners.clear();
+    // It is remembered for its late output, not for its value: that may be a tensor which nobody can reach.
+    execution.result = undefined;
     this.holdsChanged();
     if (!this.#parts.library.loaded) this.loadLibraryWhenIdle();
   }

@@ -1,4 +1,5 @@
 import { notebookHost } from '../host.ts';
+import { cellMemory } from './cell-memory.ts';
 import { leaveTrace } from './compile/active-trace.ts';
 import { loadedTensorflow } from './loading.ts';
 import type { Tf } from './tfjs/instance.ts';
@@ -49,7 +50,9 @@ const fresh: EngineFields = {
  * used: then the state is that of an engine which nothing runs on.
  */
 export function saveEngineState(): EngineState {
-  loadedTensorflow()?.binding.mark(notebookHost()?.execution() ?? 0);
+  const execution = notebookHost()?.execution() ?? 0;
+  loadedTensorflow()?.binding.mark(execution);
+  cellMemory()?.begin(execution);
   if (!tfIsEvaluated()) return { fields: { ...fresh } };
   const state = engineFields(tfInstance());
   return {

@@ -6,6 +6,7 @@
  */
 import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
 import { firstNotFinite, installCompiledModels } from './compile/models.ts';
+import { cellMemory, installCellMemory } from './cell-memory.ts';
 import { describeDevicesWith } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
 import { DeviceLoad } from '../training/device-load.ts';
@@ -111,6 +112,7 @@ export function loadTf(): Tf {
     );
   }
   describeDevicesWith(tensorDevice);
+  installCellMemory(tf);
   installTraining(tf, {
     load: () => new DeviceLoad(currentMachine(), describeBackend),
     noticed: firstNotFinite,
@@ -158,6 +160,10 @@ export function preload(): Promise<void> {
 export function answerQuestions(): void {
   notebookHost()?.answer('device', describeBackend);
   notebookHost()?.answer('memory', describeMemory);
+  notebookHost()?.answer('tidy', (on) => {
+    loadTf();
+    return cellMemory()?.tidy(on as boolean | undefined);
+  });
   notebookHost()?.answer('place', (name) => {
     loadTf();
     return answerPlacement(name);

@@ -1,0 +1,30 @@
+import type { Magic } from '../interfaces.ts';
+import { MagicError } from './magic-error.ts';
+
+const ANSWER_LIMIT_MS = 2000;
+
+/** `%tidy on`: tensors that nothing refers to any more are disposed after each cell. */
+export const tidy: Magic = {
+  name: 'tidy',
+  kinds: ['line'],
+  summary: 'disposes, after each cell, tensors that nothing refers to any more: on or off',
+  usage: '%tidy [on | off]',
+  complete: () => ['on', 'off'],
+  async run({ line, output, session }) {
+    const mode = line.trim();
+    if (!['', 'on', 'off'].includes(mode)) {
+      throw new MagicError('usage', `%tidy ${mode}: write %tidy on or %tidy off`);
+    }
+    const said = (await session.ask('tidy', mode === '' ? undefined : mode === 'on', ANSWER_LIMIT_MS)) as
+      { on: boolean; disposed: number } | undefined;
+    if (said === undefined || said === null) {
+      throw new MagicError('unavailable', 'the runtime is busy: ask again when its cell has ended');
+    }
+    const count = said.disposed.toLocaleString('en-US');
+    await output.stdout(
+      said.on
+        ? `tidy: on (tensors that nothing refers to are disposed after each cell; ${count} so far)\n`
+        : 'tidy: off (dispose tensors yourself, or work in tf.tidy)\n',
+    );
+  },
+};
