@@ -46,7 +46,8 @@ export class CellMemory {
   #execution = 0;
   #disposed = 0;
   #collect: (() => void) | undefined;
-  #collecting = false;
+  /** What is to be done after the next collection. */
+  readonly #waiting: (() => void)[] = [];
   /** Tensors since the last collection. */
   #fresh = 0;
   readonly #dispose: (tensor: TensorLike) => void;
@@ -161,15 +162,15 @@ export class CellMemory {
   /** Collects when nothing of the cell is on the stack any more, and calls back when tensors were handed over. */
   #collectSoon(then: () => void): void {
     this.#fresh = 0;
-    if (this.#collecting) return;
-    this.#collecting = true;
+    this.#waiting.push(then);
+    if (this.#waiting.length > 1) return;
     setImmediate(() => {
+      const all = this.#waiting.splice(0);
       this.#collect ??= garbageCollector();
       this.#collect();
       // V8 hands over what it found in a task of its own, which comes before this one.
       setTimeout(() => {
-        this.#collecting = false;
-        then();
+        for (const one of all) one();
       }, 20).unref();
     });
   }
