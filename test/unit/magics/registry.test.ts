@@ -56,9 +56,9 @@ const texts = (source: string): unknown => {
 
 test('completion of names', () => {
   expect(texts('%typ|')).toEqual({ items: ['%typecheck'], start: 0, end: 4 });
-  expect(texts('const a = 1;\n  %ti|')).toEqual({ items: ['%time'], start: 15, end: 18 });
+  expect(texts('const a = 1;\n  %ti|')).toEqual({ items: ['%tidy', '%time'], start: 15, end: 18 });
   expect(texts('%%ti|')).toEqual({ items: ['%%time'], start: 0, end: 4 });
-  expect(texts('%ti|')).toEqual({ items: ['%time', '%%time'], start: 0, end: 3 });
+  expect(texts('%ti|')).toEqual({ items: ['%tidy', '%time', '%%time'], start: 0, end: 3 });
   expect(texts('1\n%%ti|')).toBeUndefined();
   expect(texts('const a = 7 %ti|')).toBeUndefined();
   expect(texts('')).toBeUndefined();
