@@ -6,6 +6,7 @@ import { Status, cText } from './c-api/library.ts';
 import { handleValues, newHandle } from './c-api/tensor.ts';
 import { TensorflowError } from './errors.ts';
 import { SavedModels } from './saved-models.ts';
+import { SmallConstants } from './small-constants.ts';
 
 /** What tfjs-node's backend learns about a tensor that an op made. */
 export interface TensorMetadata {
@@ -101,6 +102,9 @@ export class Binding {
   /** Tensors whose dtype tfjs has no name for. */
   readonly #wide = new Map<number, number>();
   readonly #savedModels: SavedModels;
+  readonly #constants: SmallConstants;
+  /** Ops that TensorFlow has said that it knows. */
+  readonly #known = new Set<string>();
   #nextId = 0;
   /** Where in the row of ids each execution began. */
   readonly #marks: Mark[] = [];
@@ -117,6 +121,7 @@ export class Binding {
     this.status = new Status(context.api);
     this.TF_Version = context.api.TF_Version();
     this.#savedModels = new SavedModels(this);
+    this.#constants = new SmallConstants(context.api);
   }
 
   isUsingGpuDevice(): boolean {
@@ -182,8 +187,13 @@ export class Binding {
     values: ArrayLike<number | bigint | boolean> | readonly Uint8Array[],
   ): number {
     const begin = this.observer === undefined ? 0 : performance.now();
-    const handle = newHandle(this.context.api, this.status, shape, dtype, values);
     const id = this.#nextId++;
+    const key = this.#constants.key(shape, dtype, values);
+    let handle = key === undefined ? undefined : this.#constants.take(key, id);
+    if (handle === undefined) {
+      handle = newHandle(this.context.api, this.status, shape, dtype, values);
+      if (key !== undefined) this.#constants.add(key, id, handle);
+    }
     this.#handles.set(id, handle);
     this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
@@ -204,7 +214,7 @@ export class Binding {
     this.#sum -= this.#bytes.get(id) ?? 0;
     this.#bytes.delete(id);
     if (this.#wide.size > 0) this.#wide.delete(id);
-    this.context.api.TFE_DeleteTensorHandle(handle);
+    if (!this.#constants.leave(id)) this.context.api.TFE_DeleteTensorHandle(handle);
   }
 
   tensorDataSync(id: number): TensorValues {
@@ -236,6 +246,7 @@ export class Binding {
       for (const id of inputs) api.TFE_OpAddInput(op, this.handle(id), status.pointer);
       for (const attribute of attributes) setAttribute(api, op, status, attribute);
       const handles = this.run(name, outputs);
+      if (handles.length === 1) return [this.adopt(handles[0] as Pointer)];
       return handles.map((handle) => this.adopt(handle));
     } finally {
       for (const id of made) this.release(id);
@@ -249,7 +260,11 @@ export class Binding {
     this.#underWay = true;
     if (this.#op === 0) this.#op = api.TFE_NewOp(pointer, cText(name), this.status.pointer);
     else api.TFE_OpReset(this.#op, cText(name), 0, this.status.pointer);
-    this.status.check(name);
+    // Compiled functions come and go; what TensorFlow was built with stays.
+    if (!this.#known.has(name)) {
+      this.status.check(name);
+      if (!name.startsWith('tensorcell_')) this.#known.add(name);
+    }
     if (this.device !== undefined) {
       api.TFE_OpSetDevice(this.#op, cText(this.device), this.status.pointer);
       this.status.check(name);

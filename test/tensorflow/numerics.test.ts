@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
+import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
+import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
 
 const tf = loadTf();
+const { binding } = tensorflowBackend() as NodeBackend;
 
 /** Numbers that repeat from run to run, well away from 0 and from each other. */
 function numbers(count: number, low: number, high: number, seed = 1): number[] {
@@ -266,7 +269,71 @@ const table: Record<string, Case> = {
       forwardOnly: true,
     },
   ),
+  'a bias for three axes': {
+    inputs: [{ shape: [2, 3, 4] }, { shape: [4] }],
+    run: (x, bias) => tf.add(x, bias),
+  },
+  'a bias for four axes': { inputs: [images, { shape: [3] }], run: (x, bias) => tf.add(x, bias) },
+  'a bias for five axes': {
+    inputs: [{ shape: [2, 1, 2, 3, 4] }, { shape: [4] }],
+    run: (x, bias) => tf.add(x, bias),
+  },
+  'a bias for six axes': {
+    inputs: [{ shape: [1, 2, 1, 2, 3, 4] }, { shape: [4] }],
+    run: (x, bias) => tf.add(x, bias),
+  },
+  'a bias that is not the last axis': {
+    inputs: [{ shape: [3, 1] }, { shape: [3] }],
+    run: (x, bias) => tf.add(x, bias),
+  },
+  'a bias before the sum': {
+    inputs: [{ shape: [3] }, { shape: [2, 3] }],
+    run: (bias, x) => tf.add(bias, x),
+  },
+  'transposed product': {
+    inputs: [{ shape: [4, 2] }, { shape: [3, 4] }],
+    run: (a, b) => tf.matMul(t4(a), t4(b), true, true),
+  },
+  'gather in batches': {
+    inputs: [{ shape: [2, 3, 2] }],
+    run: (x) =>
+      tf.gather(
+        x,
+        tf.tensor2d(
+          [
+            [2, 0],
+            [1, 1],
+          ],
+          undefined,
+          'int32',
+        ),
+        1,
+        1,
+      ),
+    forwardOnly: true,
+  },
+  ...Object.fromEntries(
+    (['relu', 'sigmoid', 'tanh', 'softplus'] as const).map((name) => [
+      `second gradient of ${name}`,
+      unary((x) => tf.grad((y) => tf.mul(tf[name](y), y))(x), 0.5, 2),
+    ]),
+  ),
 };
+
+/** Ops of TensorFlow's own that stand for what tfjs-node composes (src/tensorflow/kernels.ts). */
+const ownOps = [
+  'BiasAdd',
+  'BiasAddGrad',
+  'GatherV2',
+  'MatMul',
+  'ReluGrad',
+  'SigmoidGrad',
+  'SoftplusGrad',
+  'TanhGrad',
+];
+
+/** Names of the ops that ran on TensorFlow. */
+const executed = new Set<string>();
 
 /** Values, and the gradients of a weighted sum of them by every input. */
 function evaluate(
@@ -299,7 +366,9 @@ function evaluate(
 for (const [name, one] of Object.entries(table)) {
   test(`${name} and its gradients equal those of tfjs's own backend`, () => {
     const expected = evaluate('cpu', one);
+    binding.observer = { call: (_kind, op) => void executed.add(op) };
     const actual = evaluate('tensorflow', one);
+    binding.observer = undefined;
     assert.deepEqual(
       actual.map(({ shape }) => shape),
       expected.map(({ shape }) => shape),
@@ -317,3 +386,10 @@ for (const [name, one] of Object.entries(table)) {
     });
   });
 }
+
+test("each of TensorFlow's own ops was compared", () => {
+  assert.deepEqual(
+    ownOps.filter((op) => !executed.has(op)),
+    [],
+  );
+});
