@@ -39,7 +39,7 @@ export interface Inventory {
   libdxcore: LibraryChoice[];
   /** Undefined where there is no library to ask. */
   nvml: ProbeAnswer<NvmlReport> | undefined;
-  /** Asked only where NVML could not tell. */
+  /** Asked only where NVML could not tell, or all are asked. */
   smi: SmiAnswer | undefined;
   /** Asked only inside WSL, and only where NVIDIA's libraries show nothing. */
   directx: ProbeAnswer<DirectxReport> | undefined;
@@ -165,7 +165,7 @@ export interface LookOptions {
   limitMs?: number;
   /** Of it, for NVML, which is asked first. */
   nvmlLimitMs?: number;
-  /** Asks DirectX also when NVIDIA's libraries answered. */
+  /** Asks nvidia-smi and DirectX also when NVML answered. */
   askAll?: boolean;
 }
 
@@ -185,7 +185,8 @@ export async function takeInventory(machine: Machine, options: LookOptions = {})
     ? await probe.ask('nvml', libnvml[0].path, options.nvmlLimitMs ?? limit * NVML_SHARE)
     : undefined;
   const told = nvml?.ok === true && nvml.value.init === 0 && 'value' in nvml.value.count;
-  const mayAskSmi = !told && !(nvml?.ok === false && nvml.reason === 'hung');
+  const hung = nvml?.ok === false && nvml.reason === 'hung';
+  const mayAskSmi = (!told || options.askAll === true) && !hung;
   const smi = mayAskSmi ? await askNvidiaSmi(machine, left()) : undefined;
 
   const devices = told

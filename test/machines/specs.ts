@@ -294,6 +294,10 @@ export const SPECS: Record<string, Spec> = {
     },
     backend: onCuda,
   }),
+  'wsl2-smi-crashes-alone': wsl({
+    files: { '/usr/lib/wsl/lib/nvidia-smi': { script: 'kill -SEGV $$' } },
+    backend: onCuda,
+  }),
   'wsl2-nvml-crashes': wsl({
     environment: { FAKE_NVML: 'crash' },
     files: { '/usr/lib/wsl/lib/nvidia-smi': { script: 'kill -SEGV $$' } },

@@ -1,4 +1,4 @@
-// What `%device`, `%device why` and `tensorcell.devices()` say on each simulated machine.
+// What `%device`, `%device why` and `tensorcell.devices()` say on each simulated machine, and which runtime fits it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
@@ -10,6 +10,7 @@ import {
   takeStatus,
 } from '../../src/devices/index.ts';
 import { missedGpu } from '../../src/devices/missed-gpu.ts';
+import { fittingRuntime } from '../../src/runtimes/fit.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { assertGolden } from './golden.ts';
 import { simulatedMachine } from './simulated-machine.ts';
@@ -22,6 +23,9 @@ const skip = hasCompiler() ? false : 'gcc is missing: it builds the fake driver 
 /** Text and HTML share their words; these show how the page is built. */
 const IN_HTML = new Set(['wsl2-nvidia-two', 'wsl2-kepler', 'linux-version-mismatch']);
 
+/** What `tensorcell runtime install` would pick, by machine. */
+const fits: Record<string, unknown> = {};
+
 for (const [name, spec] of Object.entries(SPECS)) {
   test(name, { skip }, async () => {
     const machine = await simulatedMachine(spec);
@@ -30,12 +34,17 @@ for (const [name, spec] of Object.entries(SPECS)) {
       assertGolden(`${name}.device.txt`, `${statusText(status)}\n${ladderText(status)}`);
       if (IN_HTML.has(name))
         assertGolden(`${name}.device.html`, `${statusHtml(status)}\n${ladderHtml(status)}\n`);
+      fits[name] = await fittingRuntime(machine);
       assertGolden(`${name}.devices.json`, `${JSON.stringify(status.devices, null, 1)}\n`);
     } finally {
       machine.dispose();
     }
   });
 }
+
+test('the runtime that fits each machine', { skip }, () => {
+  assertGolden('runtime-fit.json', `${JSON.stringify(fits, null, 1)}\n`);
+});
 
 test('a driver that hangs costs the time limit, once', { skip }, async () => {
   const machine = await simulatedMachine(SPECS['wsl2-driver-hangs']!);

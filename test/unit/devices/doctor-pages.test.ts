@@ -5,7 +5,16 @@ import { CHECKS } from '../../../src/devices/doctor/index.ts';
 const pages = join(__dirname, '..', '..', '..', 'docs', 'doctor');
 
 /** Pages about what no check can see. */
-const OTHERS = ['README', 'docker-start', 'log-lines', 'out-of-memory', 'pinned-memory', 'python-cells'];
+const OTHERS = [
+  'README',
+  'docker-start',
+  'log-lines',
+  'other-shell',
+  'out-of-memory',
+  'pinned-memory',
+  'python-cells',
+  'symptoms',
+];
 
 test('every check has a page, and every page a check', () => {
   const codes = CHECKS.map(({ code }) => code);
@@ -18,6 +27,14 @@ test('the overview lists the checks in the order of the report', () => {
   const overview = readFileSync(join(pages, 'README.md'), 'utf8');
   const listed = [...overview.matchAll(/^\| \[([\w-]+)\]\(([\w-]+)\.md\)/gm)].map((match) => match[1]);
   expect(listed).toEqual(CHECKS.map(({ code }) => code));
+});
+
+test('a symptom is told by the doctor exactly where its page is that of a check', () => {
+  const codes = new Set(CHECKS.map(({ code }) => code));
+  const text = readFileSync(join(pages, 'symptoms.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| .* \| \[([\w-]+)\]\([\w-]+\.md\)\s+\| (.*?)\s+\|$/gm)];
+  expect(rows).toHaveLength(41);
+  for (const [row, page, told] of rows) expect([row, told === 'yes']).toEqual([row, codes.has(page!)]);
 });
 
 test('links between pages lead somewhere', () => {
