@@ -20,6 +20,7 @@ interface ResolveResult {
 }
 interface HookedModule {
   _load: Load;
+  _cache: Record<string, { exports: unknown; loaded: boolean } | undefined>;
   registerHooks?(hooks: {
     resolve(
       specifier: string,
@@ -41,7 +42,13 @@ export function installRedirects(own: (name: Own) => Namespace): void {
   const load = hooked._load;
   hooked._load = function redirectedLoad(this: unknown, request, parent, isMain) {
     const name = ownModule(request) ?? (INSTALLED.test(request) ? 'tf' : undefined);
-    if (name) return own(name);
+    if (name) {
+      const exports = own(name);
+      // An import of a CommonJS file takes what the module in the cache exports, not what this returns.
+      const cached = hooked._cache[request];
+      if (cached && !cached.loaded) Object.assign(cached, { exports, loaded: true });
+      return exports;
+    }
     return Reflect.apply(load, this, [request, parent, isMain]);
   };
   if (!hooked.registerHooks) return;
