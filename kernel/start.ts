@@ -15,7 +15,7 @@ import { Session } from './session/session.ts';
 import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
-import { tensorcellHome } from '../src/home.ts';
+import { historyPath } from '../src/home.ts';
 import pkg from '../package.json' with { type: 'json' };
 
 /** Time in which a client may still take what was said last. */
@@ -110,7 +110,7 @@ export async function start(
     }),
     directory,
     environment: process.env,
-    historyPath: process.env['TENSORCELL_HISTORY'] ?? join(tensorcellHome(), 'history.sqlite'),
+    historyPath: historyPath(),
     waitForTypes: process.env['TENSORCELL_HEADLESS'] === '1',
     createHost(output) {
       connectSink(output);

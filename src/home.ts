@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -18,4 +19,18 @@ export function tensorcellHome(environment: NodeJS.ProcessEnv = process.env): st
 /** TensorFlow runtimes live here, one folder each (`cpu-2.21.0`), complete once it holds `runtime.json`. */
 export function runtimesFolder(environment: NodeJS.ProcessEnv = process.env): string {
   return join(tensorcellHome(environment), 'runtimes');
+}
+
+/** Present while the history is turned off. */
+export function historySwitch(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(tensorcellHome(environment), 'history.off');
+}
+
+/** The database of what was run; `:memory:` keeps nothing. `TENSORCELL_HISTORY`, or a file among what we keep. */
+export function historyPath(environment: NodeJS.ProcessEnv = process.env): string {
+  const named = environment['TENSORCELL_HISTORY'];
+  if (named) return named;
+  return existsSync(historySwitch(environment))
+    ? ':memory:'
+    : join(tensorcellHome(environment), 'history.sqlite');
 }

@@ -2,7 +2,7 @@
  * What was run, kept across sessions in SQLite with IPython's tables, so that `history_request` can reach back.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#history
  */
-import { mkdirSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Libsql from 'libsql';
 import type { HistoryRequest, HistoryRow } from '../wire/messages.ts';
@@ -116,7 +116,12 @@ export class History {
     try {
       // Loaded on first use: 10 to 30 ms that a start of the kernel does not have to pay.
       const { default: Sqlite } = await import('libsql');
-      if (this.#path !== ':memory:') mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      if (this.#path !== ':memory:') {
+        mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+        // What people typed is nobody else's business: SQLite would make a file that all users may read.
+        closeSync(openSync(this.#path, 'a', 0o600));
+        chmodSync(this.#path, 0o600);
+      }
       try {
         return this.#begin(new Sqlite(this.#path));
       } catch (error) {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { doctorCommand } from '../devices/doctor/command.ts';
+import { historyCommand } from './history.ts';
 import { install, uninstall } from './install.ts';
 import { runLab } from './lab.ts';
 import { places } from './places.ts';
@@ -104,6 +105,15 @@ export const COMMANDS: readonly Command[] = [
     usage: RUNTIME_USAGE.join('\n  tensorcell '),
     summary: 'the TensorFlow libraries: which are there, fetch, choose, remove',
     run: runtimeCommand,
+  },
+  {
+    name: 'history',
+    usage: 'history [on|off|clear]',
+    summary: 'whether what you run is kept for later sessions, and where; clear deletes it',
+    run(args) {
+      const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+      return historyCommand(positionals[0]);
+    },
   },
   {
     name: 'run',

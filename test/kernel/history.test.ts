@@ -1,6 +1,6 @@
 // history_request: tail, range, search with glob, unique, n and outputs; kept across sessions.
 import { strict as assert } from 'node:assert';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, statSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -84,6 +84,7 @@ test('two sessions', () =>
       { environment },
     );
     assert.deepEqual(readdirSync(folder), ['history.sqlite']);
+    assert.equal(statSync(join(folder, 'history.sqlite')).mode & 0o777, 0o600);
   }));
 
 test('a damaged file is put aside', () =>

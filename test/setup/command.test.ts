@@ -187,6 +187,25 @@ test('runtime use --python takes the TensorFlow of an environment, or says what 
   assert.ok(!existsSync(join(home, 'tensorcell/runtimes/selected.json')));
 });
 
+test('the history is turned off, on, and deleted', () => {
+  const { home, run } = fresh();
+  const file = join(home, 'tensorcell/history.sqlite');
+  assert.equal(run(['history']).text, `on: what is run is kept in ${file}\n`);
+  assert.equal(run(['history', 'clear']).text, 'there is no history\n');
+  assert.equal(run(['history', 'off']).code, 0);
+  writeFileSync(file, 'x'.repeat(2000));
+  assert.equal(
+    run(['history']).text,
+    'off: what is run is forgotten when a kernel ends\nkept so far: 2 kB (tensorcell history clear deletes it)\n',
+  );
+  assert.equal(run(['history', 'clear']).text, `deleted ${file}\n`);
+  assert.equal(run(['history', 'on']).code, 0);
+  assert.equal(run(['history']).text, `on: what is run is kept in ${file}\n`);
+  const elsewhere = { TENSORCELL_HISTORY: ':memory:' };
+  assert.equal(run(['history'], elsewhere).text, 'off: what is run is forgotten when a kernel ends\n');
+  assert.equal(run(['history', 'away']).code, 1);
+});
+
 test('unknown commands and options end with 2', () => {
   const { run } = fresh();
   assert.equal(run(['instal']).code, 2);

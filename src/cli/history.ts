@@ -1,0 +1,48 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { historyPath, historySwitch, tensorcellHome } from '../home.ts';
+import { SetupError } from '../runtimes/python.ts';
+import { formatBytes } from '../runtimes/wheels.ts';
+
+/** The database, what SQLite keeps beside it, and damaged ones that were put aside. */
+function historyFiles(): string[] {
+  const path = historyPath();
+  const file = path === ':memory:' ? join(tensorcellHome(), 'history.sqlite') : path;
+  const folder = dirname(file);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(basename(file)))
+    .map((name) => join(folder, name));
+}
+
+/** `tensorcell history [on|off|clear]`: whether what is run is kept for later sessions, and where. */
+export function historyCommand(action: string | undefined): number {
+  const file = historySwitch();
+  switch (action) {
+    case undefined: {
+      const path = historyPath();
+      const bytes = historyFiles().reduce((sum, each) => sum + statSync(each).size, 0);
+      if (path === ':memory:') console.log('off: what is run is forgotten when a kernel ends');
+      else console.log(`on: what is run is kept in ${path}`);
+      if (bytes > 0) console.log(`kept so far: ${formatBytes(bytes)} (tensorcell history clear deletes it)`);
+      return 0;
+    }
+    case 'off':
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, '');
+      console.log('off from the next kernel start on; what was kept stays: tensorcell history clear');
+      return 0;
+    case 'on':
+      rmSync(file, { force: true });
+      console.log('on from the next kernel start on');
+      return 0;
+    case 'clear': {
+      const files = historyFiles();
+      for (const each of files) rmSync(each);
+      console.log(files.length === 0 ? 'there is no history' : `deleted ${files.join(', ')}`);
+      return 0;
+    }
+    default:
+      throw new SetupError('usage', `there is no "history ${action}": on, off, clear`);
+  }
+}
