@@ -13,6 +13,7 @@ const SOURCES = [
   'scripts/vendored-types.mjs',
   'scripts/vendored-packages.mjs',
   'scripts/licences.mjs',
+  'scripts/tutorial-data.mjs',
   'tsconfig.types.json',
   'notebooks',
   'requirements',

@@ -1,11 +1,21 @@
 // Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildTfjs } from './build-tfjs.mjs';
 import { writeLicences } from './licences.mjs';
+import { tutorialPackages } from './tutorial-data.mjs';
 import { VENDORED, vendorPackages } from './vendored-packages.mjs';
 import { copyVendoredTypes, VENDORED_TYPES } from './vendored-types.mjs';
 
@@ -38,7 +48,8 @@ const common = {
   metafile: true,
 };
 
-rmSync(fresh, { recursive: true, force: true });
+// A build that fails leaves nothing beside the old one.
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 mkdirSync(fresh);
 const bundles = await build({
   ...common,
@@ -62,6 +73,10 @@ for (const [from, to] of [
 for (const name of readdirSync(join(root, 'notebooks')).filter((file) => file.endsWith('.ipynb'))) {
   cpSync(join(root, 'notebooks', name), join(fresh, 'notebooks', name));
 }
+writeFileSync(
+  join(fresh, 'notebooks', 'package.json'),
+  `${JSON.stringify({ private: true, dependencies: tutorialPackages(root) }, undefined, 2)}\n`,
+);
 // Declarations: what cells have in scope, and the types of `import … from 'tensorcell'`.
 const { status } = spawnSync(
   process.execPath,

