@@ -37,7 +37,9 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     baseUrl: url,
     wsUrl: url.replace(/^http/, 'ws'),
     token,
-    appendToken: true,
+    // Not in the address: servers log those, and a JupyterHub refuses a token in one.
+    appendToken: false,
+    WebSocket: authorizedSocket(token),
   });
   const name = options.kernel ?? notebook.metadata.kernelspec?.name ?? 'tensorcell';
   const path = basename(options.notebook);
@@ -100,6 +102,21 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     kernel.dispose();
   }
   return interrupted ? 130 : failed ? 1 : 0;
+}
+
+/** The sockets of Jupyter's client, with the token in a header as its other requests have it. */
+function authorizedSocket(token: string): typeof WebSocket {
+  const Socket = ServerConnection.makeSettings().WebSocket as unknown as new (
+    address: string,
+    protocols: string | string[] | undefined,
+    options: { headers: Record<string, string> },
+  ) => WebSocket;
+  const headers: Record<string, string> = token === '' ? {} : { Authorization: `token ${token}` };
+  return class extends Socket {
+    constructor(address: string, protocols?: string | string[]) {
+      super(address, protocols, { headers });
+    }
+  } as unknown as typeof WebSocket;
 }
 
 /**
