@@ -1,0 +1,42 @@
+// Known weaknesses of the packages, as npm knows them. What is known and bearable is explained in audit-explained.json:
+// { "<advisory's address or number>": "why it cannot hurt here" }.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The findings in `npm audit --json`, one per advisory and package. */
+export function findingsOf(report) {
+  const found = new Map();
+  for (const [name, { via = [], isDirect }] of Object.entries(report.vulnerabilities ?? {})) {
+    for (const each of via) {
+      // A text names another package of the list, which has the advisory itself.
+      if (typeof each === 'string') continue;
+      const id = /GHSA-[\w-]+$/.exec(each.url ?? '')?.[0] ?? String(each.source);
+      found.set(`${id} ${name}`, { id, name, severity: each.severity, title: each.title, isDirect });
+    }
+  }
+  return [...found.values()];
+}
+
+/**
+ * Asks the registry. Returns `{ asked: false, why }` when it does not answer such questions, else
+ * `{ asked: true, findings, unexplained, stale }`; `stale` are explanations that nothing needs any more.
+ */
+export function audit(root) {
+  const done = spawnSync('npm', ['audit', '--json', '--audit=true'], { cwd: root, encoding: 'utf8' });
+  let report;
+  try {
+    report = JSON.parse(done.stdout);
+  } catch {
+    return { asked: false, why: (done.stderr || String(done.error)).trim().split('\n')[0] };
+  }
+  if (!report.auditReportVersion) return { asked: false, why: report.message ?? 'it gave no report' };
+  const explained = JSON.parse(readFileSync(join(root, 'scripts/release/audit-explained.json'), 'utf8'));
+  const findings = findingsOf(report);
+  return {
+    asked: true,
+    findings,
+    unexplained: findings.filter(({ id }) => !explained[id]),
+    stale: Object.keys(explained).filter((id) => !findings.some((finding) => finding.id === id)),
+  };
+}
