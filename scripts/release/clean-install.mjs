@@ -47,10 +47,14 @@ export function cleanInstall(tarball, node, say = () => {}) {
     PATH: `${join(prefix, 'bin')}:${dirname(node)}:${process.env.PATH}`,
   };
   const run = (program, args) => {
-    say(`${program === node ? 'npm' : program} ${args.filter((arg) => !arg.endsWith('npm-cli.js')).join(' ')}`);
+    say(
+      `${program === node ? 'npm' : program} ${args.filter((arg) => !arg.endsWith('npm-cli.js')).join(' ')}`,
+    );
     const done = spawnSync(program, args, { cwd: home, env, encoding: 'utf8', maxBuffer: 1e8 });
     if (done.status !== 0) {
-      throw new Error(`${program} ${args.join(' ')} failed\n${done.stdout}\n${done.stderr || String(done.error)}`);
+      throw new Error(
+        `${program} ${args.join(' ')} failed\n${done.stdout}\n${done.stderr || String(done.error)}`,
+      );
     }
     return done.stdout;
   };

@@ -96,7 +96,12 @@ function wheels(root) {
 /** All components, in a stable order. */
 export function components(root) {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
-  return [...installedPackages(root, lock), ...bundledPackages(root, lock), ...pythonPackages(root), ...wheels(root)];
+  return [
+    ...installedPackages(root, lock),
+    ...bundledPackages(root, lock),
+    ...pythonPackages(root),
+    ...wheels(root),
+  ];
 }
 
 /** A CycloneDX 1.5 bill of materials. https://cyclonedx.org/docs/1.5/json/ */
@@ -136,7 +141,8 @@ export function billOfMaterials(root, all, pkg, time) {
 }
 
 /** Licences that may be given on with ours without more than their texts. */
-const PERMISSIVE = /^(0BSD|Apache-2\.0|BSD-[23]-Clause|ISC|MIT|MPL-2\.0|Python-2\.0|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)$/;
+const PERMISSIVE =
+  /^(0BSD|Apache-2\.0|BSD-[23]-Clause|ISC|MIT|MPL-2\.0|Python-2\.0|BlueOak-1\.0\.0|CC0-1\.0|Unlicense)$/;
 
 /** Components that npm brings or that lie in our files whose licence is unknown or not on the list above. */
 export function doubtfulLicences(all) {
@@ -156,5 +162,7 @@ export function licenceTable(all) {
     .filter(({ licence }) => licence !== undefined)
     .map(({ name, version, licence, how }) => `| ${name} | ${version} | ${licence} | ${how} |`);
   const unique = [...new Set(rows)].sort((a, b) => a.localeCompare(b, 'en'));
-  return ['| package | version | licence | how it comes |', '| --- | --- | --- | --- |', ...unique, ''].join('\n');
+  return ['| package | version | licence | how it comes |', '| --- | --- | --- | --- |', ...unique, ''].join(
+    '\n',
+  );
 }
