@@ -8,6 +8,7 @@ import asyncio
 import difflib
 import importlib.util
 import inspect
+import json
 import os
 import signal
 import sys
@@ -17,6 +18,9 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 if sys.path and os.path.abspath(sys.path[0] or ".") == HERE:
     del sys.path[0]
+
+#: In bytes; the kernel process takes a little more.
+LARGEST = 100 * 2**20
 
 #: Nothing is ever written to it: it ends when the kernel process is gone, however that came about.
 LIFELINE = 3
@@ -152,10 +156,24 @@ def main():
                     value = await handler(argument)
                 else:
                     value = self.operations.values.OPERATIONS[op](argument)
+                self.check_size(value)
                 content = {"status": "ok", "value": value}
             except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:
                 content = self.tensorcell_error(error)
             self.session.send(stream, "tensorcell_reply", content, parent=parent, ident=ident)
+
+        def check_size(self, value):
+            # A larger message would be refused at the other end, where nobody knows any more whom to answer.
+            if not isinstance(value, (dict, list, str)):
+                return
+            size = len(json.dumps(value))
+            if size > LARGEST:
+                error = TypeError(
+                    "%d MB of plain values are too many for one message (at most %d MB): use a NumPy array or a table"
+                    % (size >> 20, LARGEST >> 20)
+                )
+                error.code = "cannot-cross"
+                raise error
 
         def tensorcell_error(self, error):
             if isinstance(error, UnknownName):
