@@ -16,7 +16,7 @@ export class DeviceLoad {
   #words = '';
   #next = 0;
   #looking = false;
-  #gpus: { used: string[]; sampler: Sampler } | undefined;
+  #gpus: { used: string[]; sampler: Sampler } | 'none' | undefined;
   #onCpu = false;
   #before: { cpu: number; time: number } | undefined;
 
@@ -40,7 +40,7 @@ export class DeviceLoad {
     this.#looking = true;
     try {
       const gpus = (this.#gpus ??= await this.#find());
-      if (gpus.used.length === 0) {
+      if (gpus === 'none') {
         this.#onCpu = true;
         this.#words = this.#processWords(now);
         // The first look has nothing to compare with.
@@ -65,12 +65,14 @@ export class DeviceLoad {
   }
 
   /** Loaded when the first training is shown: cells start without it. */
-  async #find(): Promise<{ used: string[]; sampler: Sampler }> {
+  async #find(): Promise<{ used: string[]; sampler: Sampler } | 'none'> {
+    const backend = this.#backend();
+    if (!backend.devices.some(({ type }) => /GPU/i.test(type))) return 'none';
     const [{ usedDevices }, { Sampler: DeviceSampler }] = await Promise.all([
       import('../devices/inventory.ts'),
       import('../devices/watch/sampler.ts'),
     ]);
-    const used = [...usedDevices(this.#backend())].filter((id) => id !== 'cpu');
+    const used = [...usedDevices(backend)].filter((id) => id !== 'cpu');
     return { used, sampler: new DeviceSampler(this.#machine) };
   }
 

@@ -127,10 +127,10 @@ function glyph(character: string): readonly [number, string] {
   return GLYPHS[character] ?? UNKNOWN;
 }
 
-/** Cuts corners three times: the curve of Chaikin, a quadratic B-spline. */
+/** Cuts corners twice: the curve of Chaikin, a quadratic B-spline. */
 function rounded(points: Stroke, closed: boolean): Stroke {
   let line = points;
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     const cut: [number, number][] = [];
     const last = closed ? line.length : line.length - 1;
     for (let at = 0; at < last; at++) {
