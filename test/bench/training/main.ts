@@ -93,6 +93,7 @@ async function ownTime(model: (typeof MODELS)[number]): Promise<{ all: number; l
   installNotebookHost(host);
   let live = 0;
   let last = 0;
+  // oxlint-disable-next-line typescript/unbound-method -- called with `this`, and put back
   const { show } = LiveDisplay.prototype;
   LiveDisplay.prototype.show = function timed(...args) {
     const start = performance.now();
