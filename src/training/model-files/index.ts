@@ -12,6 +12,7 @@ import type { OptimizerState } from './keras-compile.ts';
 import { fromKerasConfig, toKerasConfig } from './keras-config.ts';
 import type { Json } from './keras-layers.ts';
 import { setWeightsFrom, weightGroups } from './keras-weights.ts';
+import { isSavedModel, loadSavedModel, refuseSavedModel } from './saved-model.ts';
 import { loadFolder, saveFolder } from './tfjs-folder.ts';
 import { unzip, zipParts } from './zip.ts';
 
@@ -30,6 +31,7 @@ const KERAS_VERSION = '3.15.1';
  */
 export async function saveModel(model: Tf.LayersModel, path: string): Promise<void> {
   const whole = ownerOf(model);
+  refuseSavedModel(whole);
   if (!path.endsWith('.keras')) return saveFolder(whole, path);
   const compile = toCompileConfig(whole);
   const config = { ...toKerasConfig(whole), ...(compile === undefined ? {} : { compile_config: compile }) };
@@ -83,12 +85,14 @@ export interface LoadOptions {
 }
 
 /**
- * Loads what {@link saveModel} wrote, or Keras 3 (`.keras`), or tfjs (`model.json` or its folder).
+ * Loads what {@link saveModel} wrote, or Keras 3 (`.keras`), or tfjs (`model.json` or its folder). The folder of a
+ * SavedModel gives a model that predicts, and is not trained: its inputs and outputs are those of `serving_default`.
  *
  * @throws ModelFileError for a damaged file, and naming the layer that tfjs does not have.
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Tf.LayersModel> {
   if (!path.endsWith('.keras')) {
+    if (isSavedModel(path)) return loadSavedModel(theTf(), path);
     return loadFolder(theTf(), statSync(path).isDirectory() ? join(path, 'model.json') : path);
   }
   const tf = theTf();
