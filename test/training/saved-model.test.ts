@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs';
+import type { Tensor } from '@tensorflow/tfjs';
 import { loadTf } from '../../src/tensorflow/index.ts';
 import { loadModel, saveModel } from '../../src/training/index.ts';
 
@@ -56,10 +56,10 @@ test('several inputs and outputs, in the order of their names', async () => {
     ],
   );
   const [numbers, factors] = answers.several.inputs;
-  const [largest, scaled] = model.predict([
-    tf.tensor1d(factors, 'int32') as Tensor1D,
-    tf.tensor2d(numbers),
-  ]) as [Tensor, Tensor];
+  const [largest, scaled] = model.predict([tf.tensor1d(factors, 'int32'), tf.tensor2d(numbers)]) as [
+    Tensor,
+    Tensor,
+  ];
   near(scaled, answers.several.outputs.scaled);
   near(largest, answers.several.outputs.largest);
   assert.equal(largest.dtype, 'int32');

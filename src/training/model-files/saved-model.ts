@@ -157,7 +157,7 @@ export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
       batchShape: inputShape(one, folder),
       dtype: dtypeOf(one, folder)[0],
       name: one.key,
-    } as Parameters<typeof tf.input>[0]),
+    }),
   );
   const shapes = signature.outputs.map((one) => symbolicShape(one, folder));
   const infos = signature.inputs.map((one) => {
@@ -184,7 +184,7 @@ export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
     static readonly className = SAVED_MODEL;
 
     override computeOutputShape(): (number | null)[] | (number | null)[][] {
-      return one(shapes) as (number | null)[] | (number | null)[][];
+      return one<(number | null)[]>(shapes);
     }
 
     override call(tensors: Tf.Tensor | Tf.Tensor[]): Tf.Tensor | Tf.Tensor[] {
