@@ -30,12 +30,14 @@ export async function useDevice(
   }
   const family = match[1]!;
   const current = backend?.runtime?.name;
+  // Python's own TensorFlow computes with CUDA, where it has a GPU at all.
+  const gpus = current === 'python' ? 'cuda' : current;
   const has = (type: string, number: number): boolean =>
     backend?.devices.some(({ name }) => name.endsWith(`/device:${type}:${number}`)) ?? false;
   const number = Number(/:(\d+)$/.exec(wanted)?.[1] ?? 0);
 
   if (family !== 'js' && backend?.backend === 'tensorflow' && backend.loaded) {
-    const same = family === 'cpu' ? has('CPU', number) : family === current && has('GPU', number);
+    const same = family === 'cpu' ? has('CPU', number) : family === gpus && has('GPU', number);
     if (same) {
       const said = (await session.ask('place', wanted, PLACE_LIMIT_MS)) as { device: string } | undefined;
       if (!said)
@@ -47,9 +49,10 @@ export async function useDevice(
     }
     if (family === current) {
       const known = backend.devices.map(({ name }) => name.replace(/^.*\/device:/, '')).join(', ');
+      const why = backend.passedOver.find(({ what }) => what.startsWith(`${family}-`))?.why;
       throw new MagicError(
         'not-found',
-        `%device use ${wanted}: this runtime has ${known}; %device why says more`,
+        `%device use ${wanted}: this runtime has ${known}${why === undefined ? '' : ` (${why})`}; %device why says more`,
       );
     }
   }

@@ -3,7 +3,7 @@ import { runtimeRelease } from '../runtimes/catalogue.ts';
 import { fittingRuntime } from '../runtimes/fit.ts';
 import { downloadBytes, installRuntime } from '../runtimes/install.ts';
 import { SetupError } from '../runtimes/python.ts';
-import { findRuntime } from '../runtimes/store.ts';
+import { findRuntime, sizeOnDisk } from '../runtimes/store.ts';
 import { formatBytes } from '../runtimes/wheels.ts';
 import { prepareEnvironment } from './environment.ts';
 import { registerKernel } from './kernelspec.ts';
@@ -71,5 +71,7 @@ export async function ensureRuntime(
     progress: (step, done, total) => report.progress(step, done, total),
     ...(from ? { from } : {}),
   });
-  report.say(`TensorFlow ${installed.tensorflow} is in ${installed.path}`);
+  report.say(
+    `TensorFlow ${installed.tensorflow} is in ${installed.path}: ${formatBytes(sizeOnDisk(installed.path))}`,
+  );
 }

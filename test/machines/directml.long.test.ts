@@ -9,6 +9,7 @@ import { runtimeRelease } from '../../src/runtimes/catalogue.ts';
 import { installRuntime } from '../../src/runtimes/install.ts';
 import { PYTHON_SYMBOLS } from '../../src/runtimes/python-symbols.ts';
 import { damagedFiles, type InstalledRuntime } from '../../src/runtimes/store.ts';
+import { withKernel } from '../kernel/kernel-process.ts';
 import { report, reporting, reportOf } from './runtime-in-use.ts';
 
 const NOT_WSL = 'there is no /dev/dxg: DirectML works only inside WSL 2, where Windows shares its card';
@@ -60,6 +61,30 @@ else {
     const library = join(installed.path, 'tensorflow/python/_pywrap_tensorflow_internal.so');
     assert.deepEqual(PYTHON_SYMBOLS, pythonSymbols(library));
   });
+
+  test('in a notebook: one line says why, TensorFlow says nothing else, and %device why shows the ladder', () =>
+    withKernel(
+      async (client) => {
+        const first = await client.cell('tf.ones([2, 2]).sum().arraySync()');
+        assert.equal(first.result, '4');
+        assert.equal(
+          first.stderr,
+          `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the processor; \`%doctor\` says more.\n`,
+        );
+        assert.equal(first.stdout, '');
+        const why = await client.cell('%device why');
+        const shown = why.iopub.find(({ header }) => header['msg_type'] === 'display_data');
+        const text = (shown?.content['data'] as Record<string, string>)['text/plain'];
+        assert.match(text!, /^- any GPU with DirectML {6}passed over: DirectML is there only inside WSL 2$/m);
+        assert.ok(text!.includes(`directml-2.10.1 found no GPU and computes on the processor: ${NOT_WSL}`));
+        const use = await client.cell('%device use directml');
+        assert.equal(
+          use.reply['evalue'],
+          `%device use directml: this runtime has CPU:0 (${NOT_WSL}); %device why says more`,
+        );
+      },
+      { environment: { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: 'directml' } },
+    ));
 
   test('it loads without Python, enumerates no adapter, says why, and trains on the processor', () => {
     const { description, losses, why, warnings, missingOp, stderr } = reportOf({
