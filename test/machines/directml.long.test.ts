@@ -74,7 +74,8 @@ else {
         assert.equal(first.stdout, '');
         const why = await client.cell('%device why');
         const shown = why.iopub.find(({ header }) => header['msg_type'] === 'display_data');
-        const text = (shown?.content['data'] as Record<string, string>)['text/plain'];
+        assert.ok(shown);
+        const text = (shown.content['data'] as Record<string, string>)['text/plain'];
         assert.match(text!, /^- any GPU with DirectML {6}passed over: DirectML is there only inside WSL 2$/m);
         assert.ok(text!.includes(`directml-2.10.1 found no GPU and computes on the processor: ${NOT_WSL}`));
         const use = await client.cell('%device use directml');

@@ -170,9 +170,10 @@ test('runtime use --python takes the TensorFlow of an environment, or says what 
   const python = join(fakePython(`echo 2.21.0; echo ${site}`), 'python3');
   assert.match(
     run(['runtime', 'use', '--python', python]).text,
-    /TensorFlow 2\.21\.0 in .*site-packages has no libtensorflow_cc\.so\.2/,
+    /TensorFlow 2\.21\.0 in .*site-packages is not complete: libtensorflow_cc\.so\.2 is missing/,
   );
-  writeFileSync(join(site, 'tensorflow/libtensorflow_cc.so.2'), '');
+  for (const name of ['cc', 'framework'])
+    writeFileSync(join(site, `tensorflow/libtensorflow_${name}.so.2`), '');
   assert.equal(
     run(['runtime', 'use', '--python', python]).text,
     `TensorFlow 2.21.0 in ${site} is used from the next kernel start on\n`,
