@@ -19,6 +19,7 @@ import { missedGpu } from '../devices/missed-gpu.ts';
 import { explainOutOfMemory } from '../devices/out-of-memory.ts';
 import { asError, onOutOfMemory } from './errors.ts';
 import { installLayerScopes } from './compile/layer-scopes.ts';
+import { installLossScaling } from './compile/loss-scale.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installRecurrentLoops } from './compile/recurrent-loop.ts';
@@ -90,6 +91,7 @@ export function loadTf(): Tf {
       installNormalization(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
       installOptimizers(tf);
+      installLossScaling(tf);
       installLayerScopes(tf);
       installRecurrentLoops(tf);
       installMixedPrecision(tf, () => loaded.binding.isUsingGpuDevice());

@@ -11,6 +11,7 @@ import {
 } from './fit-loop.ts';
 import { FiniteWatch, type NotFinite } from './finite-watch.ts';
 import { inspectModel, type Setting } from './own-code.ts';
+import { LossScale } from './loss-scale.ts';
 import { precisionOf } from './precision.ts';
 import { StepCache } from './step-cache.ts';
 
@@ -53,6 +54,7 @@ interface ModelSteps {
   train: StepCache;
   test: StepCache;
   predict: StepCache;
+  lossScale: LossScale | undefined;
 }
 
 const modelSteps = new WeakMap<Model, ModelSteps>();
@@ -72,6 +74,7 @@ function disposeSteps(model: Model): void {
   const steps = modelSteps.get(model);
   if (steps === undefined) return;
   for (const cache of [steps.train, steps.test, steps.predict]) cache.dispose();
+  steps.lossScale?.dispose();
   modelSteps.delete(model);
 }
 
@@ -91,6 +94,12 @@ export function firstNotFinite(model: object): NotFinite | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The factor of a model's loss where gradients are computed in float16; undefined for other models. */
+export function lossScaleOf(model: object): LossScale | undefined {
+  const inner = (model as { model?: Model }).model ?? (model as Model);
+  return modelSteps.get(inner)?.lossScale;
 }
 
 /** Lets `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of every model run compiled. */
@@ -116,12 +125,14 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     const { obstacle, settings } = inspectModel(tf, model);
     const precision = precisionOf(model);
     const cache = (what: string) => new StepCache(tf, backend, { what, say, precision });
+    const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
     const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
     const steps: ModelSteps = {
       made,
       settings,
       obstacle,
-      train: new StepCache(tf, backend, { what: `training ${model.name}`, say, precision, watch }),
+      lossScale,
+      train: new StepCache(tf, backend, { what: `training ${model.name}`, say, precision, watch, lossScale }),
       test: cache(`evaluating ${model.name}`),
       predict: cache(`predicting with ${model.name}`),
     };

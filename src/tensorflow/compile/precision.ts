@@ -14,8 +14,8 @@ export type MixedPrecision = boolean | Precision | 'mixed_bfloat16' | 'mixed_flo
 declare module '@tensorflow/tfjs-layers/dist/engine/training.js' {
   interface ModelCompileArgs {
     /**
-     * Products and convolutions in 16 bits, with float32 weights: bfloat16 on processors, float16 on GPUs; `true` takes
-     * the one that fits. Holds for everything of the model that runs compiled.
+     * Products and convolutions in 16 bits, with float32 weights: bfloat16 on processors, float16 with dynamic loss
+     * scaling on GPUs; `true` takes the one that fits. Holds for everything of the model that runs compiled.
      */
     mixedPrecision?: MixedPrecision;
   }
@@ -94,6 +94,11 @@ export function callConfig(precision: Precision): Uint8Array {
 
 const precisions = new WeakMap<object, Precision>();
 
+/** Sets what `precisionOf` gives. */
+export function setPrecision(model: object, precision: Precision): void {
+  precisions.set(model, precision);
+}
+
 /** What `compile` asked for; float32 for models that were not compiled. */
 export function precisionOf(model: object): Precision {
   return precisions.get(model) ?? 'float32';
@@ -108,6 +113,6 @@ export function installMixedPrecision(tf: Tf, gpu: () => boolean): void {
   prototype.compile = function compileMixed(args) {
     const precision = checkedPrecision(args.mixedPrecision, gpu());
     compile.call(this, args);
-    precisions.set(this, precision);
+    setPrecision(this, precision);
   };
 }

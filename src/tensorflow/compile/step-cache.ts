@@ -3,6 +3,7 @@ import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
 import type { FiniteWatch } from './finite-watch.ts';
+import type { LossScale } from './loss-scale.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
@@ -27,6 +28,7 @@ export class StepCache {
   readonly #say: (line: string) => void;
   readonly #precision: Precision;
   readonly #watch: (() => FiniteWatch) | undefined;
+  readonly #lossScale: LossScale | undefined;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -42,6 +44,7 @@ export class StepCache {
       precision?: Precision;
       /** Who looks at each graph's first result, a loss. */
       watch?: () => FiniteWatch;
+      lossScale?: LossScale | undefined;
       say: (line: string) => void;
     },
   ) {
@@ -51,6 +54,7 @@ export class StepCache {
     this.#limit = options.limit ?? 32;
     this.#precision = options.precision ?? 'float32';
     this.#watch = options.watch;
+    this.#lossScale = options.lossScale;
     this.#say = options.say;
   }
 
@@ -126,7 +130,7 @@ export class StepCache {
     const options = { fused: true, loops: true };
     for (;;) {
       const watch = this.#watch?.();
-      const trace = new Trace(this.#tf, this.#backend, { ...options, watch });
+      const trace = new Trace(this.#tf, this.#backend, { ...options, watch, lossScale: this.#lossScale });
       try {
         let result: Structure | undefined;
         const inputs = taken.tensors.map((tensor, index) => ({

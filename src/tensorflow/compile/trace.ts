@@ -10,7 +10,9 @@ import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
 import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import type { FiniteWatch } from './finite-watch.ts';
+import { addGated } from './gated-updates.ts';
 import { Graph } from './graph.ts';
+import type { LossScale } from './loss-scale.ts';
 import { layerScope } from './layer-scopes.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { Untraceable } from './untraceable.ts';
@@ -85,6 +87,10 @@ export class Trace implements OpRecorder {
   readonly lines = new TracedLines();
   /** Done in JavaScript after each run. */
   readonly afterRun: (() => void)[] = [];
+  /** Multiplies the loss while gradients are taken. */
+  readonly lossScale: LossScale | undefined;
+  /** A truth without which variables stay as they are. */
+  gate: GraphOutput | undefined;
   /** Who looks for numbers that are not finite. */
   readonly watch: FiniteWatch | undefined;
   /** Whether optimizers may use TensorFlow's own update ops. */
@@ -103,7 +109,7 @@ export class Trace implements OpRecorder {
   readonly #symbolic = new Set<number>();
   readonly #byVariable = new Map<Variable, TracedVariable>();
   /** Ops that read or compute: all of them come before any update. */
-  readonly #updates: ((barrier: Pointer) => Pointer)[] = [];
+  readonly #updates: { add: (barrier: Pointer) => Pointer; always: boolean }[] = [];
   readonly #needed: Pointer[] = [];
   readonly #fusedVariables = new Set<Variable>();
   #randomBase: GraphOutput | undefined;
@@ -112,12 +118,18 @@ export class Trace implements OpRecorder {
   constructor(
     tf: Tf,
     backend: NodeBackend,
-    options: { fused: boolean; loops?: boolean; watch?: FiniteWatch | undefined },
+    options: {
+      fused: boolean;
+      loops?: boolean;
+      watch?: FiniteWatch | undefined;
+      lossScale?: LossScale | undefined;
+    },
   ) {
     this.tf = tf;
     this.backend = backend;
     this.fused = options.fused;
     this.loops = options.loops ?? true;
+    this.lossScale = options.lossScale;
     this.watch = options.watch;
     this.watch?.begin(this);
     this.#root = this.#newRegion(undefined, undefined);
@@ -227,10 +239,17 @@ export class Trace implements OpRecorder {
     return traced.input;
   }
 
-  /** Adds an op that updates resources: after everything that can fail for other reasons. */
-  addUpdate(needs: readonly GraphOutput[], add: (barrier: Pointer) => Pointer): void {
+  /**
+   * Adds an op that updates resources: after everything that can fail for other reasons; `gated`: not where the trace
+   * has a gate which is shut.
+   */
+  addUpdate(
+    needs: readonly GraphOutput[],
+    add: (barrier: Pointer) => Pointer,
+    when: 'gated' | 'always' = 'gated',
+  ): void {
     this.#needed.push(...needs.map(({ oper }) => oper));
-    this.#updates.push(add);
+    this.#updates.push({ add, always: when === 'always' });
   }
 
   /** A variable that such an op updates: its new value cannot be seen within the same call. */
@@ -457,7 +476,11 @@ export class Trace implements OpRecorder {
     const before = new Set([...this.#needed, ...outputs.map(({ oper }) => oper)]);
     for (const { output } of this.inputs) before.delete(output.oper);
     const barrier = graph.operation('NoOp', [], [], [...before]);
-    const updates = this.#updates.map((add) => add(barrier));
+    const adds = (always: boolean) =>
+      this.#updates.filter((update) => update.always === always).map(({ add }) => add);
+    const updates = adds(true).map((add) => add(barrier));
+    if (this.gate === undefined) updates.push(...adds(false).map((add) => add(barrier)));
+    else updates.push(addGated(this, this.gate, adds(false), barrier));
     // A function keeps only what its outputs need: the first one waits for the updates.
     const first = outputs[0] ?? graph.constant([], TF.INT32, [0]);
     const after = graph.operation('Identity', [first], [], updates);

@@ -1,0 +1,110 @@
+import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import { ATTR } from '../c-api/dtypes.ts';
+import type { GraphOutput } from '../c-api/functions.ts';
+import type { Tf } from '../tfjs/instance.ts';
+import { activeTrace } from './active-trace.ts';
+import type { Trace } from './trace.ts';
+
+/** As Keras' LossScaleOptimizer begins, and how long it waits before it tries twice as much. */
+const INITIAL = 2 ** 15;
+const GROWTH_STEPS = 2000;
+
+let names = 0;
+
+/**
+ * Dynamic loss scaling, as in Keras (https://keras.io/api/optimizers/loss_scale_optimizer/): float16 has no numbers below
+ * 6e-8, where many gradients lie. The loss is multiplied by a factor before its gradients are taken, and they are divided by
+ * it afterwards, in float32. A step whose gradients are not finite changes no weight and halves the factor; after 2,000
+ * good steps in a row the factor is doubled. Both numbers are variables, so that each step of many in one call sees them.
+ */
+export class LossScale {
+  readonly scale: Variable;
+  readonly goodSteps: Variable;
+
+  constructor(tf: Tf) {
+    const name = `lossScale${names++}`;
+    const variable = (value: number, part: string) => {
+      const initial = tf.scalar(value);
+      const made = tf.variable(initial, false, part);
+      initial.dispose();
+      return made;
+    };
+    this.scale = variable(INITIAL, name);
+    this.goodSteps = variable(0, `${name}/goodSteps`);
+  }
+
+  dispose(): void {
+    this.scale.dispose();
+    this.goodSteps.dispose();
+  }
+}
+
+type ComputeGradients = (
+  f: () => Scalar,
+  variables?: Variable[],
+) => { value: Scalar; grads: Record<string, Tensor> };
+
+/** Lets optimizers scale the loss in traces that ask for it. Op by op nothing changes. */
+export function installLossScaling(tf: Tf): void {
+  const prototype = Object.getPrototypeOf(tf.SGDOptimizer.prototype) as {
+    computeGradients: ComputeGradients;
+  };
+  const original: ComputeGradients = Reflect.get(prototype, 'computeGradients');
+  prototype.computeGradients = function computeScaled(f, variables) {
+    const trace = activeTrace();
+    if (trace?.lossScale === undefined || trace.gate !== undefined) return original.call(this, f, variables);
+    const { scale } = trace.lossScale;
+    let loss: Scalar | undefined;
+    const scaled = original.call(
+      this,
+      () => {
+        loss = tf.keep(f());
+        return tf.mul(loss, scale);
+      },
+      variables,
+    );
+    const grads = Object.fromEntries(
+      Object.entries(scaled.grads).map(([name, gradient]) => [
+        name,
+        gradient === null ? gradient : tf.div(gradient, scale),
+      ]),
+    );
+    adapt(tf, trace, trace.lossScale, Object.values(grads));
+    return { value: loss as Scalar, grads };
+  };
+}
+
+/** Opens the trace's gate for finite gradients only, and says how the factor goes on. */
+function adapt(
+  tf: Tf,
+  trace: Trace,
+  { scale, goodSteps }: LossScale,
+  gradients: readonly (Tensor | null)[],
+): void {
+  const finite = gradients
+    .flatMap((gradient) => (gradient === null ? [] : tf.all(tf.isFinite(gradient))))
+    .reduce((a, b) => tf.logicalAnd(a, b), tf.scalar(true, 'bool') as Tensor);
+  const good = tf.add(goodSteps, 1);
+  const grow = tf.greaterEqual(good, GROWTH_STEPS);
+  const next = tf.where(finite, tf.where(grow, tf.mul(scale, 2), scale), tf.maximum(tf.div(scale, 2), 1));
+  const count = tf.where(tf.logicalAnd(finite, tf.logicalNot(grow)), good, tf.zerosLike(good));
+  trace.gate = trace.outputOf(finite);
+  for (const [variable, tensor] of [
+    [scale, next],
+    [goodSteps, count],
+  ] as const) {
+    const value: GraphOutput = trace.outputOf(tensor);
+    const resource = trace.updated(variable);
+    trace.addUpdate(
+      [value],
+      (barrier) =>
+        trace.graph.operation(
+          'AssignVariableOp',
+          [resource, value],
+          [{ name: 'dtype', type: ATTR.TYPE, value: trace.graph.dtype(value) }],
+          [barrier],
+        ),
+      'always',
+    );
+  }
+}

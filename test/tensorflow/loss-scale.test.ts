@@ -1,0 +1,124 @@
+/**
+ * Dynamic loss scaling. float16 itself needs a GPU; what scales, unscales and skips is the same in float32, and factors
+ * that are powers of two change no digit.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
+import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
+import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { setPrecision } from '../../src/tensorflow/compile/precision.ts';
+import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = loadTf();
+const { binding } = tensorflowBackend() as NodeBackend;
+const values = (tensor: Tensor) => Array.from(tensor.dataSync());
+const x = tf.randomNormal([16, 4], 0, 1, 'float32', 2);
+const y = tf.randomNormal([16, 2], 0, 1, 'float32', 3);
+
+function build(scaled: boolean, optimizer: Optimizer): LayersModel {
+  setRandomSeed(8);
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 8, activation: 'tanh', inputShape: [4] }),
+      tf.layers.batchNormalization(),
+      tf.layers.dense({ units: 2 }),
+    ],
+  });
+  model.compile({ optimizer, loss: 'meanSquaredError' });
+  if (scaled) setPrecision((model as unknown as { model: object }).model, 'float16');
+  return model;
+}
+
+const weights = (model: LayersModel) => model.getWeights().map(values);
+const state = (model: LayersModel) => {
+  const { scale, goodSteps } = lossScaleOf(model) as NonNullable<ReturnType<typeof lossScaleOf>>;
+  return [values(scale)[0], values(goodSteps)[0]];
+};
+
+const optimizers: Record<string, () => Optimizer> = {
+  sgd: () => tf.train.sgd(0.1),
+  momentum: () => tf.train.momentum(0.1, 0.9),
+  adam: () => tf.train.adam(0.01),
+  rmsprop: () => tf.train.rmsprop(0.01),
+  adagrad: () => tf.train.adagrad(0.1),
+};
+
+for (const [name, make] of Object.entries(optimizers)) {
+  test(`a scaled loss trains as an unscaled one: ${name}`, async () => {
+    const plain = build(false, make());
+    const scaled = build(true, make());
+    const losses: number[][] = [];
+    for (const model of [plain, scaled]) {
+      const seen: number[] = [];
+      for (let i = 0; i < 6; i++) seen.push((await model.trainOnBatch(x, y)) as number);
+      losses.push(seen);
+    }
+    const close = (actual: number[], wanted: number[], what: string) =>
+      actual.forEach((value, i) =>
+        assert.ok(
+          Math.abs(value - (wanted[i] as number)) <= 1e-5 * Math.max(1, Math.abs(wanted[i] as number)),
+          `${what} ${i}: ${value}, not ${String(wanted[i])}`,
+        ),
+      );
+    close(losses[1] as number[], losses[0] as number[], 'loss');
+    weights(scaled).forEach((weight, i) => close(weight, weights(plain)[i] as number[], `weight ${i}`));
+    assert.equal(trainingSteps(scaled)?.steps().length, 1);
+    // The first step ran op by op.
+    assert.deepEqual(state(scaled), [32768, 5]);
+    for (const model of [plain, scaled]) model.dispose();
+  });
+}
+
+test('a step whose gradients are not finite changes nothing and halves the factor; the next ones go on', async () => {
+  const model = build(true, tf.train.adam(0.01));
+  for (let i = 0; i < 3; i++) await model.trainOnBatch(x, y);
+  assert.deepEqual(state(model), [32768, 2]);
+  lossScaleOf(model)?.scale.assign(tf.scalar(3e38));
+  const before = weights(model);
+  const slots = (await model.optimizer.getWeights()).map(({ tensor }) => values(tensor));
+  const loss = await model.trainOnBatch(tf.mul(x, 100), tf.mul(y, 100));
+  assert.ok(Number.isFinite(loss), 'the loss is told as it is');
+  assert.deepEqual(weights(model), before);
+  const after = (await model.optimizer.getWeights()).map(({ tensor }) => values(tensor));
+  // The count of steps alone goes on.
+  assert.deepEqual(after.slice(1), slots.slice(1));
+  const [scale, good] = state(model);
+  assert.ok(Math.abs((scale as number) / 1.5e38 - 1) < 1e-6, String(scale));
+  assert.equal(good, 0);
+  lossScaleOf(model)?.scale.assign(tf.scalar(1024));
+  await model.trainOnBatch(x, y);
+  assert.notDeepEqual(weights(model), before);
+  assert.deepEqual(state(model), [1024, 1]);
+  model.dispose();
+});
+
+test('after 2,000 good steps the factor is doubled, also among many steps of one call', async () => {
+  const model = build(true, tf.train.sgd(0.01));
+  for (let i = 0; i < 2; i++) await model.trainOnBatch(x, y);
+  lossScaleOf(model)?.goodSteps.assign(tf.scalar(1990));
+  const data = [tf.tile(x, [20, 1]), tf.tile(y, [20, 1])] as const;
+  await model.fit(...data, { batchSize: 16, shuffle: false, verbose: 0 as never });
+  // The first step of a fit is of a new kind, and runs op by op.
+  assert.deepEqual(state(model), [65536, 9]);
+  lossScaleOf(model)?.scale.assign(tf.scalar(1.5));
+  model.setWeights(model.getWeights().map((weight) => tf.fill(weight.shape, 1e30)));
+  await model.trainOnBatch(x, y);
+  assert.deepEqual(state(model), [1, 0]);
+  model.dispose();
+});
+
+test('a model that is disposed takes its factor along', async () => {
+  const count = () => [binding.valueCount(), tf.memory().numTensors];
+  const once = async () => {
+    const model = build(true, tf.train.sgd(0.01));
+    for (let i = 0; i < 3; i++) await model.trainOnBatch(x, y);
+    model.optimizer.dispose();
+    model.dispose();
+  };
+  await once();
+  const before = count();
+  for (let i = 0; i < 3; i++) await once();
+  assert.deepEqual(count(), before);
+});
