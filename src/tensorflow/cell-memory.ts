@@ -31,7 +31,7 @@ interface Engine {
 
 /** A cell that leaves more behind than this is told so; once, then never again in this process. */
 const MANY_TENSORS = 200;
-const MANY_BYTES = 64 * 2 ** 20;
+const MANY_BYTES = 2 ** 30;
 
 /**
  * Finds tensors that nothing refers to any more, and disposes them if the user asked for that (`%tidy on`).
@@ -115,7 +115,10 @@ export class CellMemory {
   }
 
   #judge(execution: number): void {
-    const { count, bytes } = sum([...this.#lost.values()], execution);
+    // Shapes that share their values with a tensor in use hold no memory of their own.
+    const shared = new Set([...this.#watched.values()].map(({ dataId }) => dataId));
+    const lost = [...this.#lost.values()].filter(({ dataId }) => !shared.has(dataId));
+    const { count, bytes } = sum(lost, execution);
     if (this.#said || this.#on || (count < MANY_TENSORS && bytes < MANY_BYTES)) return;
     this.#said = true;
     const text =
