@@ -18,12 +18,15 @@ interface Run {
   prediction: number[];
   /** Loops in the graph of the training step. */
   loops: number;
+  /** LSTMs that are one op there. */
+  blocks: number;
 }
 
 /** Six steps on batches of their own, then a prediction, with the same weights and random numbers each time. */
-async function train(build: Build, shape: number[], how: 'op by op' | 'loop' | 'unrolled'): Promise<Run> {
+async function train(build: Build, shape: number[], how: 'op by op' | 'loop' | 'default'): Promise<Run> {
   process.env['TENSORCELL_COMPILE'] = how === 'op by op' ? 'off' : 'on';
-  process.env['TENSORCELL_RECURRENT'] = how;
+  if (how === 'loop') process.env['TENSORCELL_RECURRENT'] = how;
+  else delete process.env['TENSORCELL_RECURRENT'];
   setRandomSeed(21);
   const input = tf.input({ shape });
   let output = build(input);
@@ -50,11 +53,13 @@ async function train(build: Build, shape: number[], how: 'op by op' | 'loop' | '
   let prediction: number[] = [];
   for (let i = 0; i < 3; i++) prediction = Array.from((model.predict(x) as Tensor).dataSync());
   const steps = trainingSteps(model)?.steps() ?? [];
-  const loops = steps.reduce((sum, { histogram }) => sum + (histogram.get('StatelessWhile') ?? 0), 0);
+  const count = (op: string) => steps.reduce((sum, { histogram }) => sum + (histogram.get(op) ?? 0), 0);
+  const loops = count('StatelessWhile');
+  const blocks = count('BlockLSTMGradV2');
   const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
   model.dispose();
   delete process.env['TENSORCELL_RECURRENT'];
-  return { losses, weights, prediction, loops };
+  return { losses, weights, prediction, loops, blocks };
 }
 
 /** The same numbers in every place of a picture, where the input has pictures. */
@@ -164,6 +169,45 @@ for (const [name, { build, shape = series, loops }] of Object.entries(table)) {
     const actual = await train(build, shape, 'loop');
     assert.deepEqual(notices, []);
     assert.equal(actual.loops, loops, 'loops in the graph');
+    assertClose(actual.losses, expected.losses, 'loss');
+    actual.weights.forEach((weight, i) =>
+      assertClose(weight, expected.weights[i] as number[], `weight ${i}`),
+    );
+    assertClose(actual.prediction, expected.prediction, 'prediction');
+  });
+}
+
+const lstm = (args: object = {}) => L.lstm({ units: 4, recurrentActivation: 'sigmoid', ...args });
+
+/** With how many ops of TensorFlow's for a whole LSTM there are. */
+const blockTable: Record<string, { build: Build; blocks: number }> = {
+  'the last output': { build: (input) => through(lstm())(input), blocks: 1 },
+  'its sequence, no bias': {
+    build: (input) => through(lstm({ returnSequences: true, useBias: false }))(input),
+    blocks: 1,
+  },
+  'two layers, backwards': {
+    build: (input) => through(lstm({ returnSequences: true, goBackwards: true }), lstm({ units: 3 }))(input),
+    blocks: 2,
+  },
+  'states that go on': {
+    build: (input) => {
+      const [, h, c] = lstm({ returnState: true }).apply(input) as SymbolicTensor[];
+      return lstm({ kernelRegularizer: 'l1l2' }).apply(input, { initialState: [h, c] }) as SymbolicTensor;
+    },
+    blocks: 2,
+  },
+  'masked: not one op': { build: (input) => through(L.masking({}), lstm())(input), blocks: 0 },
+  'with dropout: not one op': { build: (input) => through(lstm({ dropout: 0.3 }))(input), blocks: 0 },
+};
+
+for (const [name, { build, blocks }] of Object.entries(blockTable)) {
+  test(`an LSTM as one op equals tfjs's own: ${name}`, async () => {
+    notices.length = 0;
+    const expected = await train(build, series, 'op by op');
+    const actual = await train(build, series, 'default');
+    assert.deepEqual(notices, []);
+    assert.ok(blocks === 0 ? actual.blocks === 0 : actual.blocks >= blocks, `${actual.blocks} ops`);
     assertClose(actual.losses, expected.losses, 'loss');
     actual.weights.forEach((weight, i) =>
       assertClose(weight, expected.weights[i] as number[], `weight ${i}`),

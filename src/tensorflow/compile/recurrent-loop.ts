@@ -3,6 +3,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import { activeTrace } from './active-trace.ts';
+import { blockLstm, isBlockLstm } from './block-lstm.ts';
 import { addOp, GraphLoop, listOf, stackOf, zeros } from './graph-loop.ts';
 import {
   dependsOnTargets,
@@ -24,7 +25,7 @@ type Step = (input: Tensor, mask: Tensor | undefined, states: Tensor[]) => [Tens
  * `TENSORCELL_RECURRENT=loop` or `unrolled` decides otherwise.
  */
 function fewestSteps(): number {
-  switch (process.env['TENSORCELL_RECURRENT']) {
+  switch (choice()) {
     case 'loop':
       return 2;
     case 'unrolled':
@@ -32,6 +33,10 @@ function fewestSteps(): number {
     default:
       return 48;
   }
+}
+
+function choice(): string | undefined {
+  return process.env['TENSORCELL_RECURRENT'];
 }
 
 /**
@@ -46,8 +51,23 @@ export function installRecurrentLoops(tf: Tf): void {
   tfInternals(tf).recurrent.loop = (step, inputs, states, mask, everyOutput) => {
     const trace = activeTrace();
     if (trace === undefined || !trace.loops || trace.nested || states.length === 0) return undefined;
+    // These ops have no second gradient.
+    if (engineOf(tf).state.gradientDepth > 1) return undefined;
     const times = inputs.shape[0];
-    if (times < fewestSteps() || engineOf(tf).state.gradientDepth > 1) return undefined;
+    const part = (sequence: Tensor, from: number, count: number): Tensor =>
+      tf.slice(
+        sequence,
+        [from, ...sequence.shape.slice(1).map(() => 0)],
+        [count, ...sequence.shape.slice(1)],
+      );
+    const { cell } = step as { cell?: object };
+    if (choice() === undefined && !mask && inputs.rank === 3 && isBlockLstm(tf, cell)) {
+      const [h, c] = states as [Tensor, Tensor];
+      const { outputs, cell: carry } = blockLstm(tf, trace, cell, inputs, [h, c]);
+      const last = tf.reshape(part(outputs, times - 1, 1), h.shape);
+      return [last, everyOutput ? tf.transpose(outputs, [1, 0, 2]) : undefined, [last, carry]];
+    }
+    if (times < fewestSteps()) return undefined;
     // A step keeps output and states of samples whose mask is 0, as tfjs's `rnn` has it.
     const masked: Step = (input, at, before) => {
       const [output, next] = step(input, before);
@@ -56,12 +76,6 @@ export function installRecurrentLoops(tf: Tf): void {
       const mix = (now: Tensor, old: Tensor) => tf.add(tf.mul(now, at), tf.mul(old, kept));
       return [mix(output, before[0] as Tensor), next.map((state, i) => mix(state, before[i] as Tensor))];
     };
-    const part = (sequence: Tensor, from: number, count: number): Tensor =>
-      tf.slice(
-        sequence,
-        [from, ...sequence.shape.slice(1).map(() => 0)],
-        [count, ...sequence.shape.slice(1)],
-      );
     const first = (sequence: Tensor) => tf.reshape(part(sequence, 0, 1), sequence.shape.slice(1));
     const rest = (sequence: Tensor) => part(sequence, 1, times - 1);
     const [output, next] = masked(first(inputs), mask ? first(mask) : undefined, states);

@@ -90,14 +90,18 @@ export class StepLoop {
     });
   }
 
-  /** Tensors that go round, with their types: a counter, sums and last values, and then all that stays the same. */
+  /** Tensors that go round: a counter, sums and last values, and then all that stays the same. */
   #variables(graph: Graph, step: CompiledStep, data: readonly Tensor[]) {
-    const { tensorMap } = this.#backend;
-    const scalars = (dtype: number, count: number) =>
-      Array.from({ length: count }, () => graph.placeholder(dtype, []));
+    const scalars = () => Array.from({ length: this.#shape.outputs }, () => graph.placeholder(TF.FLOAT, []));
     const counter = graph.placeholder(TF.INT32, []);
-    const sums = scalars(TF.FLOAT, this.#shape.outputs);
-    const last = scalars(TF.FLOAT, this.#shape.outputs);
+    const sums = scalars();
+    const last = scalars();
+    return { counter, sums, last, ...this.#fixed(graph, step, data) };
+  }
+
+  /** What the loop is called with. */
+  #fixed(graph: Graph, step: CompiledStep, data: readonly Tensor[]) {
+    const { tensorMap } = this.#backend;
     const count = graph.placeholder(TF.INT32, []);
     const flag = graph.placeholder(TF.RESOURCE, undefined);
     const first = graph.placeholder(TF.INT32, []);
@@ -112,7 +116,7 @@ export class StepLoop {
           : graph.placeholder(input.dtype, input.kind === 'number' ? [] : input.shape),
       );
     const fixed = [count, flag, first, ...order, ...whole, ...others];
-    return { counter, sums, last, count, flag, first, order, whole, others, fixed };
+    return { count, flag, first, order, whole, others, fixed };
   }
 
   #condition(step: CompiledStep, data: readonly Tensor[]): Pointer {
@@ -208,9 +212,10 @@ export class StepLoop {
         api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
         graph.status.check();
       }
-      const { fixed, sums } = this.#variables(graph, step, data);
+      const { fixed } = this.#fixed(graph, step, data);
       const zero = graph.constant([], TF.FLOAT, [0]);
-      const inputs = [graph.constant([], TF.INT32, [0]), ...[...sums, ...sums].map(() => zero), ...fixed];
+      const scalars = Array.from({ length: 2 * this.#shape.outputs }, () => zero);
+      const inputs = [graph.constant([], TF.INT32, [0]), ...scalars, ...fixed];
       const loop = graph.operation('While', inputs, [
         type(
           'T',
@@ -222,7 +227,7 @@ export class StepLoop {
         { name: 'parallel_iterations', type: ATTR.INT, value: 1 },
         { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: true },
       ]);
-      const results = Array.from({ length: 1 + 2 * sums.length }, (_, index) => ({ oper: loop, index }));
+      const results = Array.from({ length: 1 + scalars.length }, (_, index) => ({ oper: loop, index }));
       return graph.toFunction(this.#names.whole, fixed, results);
     } finally {
       graph.dispose();
