@@ -30,7 +30,8 @@ export function progressLine(record: TrainingRecord, now: number): string {
     record.steps === undefined ? `step ${record.step}` : `step ${record.step} of ${record.steps}`,
     rateText(record.rate(now)),
     left === undefined ? '' : `${durationText(left)} left`,
-    logsText(record.current),
+    // Validation stands in the lines of epochs: here it would only make the line break.
+    logsText(Object.fromEntries(Object.entries(record.current).filter(([name]) => !name.startsWith('val_')))),
   ]
     .filter((part) => part !== '')
     .join(' · ');
@@ -148,7 +149,7 @@ export function liveHtml(record: TrainingRecord, now: number): string {
     panels.length === 0
       ? ''
       : chartSvg(panels, { ink: 'currentColor', description: chartDescription(record) });
-  return `<div>${bar}<pre>${lines.join('\n')}</pre>${chart}</div>`;
+  return `<div>${bar}<pre>${lines.join('\n')}</pre>${chart === '' ? '' : `<div style="margin-top:10px">${chart}</div>`}</div>`;
 }
 
 /** The live form in every type that it has. */

@@ -103,3 +103,34 @@ test("with onInterrupt: 'return' the cell goes on", () =>
     assert.equal(cell.reply['status'], 'ok');
     assert.equal(cell.result, 'true');
   }));
+
+test('where numbers went missing is said under the chart, as the compiled step has noticed it', () =>
+  withModel(async (client) => {
+    const cell = await client.cell(
+      `const [hidden, out] = model.layers;
+await model.fit(x, y, { epochs: 1, progress: 'quiet' });
+// The next activations of the second layer overflow.
+hidden.setWeights(hidden.getWeights().map((weight) => tf.fill(weight.shape, 3e37)));
+await model.fit(x, y, { epochs: 1 });
+out.name`,
+      ATTENDED,
+      { ms: PATIENCE },
+    );
+    const name = cell.result!.replaceAll("'", '');
+    const last = cell.of('update_display_data').at(-1)!['data'] as Record<string, string>;
+    const note = /\n(The loss is [^\n]*)\n/.exec(last['text/plain']!)?.[1] ?? '';
+    assert.match(
+      note,
+      /^The loss is (NaN|Infinity) in epoch 1, step \d+: the first layer whose activations are not finite is /,
+    );
+    assert.ok(
+      [model0(name), name].some((one) => note.includes(` ${one}.`)),
+      `${note} (${name})`,
+    );
+    assert.match(last['image/svg+xml']!, /⚠ The loss is/);
+  }));
+
+/** The layer before: its own products of 100 numbers may overflow first. */
+function model0(name: string): string {
+  return name.replace(/\d+$/, (digits) => String(Number(digits) - 1));
+}

@@ -31,6 +31,13 @@ function rows({ points }: Line): Row[] {
   return points.filter(([, value]) => Number.isFinite(value)).map(([epoch, value]) => ({ epoch, value }));
 }
 
+/** Up to so many points of a line have a mark each. */
+const MOST_MARKS = 30;
+
+function few(lines: readonly Line[]): boolean {
+  return lines.every(({ faint, points }) => faint === true || points.length <= MOST_MARKS);
+}
+
 /** For front ends that draw Vega-Lite 5 (JupyterLab 4.6 does, and no other version), where points can be read off. */
 function vegaLite(
   panels: readonly Panel[],
@@ -60,7 +67,8 @@ function vegaLite(
                 .filter(({ faint }) => faint !== true)
                 .flatMap((line) => rows(line).map((row) => ({ ...row, data: line.label }))),
             },
-            mark: { type: 'line', point: true, tooltip: true },
+            // Among very many points dashes could not be seen.
+            mark: { type: 'line', point: few(lines) ? { size: 24 } : false, tooltip: true },
             encoding: {
               x,
               y,
@@ -69,6 +77,12 @@ function vegaLite(
                 type: 'nominal',
                 title: null,
                 scale: { domain, range: [TRAINING_COLOUR, VALIDATION_COLOUR] },
+              },
+              shape: {
+                field: 'data',
+                type: 'nominal',
+                title: null,
+                scale: { domain, range: ['circle', 'square'] },
               },
               // Told apart by dashes too: not everybody sees the colours.
               strokeDash: {

@@ -67,7 +67,7 @@ test('a running training in words', () => {
     'Epoch 2 of 2 · step 1 of 4 · 2.0 steps/s · 1.5 s left · loss 1.000',
   );
   expect(liveHtml(record, 2500)).toMatch(
-    /^<div><progress style="[^"]*" value="5" max="8">62 %<\/progress><pre>Epoch 1 of 2 · 2.0 s · loss 2.250 · val_loss 1.500\nEpoch 2 of 2 · step 1 of 4 [^<]*<\/pre><svg /,
+    /^<div><progress style="[^"]*" value="5" max="8">62 %<\/progress><pre>Epoch 1 of 2 · 2.0 s · loss 2.250 · val_loss 1.500\nEpoch 2 of 2 · step 1 of 4 [^<]*<\/pre><div style="margin-top:10px"><svg /,
   );
 });
 
