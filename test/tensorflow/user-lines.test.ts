@@ -47,6 +47,7 @@ test('an error while a graph runs names the line that put the op there', async (
   const made = notebook.last;
   const { message, traceback } = errorOf(await notebook.cell("\nlook(tf.tensor1d([0, 9], 'int32'))"));
   assert.equal(message, 'GatherV2: indices[1] = 9 is not in [0, 3)');
+  assert.equal(notebook.text(notebook.last, 'stderr'), '', 'said once');
   assert.match(traceback, /^TensorflowError: GatherV2: [^]*> 2 \| look\(/);
   assert.match(
     traceback,

@@ -29,3 +29,13 @@ test('a text without a last line end keeps it so', () => {
   expect(filterNativeLog('50 %')).toBe('50 %');
   expect(filterNativeLog('')).toBe('');
 });
+
+test('what only repeats an error, or says that an optimization was left out, is not shown', () => {
+  const lines = [
+    'W0000 00:00:1795378813.334350   20798 local_rendezvous.cc:412] Local rendezvous is aborting with status: INVALID_ARGUMENT: indices[1] = 9 is not in [0, 3)',
+    '\t [[{{node op3}}]]',
+    'E0000 00:00:1795378380.714691   32397 util.cc:131] oneDNN supports DT_BOOL only on platforms with AVX-512. Falling back to the default Eigen-based implementation if present.',
+    "E0000 00:00:1795378418.024376    1220 meta_optimizer.cc:967] remapper failed: INVALID_ARGUMENT: Mutation::Apply error: fanout 'a' exist for missing node 'b'.",
+  ];
+  expect(filterNativeLog(`${lines.join('\n')}\nmine\n`)).toBe('mine\n');
+});
