@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { KernelProcess } from '../kernel/kernel-process.ts';
-import { python } from './python-kernel.ts';
+import { needs, python } from './python-kernel.ts';
 
 let kernel: KernelProcess;
 let client: JupyterClient;
@@ -70,7 +70,7 @@ test('output of both streams, native output, and a display that is updated and c
   assert.deepEqual(cell.of('clear_output'), [{ wait: true }]);
 });
 
-test('a pandas table comes as HTML and as text', async () => {
+test('a pandas table comes as HTML and as text', needs('pandas'), async () => {
   const cell = await client.cell('%%python\nimport pandas\npandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})');
   const { data } = cell.of('execute_result')[0]! as { data: Record<string, string> };
   assert.match(data['text/html']!, /<table border="1" class="dataframe">/);

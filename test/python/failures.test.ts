@@ -4,7 +4,9 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
 import { KernelProcess } from '../kernel/kernel-process.ts';
-import { PYTHON, withPython } from './python-kernel.ts';
+import { PYTHON, needs, withPython } from './python-kernel.ts';
+
+const numpy = needs('numpy');
 
 let kernel: KernelProcess;
 let client: JupyterClient;
@@ -14,7 +16,7 @@ before(async () => {
   kernel = new KernelProcess();
   client = await kernel.client();
   await ok(
-    `await python.use("${PYTHON}"); await python.run("import numpy, os, signal, threading, time"); tf.ones([1]).dataSync()`,
+    `await python.use("${PYTHON}"); await python.run("import os, signal, threading, time"); tf.ones([1]).dataSync()`,
   );
   node = Number((await ok('process.pid')).result);
 });
@@ -53,7 +55,7 @@ async function collect(): Promise<void> {
   );
 }
 
-test('Python dies while it reads what was sent: an error, and the memory comes back', async () => {
+test('Python dies while it reads what was sent: an error, and the memory comes back', numpy, async () => {
   const cross = 'await python.call("take", tf.zeros([2_000_000]))';
   await ok('await python.run("def take(x): return None")');
   await ok(`${cross}; 0`);
@@ -73,22 +75,26 @@ test('Python dies while it reads what was sent: an error, and the memory comes b
   assert.equal((await ok(cross)).result, '2000000');
 });
 
-test('Python dies after it has answered, before its memory was read: what was read is whole or an error', async () => {
-  await ok(
-    'await python.run(`import numpy, os, signal, threading\nbig = numpy.arange(3_000_000, dtype=numpy.float32)\ndef soon():\n    threading.Timer(0.005, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\n    return big`)',
-  );
-  const cell = await client.cell(
-    'const got: tf.Tensor = await python.call("soon"); got.sum().dataSync()[0]! > 0 && got.size',
-    {
-      stop_on_error: false,
-    },
-  );
-  if (cell.reply['status'] === 'ok') assert.equal(cell.result, '3000000');
-  else assert.match(cell.reply['evalue'], /has ended|cannot|gone/i);
-  assert.equal((await client.cell('await python.get("1 + 1")')).result, '2');
-});
+test(
+  'Python dies after it has answered, before its memory was read: what was read is whole or an error',
+  numpy,
+  async () => {
+    await ok(
+      'await python.run(`import numpy, os, signal, threading\nbig = numpy.arange(3_000_000, dtype=numpy.float32)\ndef soon():\n    threading.Timer(0.005, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\n    return big`)',
+    );
+    const cell = await client.cell(
+      'const got: tf.Tensor = await python.call("soon"); got.sum().dataSync()[0]! > 0 && got.size',
+      {
+        stop_on_error: false,
+      },
+    );
+    if (cell.reply['status'] === 'ok') assert.equal(cell.result, '3000000');
+    else assert.match(cell.reply['evalue'], /has ended|cannot|gone/i);
+    assert.equal((await client.cell('await python.get("1 + 1")')).result, '2');
+  },
+);
 
-test('the runtime dies while it reads: Python keeps nothing of it', async () => {
+test('the runtime dies while it reads: Python keeps nothing of it', numpy, async () => {
   const { result } = await ok(
     'await python.run("import numpy, os\\nbig = numpy.ones(2_000_000)"); await python.get("os.getpid()")',
   );
@@ -108,16 +114,20 @@ test('the runtime dies while it reads: Python keeps nothing of it', async () => 
   node = Number((await ok('process.pid')).result);
 });
 
-test('an array that changes while it crosses is a snapshot of some moment of each element, and nothing worse', async () => {
-  await ok(
-    'await python.run(`import threading\nmoving = numpy.zeros(2_000_000, dtype=numpy.int32)\nstop = False\ndef move():\n    n = 0\n    while not stop:\n        n += 1\n        moving[:] = n\nthreading.Thread(target=move, daemon=True).start()`)',
-  );
-  const checked = await ok(
-    'let fine = true; for (let i = 0; i < 5; i++) { const t: tf.Tensor = await python.get("moving"); const a = t.dataSync(); const b = a[0]!; fine &&= a.length === 2_000_000 && Number.isInteger(b); const again = t.dataSync(); fine &&= again[0] === b && again.at(-1) === a.at(-1); t.dispose(); } fine',
-  );
-  assert.equal(checked.result, 'true');
-  await ok('await python.run("stop = True")');
-});
+test(
+  'an array that changes while it crosses is a snapshot of some moment of each element, and nothing worse',
+  numpy,
+  async () => {
+    await ok(
+      'await python.run(`import numpy, threading\nmoving = numpy.zeros(2_000_000, dtype=numpy.int32)\nstop = False\ndef move():\n    n = 0\n    while not stop:\n        n += 1\n        moving[:] = n\nthreading.Thread(target=move, daemon=True).start()`)',
+    );
+    const checked = await ok(
+      'let fine = true; for (let i = 0; i < 5; i++) { const t: tf.Tensor = await python.get("moving"); const a = t.dataSync(); const b = a[0]!; fine &&= a.length === 2_000_000 && Number.isInteger(b); const again = t.dataSync(); fine &&= again[0] === b && again.at(-1) === a.at(-1); t.dispose(); } fine',
+    );
+    assert.equal(checked.result, 'true');
+    await ok('await python.run("stop = True")');
+  },
+);
 
 test('a dictionary that changes size while it crosses is an error of Python, and the next try works', async () => {
   await ok(

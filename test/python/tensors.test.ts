@@ -4,7 +4,9 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
 import { KernelProcess } from '../kernel/kernel-process.ts';
-import { PYTHON } from './python-kernel.ts';
+import { PYTHON, needs } from './python-kernel.ts';
+
+const torch = needs('torch');
 
 let kernel: KernelProcess;
 let client: JupyterClient;
@@ -35,7 +37,7 @@ function segments(pid: number): string[] {
     .filter((target) => target.includes('tensorcell-segment'));
 }
 
-test('a tensor becomes a NumPy array or a torch tensor, and comes back as a tensor', async () => {
+test('a tensor becomes a NumPy array or a torch tensor, and comes back as a tensor', torch, async () => {
   await ok('await python.set("a", tf.tensor2d([[1, 2], [3, 4]]))');
   assert.equal(
     (await ok('%%python\na.dtype.name, a.shape, a.tolist()')).result,
@@ -49,7 +51,7 @@ test('a tensor becomes a NumPy array or a torch tensor, and comes back as a tens
   assert.equal(back.result, "[ 'float32', [ 2, 3 ], '2.5,2.5,2.5,2.5,2.5,2.5' ]");
 });
 
-test('tensors in nested arguments, and a model that is called', async () => {
+test('tensors in nested arguments, and a model that is called', torch, async () => {
   await ok(
     '%%python\nmodel = torch.nn.Linear(3, 2)\ntorch.nn.init.ones_(model.weight); torch.nn.init.zeros_(model.bias)\ndef sums(parts, scale=1):\n    return {name: part.sum() * scale for name, part in parts.items()}',
   );
@@ -63,7 +65,7 @@ test('tensors in nested arguments, and a model that is called', async () => {
   assert.equal(nested.result, '{ x: 40, y: 30 }');
 });
 
-test('dtypes that tfjs lacks arrive tagged, or as asked', async () => {
+test('dtypes that tfjs lacks arrive tagged, or as asked', torch, async () => {
   const tagged = await ok(
     'const h = await python.get("torch.tensor([1, 2], dtype=torch.int64)"); [h.constructor.name, h.dtype, h.shape, h.join()]',
   );
@@ -74,7 +76,7 @@ test('dtypes that tfjs lacks arrive tagged, or as asked', async () => {
   assert.equal(asked.result, "'float32'");
 });
 
-test('large ones go through shared memory, are snapshots, and leave nothing behind', async () => {
+test('large ones go through shared memory, are snapshots, and leave nothing behind', torch, async () => {
   const { result } = await ok(
     '%%python\nimport os, numpy\nbig = numpy.arange(4_000_000, dtype=numpy.float32)\nos.getpid()',
   );
@@ -94,7 +96,7 @@ test('large ones go through shared memory, are snapshots, and leave nothing behi
   assert.equal(segments(pid).length, held.length, segments(pid).join());
 });
 
-test('what cannot cross says why, with the other side untouched', async () => {
+test('what cannot cross says why, with the other side untouched', torch, async () => {
   const cell = await client.cell('await python.get("numpy.ma.masked_array([1, 2], [True, False])")', {
     stop_on_error: false,
   });
@@ -102,7 +104,7 @@ test('what cannot cross says why, with the other side untouched', async () => {
   assert.equal((await ok('await python.get("1")')).result, '1');
 });
 
-test('a table needs pyarrow in Python, and an environment without it says so', async () => {
+test('a table needs pyarrow in Python, and an environment without it says so', torch, async () => {
   const cell = await client.cell('await python.set("rows", [{ n: 1 }], { as: "pandas" })', {
     stop_on_error: false,
   });
@@ -110,7 +112,7 @@ test('a table needs pyarrow in Python, and an environment without it says so', a
   assert.equal((await ok('await python.get("1")')).result, '1');
 });
 
-test('--out declares a tensor as one', async () => {
+test('--out declares a tensor as one', torch, async () => {
   const cell = await ok('%%python --out weights\nweights = torch.zeros(2, 2)');
   assert.equal(cell.stderr, '');
   const typed = await ok('const rank: number = weights.rank; weights.shape');
