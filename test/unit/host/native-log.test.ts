@@ -25,6 +25,19 @@ test('keeps what a user can act on and drops what TensorFlow tells its developer
   );
 });
 
+test('what DirectML and TensorFlow 2.10 say where there is no card is said in our own words instead', () => {
+  const text = [
+    "2026-11-22 19:43:09.286488: W tensorflow/c/logging.cc:37] Could not load dynamic library 'libdirectml.d6f0.so'; dlerror: libd3d12.so: cannot open shared object file: No such file or directory",
+    '2026-11-22 19:43:09.286555: W tensorflow/c/logging.cc:37] Could not load DirectML.',
+    '2026-11-22 19:43:09.286400: I tensorflow/c/logging.cc:34] DirectML device enumeration: found 0 compatible adapters.',
+    `2026-11-22 19:43:09.311569: E tensorflow/core/framework/op_kernel.cc:1711] OpKernel ('op: "_CopyFromHostToGpu" device_type: "GPU" host_memory_arg: "input"') for unknown op: _CopyFromHostToGpu`,
+    '2026-11-22 19:43:09.286600: W tensorflow/c/logging.cc:37] DirectML: out of descriptors',
+  ].join('\n');
+  expect(filterNativeLog(text)).toBe(
+    '2026-11-22 19:43:09.286600: W tensorflow/c/logging.cc:37] DirectML: out of descriptors',
+  );
+});
+
 test('a text without a last line end keeps it so', () => {
   expect(filterNativeLog('50 %')).toBe('50 %');
   expect(filterNativeLog('')).toBe('');
