@@ -12,8 +12,8 @@ export interface EpochSummary {
 
 /** Points kept of the values between epochs; beyond that every second one is dropped. */
 const MOST_POINTS = 400;
-/** Part of the previous point in the next one, of the values between epochs. */
-const SMOOTHING = 0.6;
+/** Values between epochs are smoothed over about this part of an epoch. */
+const SMOOTHED_EPOCHS = 0.05;
 
 /** What a training has done so far: everything that its display shows. Holds numbers only, no tensors. */
 export class TrainingRecord {
@@ -77,8 +77,9 @@ export class TrainingRecord {
       this.current[name] = sum.sum / sum.count;
       const points = this.between.get(name) ?? [];
       // Single batches jump about; a little of what came before makes the line readable.
-      const before = points.at(-1)?.[1] ?? value;
-      const smooth = Number.isFinite(before) ? SMOOTHING * before + (1 - SMOOTHING) * value : value;
+      const [at, before] = points.at(-1) ?? [this.position, value];
+      const kept = Math.exp((at - this.position) / SMOOTHED_EPOCHS);
+      const smooth = Number.isFinite(before) ? kept * before + (1 - kept) * value : value;
       points.push([this.position, smooth]);
       this.between.set(
         name,

@@ -149,7 +149,7 @@ export function liveHtml(record: TrainingRecord, now: number): string {
     panels.length === 0
       ? ''
       : chartSvg(panels, { ink: 'currentColor', description: chartDescription(record) });
-  return `<div>${bar}<pre>${lines.join('\n')}</pre>${chart === '' ? '' : `<div style="margin-top:10px">${chart}</div>`}</div>`;
+  return `<div>${bar}<pre style="font-size:0.9em;white-space:pre;overflow-x:auto">${lines.join('\n')}</pre>${chart === '' ? '' : `<div style="margin-top:10px">${chart}</div>`}</div>`;
 }
 
 /** The live form in every type that it has. */

@@ -51,6 +51,8 @@ function vegaLite(
       const x = { field: 'epoch', type: 'quantitative', title: xLabel };
       const y = { field: 'value', type: 'quantitative', title: null, scale: { zero: false } };
       const domain = ['training', 'validation'];
+      // At the side it would be cut off in a narrow window.
+      const legend = { orient: 'bottom' };
       return {
         title,
         width: 280,
@@ -77,18 +79,21 @@ function vegaLite(
                 type: 'nominal',
                 title: null,
                 scale: { domain, range: [TRAINING_COLOUR, VALIDATION_COLOUR] },
+                legend,
               },
               shape: {
                 field: 'data',
                 type: 'nominal',
                 title: null,
                 scale: { domain, range: ['circle', 'square'] },
+                legend,
               },
               // Told apart by dashes too: not everybody sees the colours.
               strokeDash: {
                 field: 'data',
                 type: 'nominal',
                 title: null,
+                legend,
                 scale: {
                   domain,
                   range: [

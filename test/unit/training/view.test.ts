@@ -67,7 +67,7 @@ test('a running training in words', () => {
     'Epoch 2 of 2 · step 1 of 4 · 2.0 steps/s · 1.5 s left · loss 1.000',
   );
   expect(liveHtml(record, 2500)).toMatch(
-    /^<div><progress style="[^"]*" value="5" max="8">62 %<\/progress><pre>Epoch 1 of 2 · 2.0 s · loss 2.250 · val_loss 1.500\nEpoch 2 of 2 · step 1 of 4 [^<]*<\/pre><div style="margin-top:10px"><svg /,
+    /^<div><progress style="[^"]*" value="5" max="8">62 %<\/progress><pre style="[^"]*">Epoch 1 of 2 · 2.0 s · loss 2.250 · val_loss 1.500\nEpoch 2 of 2 · step 1 of 4 [^<]*<\/pre><div style="margin-top:10px"><svg /,
   );
 });
 
@@ -217,4 +217,23 @@ test('of very many epochs the words have the first and the last, and the lines f
   expect(counts.map((points) => points?.length)).toEqual([385, 385]);
   // The last point is the last epoch's.
   expect(counts[0]?.at(-1)).toMatch(/^328,/);
+});
+
+test('values between epochs lag behind only where they are close together', () => {
+  const record = new TrainingRecord({ epochs: 10, steps: 100, now: 0 });
+  // Seen once an epoch: nothing to smooth.
+  for (const [epoch, loss] of [4, 2, 1].entries()) {
+    record.beginEpoch(epoch, epoch);
+    record.endStep(50);
+    record.sample({ loss }, epoch);
+  }
+  const points = record.between.get('loss') ?? [];
+  expect(points.map(([at]) => at)).toEqual([0.5, 1.5, 2.5]);
+  for (const [index, loss] of [4, 2, 1].entries()) expect(points[index]?.[1]).toBeCloseTo(loss, 6);
+  // Every step: a jump shows, but not as a whole.
+  record.endStep();
+  record.sample({ loss: 2 }, 4);
+  const last = record.between.get('loss')?.at(-1)?.[1];
+  expect(last).toBeGreaterThan(1.1);
+  expect(last).toBeLessThan(1.5);
 });
