@@ -259,3 +259,65 @@ test('trainings leave nothing behind', async () => {
   model.dispose();
   assert.deepEqual(notices, []);
 });
+
+test('a step that fails among many leaves the weights of the steps before it, and says so', async () => {
+  const indices = Array.from({ length: 400 }, (_, i) => (i === 250 ? 99 : i % 7));
+  const build = () => {
+    setRandomSeed(8);
+    const made = tf.sequential({
+      layers: [
+        tf.layers.embedding({ inputDim: 7, outputDim: 3, inputLength: 1 }),
+        tf.layers.flatten(),
+        tf.layers.dense({ units: 1 }),
+      ],
+    });
+    made.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+    return made;
+  };
+  const args: FitArgs = { batchSize: 10, epochs: 1, shuffle: false, verbose: QUIET };
+  const model = build();
+  const x = tf.tensor2d(indices, [400, 1]);
+  const y = tf.ones([400, 1]);
+  await assert.rejects(
+    model.fit(x, y, {
+      ...args,
+      callbacks: Object.assign(new tf.CustomCallback({}), { lastSaved: 'models/7' }),
+    }),
+    /indices.* = 99 is not in \[0, 7\).*the weights are those of the steps before it; the last checkpoint is models\/7\)$/s,
+  );
+  const before = build();
+  await before.fit(x.slice(0, 250), y.slice(0, 250), args);
+  model.getWeights().forEach((weight, i) => {
+    const expected = before.getWeights()[i] as Tensor;
+    assertClose(Array.from(weight.dataSync()), Array.from(expected.dataSync()), `weight ${i}`);
+  });
+  // And the model can go on.
+  await model.fit(x.slice(0, 250), y.slice(0, 250), args);
+});
+
+test('fitDataset runs compiled, with the same results as op by op', async () => {
+  const results: { loss: number[]; steps: number }[] = [];
+  for (const mode of ['on', 'off']) {
+    process.env['TENSORCELL_COMPILE'] = mode;
+    setRandomSeed(5);
+    const model = classifier(true)();
+    setRandomSeed(6);
+    const { x, y } = samples(100)();
+    const dataset = tf.data.zip({ xs: tf.data.array(x.unstack()), ys: tf.data.array(y.unstack()) }).batch(8);
+    const history = await model.fitDataset(dataset, { epochs: 3, verbose: QUIET });
+    const steps = trainingSteps(model)?.steps().length ?? 0;
+    results.push({ loss: history.history['loss'] as number[], steps });
+    model.dispose();
+  }
+  process.env['TENSORCELL_COMPILE'] = 'on';
+  // Whole batches and the smaller last one.
+  assert.deepEqual(
+    results.map(({ steps }) => steps),
+    [2, 0],
+  );
+  const [compiled, plain] = results.map(({ loss }) => loss);
+  plain?.forEach((value, i) => {
+    const actual = compiled?.[i] ?? NaN;
+    assert.ok(Math.abs(actual - value) <= 1e-5, `${actual}, not ${value}`);
+  });
+});

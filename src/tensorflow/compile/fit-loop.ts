@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { COUNTS_STEPS, watchesBatches, wishedSteps, type CountSteps } from '../../training/batch-hooks.ts';
+import { asError } from '../errors.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import type { StepCache } from './step-cache.ts';
-import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
+import { loopKey, StepLoop, type LoopResult, type LoopShape } from './step-loop.ts';
 
 type Logs = Record<string, number | Tensor>;
 
@@ -84,6 +85,23 @@ const loopsOfModels = new WeakMap<object, StepLoop>();
 export function endRunningSteps(model: object): void {
   loopsOfModels.get(model)?.stop();
 }
+
+/** Says of a failure in a call of several steps what the weights are now, and where older ones lie. */
+function failedStep(error: Error, first: number, count: number, callbacks: readonly object[]): Error {
+  const saved = callbacks
+    .map((callback) => (callback as { lastSaved?: unknown }).lastSaved)
+    .findLast((path) => typeof path === 'string');
+  // All updates come last: only one of them can fail when another one is done.
+  const weights = UPDATE.test(error.message)
+    ? 'some weights may be those of the failed step already'
+    : 'the weights are those of the steps before it';
+  const where = count === 1 ? `batch ${first}` : `one of the batches ${first} to ${first + count - 1}`;
+  error.message += ` (in ${where}, counted from 0; ${weights}${saved === undefined ? '' : `; the last checkpoint is ${saved}`})`;
+  return error;
+}
+
+/** Names of operations that a trace gives to updates. */
+const UPDATE = /node optimizer\.layer\//;
 
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
@@ -219,7 +237,12 @@ export async function fitLoop(
   ): Promise<number> => {
     const tells = watched || wished !== undefined ? others : [];
     for (const callback of tells) await callback.onBatchBegin(index, {});
-    const result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
+    let result: LoopResult;
+    try {
+      result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
+    } catch (error) {
+      throw failedStep(asError(error), index, count, others);
+    }
     if (result.steps === 0) return 0;
     logger.seen += result.steps * batch;
     const logs: Record<string, number> = {

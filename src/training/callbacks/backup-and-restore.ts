@@ -20,6 +20,8 @@ export interface BackupAndRestoreOptions {
  * epoch that was not finished is done again.
  */
 export class BackupAndRestore extends TrainingCallback {
+  /** Where a backup lies, once there is one; named where a training fails. */
+  lastSaved: string | undefined;
   readonly #folder: string;
   readonly #options: BackupAndRestoreOptions;
   #epoch = 0;
@@ -79,5 +81,6 @@ export class BackupAndRestore extends TrainingCallback {
     const weights = before === 'a.weights.h5' ? 'b.weights.h5' : 'a.weights.h5';
     await saveWeights(ownerOf(this.model), join(this.#folder, weights));
     writeFileAtomically(notes, Buffer.from(JSON.stringify({ epoch: this.#epoch, weights })));
+    this.lastSaved = this.#folder;
   }
 }

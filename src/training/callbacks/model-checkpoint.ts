@@ -27,6 +27,8 @@ export interface ModelCheckpointOptions {
  * names a folder of tfjs.
  */
 export class ModelCheckpoint extends MonitorCallback {
+  /** What was saved last; named where a training fails. */
+  lastSaved: string | undefined;
   readonly #path: string;
   readonly #options: ModelCheckpointOptions;
   #best: number | undefined;
@@ -79,6 +81,7 @@ export class ModelCheckpoint extends MonitorCallback {
     mkdirSync(dirname(path), { recursive: true });
     if (this.#options.saveWeightsOnly === true) await saveWeights(this.model, path);
     else await saveModel(this.model, path);
+    this.lastSaved = path;
   }
 
   #shouldSave(epoch: number, values: Record<string, number>, path: string): boolean {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { loadTf } from '../../src/tensorflow/index.ts';
+
+process.env['TENSORCELL_COMPILE'] = 'on';
+const tf = loadTf();
+
+test('10,000 steps, in many calls and many trainings, leave nothing behind', async () => {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units: 32, inputShape: [16], activation: 'relu' }),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+  const x = tf.randomNormal([2000, 16]);
+  const y = tf.randomNormal([2000, 1]);
+  const args = { batchSize: 20, epochs: 5, verbose: 0 as never };
+  const seen: { tensors: number; megabytes: number }[] = [];
+  for (let training = 0; training < 20; training++) {
+    // A new optimizer: the graphs of the one before are not used any more, and go.
+    model.compile({ optimizer: tf.train.adam(0.001), loss: 'meanSquaredError' });
+    await model.fit(x, y, args);
+    assert.equal(trainingSteps(model)?.steps().length, 1);
+    seen.push({ tensors: tf.memory().numTensors, megabytes: process.memoryUsage().rss / 1e6 });
+  }
+  const [before, after] = [seen[9], seen[19]] as [(typeof seen)[number], (typeof seen)[number]];
+  // tfjs keeps the slots of an optimizer that is replaced: two for each of four weights, and two powers.
+  const slots = (after.tensors - before.tensors) / 10;
+  assert.ok(slots <= 12, `${slots} tensors a training`);
+  const grown = after.megabytes - before.megabytes;
+  assert.ok(grown < 60, `grew by ${grown.toFixed(0)} MB in 5,000 steps and 10 traces`);
+});
