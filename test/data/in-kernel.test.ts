@@ -55,7 +55,7 @@ test('an interrupt ends a loop over batches; the data set goes on being of use',
 });
 
 test('a training from files is interrupted between two batches, and goes on', async () => {
-  const notebook = openNotebook();
+  const notebook = openNotebook({ environment: { ...process.env, TENSORCELL_PROGRESS: 'chart' } });
   try {
     await notebook.cell(OPEN);
     await notebook.cell(`
@@ -80,7 +80,9 @@ test('a training from files is interrupted between two batches, and goes on', as
 });
 
 test('a bar while a large table is opened; its threads end with the runtime', async () => {
-  const notebook = openNotebook({ environment: { ...process.env, TENSORCELL_DATA_WORKERS: '2' } });
+  const notebook = openNotebook({
+    environment: { ...process.env, TENSORCELL_DATA_WORKERS: '2', TENSORCELL_PROGRESS: 'chart' },
+  });
   const { host } = notebook;
   try {
     const file = join(repository, 'node_modules/vega-datasets/data/flights-3m.parquet');
