@@ -127,15 +127,28 @@ export async function encodeTable(value: unknown, context: CrossingContext): Pro
   return { $: 'table', as: asked ?? 'polars', ...payload };
 }
 
+/** Whether the notebook's folder has nodejs-polars at all: its native part may be what is missing. */
+function installed(): boolean {
+  try {
+    createRequire(join(process.cwd(), 'cell.ts')).resolve('nodejs-polars');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** nodejs-polars, as the notebook's folder has it. */
 function userPolars(): { readIPCStream(bytes: Buffer): unknown } {
   try {
     const loaded = createRequire(join(process.cwd(), 'cell.ts'))('nodejs-polars') as Record<string, unknown>;
     return (loaded['default'] ?? loaded) as { readIPCStream(bytes: Buffer): unknown };
   } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && !installed();
     throw new CrossingError(
       'cannot-cross',
-      "the package nodejs-polars is not installed beside the notebook: `npm install nodejs-polars`, or leave { as: 'polars' } away for an array of objects",
+      missing
+        ? "the package nodejs-polars is not installed beside the notebook: `npm install nodejs-polars`, or leave { as: 'polars' } away for an array of objects"
+        : `the package nodejs-polars is installed but does not load: ${(error as Error).message.split('\n')[0]}`,
       { cause: error },
     );
   }
