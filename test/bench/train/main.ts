@@ -74,7 +74,10 @@ async function measure(row: Row, withOpByOp: boolean): Promise<{ line: Map<strin
       else failures.add(`${name}, ${row.name}: ${answer.failed ?? ''}`);
     }
   }
-  process.stderr.write(`${row.name} ${row.depth ?? ''} ${row.batch}: done\n`);
+  const shown = [...line].map(([who, all]) => `${who} ${figure(median(all))}`).join(', ');
+  process.stderr.write(
+    `${[row.name, row.depth, `batch ${row.batch}`].filter(Boolean).join(' ')}: ${shown}\n`,
+  );
   return { line, ours };
 }
 
