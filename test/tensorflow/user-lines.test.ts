@@ -102,3 +102,14 @@ test('a layer of the user runs op by op, and is named once', async () => {
     /^\S+ runs op by op: Double is a class of yours .*\. Results are the same, only slower\.\n$/,
   );
 });
+
+test('a profile that a cell ends with shows itself', async () => {
+  await works('await tensorcell.profile(() => tf.ones([2, 2]).matMul(tf.ones([2, 2])).dataSync())');
+  const shown = notebook.messages.find(
+    (message) => message.type === 'result' && message.execution === notebook.last,
+  );
+  assert.ok(shown?.type === 'result');
+  assert.deepEqual(Object.keys(shown.payload.data).toSorted(), ['text/html', 'text/plain']);
+  assert.match(String(shown.payload.data['text/plain']), /\nop +calls[^]*MatMul +1 /);
+  assert.match(String(shown.payload.data['text/html']), /<svg [^]*<table/);
+});
