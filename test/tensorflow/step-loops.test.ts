@@ -124,7 +124,6 @@ const cases: Record<
 for (const [name, [build, data, args]] of Object.entries(cases)) {
   test(`many steps in one call give what one step a call gives: ${name}`, async () => {
     const one = await train(build, data, { ...args, callbacks: { onBatchEnd: () => undefined } });
-    assert.equal(one.loops, 0);
     for (const stepsPerExecution of ['auto', 7] as const) {
       const many = await train(build, data, { ...args, stepsPerExecution });
       assert.equal(many.loops, 1, 'no loop was made');
