@@ -1,12 +1,12 @@
 /** The private way to one ipykernel: a folder that only this user can enter, with its sockets and connection file. */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from '../transport/connection-file.ts';
 
 /** A socket's path may have 107 bytes; libzmq and the port's number come on top of the folder. */
-const LONGEST_FOLDER = 80;
+const LONGEST_FOLDER = 70;
 
 export interface PrivateConnection {
   connection: Connection;
@@ -15,11 +15,40 @@ export interface PrivateConnection {
   remove: () => void;
 }
 
+const PREFIX = 'tensorcell-python-';
+
+/** Whether a process of this number runs, also one of somebody else's. */
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/** Removes folders of ours whose kernel process is gone: one that was killed could not do it itself. */
+export function removeOrphans(base: string): void {
+  for (const name of readdirSync(base)) {
+    const pid = Number(/^tensorcell-python-(\d+)-\w+$/.exec(name)?.[1]);
+    if (!Number.isInteger(pid) || runs(pid)) continue;
+    const folder = join(base, name);
+    try {
+      const found = lstatSync(folder);
+      if (found.isDirectory() && found.uid === process.getuid?.())
+        rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // Somebody else removed it meanwhile.
+    }
+  }
+}
+
 /** Sockets of the file system need no port that somebody else could take in the meantime, or listen at. */
 export function createPrivateConnection(): PrivateConnection {
   const base = Buffer.byteLength(tmpdir()) > LONGEST_FOLDER ? '/tmp' : tmpdir();
   // Only its owner may enter a folder that mkdtemp makes.
-  const folder = mkdtempSync(join(base, 'tensorcell-python-'));
+  removeOrphans(base);
+  const folder = mkdtempSync(join(base, `${PREFIX}${process.pid}-`));
   const ports = { shell: 1, control: 2, stdin: 3, iopub: 4, hb: 5 };
   const ip = join(folder, 'k');
   const key = randomBytes(24).toString('hex');
