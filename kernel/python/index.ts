@@ -284,8 +284,17 @@ class Host implements PythonHost {
       shown = true;
       say(`Starting Python ${version} (${executable}) …`, false);
     }, SLOW_START_MS);
+    // A cell that is interrupted has ended: what happens later is none of its output.
+    const interrupted = (): void => {
+      clearTimeout(timer);
+      if (shown) say(`Python ${version} (${executable}) goes on starting`, true);
+      shown = false;
+    };
+    cell.signal.addEventListener('abort', interrupted, { once: true });
+    if (cell.signal.aborted) interrupted();
     return () => {
       clearTimeout(timer);
+      cell.signal.removeEventListener('abort', interrupted);
       if (!shown) return;
       const seconds = ((Date.now() - began) / 1000).toFixed(1);
       const text = process.started
