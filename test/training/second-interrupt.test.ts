@@ -110,6 +110,9 @@ let batches = 0;
 `;
 const FIT = `await model.fit(x, x, { epochs: 1000, batchSize: size, callbacks: { onBatchBegin: () => { console.log('batch'); }, onBatchEnd: () => { batches++; } } });`;
 
+/** The op begins shortly after its batch does. */
+const underWay = () => new Promise((resolve) => setTimeout(resolve, 500));
+
 test('a native op is waited for, and a restart of the runtime is offered', () =>
   withKernel(async (client) => {
     await client.cell('%typecheck off');
@@ -117,6 +120,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     // The first batch of a model runs op by op.
     const id = await client.startCell(FIT, ATTENDED);
     await printed(client, id, 'batch');
+    await underWay();
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});
     const cell = await client.finishCell(id, PATIENCE);
@@ -132,6 +136,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     await client.cell(LARGE, {}, { ms: PATIENCE });
     const once = await client.startCell(FIT, ATTENDED);
     await printed(client, once, 'batch');
+    await underWay();
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});
