@@ -139,6 +139,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     await underWay();
     await client.request('control', 'interrupt_request', {});
     await client.request('control', 'interrupt_request', {});
+    await printed(client, once, 'Interrupt once more to restart the runtime');
     await client.request('control', 'interrupt_request', {});
     const given = await client.finishCell(once, PATIENCE);
     assert.equal(given.reply['ename'], 'RuntimeDied');
