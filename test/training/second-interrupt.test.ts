@@ -132,18 +132,4 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     // The runtime lives, with its variables.
     const state = await client.cell('[batches, model.countParams() === size * size].join()');
     assert.equal(state.result, "'0,true'");
-    // A second training of the same model would run on another thread.
-    await client.cell(LARGE, {}, { ms: PATIENCE });
-    const once = await client.startCell(FIT, ATTENDED);
-    await printed(client, once, 'batch');
-    await underWay();
-    await client.request('control', 'interrupt_request', {});
-    await client.request('control', 'interrupt_request', {});
-    await printed(client, once, 'Interrupt once more to restart the runtime');
-    await client.request('control', 'interrupt_request', {});
-    const given = await client.finishCell(once, PATIENCE);
-    assert.equal(given.reply['ename'], 'RuntimeDied');
-    assert.match(given.reply['evalue'], /^it was restarted, since a native operation did not return/);
-    const fresh = await client.cell('typeof batches');
-    assert.equal(fresh.result, "'undefined'");
   }));
