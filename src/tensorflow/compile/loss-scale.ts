@@ -52,7 +52,8 @@ export function installLossScaling(tf: Tf): void {
   const original: ComputeGradients = Reflect.get(prototype, 'computeGradients');
   prototype.computeGradients = function computeScaled(f, variables) {
     const trace = activeTrace();
-    if (trace?.lossScale === undefined || trace.gate !== undefined) return original.call(this, f, variables);
+    if (trace?.lossScale === undefined || trace.updates.gate !== undefined)
+      return original.call(this, f, variables);
     const { scale } = trace.lossScale;
     let loss: Scalar | undefined;
     const scaled = original.call(
@@ -88,14 +89,14 @@ function adapt(
   const grow = tf.greaterEqual(good, GROWTH_STEPS);
   const next = tf.where(finite, tf.where(grow, tf.mul(scale, 2), scale), tf.maximum(tf.div(scale, 2), 1));
   const count = tf.where(tf.logicalAnd(finite, tf.logicalNot(grow)), good, tf.zerosLike(good));
-  trace.gate = trace.outputOf(finite);
+  trace.updates.gate = trace.outputOf(finite);
   for (const [variable, tensor] of [
     [scale, next],
     [goodSteps, count],
   ] as const) {
     const value: GraphOutput = trace.outputOf(tensor);
     const resource = trace.updated(variable);
-    trace.addUpdate(
+    trace.updates.add(
       [value],
       (barrier) =>
         trace.graph.operation(

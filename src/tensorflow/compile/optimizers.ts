@@ -60,7 +60,7 @@ function update(
   values: GraphOutput[],
   attributes: { name: string; type: number; value: unknown }[] = [],
 ): void {
-  trace.addUpdate(values, (barrier) =>
+  trace.updates.add(values, (barrier) =>
     trace.graph.operation(name, [...resources, ...values], [T, exclusive, ...attributes], [barrier]),
   );
 }
@@ -130,7 +130,7 @@ const momentum: FusedStep = (trace, optimizer, steps) => {
   const inertia = trace.tensor(() => optimizer.m);
   for (const { variable, gradient, index } of steps) {
     const slots = [variable, (optimizer.accumulations[index] as Slot).variable];
-    trace.addUpdate([rate, gradient, inertia], (barrier) =>
+    trace.updates.add([rate, gradient, inertia], (barrier) =>
       trace.graph.operation(
         'ResourceApplyMomentum',
         [...slots.map((slot) => trace.updated(slot)), rate, gradient, inertia],

@@ -10,37 +10,13 @@ import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
 import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import type { FiniteWatch } from './finite-watch.ts';
-import { addGated } from './gated-updates.ts';
+import type { GraphInput, Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
 import type { LossScale } from './loss-scale.ts';
-import { layerScope } from './layer-scopes.ts';
+import { StepUpdates } from './step-updates.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
-
-/** What a compiled function is called with, beside its arguments. */
-export type GraphInput =
-  | { kind: 'argument'; index: number }
-  | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
-  /** A tensor that lives elsewhere and may be another one next time. */
-  | { kind: 'tensor'; current: () => Tensor; dtype: number; shape: readonly number[] }
-  /** A number that JavaScript may change between calls. */
-  | {
-      kind: 'number';
-      current: () => number;
-      dtype: number;
-      /** Where in the stream of random numbers the call begins: each run moves it on. */
-      random?: boolean;
-    }
-  /** A tensor that never changes; the handle is ours. */
-  | { kind: 'constant'; handle: Pointer; dtype: number; shape: readonly number[] };
-
-/** JavaScript state that the graph was made from: when it reads differently, the graph is wrong. */
-export interface Guard {
-  what: string;
-  read(): string;
-  expected: string;
-}
 
 /**
  * A graph that ops go into: the step's own, or that of a function within it, such as the body of a loop. What comes from
@@ -89,8 +65,7 @@ export class Trace implements OpRecorder {
   readonly afterRun: (() => void)[] = [];
   /** Multiplies the loss while gradients are taken. */
   readonly lossScale: LossScale | undefined;
-  /** A truth without which variables stay as they are. */
-  gate: GraphOutput | undefined;
+  readonly updates = new StepUpdates();
   /** Who looks for numbers that are not finite. */
   readonly watch: FiniteWatch | undefined;
   /** Whether optimizers may use TensorFlow's own update ops. */
@@ -108,9 +83,6 @@ export class Trace implements OpRecorder {
   /** Numbers of everything that has no value yet. */
   readonly #symbolic = new Set<number>();
   readonly #byVariable = new Map<Variable, TracedVariable>();
-  /** Ops that read or compute: all of them come before any update. */
-  readonly #updates: { add: (barrier: Pointer) => Pointer; always: boolean }[] = [];
-  readonly #needed: Pointer[] = [];
   readonly #fusedVariables = new Set<Variable>();
   #randomBase: GraphOutput | undefined;
   #randomKey: GraphOutput | undefined;
@@ -239,20 +211,7 @@ export class Trace implements OpRecorder {
     return traced.input;
   }
 
-  /**
-   * Adds an op that updates resources: after everything that can fail for other reasons; `gated`: not where the trace
-   * has a gate which is shut.
-   */
-  addUpdate(
-    needs: readonly GraphOutput[],
-    add: (barrier: Pointer) => Pointer,
-    when: 'gated' | 'always' = 'gated',
-  ): void {
-    this.#needed.push(...needs.map(({ oper }) => oper));
-    this.#updates.push({ add, always: when === 'always' });
-  }
-
-  /** A variable that such an op updates: its new value cannot be seen within the same call. */
+  /** A variable that an op of the step updates: its new value cannot be seen within the same call. */
   markFused(variable: Variable): void {
     if (variable.dataId !== this.#byVariable.get(variable)?.before) {
       throw new Untraceable('a variable is assigned twice', 'fused');
@@ -376,7 +335,7 @@ export class Trace implements OpRecorder {
       );
       const output = { oper, index: 0 };
       graph.setShape(output, variable.shape);
-      this.#needed.push(oper);
+      this.updates.need(oper);
       traced.read = this.backend.binding.newId();
       symbols.set(traced.read, output);
       this.#symbolic.add(traced.read);
@@ -429,7 +388,7 @@ export class Trace implements OpRecorder {
         if (variable.dataId === (holders[i] as Tensor).dataId) continue;
         const value = this.outputOf(variable);
         const resource = this.updated(variable);
-        this.addUpdate([value], (barrier) =>
+        this.updates.add([value], (barrier) =>
           this.graph.operation(
             'AssignVariableOp',
             [resource, value],
@@ -441,7 +400,10 @@ export class Trace implements OpRecorder {
       if (Object.keys(registeredVariables).length !== variables.length) {
         throw new Untraceable('variables are created in the step');
       }
-      const finished = this.#finish(outputs);
+      const finished = this.updates.finish(this, outputs, () => {
+        const [loss] = outputs;
+        return loss && this.watch?.finish(loss, (variable) => this.#readOf(variable));
+      });
       tf.engine().endScope();
       ended = true;
       // What the body keeps for its caller would stay for good: nobody gets it.
@@ -463,28 +425,6 @@ export class Trace implements OpRecorder {
   #isSymbol(tensor: Tensor): boolean {
     const { tensorMap } = this.backend;
     return tensorMap.has(tensor.dataId) && this.#symbolic.has(tensorMap.get(tensor.dataId).id);
-  }
-
-  #finish(outputs: GraphOutput[]): GraphOutput[] {
-    if (this.#updates.length === 0) return outputs;
-    const { graph } = this;
-    const [loss] = outputs;
-    const look =
-      loss === undefined ? undefined : this.watch?.finish(loss, (variable) => this.#readOf(variable));
-    if (look !== undefined) this.#needed.push(look);
-    graph.scope = layerScope('optimizer', 'layer');
-    const before = new Set([...this.#needed, ...outputs.map(({ oper }) => oper)]);
-    for (const { output } of this.inputs) before.delete(output.oper);
-    const barrier = graph.operation('NoOp', [], [], [...before]);
-    const adds = (always: boolean) =>
-      this.#updates.filter((update) => update.always === always).map(({ add }) => add);
-    const updates = adds(true).map((add) => add(barrier));
-    if (this.gate === undefined) updates.push(...adds(false).map((add) => add(barrier)));
-    else updates.push(addGated(this, this.gate, adds(false), barrier));
-    // A function keeps only what its outputs need: the first one waits for the updates.
-    const first = outputs[0] ?? graph.constant([], TF.INT32, [0]);
-    const after = graph.operation('Identity', [first], [], updates);
-    return [{ oper: after, index: 0 }, ...outputs.slice(1)];
   }
 
   /** Frees the graph, and what was captured unless the function keeps it. */
