@@ -3,7 +3,6 @@
  * installs the values (DESIGN.md, "Names that cells use").
  */
 import * as tensorflow from '@tensorflow/tfjs';
-import './fit-arguments.ts';
 import './layer-arguments.ts';
 import * as library from '../index.ts';
 

@@ -5,8 +5,8 @@ import { notebookHost } from '../host.ts';
 import { checkedSteps, wishSteps } from './batch-hooks.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import type { DeviceLoad } from './device-load.ts';
+import type { TensorcellFitArgs } from './fit-arguments.ts';
 import { progressMode } from './live-display.ts';
-import type { DisplayMode } from './live-display.ts';
 import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
 import { useTf } from './tf.ts';
@@ -14,22 +14,6 @@ import type { FitData, Noticed } from './not-finite.ts';
 import { gateCallback, Watcher, watcherCallback } from './watcher.ts';
 
 type Tfjs = typeof Tf;
-
-/** What `fit` and `fitDataset` understand beyond tfjs's own arguments. */
-export interface TensorcellFitArgs {
-  /**
-   * What an interrupt does: `end` (the default) ends the cell after the running batch; `return` lets `fit` return the
-   * history so far, and the cell goes on.
-   */
-  onInterrupt?: 'end' | 'return';
-  /**
-   * How many steps run in one call: `auto` (the default) takes as many as fit into a tenth of a second where no callback
-   * wants to see every batch, and one otherwise. With a number, callbacks see every so many batches only, as in Keras.
-   */
-  stepsPerExecution?: number | 'auto';
-  /** How this training shows its progress. */
-  progress?: DisplayMode;
-}
 
 type FitInput = Parameters<Tf.LayersModel['fit']>[0];
 type Fit = (

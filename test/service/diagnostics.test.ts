@@ -249,3 +249,23 @@ test("tfjs's functions take the arguments that this library adds", async () => {
     ["1:61 2322 Type '\"half\"' is not assignable to type 'MixedPrecision | undefined'."],
   );
 });
+
+test('steps in a call can be asked for where a model is compiled and where it is trained', async () => {
+  const model =
+    'const stepped = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });\n' +
+    "stepped.compile({ optimizer: 'sgd', loss: 'meanSquaredError', stepsPerExecution: 20 });\n" +
+    'const table = tf.data.array([{ xs: [1], ys: [2] }]).batch(1);\n' +
+    "await stepped.fit(tf.ones([8, 1]), tf.ones([8, 1]), { epochs: 2, stepsPerExecution: 'auto', progress: 'quiet' });\n" +
+    "await stepped.fitDataset(table, { epochs: 2, stepsPerExecution: 4, onInterrupt: 'return' });";
+  assert.deepEqual(await session.cell(model), []);
+  assert.deepEqual(
+    await session.cell("stepped.compile({ optimizer: 'sgd', loss: 'x', stepsPerExecution: 'all' });"),
+    ['1:48 2322 Type \'"all"\' is not assignable to type \'number | "auto" | undefined\'.'],
+  );
+  const options = "stepped.compile({ optimizer: 'sgd', loss: 'meanSquaredError', steps";
+  assert.deepEqual((await session.complete(`${options}[cur] });`)).texts, ['stepsPerExecution']);
+  assert.match(
+    (await session.inspect(`${options}PerExe[cur]cution: 20 });`))?.text ?? '',
+    /stepsPerExecution\?: number \| "auto".*How many steps run in one call/s,
+  );
+});

@@ -150,7 +150,7 @@ test('callbacks see every batch by default, and every so many where that was ask
       optimizer: 'sgd',
       loss: 'categoricalCrossentropy',
       stepsPerExecution: 4,
-    } as never);
+    });
     return model;
   };
   const data = samples(203);
