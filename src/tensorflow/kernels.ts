@@ -1,5 +1,6 @@
-import type { GradConfig, KernelConfig, NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { GradConfig, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
+import { kernelReplacer, type Kernel, type KernelInputs } from './kernel-replacer.ts';
 import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
 /**
@@ -8,8 +9,6 @@ import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
  */
 
 const FLOAT = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
-
-type Inputs = Record<string, Tensor>;
 
 /** `add(x, bias)` as every dense and convolution layer does it. */
 function isBiasAdd(a: TensorInfo, b: TensorInfo): boolean {
@@ -25,33 +24,14 @@ function isBiasAdd(a: TensorInfo, b: TensorInfo): boolean {
 
 /** Replaces kernels and gradients of the backend `tensorflow`; other backends keep theirs. */
 export function installKernels(tf: Tf, backend: NodeBackend): void {
-  const replaceKernel = (
-    name: string,
-    make: (
-      original: (inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[],
-    ) => (inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[],
-  ) => {
-    const config = tf.getKernel(name, 'tensorflow') as KernelConfig | undefined;
-    const kernel = make((inputs, attrs) => {
-      if (config === undefined) throw new Error(`tfjs-node has no kernel ${name}`);
-      return config.kernelFunc({ inputs, backend, attrs });
-    });
-    if (config !== undefined) tf.unregisterKernel(name, 'tensorflow');
-    tf.registerKernel({
-      ...config,
-      kernelName: name,
-      backendName: 'tensorflow',
-      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Inputs, attrs ?? {}),
-    });
-  };
-  const addKernel = (name: string, kernel: (inputs: Inputs, attributes: NamedAttrMap) => TensorInfo) =>
-    replaceKernel(name, () => kernel);
+  const replaceKernel = kernelReplacer(tf, backend);
+  const addKernel = (name: string, kernel: Kernel) => replaceKernel(name, () => kernel);
   const run = (
     name: string,
     inputs: Tensor[],
     attributes = [FLOAT] as { name: string; type: number; value: unknown }[],
   ) => backend.executeSingleOutput(name, attributes, inputs);
-  const kernel = (name: string, inputs: Inputs): Tensor => tf.engine().runKernel(name, inputs);
+  const kernel = (name: string, inputs: KernelInputs): Tensor => tf.engine().runKernel(name, inputs);
 
   const onTensorflow = () => tf.getBackend() === 'tensorflow';
   tfInternals(tf).fusing.off = onTensorflow;

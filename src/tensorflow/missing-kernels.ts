@@ -1,5 +1,6 @@
-import type { KernelConfig, NamedAttrMap, Tensor, Tensor5D, TensorInfo } from '@tensorflow/tfjs';
+import type { NamedAttrMap, Tensor, Tensor5D, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
+import { kernelReplacer, type KernelInputs } from './kernel-replacer.ts';
 import { installNumericPadding } from './numeric-padding.ts';
 import type { NodeBackend, Tf } from './tfjs/instance.ts';
 
@@ -8,10 +9,6 @@ import type { NodeBackend, Tf } from './tfjs/instance.ts';
  * on them. Numeric ones are TensorFlow's ops; what is about texts, ragged and sparse tensors runs in JavaScript, where
  * TensorFlow itself would use the processor too.
  */
-
-type Inputs = Record<string, Tensor>;
-type Kernel = (inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[];
-export type ReplaceKernel = (name: string, make: (original: Kernel) => Kernel) => void;
 
 /** tfjs's JavaScript backend, as far as a single kernel needs it. */
 interface JavaScriptBackend {
@@ -34,21 +31,7 @@ const LISTS = [
 
 /** Adds and repairs kernels of the backend `tensorflow`; `say` is told once about each that is slow. */
 export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: string) => void): void {
-  const replaceKernel: ReplaceKernel = (name, make) => {
-    const config = tf.getKernel(name, 'tensorflow') as KernelConfig | undefined;
-    const kernel = make((inputs, attrs) => {
-      if (config === undefined) throw new Error(`tfjs-node has no kernel ${name}`);
-      return config.kernelFunc({ inputs, backend, attrs });
-    });
-    if (config !== undefined) tf.unregisterKernel(name, 'tensorflow');
-    tf.registerKernel({
-      ...config,
-      kernelName: name,
-      backendName: 'tensorflow',
-      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Inputs, attrs ?? {}),
-    });
-  };
-
+  const replaceKernel = kernelReplacer(tf, backend);
   const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
   const text = (name: string, value: string) => ({ name, type: ATTR.STRING, value });
   const flag = (name: string, value: boolean) => ({ name, type: ATTR.BOOL, value });
@@ -61,7 +44,7 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
   for (const name of LISTS)
     replaceKernel(name, () => (inputs, attributes) => inJavaScript(name, inputs, attributes));
   const told = new Set<string>();
-  const slowly = (name: string, inputs: Inputs, attributes: NamedAttrMap) => {
+  const slowly = (name: string, inputs: KernelInputs, attributes: NamedAttrMap) => {
     if (!told.has(name)) {
       told.add(name);
       say(`${name} runs in JavaScript on the processor: TensorFlow has no such op.`);
@@ -278,7 +261,7 @@ type MultipleOutputs = (
 function javaScriptKernels(
   tf: Tf,
   backend: NodeBackend,
-): (name: string, inputs: Inputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[] {
+): (name: string, inputs: KernelInputs, attributes: NamedAttrMap) => TensorInfo | TensorInfo[] {
   const ours = backend as NodeBackend & { write(values: unknown, shape: number[], dtype: string): object };
   return (name, inputs, attrs) => {
     const javaScript = tf.findBackend('cpu') as unknown as JavaScriptBackend;

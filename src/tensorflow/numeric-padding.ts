@@ -1,5 +1,5 @@
 import type { NamedAttrMap, Tensor, TensorInfo, backend_util } from '@tensorflow/tfjs';
-import type { ReplaceKernel } from './missing-kernels.ts';
+import type { KernelInputs, ReplaceKernel } from './kernel-replacer.ts';
 import type { Tf } from './tfjs/instance.ts';
 
 /**
@@ -12,7 +12,6 @@ type Info =
   ReturnType<typeof backend_util.computePool2DInfo> | ReturnType<typeof backend_util.computePool3DInfo>;
 type Shape4D = [number, number, number, number];
 type Shape5D = [number, number, number, number, number];
-type Inputs = Record<string, Tensor>;
 
 /** One axis of the input: how many places a 'valid' op needs before and behind it; below 0, places to cut off. */
 interface Axis {
@@ -111,8 +110,16 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
     );
   };
 
-  type Own = (inputs: Inputs, plan: Plan, valid: (inputs: Inputs, more?: NamedAttrMap) => Tensor) => Tensor;
-  const replace = (name: string, plan: (inputs: Inputs, attributes: NamedAttrMap) => Plan, own: Own) => {
+  type Own = (
+    inputs: KernelInputs,
+    plan: Plan,
+    valid: (inputs: KernelInputs, more?: NamedAttrMap) => Tensor,
+  ) => Tensor;
+  const replace = (
+    name: string,
+    plan: (inputs: KernelInputs, attributes: NamedAttrMap) => Plan,
+    own: Own,
+  ) => {
     replaceKernel(name, (original) => (inputs, attributes): TensorInfo | TensorInfo[] => {
       const planned = plan(inputs, attributes);
       if (planned.outShape.includes(0) && inputs['dy'] === undefined) return tf.zeros(planned.outShape);
@@ -138,7 +145,7 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
 
   for (const rank of [2, 3] as const) {
     const suffix = rank === 2 ? '' : '3D';
-    const plan = (inputs: Inputs, attributes: NamedAttrMap): Plan => {
+    const plan = (inputs: KernelInputs, attributes: NamedAttrMap): Plan => {
       const { shape } = (inputs['input'] ?? inputs['x']) as Tensor;
       const { filterSize, strides, pad, dimRoundingMode } = attributes as {
         filterSize: number;
@@ -173,7 +180,7 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
 
   const convolution =
     (depthwise: boolean) =>
-    (inputs: Inputs, attributes: NamedAttrMap): Plan => {
+    (inputs: KernelInputs, attributes: NamedAttrMap): Plan => {
       const { strides, dilations, pad, dataFormat, dimRoundingMode } = attributes as {
         strides: number;
         dilations?: number;
