@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection, Ports } from './connection-file.ts';
 import type { RequestChannel } from './transport.ts';
+import { readMessages } from './received-messages.ts';
 import { SendQueue } from './send-queue.ts';
 import { zmq } from './zeromq.ts';
-import type { Readable } from './zeromq.ts';
 
 export interface ClientTransport {
   send(channel: RequestChannel, frames: Buffer[]): void;
@@ -45,30 +45,13 @@ export function connectTransport(connection: Connection, log: (message: string) 
   const queues = { shell: queue('shell'), control: queue('control'), stdin: queue('stdin') };
   let closed = false;
 
-  const read = async (
-    socket: Readable,
-    name: string,
-    listener: (frames: Buffer[]) => void | Promise<void>,
-  ): Promise<void> => {
-    for (;;) {
-      let frames: Buffer[];
-      try {
-        frames = await socket.receive();
-      } catch (error) {
-        if (!closed) log(`python ${name}: cannot receive: ${String(error)}`);
-        return;
-      }
-      try {
-        await listener(frames);
-      } catch (error) {
-        log(`python ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      }
-    }
-  };
-
   return {
     send: (channel, frames) => queues[channel].push(frames),
-    receive: (channel, listener) => void read(sockets[channel], channel, listener),
+    receive: (channel, listener) =>
+      void readMessages(sockets[channel], listener, {
+        closed: () => closed,
+        log: (message) => log(`python ${channel}: ${message}`),
+      }),
     close() {
       if (closed) return;
       closed = true;

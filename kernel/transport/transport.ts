@@ -3,9 +3,9 @@ import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { Connection, Ports, Registration } from './connection-file.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { readMessages } from './received-messages.ts';
 import { SendQueue } from './send-queue.ts';
 import { zmq } from './zeromq.ts';
-import type { Readable } from './zeromq.ts';
 
 export type RequestChannel = 'shell' | 'control' | 'stdin';
 
@@ -85,32 +85,17 @@ export async function openTransport(
   };
   let closed = false;
 
-  const read = async (
-    socket: Readable,
-    name: string,
-    listener: (frames: Buffer[]) => void,
-  ): Promise<void> => {
-    for (;;) {
-      let frames: Buffer[];
-      try {
-        frames = await socket.receive();
-      } catch (error) {
-        if (!closed) log(`${name}: cannot receive: ${String(error)}`);
-        return;
-      }
-      try {
-        listener(frames);
-      } catch (error) {
-        log(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-      }
-    }
-  };
+  const read = (channel: keyof typeof queues, listener: (frames: Buffer[]) => void): void =>
+    void readMessages(sockets[channel], listener, {
+      closed: () => closed,
+      log: (message) => log(`${channel}: ${message}`),
+    });
 
   return {
     ports,
-    receive: (channel, listener) => void read(sockets[channel], channel, listener),
+    receive: read,
     onSubscribe(listener) {
-      void read(sockets.iopub, 'iopub', ([frame]) => {
+      read('iopub', ([frame]) => {
         if (frame?.[0] === 1) listener(frame.subarray(1));
       });
     },
