@@ -1,17 +1,10 @@
+import { toFloat32 } from '../arrays/convert.ts';
+import { arrayOver, dtypeBytes, elementCount, type Dtype, type NumberArray } from '../arrays/dtype.ts';
+import { tagArray } from '../arrays/tagged.ts';
 import { DataFormatError } from './format-error.ts';
 
 /** Values of a `.npy` file as the typed array that is closest to their type. */
-export type NpyValues =
-  | Uint8Array
-  | Int8Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | Int32Array
-  | BigUint64Array
-  | BigInt64Array
-  | Float32Array
-  | Float64Array;
+export type NpyValues = NumberArray;
 
 export interface NpyHeader {
   shape: number[];
@@ -25,24 +18,20 @@ export interface NpyHeader {
   size: number;
 }
 
-interface Kind {
-  size: number;
-  array: new (buffer: ArrayBuffer) => NpyValues;
-}
-
-const KINDS: Record<string, Kind> = {
-  u1: { size: 1, array: Uint8Array },
-  i1: { size: 1, array: Int8Array },
-  b1: { size: 1, array: Uint8Array },
-  u2: { size: 2, array: Uint16Array },
-  i2: { size: 2, array: Int16Array },
-  u4: { size: 4, array: Uint32Array },
-  i4: { size: 4, array: Int32Array },
-  u8: { size: 8, array: BigUint64Array },
-  i8: { size: 8, array: BigInt64Array },
-  f2: { size: 2, array: Uint16Array },
-  f4: { size: 4, array: Float32Array },
-  f8: { size: 8, array: Float64Array },
+/** NumPy's kinds of numbers, by the letter and the bytes that stand behind the byte order. */
+const KINDS: Readonly<Record<string, Dtype>> = {
+  b1: 'bool',
+  u1: 'uint8',
+  i1: 'int8',
+  u2: 'uint16',
+  i2: 'int16',
+  u4: 'uint32',
+  i4: 'int32',
+  u8: 'uint64',
+  i8: 'int64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
 };
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
@@ -68,8 +57,8 @@ export function parseNpyHeader(bytes: Uint8Array, name = 'the file'): NpyHeader 
   const type = /'descr':\s*'([^']*)'/.exec(text)?.[1];
   const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
   if (shape === undefined) throw new DataFormatError(`${name}: its header names no shape: ${text.trim()}`);
-  const kind = type === undefined ? undefined : KINDS[type.slice(1)];
-  if (type === undefined || kind === undefined) {
+  const dtype = type === undefined ? undefined : KINDS[type.slice(1)];
+  if (type === undefined || dtype === undefined) {
     throw new DataFormatError(
       `${name} holds ${type ?? 'records'}, not numbers: save it as numbers, with array.astype('float32') in Python`,
     );
@@ -82,7 +71,7 @@ export function parseNpyHeader(bytes: Uint8Array, name = 'the file'): NpyHeader 
     type,
     fortran: /'fortran_order':\s*True/.test(text),
     start,
-    size: kind.size,
+    size: dtypeBytes(dtype),
   };
 }
 
@@ -99,7 +88,7 @@ export interface NpyArray {
  */
 export function parseNpy(bytes: Uint8Array, name = 'the file'): NpyArray {
   const header = parseNpyHeader(bytes, name);
-  const count = header.shape.reduce((product, length) => product * length, 1);
+  const count = elementCount(header.shape);
   const length = count * header.size;
   if (bytes.length < header.start + length) {
     throw new DataFormatError(
@@ -116,22 +105,14 @@ export function parseNpy(bytes: Uint8Array, name = 'the file'): NpyArray {
 
 /** Values of one type (`<f4`) out of their bytes, which are copied. */
 export function npyValues(bytes: Uint8Array, type: string): NpyValues {
-  const kind = KINDS[type.slice(1)] as Kind;
+  const dtype = KINDS[type.slice(1)] as Dtype;
+  const size = dtypeBytes(dtype);
   const copy = new Uint8Array(bytes);
-  if (type.startsWith('>') && kind.size > 1) {
-    for (let at = 0; at < copy.length; at += kind.size) copy.subarray(at, at + kind.size).reverse();
+  if (type.startsWith('>') && size > 1) {
+    for (let at = 0; at < copy.length; at += size) copy.subarray(at, at + size).reverse();
   }
-  const values = new kind.array(copy.buffer);
-  return type.endsWith('f2') ? Float32Array.from(values as Uint16Array, halfToNumber) : values;
-}
-
-/** IEEE 754 binary16 by its bits. */
-function halfToNumber(bits: number): number {
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+  const values = arrayOver(dtype, copy.buffer);
+  return dtype === 'float16' ? toFloat32(tagArray(values, dtype)) : values;
 }
 
 function rowsFirst(values: NpyValues, shape: readonly number[]): NpyValues {
