@@ -5,13 +5,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { endGroup, freePort } from '../hub/child-processes.ts';
+import { notebookJson } from '../notebooks/notebook-file.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-image-'));
@@ -49,23 +50,9 @@ function store(): string[] {
 
 const running: ChildProcess[] = [];
 after(async () => {
-  for (const child of running) await stop(child);
+  for (const child of running) await endGroup(child);
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
-
-/** Ends a program and what it started: it leads a group of its own. */
-async function stop(child: ChildProcess): Promise<void> {
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    try {
-      process.kill(-child.pid!, signal);
-    } catch {
-      return;
-    }
-    for (let waited = 0; waited < 100 && child.exitCode === null && child.signalCode === null; waited++) {
-      await sleep(100);
-    }
-  }
-}
 
 interface ImageConfig {
   User: string;
@@ -73,14 +60,6 @@ interface ImageConfig {
   Entrypoint: string[];
   Cmd: string[];
   Healthcheck: { Test: string[] };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 test('hadolint has nothing to say about the Dockerfile', () => {
@@ -174,24 +153,8 @@ test(
     assert.ok(content.some(({ name }) => name === '01-first-network.ipynb'));
 
     // The kernel is asked who it is: the image's user, with the image's TensorFlow.
-    const cells = ['[process.getuid(), process.cwd(), tf.getBackend()]'];
     const path = join(folder, 'who.ipynb');
-    writeFileSync(
-      path,
-      JSON.stringify({
-        cells: cells.map((source, at) => ({
-          cell_type: 'code',
-          id: `c${at}`,
-          source,
-          metadata: {},
-          outputs: [],
-          execution_count: null,
-        })),
-        metadata: { kernelspec: { name: 'tensorcell', display_name: 'TypeScript (Tensorcell)' } },
-        nbformat: 4,
-        nbformat_minor: 5,
-      }),
-    );
+    writeFileSync(path, notebookJson(['[process.getuid(), process.cwd(), tf.getBackend()]']));
     const run = (notebook: string): { status: number | null; stdout: string; stderr: string } =>
       spawnSync(process.execPath, [join(root, 'dist/cli.js'), 'run', notebook, '--server', address], {
         encoding: 'utf8',

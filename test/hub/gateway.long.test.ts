@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort, hubEnvironment, root, Servers } from './servers.ts';
+import { freePort } from './child-processes.ts';
+import { hubEnvironment, root, Servers } from './servers.ts';
 
 const servers = new Servers();
 after(() => servers.end());

@@ -5,7 +5,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { request } from 'playwright-core';
-import { freePort, hubEnvironment, Servers } from './servers.ts';
+import { freePort } from './child-processes.ts';
+import { hubEnvironment, Servers } from './servers.ts';
 
 const servers = new Servers();
 after(() => servers.end());

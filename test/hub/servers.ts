@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { notebookJson } from '../notebooks/notebook-file.ts';
+import { endGroup } from './child-processes.ts';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(root, '.cache', 'hub');
@@ -33,14 +34,6 @@ export function hubEnvironment(): string {
   }
   ok(process.execPath, [join(root, 'dist/cli.js'), 'install', '--prefix', environment]);
   return environment;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** Programs that are started for one test, in a folder of their own; `end` ends and removes all of it. */
@@ -90,22 +83,7 @@ export class Servers {
     address: string,
   ): Promise<{ code: number | null; out: string; err: string }> {
     const path = join(this.folder, `notebook-${process.hrtime.bigint()}.ipynb`);
-    writeFileSync(
-      path,
-      JSON.stringify({
-        cells: cells.map((source, at) => ({
-          cell_type: 'code',
-          id: `c${at}`,
-          source,
-          metadata: {},
-          outputs: [],
-          execution_count: null,
-        })),
-        metadata: { kernelspec: { name: 'tensorcell', display_name: 'TypeScript (Tensorcell)' } },
-        nbformat: 4,
-        nbformat_minor: 5,
-      }),
-    );
+    writeFileSync(path, notebookJson(cells));
     const child = spawn(process.execPath, [join(root, 'dist/cli.js'), 'run', path, '--server', address]);
     let out = '';
     let err = '';
@@ -119,19 +97,7 @@ export class Servers {
   }
 
   async end(): Promise<void> {
-    for (const child of this.#children.toReversed()) {
-      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-        if (child.exitCode !== null || child.signalCode !== null) break;
-        try {
-          process.kill(-child.pid!, signal);
-        } catch {
-          break;
-        }
-        for (let waited = 0; waited < 100 && child.exitCode === null && child.signalCode === null; waited++) {
-          await sleep(100);
-        }
-      }
-    }
+    for (const child of this.#children.toReversed()) await endGroup(child);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

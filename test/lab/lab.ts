@@ -25,6 +25,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { notebookJson } from '../notebooks/notebook-file.ts';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const output = join(root, 'test-output', 'lab');
@@ -97,24 +98,6 @@ async function until<T>(
     if (Date.now() > end) throw new Error(`waited ${limit / 1000} s for ${what}`);
     await sleep(100);
   }
-}
-
-/** A notebook file with these cells, for tests that bring their own. */
-export function notebookJson(cells: readonly string[], kernel = 'tensorcell'): string {
-  const display = kernel === 'tensorcell' ? 'TypeScript (Tensorcell)' : kernel;
-  return JSON.stringify({
-    cells: cells.map((source, at) => ({
-      cell_type: 'code',
-      id: `cell-${at}`,
-      execution_count: null,
-      metadata: {},
-      outputs: [],
-      source,
-    })),
-    metadata: { kernelspec: { name: kernel, display_name: display, language: 'typescript' } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  });
 }
 
 export class Lab {

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { notebookJson } from '../notebooks/notebook-file.ts';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -90,20 +91,8 @@ export class TestHome {
   /** Writes a notebook of code cells into the home and returns its path. */
   notebook(name: string, cells: readonly string[], tags: readonly string[] = []): string {
     const path = join(this.home, name);
-    const notebook = {
-      cells: cells.map((source, at) => ({
-        cell_type: 'code',
-        id: `c${at}`,
-        source,
-        metadata: at === 0 && tags.length > 0 ? { tags } : {},
-        outputs: [],
-        execution_count: null,
-      })),
-      metadata: { kernelspec: { name: 'tensorcell', display_name: 'TypeScript (Tensorcell)' } },
-      nbformat: 4,
-      nbformat_minor: 5,
-    };
-    writeFileSync(path, JSON.stringify(notebook));
+    const [first = '', ...rest] = cells;
+    writeFileSync(path, notebookJson(tags.length > 0 ? [{ source: first, tags }, ...rest] : cells));
     return path;
   }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { notebookJson } from '../notebooks/notebook-file.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-dead-kernel-'));
@@ -20,15 +21,7 @@ test('a kernel that dies at its start ends the run with a sentence', () => {
     JSON.stringify({ argv, display_name: 'Broken', language: 'none' }),
   );
   const path = join(folder, 'broken.ipynb');
-  const cell = {
-    cell_type: 'code',
-    id: 'a',
-    source: "console.log('never')",
-    metadata: {},
-    outputs: [],
-    execution_count: null,
-  };
-  writeFileSync(path, JSON.stringify({ cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 5 }));
+  writeFileSync(path, notebookJson(["console.log('never')"]));
   const done = spawnSync(
     process.execPath,
     [join(root, 'dist', 'cli.js'), 'run', path, '--kernel', 'broken'],

@@ -6,29 +6,15 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { givenServer, startServer } from '../../src/cli/server.ts';
+import { notebookJson, type NotebookCell } from '../notebooks/notebook-file.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-notebook-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-type Cell = [source: string, tags?: string[]];
-
-function write(name: string, cells: Cell[]): string {
+function write(name: string, cells: readonly NotebookCell[]): string {
   const path = join(folder, name);
-  const notebook = {
-    cells: cells.map(([source, tags = []], at) => ({
-      cell_type: 'code',
-      id: `c${at}`,
-      source,
-      metadata: { tags },
-      outputs: [],
-      execution_count: null,
-    })),
-    metadata: { kernelspec: { name: 'tensorcell', display_name: 'TypeScript (Tensorcell)' } },
-    nbformat: 4,
-    nbformat_minor: 5,
-  };
-  writeFileSync(path, JSON.stringify(notebook));
+  writeFileSync(path, notebookJson(cells));
   return path;
 }
 
@@ -53,9 +39,9 @@ function run(
 
 test('run executes a notebook with parameters, prints what its cells print, and writes the executed copy', async () => {
   const path = write('parameters.ipynb', [
-    ["let epochs = 1;\nlet name = 'nobody';\nlet list = [0];", ['parameters']],
-    ['console.log(epochs + 1, name, list);'],
-    ['epochs * 10'],
+    { source: "let epochs = 1;\nlet name = 'nobody';\nlet list = [0];", tags: ['parameters'] },
+    'console.log(epochs + 1, name, list);',
+    'epochs * 10',
   ]);
   const before = readFileSync(path, 'utf8');
   const copy = join(folder, 'executed.ipynb');
@@ -100,9 +86,9 @@ test('run executes a notebook with parameters, prints what its cells print, and 
 
 test('an error in a cell stops it, is shown, and the exit code is 1', async () => {
   const path = write('error.ipynb', [
-    ["console.log('one')"],
-    ["throw new TypeError('not this')"],
-    ["console.log('never')"],
+    "console.log('one')",
+    "throw new TypeError('not this')",
+    "console.log('never')",
   ]);
   const done = await run([path]);
   assert.deepEqual([done.code, done.out], [1, 'one\n']);
@@ -111,7 +97,7 @@ test('an error in a cell stops it, is shown, and the exit code is 1', async () =
 });
 
 test('Ctrl-C interrupts the cell, and the exit code is 130', async () => {
-  const path = write('loop.ipynb', [["console.log('started');\nwhile (true);"]]);
+  const path = write('loop.ipynb', ["console.log('started');\nwhile (true);"]);
   let sent = false;
   const done = await run([path], (out, interrupt) => {
     if (!sent && out.includes('started')) interrupt();
@@ -124,7 +110,7 @@ test('Ctrl-C interrupts the cell, and the exit code is 130', async () => {
 test('run uses a server that is there already', async () => {
   const server = await startServer(join(root, '.venv'), folder);
   try {
-    const path = write('given.ipynb', [["console.log('there')"]]);
+    const path = write('given.ipynb', ["console.log('there')"]);
     const done = await run([path, '--server', `${server.url}lab?token=${server.token}`]);
     assert.deepEqual([done.code, done.out], [0, 'there\n']);
     const kernels = await fetch(`${server.url}api/kernels?token=${server.token}`);

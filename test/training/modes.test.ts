@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
+import { notebookJson } from '../notebooks/notebook-file.ts';
 
 /** As JupyterLab asks: somebody looks on. */
 const ATTENDED = { allow_stdin: true };
@@ -108,23 +109,7 @@ test('nbconvert', (t) => {
   }
   try {
     const sources = [MODEL, 'await model.fit(x, y, { epochs: 2, batchSize: 16 })'];
-    const cells = sources.map((source, at) => ({
-      cell_type: 'code',
-      id: `cell-${at}`,
-      execution_count: null,
-      metadata: {},
-      outputs: [],
-      source,
-    }));
-    const kernelspec = {
-      name: 'tensorcell',
-      display_name: 'TypeScript (Tensorcell)',
-      language: 'typescript',
-    };
-    writeFileSync(
-      join(folder, 'fit.ipynb'),
-      JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }),
-    );
+    writeFileSync(join(folder, 'fit.ipynb'), notebookJson(sources));
     const html = execFileSync(
       python,
       ['-m', 'nbconvert', '--execute', '--to', 'html', '--stdout', join(folder, 'fit.ipynb')],
