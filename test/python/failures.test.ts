@@ -1,37 +1,23 @@
 // What goes wrong in the middle: each is a clear error, nothing is left behind, and both sides can be used again.
 import { strict as assert } from 'node:assert';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
-import { KernelProcess } from '../kernel/kernel-process.ts';
-import { PYTHON, needs, withPython } from './python-kernel.ts';
+import { test } from 'node:test';
+import { PYTHON, needs, sharedPythonKernel, withPython } from './python-kernel.ts';
 
 const numpy = needs('numpy');
 
-let kernel: KernelProcess;
-let client: JupyterClient;
 let node: number;
-
-before(async () => {
-  kernel = new KernelProcess();
-  client = await kernel.client();
-  await ok(
-    `await python.use("${PYTHON}"); await python.run("import os, signal, threading, time"); tf.ones([1]).dataSync()`,
-  );
-  node = Number((await ok('process.pid')).result);
+const {
+  ok,
+  fails: failing,
+  client,
+} = sharedPythonKernel(async (first) => {
+  await first('await python.run("import os, signal, threading, time"); tf.ones([1]).dataSync()');
+  node = Number((await first('process.pid')).result);
 });
-after(() => kernel.stop());
-
-async function ok(code: string): Promise<Cell> {
-  const cell = await client.cell(code);
-  assert.equal(cell.reply['status'], 'ok', cell.reply['evalue']);
-  return cell;
-}
 
 async function fails(code: string): Promise<Record<string, string>> {
-  const cell = await client.cell(code, { stop_on_error: false });
-  assert.equal(cell.reply['status'], 'error', cell.result);
-  return cell.reply as Record<string, string>;
+  return (await failing(code)).reply as Record<string, string>;
 }
 
 /** Descriptors and mappings of shared segments that a process holds. */
@@ -82,7 +68,7 @@ test(
     await ok(
       'await python.run(`import numpy, os, signal, threading\nbig = numpy.arange(3_000_000, dtype=numpy.float32)\ndef soon():\n    threading.Timer(0.005, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()\n    return big`)',
     );
-    const cell = await client.cell(
+    const cell = await client().cell(
       'const got: tf.Tensor = await python.call("soon"); got.sum().dataSync()[0]! > 0 && got.size',
       {
         stop_on_error: false,
@@ -90,7 +76,7 @@ test(
     );
     if (cell.reply['status'] === 'ok') assert.equal(cell.result, '3000000');
     else assert.match(cell.reply['evalue'], /has ended|cannot|gone/i);
-    assert.equal((await client.cell('await python.get("1 + 1")')).result, '2');
+    assert.equal((await client().cell('await python.get("1 + 1")')).result, '2');
   },
 );
 
@@ -106,7 +92,7 @@ test('the runtime dies while it reads: Python keeps nothing of it', numpy, async
       'await python.get("big"); process.kill(process.pid, "SIGKILL"); await new Promise(() => {})',
     );
     assert.equal(error['ename'], 'RuntimeDied');
-    client.drain('iopub');
+    client().drain('iopub');
     await ok('await python.get("big"); 0');
   }
   assert.ok(held(pid).descriptors <= before.descriptors + 2, JSON.stringify([before, held(pid)]));
@@ -166,22 +152,22 @@ test('an interrupt while Python starts ends the cell; the next one finds it star
 
 test('Python in native code that hears no interrupt is ended by another one, and says so', async () => {
   // A handler that swallows the signal stands for native code that never returns to the interpreter.
-  const id = await client.startCell(
+  const id = await client().startCell(
     '%%python\nimport signal, time\nsignal.signal(signal.SIGINT, lambda *_: None)\nwhile True: time.sleep(0.1)',
   );
   await new Promise((resolve) => setTimeout(resolve, 300));
-  await client.send('control', 'interrupt_request', {});
-  const told = await client.take(
+  await client().send('control', 'interrupt_request', {});
+  const told = await client().take(
     'iopub',
     ({ type, content }) => type === 'stream' && /has not answered the interrupt/.test(content['text']),
     'word on the interrupt',
   );
   assert.match(told.content['text'], /Interrupt once more to end it/);
-  await client.send('control', 'interrupt_request', {});
-  const cell = await client.finishCell(id);
+  await client().send('control', 'interrupt_request', {});
+  const cell = await client().finishCell(id);
   assert.equal(cell.reply['ename'], 'PythonDied');
   assert.match(cell.reply['evalue'], /did not answer several interrupts/);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  client.drain();
-  assert.equal((await client.cell('%%python\n1 + 1')).result, '2');
+  client().drain();
+  assert.equal((await client().cell('%%python\n1 + 1')).result, '2');
 });

@@ -1,10 +1,12 @@
 /** A kernel whose cells use the Python that the tests are written for. */
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { JupyterClient } from '../kernel/jupyter-client.ts';
-import { withKernel } from '../kernel/kernel-process.ts';
-import type { KernelOptions, KernelProcess } from '../kernel/kernel-process.ts';
+import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
+import { KernelProcess, withKernel } from '../kernel/kernel-process.ts';
+import type { KernelOptions } from '../kernel/kernel-process.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -37,4 +39,36 @@ export async function withPython(
   options: KernelOptions = {},
 ): Promise<void> {
   await withKernel(test, options);
+}
+
+/** One kernel for all tests of a file, whose first cell chose that Python; `begin` runs before the first test. */
+export function sharedPythonKernel(
+  begin: (ok: (code: string) => Promise<Cell>) => Promise<void> = async () => {},
+): {
+  /** Runs a cell, which has to end well. */
+  ok: (code: string) => Promise<Cell>;
+  /** Runs a cell, which has to end with an error. */
+  fails: (code: string) => Promise<Cell>;
+  client: () => JupyterClient;
+} {
+  let kernel: KernelProcess;
+  let client: JupyterClient;
+  const ok = async (code: string): Promise<Cell> => {
+    const cell = await client.cell(code);
+    assert.equal(cell.reply['status'], 'ok', cell.reply['evalue']);
+    return cell;
+  };
+  const fails = async (code: string): Promise<Cell> => {
+    const cell = await client.cell(code, { stop_on_error: false });
+    assert.equal(cell.reply['status'], 'error', cell.result);
+    return cell;
+  };
+  before(async () => {
+    kernel = new KernelProcess();
+    client = await kernel.client();
+    await ok(`await python.use("${PYTHON}")`);
+    await begin(ok);
+  });
+  after(() => kernel.stop());
+  return { ok, fails, client: () => client };
 }

@@ -1,28 +1,12 @@
 // Tensors, arrays and tables through a real kernel and a real PyTorch; test/crossing has every dtype of the codec alone.
 import { strict as assert } from 'node:assert';
 import { readdirSync, readlinkSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
-import { KernelProcess } from '../kernel/kernel-process.ts';
-import { PYTHON, needs } from './python-kernel.ts';
+import { test } from 'node:test';
+import { needs, sharedPythonKernel } from './python-kernel.ts';
 
 const torch = needs('torch');
 
-let kernel: KernelProcess;
-let client: JupyterClient;
-
-before(async () => {
-  kernel = new KernelProcess();
-  client = await kernel.client();
-  assert.equal((await client.cell(`await python.use("${PYTHON}")`)).reply['status'], 'ok');
-});
-after(() => kernel.stop());
-
-async function ok(code: string): Promise<Cell> {
-  const cell = await client.cell(code);
-  assert.equal(cell.reply['status'], 'ok', cell.reply['evalue']);
-  return cell;
-}
+const { ok, fails } = sharedPythonKernel();
 
 /** Descriptors of shared segments in a process. */
 function segments(pid: number): string[] {
@@ -97,17 +81,13 @@ test('large ones go through shared memory, are snapshots, and leave nothing behi
 });
 
 test('what cannot cross says why, with the other side untouched', torch, async () => {
-  const cell = await client.cell('await python.get("numpy.ma.masked_array([1, 2], [True, False])")', {
-    stop_on_error: false,
-  });
+  const cell = await fails('await python.get("numpy.ma.masked_array([1, 2], [True, False])")');
   assert.match(cell.reply['evalue'], /masked NumPy array cannot cross/);
   assert.equal((await ok('await python.get("1")')).result, '1');
 });
 
 test('a table needs pyarrow in Python, and an environment without it says so', torch, async () => {
-  const cell = await client.cell('await python.set("rows", [{ n: 1 }], { as: "pandas" })', {
-    stop_on_error: false,
-  });
+  const cell = await fails('await python.set("rows", [{ n: 1 }], { as: "pandas" })');
   assert.match(cell.reply['evalue'], /pyarrow/);
   assert.equal((await ok('await python.get("1")')).result, '1');
 });

@@ -1,32 +1,10 @@
 // Plain values between TypeScript and Python, by name and by call; and Python from code.
 import { strict as assert } from 'node:assert';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
-import { KernelProcess } from '../kernel/kernel-process.ts';
-import { PYTHON, python } from './python-kernel.ts';
+import { python, sharedPythonKernel } from './python-kernel.ts';
 
-let kernel: KernelProcess;
-let client: JupyterClient;
-
-before(async () => {
-  kernel = new KernelProcess();
-  client = await kernel.client();
-  assert.equal((await client.cell(`await python.use("${PYTHON}")`)).reply['status'], 'ok');
-});
-after(() => kernel.stop());
-
-async function ok(code: string): Promise<Cell> {
-  const cell = await client.cell(code);
-  assert.equal(cell.reply['status'], 'ok', cell.reply['evalue']);
-  return cell;
-}
-
-async function fails(code: string): Promise<Cell> {
-  const cell = await client.cell(code, { stop_on_error: false });
-  assert.equal(cell.reply['status'], 'error', cell.result);
-  return cell;
-}
+const { ok, fails, client } = sharedPythonKernel();
 
 test('python.run prints and shows under its cell; its error has the traceback of Python', async () => {
   const cell = await ok('await python.run("print(1)\\n2 + 3"); "own"');
@@ -161,7 +139,12 @@ test('--in and --out carry variables into a Python cell and back, with their typ
   assert.equal((await ok('area + Object.keys(labels).length')).result, '11');
   const typed = await ok('const text: string = area;');
   assert.match(
-    typed.stderr + (await client.late(typed.id, 'stream').catch(() => undefined))?.content['text'],
+    typed.stderr +
+      (
+        await client()
+          .late(typed.id, 'stream')
+          .catch(() => undefined)
+      )?.content['text'],
     /'number' is not assignable to type 'string'/,
   );
   assert.match(
@@ -176,10 +159,10 @@ test('--in and --out carry variables into a Python cell and back, with their typ
 });
 
 test('an interrupt ends python.run in a cell of TypeScript, and the next cell finds Python at rest', async () => {
-  const id = await client.startCell('await python.run("import time\\nwhile True: time.sleep(0.01)")');
+  const id = await client().startCell('await python.run("import time\\nwhile True: time.sleep(0.01)")');
   await new Promise((resolve) => setTimeout(resolve, 200));
-  await client.request('control', 'interrupt_request', {});
-  const cell = await client.finishCell(id);
+  await client().request('control', 'interrupt_request', {});
+  const cell = await client().finishCell(id);
   assert.equal(cell.reply['ename'], 'Interrupted');
   assert.equal((await ok('await python.get("a")')).result, '1');
 });
