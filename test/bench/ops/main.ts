@@ -54,7 +54,7 @@ for (let round = 0; round < Number(options.rounds); round++) {
   for (const one of cases) {
     note(ours, one.name, measure(tf, one, ms));
     if (typeof peer === 'string') continue;
-    const answer = (await peer.ask({ name: one.name, ms } as never)) as { us?: number };
+    const answer = (await peer.ask({ name: one.name, ms })) as { us?: number };
     note(theirs, one.name, answer.us);
   }
 }

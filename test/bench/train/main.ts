@@ -2,20 +2,36 @@
  * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth]
  *
  * Milliseconds a step of training with Adam, categorical cross-entropy and accuracy: us compiled, us op by op, and
- * tfjs-node on its own addon, Keras 3 (its default for jit_compile, off and on), JAX with flax and optax, and PyTorch. All
- * take turns in every round, on the same machine with the same data and batches, from weights that each draws itself.
- * Printed are medians over the rounds, and for each row that we lose the profile of our step.
+ * tfjs-node on its own addon, Keras 3, JAX with flax and optax, and PyTorch, where they are installed. `--growth`: how a step's
+ * time grows with depth and batch, beside Keras.
  *
- * `--growth`: how a step's time grows with depth and batch, beside Keras.
+ * The same for everybody: the machine, the run, the data, the batches and their order, the weights at the beginning (we
+ * draw them and hand them over as a file), the network, the loss, Adam's constants. Before a row is timed each trains
+ * three steps, whose losses must agree with ours: who trains another network is a failure.
+ *
+ * What is timed, in turns of half a second or an epoch, whatever is longer, after a warm-up; printed are medians of the
+ * rounds:
+ * - we, tfjs-node: one `model.fit` of some epochs over tensors. We compile as `fit` does by default.
+ * - Keras: one `model.fit` of some epochs over NumPy arrays, with `jit_compile` as Keras chooses it, off and on; `50 a call` is
+ *   off with `steps_per_execution=50`.
+ * - JAX: batches are arrays on the device beforehand; a jitted step that donates its state, called for each batch. `JAX scan`
+ *   is a whole epoch in one jitted `lax.scan`. Losses and hits are read once an epoch.
+ * - PyTorch: batches are tensors beforehand; the usual eager loop. Losses and hits are read once an epoch.
+ * Nobody shuffles. Everybody takes as many threads as he takes by himself, and has the machine to himself in his turn; whose
+ * epoch takes over three seconds has two turns.
+ *
+ * Like us, `50 a call` and `JAX scan` run many steps in one call, which callbacks and loops of one's own do not allow everywhere:
+ * the fastest of the others is told too. For each row that we lose the profile of our step is printed. It ends with 1 when
+ * anybody failed.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { describeBackend, loadTf, traceable } from '../../../src/tensorflow/index.ts';
-import { profile } from '../../../src/tensorflow/profile/profile.ts';
-import { figure, median, table } from '../statistics.ts';
-import { deepRow, requestOf, rows, type Row } from './models.ts';
-import { findPeers } from './peers.ts';
-import { Trainer } from './trainer.ts';
+import { describeBackend, loadTf } from '../../../src/tensorflow/index.ts';
+import { figure, table } from '../statistics.ts';
+import { distance, FIRST_STEPS, TOLERANCE } from './comparison.ts';
+import { contest, type Outcome } from './contest.ts';
+import { deepRow, rows, type Row } from './models.ts';
+import { findPeers, type Column } from './peers.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -27,115 +43,128 @@ const { values: options } = parseArgs({
   },
 });
 const list = (text: string) => text.split(',').filter((name) => name !== '');
-const rounds = Number(options.rounds);
 const only = list(options.only);
+const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds} is no count`);
+const known = new Set(rows.map(({ name }) => name));
+const unknown = only.find((name) => !known.has(name));
+if (unknown !== undefined) throw new Error(`--only ${unknown}: the rows are ${[...known].join(', ')}`);
+
 const tf = loadTf();
-const columns = await findPeers(process.cwd(), { python: options.python, only: list(options.peers) });
-const failures = new Set<string>();
+const named = list(options.peers);
+const columns = await findPeers(process.cwd(), {
+  python: options.python,
+  only: options.growth && named.length === 0 ? ['keras'] : named,
+});
+const peers = columns.map(({ name }) => name);
+const failures: string[] = [];
+const begun = performance.now();
 
-/** A half second of our own compiled training: everybody does the same number of epochs. */
-const SLICE_MS = 500;
-
-interface Ours {
-  compiled: Trainer;
-  opByOp: Trainer;
-  epochs: number;
-}
-
-async function inMode<T>(mode: 'on' | 'off', action: () => Promise<T>): Promise<T> {
-  process.env['TENSORCELL_COMPILE'] = mode;
-  return action();
-}
-
-async function prepare(row: Row): Promise<Ours> {
-  const compiled = new Trainer(tf, row, traceable);
-  const opByOp = new Trainer(tf, row, traceable);
-  await inMode('on', () => compiled.fit(3));
-  const epochs = Math.max(1, Math.round(SLICE_MS / ((await compiled.fit(1)) * row.steps)));
-  await inMode('on', () => compiled.fit(epochs));
-  await inMode('off', () => opByOp.fit(1));
-  return { compiled, opByOp, epochs };
-}
-
-/** Every column's milliseconds a step, round for round. */
-async function measure(row: Row, withOpByOp: boolean): Promise<{ line: Map<string, number[]>; ours: Ours }> {
-  const ours = await prepare(row);
-  const line = new Map<string, number[]>();
-  const note = (who: string, ms: number) => line.set(who, [...(line.get(who) ?? []), ms]);
-  for (let round = 0; round < rounds; round++) {
-    note('compiled', await inMode('on', () => ours.compiled.fit(ours.epochs)));
-    if (withOpByOp) {
-      note('op by op', await inMode('off', () => ours.opByOp.fit(Math.ceil(ours.epochs / 8))));
-    }
-    for (const { name, peer, variant } of columns) {
-      const epochs = name === 'tfjs-node' ? Math.ceil(ours.epochs / 8) : ours.epochs;
-      const answer = await peer.ask(requestOf(row, variant, epochs));
-      if (answer.ms !== undefined) note(name, answer.ms);
-      else failures.add(`${name}, ${row.name}: ${answer.failed ?? ''}`);
-    }
-  }
-  const shown = [...line].map(([who, all]) => `${who} ${figure(median(all))}`).join(', ');
+/** One row, with a line of progress; what failed is kept for the end. */
+async function measure(row: Row, label: string, done: number, of: number): Promise<Outcome> {
+  const outcome = await contest(tf, row, columns, { rounds, opByOp: !options.growth });
+  failures.push(...outcome.failures.map((line) => `${label}: ${line}`));
+  const shown = [...outcome.ms].map(([who, ms]) => `${who} ${figure(ms)}`).join(', ');
+  const seconds = (performance.now() - begun) / 1000;
+  const left = Math.round((seconds / (done + 1)) * (of - done - 1));
   process.stderr.write(
-    `${[row.name, row.depth, `batch ${row.batch}`].filter(Boolean).join(' ')}: ${shown}\n`,
+    `${label}: ${shown} (${done + 1} of ${of}, ${Math.round(seconds)} s; about ${left} s left)\n`,
   );
-  return { line, ours };
+  return outcome;
+}
+
+/** Said at the beginning: what a row and a contestant's turn took on two cores. */
+function estimate(count: number): string {
+  const everybody = columns.length + (options.growth ? 1 : 2);
+  const seconds = count * (12 + everybody * (4 + 0.8 * rounds));
+  return `${count} rows, ${rounds} rounds: about ${Math.max(1, Math.round(seconds / 60))} minutes`;
+}
+
+/** The fastest of some peers by name, and its time as a multiple of ours. */
+function fastest(among: readonly Column[], ms: ReadonlyMap<string, number>, us: number): [string, string] {
+  const [first] = among
+    .map(({ name }) => ({ name, ratio: (ms.get(name) ?? Number.NaN) / us }))
+    .filter(({ ratio }) => Number.isFinite(ratio))
+    .sort((a, b) => a.ratio - b.ratio);
+  return first === undefined ? ['-', '-'] : [first.name, figure(first.ratio)];
 }
 
 async function bench(): Promise<void> {
-  const names = ['compiled', 'op by op', ...columns.map(({ name }) => name)];
-  const printed: string[][] = [['ms a step', ...names, 'best peer / us']];
+  const chosen = rows.filter(({ name }) => only.length === 0 || only.includes(name));
+  console.log(`${estimate(chosen.length)}\n`);
+  const names = ['compiled', 'op by op', ...peers];
+  const printed: string[][] = [['ms a step', ...names, 'fastest', '/ us', 'a step a call', '/ us']];
+  const agreement: string[][] = [[`loss of step ${FIRST_STEPS}`, ...names, 'apart']];
   const profiles: string[] = [];
-  for (const row of rows.filter(({ name }) => only.length === 0 || only.includes(name))) {
-    const { line, ours } = await measure(row, true);
-    const medians = names.map((name) => median(line.get(name) ?? []));
-    const us = medians[0] as number;
-    const best = Math.min(...medians.slice(2).filter(Number.isFinite));
-    printed.push([`${row.name}, batch ${row.batch}`, ...medians.map(figure), figure(best / us)]);
-    if (best < us) {
-      const taken = await inMode('on', () => profile(() => ours.compiled.fit(1)));
-      profiles.push(`${row.name}, one epoch of ${row.steps} steps:\n${String(taken)}`);
-    }
-    ours.compiled.dispose();
-    ours.opByOp.dispose();
+  for (const [i, row] of chosen.entries()) {
+    const label = `${row.name}, batch ${row.batch}`;
+    const { ms, losses, profile } = await measure(row, label, i, chosen.length);
+    const us = ms.get('compiled') ?? Number.NaN;
+    printed.push([
+      label,
+      ...names.map((name) => figure(ms.get(name) ?? Number.NaN)),
+      ...fastest(columns, ms, us),
+      ...fastest(
+        columns.filter(({ manySteps }) => !manySteps),
+        ms,
+        us,
+      ),
+    ]);
+    const ours = losses.get('compiled') ?? [];
+    agreement.push([
+      label,
+      ...names.map((name) => losses.get(name)?.at(-1)?.toFixed(5) ?? '-'),
+      Math.max(...[...losses.values()].map((all) => distance(ours, all))).toExponential(0),
+    ]);
+    if (profile !== undefined)
+      profiles.push(`${label}, one epoch of ${row.steps} steps:\n${String(profile)}`);
   }
-  console.log(table(printed));
+  console.log(`${table(printed)}\n`);
+  console.log(table(agreement));
+  console.log(
+    `(apart: the largest relative distance from ours in ${FIRST_STEPS} steps; ${TOLERANCE} is a failure)`,
+  );
   if (profiles.length > 0) console.log(`\nRows that we lose:\n\n${profiles.join('\n\n')}`);
 }
 
 async function growth(): Promise<void> {
   const mlp = rows.find(({ name }) => name === 'mlp') as Row;
-  const names = ['compiled', ...columns.map(({ name }) => name)];
+  const depths = [2, 4, 8, 16, 32, 64];
+  const batches = [1, 8, 64, 512, 4096];
+  const count = depths.length + batches.length;
+  console.log(`${estimate(count)}\n`);
+  let done = 0;
   const sweep = async (title: string, all: { label: string; row: Row }[]) => {
-    const printed: string[][] = [[title, ...names]];
+    const printed: string[][] = [[title, 'compiled', ...peers]];
     for (const { label, row } of all) {
-      const { line, ours } = await measure(row, false);
-      printed.push([label, ...names.map((name) => figure(median(line.get(name) ?? [])))]);
-      ours.compiled.dispose();
-      ours.opByOp.dispose();
+      const { ms } = await measure(row, `${title}: ${label}`, done++, count);
+      printed.push([label, ...['compiled', ...peers].map((name) => figure(ms.get(name) ?? Number.NaN))]);
     }
-    console.log(`${table(printed)}\n`);
+    return table(printed);
   };
-  await sweep(
-    'hidden layers of 64, batch 32',
-    [2, 4, 8, 16, 32, 64].map((depth) => ({ label: String(depth), row: deepRow(depth) })),
-  );
-  await sweep(
-    'batch, mlp',
-    [1, 8, 64, 512, 4096].map((batch) => ({
-      label: String(batch),
-      row: { ...mlp, batch, steps: Math.max(4, Math.min(100, Math.round(8192 / batch))) },
-    })),
-  );
+  const tables = [
+    await sweep(
+      'ms a step, hidden layers of 64, batch 32',
+      depths.map((depth) => ({ label: String(depth), row: deepRow(depth) })),
+    ),
+    await sweep(
+      'ms a step, mlp, batch',
+      batches.map((batch) => ({
+        label: String(batch),
+        row: { ...mlp, batch, steps: Math.max(8, Math.min(500, Math.round(16_384 / batch))) },
+      })),
+    ),
+  ];
+  console.log(tables.join('\n\n'));
 }
 
 const { tensorflowVersion, runtime } = describeBackend();
 console.log(
   `\n${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}; Node ${process.version}; ` +
-    `we: TensorFlow ${tensorflowVersion ?? '-'} (${runtime?.name ?? '-'}); ${rounds} rounds, medians`,
+    `we: TensorFlow ${tensorflowVersion ?? '-'} (${runtime?.name ?? '-'}); medians of ${rounds} rounds`,
 );
 for (const about of new Set(columns.map(({ peer }) => peer.about))) console.log(about);
-console.log('');
 await (options.growth ? growth() : bench());
-for (const line of failures) console.log(line);
+if (failures.length > 0) console.log(`\nFailures:\n${failures.join('\n')}`);
 for (const peer of new Set(columns.map(({ peer: one }) => one))) peer.stop();
-process.exit(0);
+process.exit(failures.length > 0 ? 1 : 0);

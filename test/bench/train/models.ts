@@ -1,6 +1,6 @@
 import type { LayersModel, Tensor, layers } from '@tensorflow/tfjs';
 import type { Tf } from '../../../src/tensorflow/index.ts';
-import type { Request } from './peer.ts';
+import type { Network } from './peer.ts';
 
 /** One row of the benchmark: the same network for every peer, described so that each can build it. */
 export interface Row {
@@ -24,9 +24,15 @@ const mlp = (tf: Tf, inputs: number, sizes: number[], classes: number): LayersMo
   tf.sequential({
     layers: [
       ...sizes.map((units, i) =>
-        tf.layers.dense({ units, activation: 'relu', ...(i === 0 ? { inputShape: [inputs] } : {}) }),
+        tf.layers.dense({
+          name: `dense${i}`,
+          units,
+          activation: 'relu',
+          ...(i === 0 ? { inputShape: [inputs] } : {}),
+        }),
       ),
       tf.layers.dense({
+        name: 'output',
         units: classes,
         activation: 'softmax',
         ...(sizes.length === 0 ? { inputShape: [inputs] } : {}),
@@ -38,12 +44,18 @@ function cnn(tf: Tf): LayersModel {
   const { layers } = tf;
   return tf.sequential({
     layers: [
-      layers.conv2d({ inputShape: [28, 28, 1], filters: 16, kernelSize: 3, activation: 'relu' }),
+      layers.conv2d({
+        name: 'conv0',
+        inputShape: [28, 28, 1],
+        filters: 16,
+        kernelSize: 3,
+        activation: 'relu',
+      }),
       layers.maxPooling2d({ poolSize: 2 }),
-      layers.conv2d({ filters: 32, kernelSize: 3, activation: 'relu' }),
+      layers.conv2d({ name: 'conv1', filters: 32, kernelSize: 3, activation: 'relu' }),
       layers.maxPooling2d({ poolSize: 2 }),
       layers.flatten(),
-      layers.dense({ units: 10, activation: 'softmax' }),
+      layers.dense({ name: 'output', units: 10, activation: 'softmax' }),
     ],
   });
 }
@@ -51,8 +63,8 @@ function cnn(tf: Tf): LayersModel {
 function lstm(tf: Tf): LayersModel {
   return tf.sequential({
     layers: [
-      tf.layers.lstm({ inputShape: [20, 16], units: 32, recurrentActivation: 'sigmoid' }),
-      tf.layers.dense({ units: 10, activation: 'softmax' }),
+      tf.layers.lstm({ name: 'lstm', inputShape: [20, 16], units: 32, recurrentActivation: 'sigmoid' }),
+      tf.layers.dense({ name: 'output', units: 10, activation: 'softmax' }),
     ],
   });
 }
@@ -63,35 +75,43 @@ function resnet(tf: Tf): LayersModel {
   const input = tf.input({ shape: [32, 32, 3] });
   const through = (x: typeof input, ...all: Layer[]) =>
     all.reduce((y, layer) => layer.apply(y) as typeof input, x);
-  const conv = (filters: number, kernelSize: number, strides: number) =>
-    layers.conv2d({ filters, kernelSize, strides, padding: 'same', useBias: false });
+  const convNorm = (name: string, filters: number, kernelSize: number, strides: number) => [
+    layers.conv2d({
+      name: `${name}_conv`,
+      filters,
+      kernelSize,
+      strides,
+      padding: 'same',
+      useBias: false,
+    }),
+    layers.batchNormalization({ name: `${name}_norm` }),
+  ];
   const relu = () => layers.activation({ activation: 'relu' });
-  let x = through(input, conv(16, 3, 1), layers.batchNormalization(), relu());
+  let x = through(input, ...convNorm('stem', 16, 3, 1), relu());
   for (const [stage, filters] of [16, 32, 64].entries()) {
     for (let block = 0; block < 3; block++) {
+      const name = `s${stage}b${block}`;
       const strides = stage > 0 && block === 0 ? 2 : 1;
       const y = through(
         x,
-        conv(filters, 3, strides),
-        layers.batchNormalization(),
+        ...convNorm(`${name}_0`, filters, 3, strides),
         relu(),
-        conv(filters, 3, 1),
-        layers.batchNormalization(),
+        ...convNorm(`${name}_1`, filters, 3, 1),
       );
-      const shortcut = strides === 1 ? x : through(x, conv(filters, 1, strides), layers.batchNormalization());
+      const shortcut = strides === 1 ? x : through(x, ...convNorm(`${name}_short`, filters, 1, strides));
       x = relu().apply(layers.add().apply([y, shortcut])) as typeof input;
     }
   }
   const output = through(
     x,
     layers.globalAveragePooling2d({}),
-    layers.dense({ units: 10, activation: 'softmax' }),
+    layers.dense({ name: 'output', units: 10, activation: 'softmax' }),
   );
   return tf.model({ inputs: input, outputs: output });
 }
 
 /** Multi-head attention of a sequence to itself, as Keras' MultiHeadAttention(4, 16). */
-function attentionLayer(tf: Tf): new () => Layer {
+function attentionLayer(tf: Tf): new (args: { name: string }) => Layer {
   class SelfAttention extends tf.layers.Layer {
     static className = 'SelfAttention';
     readonly #weights: ReturnType<Layer['addWeight']>[] = [];
@@ -142,15 +162,20 @@ function transformer(tf: Tf, declare: Declare): LayersModel {
     x = layers.add().apply([x, y]) as typeof input;
   };
   for (let i = 0; i < 2; i++) {
-    residual(layers.layerNormalization({ epsilon: 1e-5 }), new Attention());
     residual(
-      layers.layerNormalization({ epsilon: 1e-5 }),
-      layers.dense({ units: 256, activation: 'relu' }),
-      layers.dense({ units: 64 }),
+      layers.layerNormalization({ name: `b${i}_norm0`, epsilon: 1e-5 }),
+      new Attention({ name: `b${i}_attention` }),
+    );
+    residual(
+      layers.layerNormalization({ name: `b${i}_norm1`, epsilon: 1e-5 }),
+      layers.dense({ name: `b${i}_dense0`, units: 256, activation: 'relu' }),
+      layers.dense({ name: `b${i}_dense1`, units: 64 }),
     );
   }
   const mean = layers.globalAveragePooling1d().apply(x) as typeof input;
-  const output = layers.dense({ units: 10, activation: 'softmax' }).apply(mean) as typeof input;
+  const output = layers
+    .dense({ name: 'output', units: 10, activation: 'softmax' })
+    .apply(mean) as typeof input;
   return tf.model({ inputs: input, outputs: output });
 }
 
@@ -174,13 +199,13 @@ export function data(
 }
 
 /** The row as a peer is asked for it. */
-export function requestOf(row: Row, variant: string, epochs: number): Request {
+export function networkOf(row: Row, variant: string, weights: string): Network {
   const { name, batch, steps, input, classes, depth = 0 } = row;
-  return { name, batch, steps, input, classes, depth, variant, epochs };
+  return { name, batch, steps, input, classes, depth, variant, weights };
 }
 
 /** The row that a peer was asked for. */
-export function rowOf({ name, batch, steps, depth }: Request): Row {
+export function rowOf({ name, batch, steps, depth }: Network): Row {
   const row = [...rows, deepRow(depth)].find((one) => one.name === name);
   if (row === undefined) throw new Error(`no row ${name}`);
   return { ...row, batch, steps };
@@ -205,27 +230,30 @@ export function deepRow(depth: number): Row {
   };
 }
 
-/** Steps in an epoch are few where a step is long. */
+/**
+ * The rows. Epochs are long enough that what `fit` does once an epoch, of whatever peer, is a small part, as it is in a real
+ * training.
+ */
 export const rows: Row[] = [
   {
     name: 'mlp',
     batch: 32,
     input: [64],
     classes: 10,
-    steps: 100,
+    steps: 200,
     build: (tf) => mlp(tf, 64, [128, 128], 10),
   },
   { name: 'cnn', batch: 128, input: [28, 28, 1], classes: 10, steps: 20, build: cnn },
-  { name: 'lstm', batch: 64, input: [20, 16], classes: 10, steps: 20, build: lstm },
-  { name: 'resnet20', batch: 32, input: [32, 32, 3], classes: 10, steps: 4, build: resnet },
+  { name: 'lstm', batch: 64, input: [20, 16], classes: 10, steps: 50, build: lstm },
+  { name: 'resnet20', batch: 32, input: [32, 32, 3], classes: 10, steps: 5, build: resnet },
   { name: 'transformer', batch: 32, input: [64, 64], classes: 10, steps: 10, build: transformer },
   {
     name: 'wide',
     batch: 32,
     input: [10_000],
     classes: 10,
-    steps: 20,
+    steps: 30,
     build: (tf) => mlp(tf, 10_000, [], 10),
   },
-  { name: 'logistic', batch: 1, input: [16], classes: 2, steps: 200, build: (tf) => mlp(tf, 16, [], 2) },
+  { name: 'logistic', batch: 1, input: [16], classes: 2, steps: 1000, build: (tf) => mlp(tf, 16, [], 2) },
 ];

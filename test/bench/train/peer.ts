@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface, type Interface } from 'node:readline';
 
-/** What a peer is asked to do: train the network `name`. */
-export interface Request {
+/** A network to train, as each peer can build it. */
+export interface Network {
   name: string;
   batch: number;
   steps: number;
@@ -12,56 +12,124 @@ export interface Request {
   depth: number;
   /** What the peer may vary, such as jit_compile. */
   variant: string;
-  epochs: number;
+  /** The file with the weights to begin with. */
+  weights: string;
+}
+
+/**
+ * `begin` trains `count` steps, one by one, on the first batches; `train` trains `count` epochs of `steps` batches;
+ * `forget` lets go of every network.
+ */
+export interface Request extends Network {
+  ask: 'begin' | 'train' | 'forget';
+  count: number;
 }
 
 export interface Answer {
+  /** Of `begin`: the loss of each step. */
+  losses?: number[];
+  /** Of `train`: milliseconds a step, and the last epoch's mean loss. */
   ms?: number;
+  loss?: number;
   failed?: string;
 }
 
-/** A process that answers one line of JSON for each line of JSON, and says first what it is. */
+interface Running {
+  child: ChildProcess;
+  reader: Interface;
+  lines: AsyncIterator<string>;
+  /** Why it ended, when it has. */
+  ended: Promise<string>;
+}
+
+/**
+ * A process that says first what it is, then answers one line of JSON for each line of JSON. One that ended, or gave no
+ * answer in time, is started anew by the next question.
+ */
 export class Peer {
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-  readonly #reader: Interface;
+  readonly #program: string;
+  readonly #args: string[];
+  readonly #timeoutMs: number;
+  #running: Running | undefined;
   /** Name and version, for the report. */
   readonly about: string;
 
-  private constructor(child: ChildProcess, reader: Interface, lines: AsyncIterator<string>, about: string) {
-    this.#child = child;
-    this.#reader = reader;
-    this.#lines = lines;
+  private constructor(program: string, args: string[], timeoutMs: number, running: Running, about: string) {
+    this.#program = program;
+    this.#args = args;
+    this.#timeoutMs = timeoutMs;
+    this.#running = running;
     this.about = about;
   }
 
   /** A text that says why, where the program lacks what it needs. */
-  static async start(program: string, args: string[]): Promise<Peer | string> {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    let errors = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      errors = (errors + text).slice(-2000);
-    });
-    const ended = new Promise<string>((resolve) => {
-      child.on('error', (error) => resolve(error.message));
-      child.on('close', () => resolve(errors.trim().split('\n').at(-1) ?? 'it ended'));
-    });
-    const reader = createInterface(child.stdout);
-    const lines = reader[Symbol.asyncIterator]();
-    const first = await lines.next();
-    if (first.done === true) return ended;
-    return new Peer(child, reader, lines, (JSON.parse(first.value) as { about: string }).about);
+  static async start(program: string, args: string[], timeoutMs = 240_000): Promise<Peer | string> {
+    const started = await launch(program, args);
+    return typeof started === 'string'
+      ? started
+      : new Peer(program, args, timeoutMs, started.running, started.about);
   }
 
-  async ask(request: Request): Promise<Answer> {
-    this.#child.stdin?.write(`${JSON.stringify(request)}\n`);
-    const answer = await this.#lines.next();
-    if (answer.done === true) return { failed: 'its process ended' };
-    return JSON.parse(answer.value) as Answer;
+  async ask(request: Request | object): Promise<Answer> {
+    if (this.#running === undefined) {
+      const started = await launch(this.#program, this.#args);
+      if (typeof started === 'string') return { failed: started };
+      this.#running = started.running;
+    }
+    const { child, lines, ended } = this.#running;
+    child.stdin?.write(`${JSON.stringify(request)}\n`);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), this.#timeoutMs);
+    });
+    const line = await Promise.race([lines.next(), late]);
+    clearTimeout(timer);
+    if (line === 'late') {
+      this.stop();
+      return { failed: `no answer in ${this.#timeoutMs / 1000} s` };
+    }
+    if (line.done === true) {
+      this.#running = undefined;
+      return { failed: `its process ended: ${await ended}` };
+    }
+    return JSON.parse(line.value) as Answer;
+  }
+
+  /** Lets a process that runs give back what its networks take. */
+  async forget(): Promise<void> {
+    if (this.#running !== undefined) await this.ask({ ask: 'forget', count: 0 });
   }
 
   stop(): void {
-    this.#child.stdin?.end();
-    this.#reader.close();
+    this.#running?.child.kill('SIGKILL');
+    this.#running?.reader.close();
+    this.#running = undefined;
   }
+}
+
+async function launch(
+  program: string,
+  args: string[],
+): Promise<{ running: Running; about: string } | string> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors = (errors + text).slice(-2000);
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (code, signal) =>
+      resolve(errors.trim().split('\n').at(-1) || `exit ${code ?? signal ?? '-'}`),
+    );
+  });
+  // A question to a process that has just ended: its missing answer says so.
+  child.stdin.on('error', () => {});
+  const reader = createInterface(child.stdout);
+  const lines = reader[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done === true) return ended;
+  return {
+    running: { child, reader, lines, ended },
+    about: (JSON.parse(first.value) as { about: string }).about,
+  };
 }

@@ -1,4 +1,4 @@
-"""What the Python peers share: the data, and the loop that answers requests."""
+"""What the Python peers share: the data, the weights, and the loop that answers requests."""
 
 import json
 import sys
@@ -27,25 +27,60 @@ def batches(request, *arrays):
     return [tuple(a[k * size : (k + 1) * size] for a in arrays) for k in range(request["steps"])]
 
 
+def weights(request):
+    """The arrays of the safetensors file that weights.ts wrote, by `layer/weight`, in the layouts of Keras."""
+    with open(request["weights"], "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        numbers = file.read()
+    return {
+        name: np.frombuffer(numbers[slice(*entry["data_offsets"])], np.float32).reshape(entry["shape"]).copy()
+        for name, entry in header.items()
+    }
+
+
+class Taken(dict):
+    """Weights of which none may be left over: one that no layer took would be one that the peer drew itself."""
+
+    def __init__(self, request):
+        super().__init__(weights(request))
+        self.left = set(self)
+
+    def __getitem__(self, name):
+        self.left.discard(name)
+        return super().__getitem__(name)
+
+    def check(self):
+        if self.left:
+            raise ValueError(f"nothing took {sorted(self.left)}")
+
+
 def serve(about, prepare):
-    """`prepare(request)` gives a function that trains one epoch and returns its mean loss as a number."""
+    """
+    `prepare(request)` gives an object with two methods: `first_steps(count)` trains one step on each of the first
+    batches and returns their losses; `train(epochs)` returns the mean loss of its last epoch.
+    """
     trainers = {}
     print(json.dumps({"about": about}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        epochs = request.pop("epochs")
+        ask, count = request.pop("ask"), request.pop("count")
         key = json.dumps(request, sort_keys=True)
         try:
-            if key not in trainers:
-                trainers[key] = prepare(request)
-                for _ in range(2):
-                    trainers[key]()
-            start = time.perf_counter()
-            for _ in range(epochs):
-                loss = trainers[key]()
-            ms = (time.perf_counter() - start) * 1000 / (request["steps"] * epochs)
-            if not np.isfinite(loss):
-                raise ValueError(f"its loss is {loss}")
-            print(json.dumps({"ms": ms}), flush=True)
+            if ask == "forget":
+                trainers.clear()
+                answer = {}
+            else:
+                if key not in trainers:
+                    trainers[key] = prepare(request)
+                if ask == "begin":
+                    answer = {"losses": trainers[key].first_steps(count)}
+                else:
+                    start = time.perf_counter()
+                    loss = trainers[key].train(count)
+                    ms = (time.perf_counter() - start) * 1000 / (request["steps"] * count)
+                    answer = {"ms": ms, "loss": loss}
+                    if not np.isfinite(loss):
+                        answer = {"failed": f"its loss is {loss}"}
         except Exception as error:  # noqa: BLE001
-            print(json.dumps({"failed": f"{type(error).__name__}: {error}"[:200]}), flush=True)
+            answer = {"failed": f"{type(error).__name__}: {error}"[:200]}
+        print(json.dumps(answer), flush=True)

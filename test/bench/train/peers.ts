@@ -14,7 +14,11 @@ export interface Column {
   name: string;
   peer: Peer;
   variant: string;
+  /** Whether one call runs many steps, as ours do. */
+  manySteps: boolean;
 }
+
+const MANY_STEPS = new Set(['many', 'scan']);
 
 /** A Python with TensorFlow, Keras and JAX in `.cache/bench/train`, made once. Undefined where pip cannot. */
 function pythonOfPeers(folder: string): string | undefined {
@@ -52,7 +56,10 @@ export async function findPeers(
   const add = async (program: string, args: string[], names: Record<string, string>, what: string) => {
     const peer = await Peer.start(program, args);
     if (typeof peer === 'string') console.log(`absent: ${what} (${peer})`);
-    else for (const [name, variant] of Object.entries(names)) columns.push({ name, peer, variant });
+    else
+      for (const [name, variant] of Object.entries(names)) {
+        columns.push({ name, peer, variant, manySteps: MANY_STEPS.has(variant) });
+      }
   };
   const python = wanted('keras') || wanted('jax') || wanted('tfjs-node') ? pythonOfPeers(folder) : undefined;
   if (wanted('tfjs-node')) {
@@ -76,11 +83,11 @@ export async function findPeers(
     console.log('absent: Keras and JAX (pip could not install them)');
   }
   if (python !== undefined && wanted('keras')) {
-    const variants = { Keras: 'default', 'jit off': 'off', 'jit on': 'on' };
+    const variants = { Keras: 'default', 'jit off': 'off', 'jit on': 'on', '50 a call': 'many' };
     await add(python, [join(here, 'peer_keras.py')], variants, 'Keras');
   }
   if (python !== undefined && wanted('jax')) {
-    await add(python, [join(here, 'peer_jax.py')], { JAX: '' }, 'JAX');
+    await add(python, [join(here, 'peer_jax.py')], { JAX: 'step', 'JAX scan': 'scan' }, 'JAX');
   }
   if (wanted('torch')) {
     const torch = pythonWithTorch([options.python, python, 'python3', '/usr/bin/python3']);

@@ -1,0 +1,23 @@
+/** Steps whose losses are compared before anything is timed. */
+export const FIRST_STEPS = 3;
+
+/**
+ * How far a loss may be from ours, relative to it, from the same weights on the same batches: kernels sum in different
+ * orders, and Adam's first updates turn a gradient's sign into a whole step where it is next to nothing.
+ */
+export const TOLERANCE = 1e-3;
+
+/** What is wrong with a peer's losses, in words; undefined where it trains the same network as we do. */
+export function disagreement(ours: readonly number[], theirs: readonly number[]): string | undefined {
+  const wrong = ours.findIndex((loss, i) => {
+    const other = theirs[i] ?? Number.NaN;
+    return !(Math.abs(other - loss) <= TOLERANCE * Math.abs(loss));
+  });
+  if (wrong < 0) return undefined;
+  return `its loss of step ${wrong + 1} is ${theirs[wrong]?.toPrecision(7) ?? 'missing'}, ours ${ours[wrong]?.toPrecision(7) ?? 'missing'}`;
+}
+
+/** The largest relative distance between losses. */
+export function distance(ours: readonly number[], theirs: readonly number[]): number {
+  return Math.max(...ours.map((loss, i) => Math.abs(((theirs[i] ?? Number.NaN) - loss) / loss)));
+}

@@ -1,0 +1,173 @@
+import { rmSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Profile, Tf } from '../../../src/tensorflow/index.ts';
+import { profile, traceable } from '../../../src/tensorflow/index.ts';
+import { median } from '../statistics.ts';
+import { disagreement, FIRST_STEPS } from './comparison.ts';
+import { networkOf, type Row } from './models.ts';
+import type { Column } from './peers.ts';
+import { Trainer } from './trainer.ts';
+import { drawWeights, writeWeights, type Weights } from './weights.ts';
+
+/** What each contestant trains in its turn, at least: whole epochs. */
+const SLICE_MS = 500;
+
+/** We are trained this long before we are timed: graphs are traced, and what compiles beside the training is ready. */
+const WARM_UP_MS = 3000;
+
+/** Whose epoch takes longer has a turn in the first rounds only. */
+const SLOW_EPOCH_MS = 3000;
+const SLOW_ROUNDS = 2;
+
+/** A contestant's place in a row. */
+interface Place {
+  /** Epochs in a turn. */
+  epochs: number;
+  slow: boolean;
+  /** Milliseconds a step, turn for turn. */
+  taken: number[];
+}
+
+/** One who trains: we in one of two ways, or a column of a peer. */
+interface Contestant {
+  name: string;
+  /** Losses of the first steps. */
+  begin(): Promise<number[]>;
+  /** Milliseconds a step. */
+  train(epochs: number): Promise<number>;
+  warmUpMs: number;
+}
+
+/** What came out of a row. */
+export interface Outcome {
+  /** Median milliseconds a step, by contestant. */
+  ms: Map<string, number>;
+  /** Losses of the first steps, by contestant. */
+  losses: Map<string, number[]>;
+  /** What went wrong, a line each. */
+  failures: string[];
+  /** Of our compiled training, an epoch: where a peer was faster. */
+  profile?: Profile;
+}
+
+/** Sets how our models train from here on. */
+function compiling(mode: 'on' | 'off'): void {
+  process.env['TENSORCELL_COMPILE'] = mode;
+}
+
+function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off') {
+  const trainer = new Trainer(tf, row, traceable, weights);
+  const contestant: Contestant = {
+    name: mode === 'on' ? 'compiled' : 'op by op',
+    begin: () => {
+      compiling(mode);
+      return trainer.firstSteps(FIRST_STEPS);
+    },
+    train: async (epochs) => {
+      compiling(mode);
+      return (await trainer.train(epochs)).ms;
+    },
+    warmUpMs: mode === 'on' ? WARM_UP_MS : 0,
+  };
+  return { trainer, contestant };
+}
+
+function peerOf({ name, peer, variant }: Column, row: Row, weights: string): Contestant {
+  const network = networkOf(row, variant, weights);
+  return {
+    name,
+    begin: async () => {
+      const { losses, failed } = await peer.ask({ ...network, ask: 'begin', count: FIRST_STEPS });
+      if (losses === undefined) throw new Error(failed ?? 'no losses');
+      return losses;
+    },
+    train: async (epochs) => {
+      const { ms, failed } = await peer.ask({ ...network, ask: 'train', count: epochs });
+      if (ms === undefined) throw new Error(failed ?? 'no time');
+      return ms;
+    },
+    warmUpMs: 0,
+  };
+}
+
+/** Begins, warms up, and finds how many epochs a slice takes. */
+async function prepare(contestant: Contestant, row: Row): Promise<Place & { losses: number[] }> {
+  const losses = await contestant.begin();
+  const epochMs = async (epochs = 1) => (await contestant.train(epochs)) * row.steps;
+  let ms = await epochMs();
+  if (ms < SLOW_EPOCH_MS) ms = await epochMs();
+  const epochsOf = () => Math.max(1, Math.ceil(SLICE_MS / ms));
+  const begin = performance.now();
+  while (performance.now() - begin < contestant.warmUpMs) ms = await epochMs(epochsOf());
+  return { losses, epochs: epochsOf(), slow: ms > SLOW_EPOCH_MS, taken: [] };
+}
+
+/**
+ * Trains a row's network with every contestant from the same weights: first some steps whose losses must agree with
+ * ours, then `rounds` rounds in which all take turns. A contestant that fails is out of the row, with a line that says so.
+ */
+export async function contest(
+  tf: Tf,
+  row: Row,
+  columns: readonly Column[],
+  options: { rounds: number; opByOp: boolean },
+): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorcell-bench-'));
+  const file = join(folder, 'weights.safetensors');
+  const model = row.build(tf, traceable);
+  const weights = drawWeights(model);
+  model.dispose();
+  writeWeights(file, weights);
+  const own = (['on', 'off'] as const)
+    .filter((mode) => mode === 'on' || options.opByOp)
+    .map((mode) => ourselves(tf, row, weights, mode));
+  const [compiled] = own;
+  if (compiled === undefined) throw new Error('nobody to compare with');
+  const all = [
+    ...own.map(({ contestant }) => contestant),
+    ...columns.map((column) => peerOf(column, row, file)),
+  ];
+  const outcome: Outcome = { ms: new Map(), losses: new Map(), failures: [] };
+  const inTheRow = new Map<Contestant, Place>();
+  const guard = async (contestant: Contestant, action: () => Promise<void>) => {
+    try {
+      await action();
+    } catch (error) {
+      inTheRow.delete(contestant);
+      outcome.ms.delete(contestant.name);
+      outcome.failures.push(`${contestant.name} failed: ${(error as Error).message}`);
+    }
+  };
+  try {
+    for (const contestant of all) {
+      await guard(contestant, async () => {
+        const { losses, ...place } = await prepare(contestant, row);
+        outcome.losses.set(contestant.name, losses);
+        inTheRow.set(contestant, place);
+        const ours = outcome.losses.get('compiled');
+        const wrong = ours === undefined ? undefined : disagreement(ours, losses);
+        if (wrong !== undefined) outcome.failures.push(`${contestant.name} trains another network: ${wrong}`);
+      });
+    }
+    for (let round = 0; round < options.rounds; round++) {
+      for (const [contestant, { epochs, slow, taken }] of inTheRow) {
+        if (slow && round >= SLOW_ROUNDS) continue;
+        await guard(contestant, async () => {
+          taken.push(await contestant.train(epochs));
+          outcome.ms.set(contestant.name, median(taken));
+        });
+      }
+    }
+    const us = outcome.ms.get('compiled') ?? Number.NaN;
+    if (columns.some(({ name }) => (outcome.ms.get(name) ?? Number.NaN) < us)) {
+      compiling('on');
+      outcome.profile = await profile(() => compiled.trainer.train(1));
+    }
+  } finally {
+    for (const { trainer } of own) trainer.dispose();
+    for (const peer of new Set(columns.map(({ peer: one }) => one))) await peer.forget();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return outcome;
+}
