@@ -11,10 +11,12 @@ export const TOLERANCE = 1e-3;
 export function disagreement(ours: readonly number[], theirs: readonly number[]): string | undefined {
   const wrong = ours.findIndex((loss, i) => {
     const other = theirs[i] ?? Number.NaN;
+    // Not `>`: a loss that is no number is wrong.
     return !(Math.abs(other - loss) <= TOLERANCE * Math.abs(loss));
   });
   if (wrong < 0) return undefined;
-  return `its loss of step ${wrong + 1} is ${theirs[wrong]?.toPrecision(7) ?? 'missing'}, ours ${ours[wrong]?.toPrecision(7) ?? 'missing'}`;
+  const shown = (losses: readonly number[]) => losses[wrong]?.toPrecision(7) ?? 'missing';
+  return `its loss of step ${wrong + 1} is ${shown(theirs)}, ours ${shown(ours)}`;
 }
 
 /** The largest relative distance between losses. */

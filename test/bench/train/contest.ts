@@ -10,11 +10,16 @@ import type { Column } from './peers.ts';
 import { Trainer } from './trainer.ts';
 import { drawWeights, writeWeights, type Weights } from './weights.ts';
 
-/** What each contestant trains in its turn, at least: whole epochs. */
-const SLICE_MS = 500;
-
-/** We are trained this long before we are timed: graphs are traced, and what compiles beside the training is ready. */
-const WARM_UP_MS = 3000;
+/** How a row is held. */
+export interface Rules {
+  rounds: number;
+  /** Whether we also train op by op. */
+  opByOp: boolean;
+  /** What each contestant trains in his turn, at least: whole epochs. */
+  sliceMs?: number;
+  /** How long we train before we are timed: until graphs are traced, and what compiles beside the training is ready. */
+  warmUpMs?: number;
+}
 
 /** Whose epoch takes longer has a turn in the first rounds only. */
 const SLOW_EPOCH_MS = 3000;
@@ -56,7 +61,7 @@ function compiling(mode: 'on' | 'off'): void {
   process.env['TENSORCELL_COMPILE'] = mode;
 }
 
-function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off') {
+function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmUpMs: number) {
   const trainer = new Trainer(tf, row, traceable, weights);
   const contestant: Contestant = {
     name: mode === 'on' ? 'compiled' : 'op by op',
@@ -68,7 +73,7 @@ function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off') {
       compiling(mode);
       return (await trainer.train(epochs)).ms;
     },
-    warmUpMs: mode === 'on' ? WARM_UP_MS : 0,
+    warmUpMs: mode === 'on' ? warmUpMs : 0,
   };
   return { trainer, contestant };
 }
@@ -92,26 +97,25 @@ function peerOf({ name, peer, variant }: Column, row: Row, weights: string): Con
 }
 
 /** Begins, warms up, and finds how many epochs a slice takes. */
-async function prepare(contestant: Contestant, row: Row): Promise<Place & { losses: number[] }> {
-  const losses = await contestant.begin();
+async function prepare(contestant: Contestant, row: Row, sliceMs: number): Promise<Place> {
   const epochMs = async (epochs = 1) => (await contestant.train(epochs)) * row.steps;
   let ms = await epochMs();
   if (ms < SLOW_EPOCH_MS) ms = await epochMs();
-  const epochsOf = () => Math.max(1, Math.ceil(SLICE_MS / ms));
+  const epochsOf = () => Math.max(1, Math.ceil(sliceMs / ms));
   const begin = performance.now();
   while (performance.now() - begin < contestant.warmUpMs) ms = await epochMs(epochsOf());
-  return { losses, epochs: epochsOf(), slow: ms > SLOW_EPOCH_MS, taken: [] };
+  return { epochs: epochsOf(), slow: ms > SLOW_EPOCH_MS, taken: [] };
 }
 
 /**
  * Trains a row's network with every contestant from the same weights: first some steps whose losses must agree with
- * ours, then `rounds` rounds in which all take turns. A contestant that fails is out of the row, with a line that says so.
+ * ours, then rounds in which all take turns. A contestant that fails is out of the row, with a line that says so.
  */
 export async function contest(
   tf: Tf,
   row: Row,
   columns: readonly Column[],
-  options: { rounds: number; opByOp: boolean },
+  { rounds, opByOp, sliceMs = 500, warmUpMs = 3000 }: Rules,
 ): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorcell-bench-'));
   const file = join(folder, 'weights.safetensors');
@@ -120,8 +124,8 @@ export async function contest(
   model.dispose();
   writeWeights(file, weights);
   const own = (['on', 'off'] as const)
-    .filter((mode) => mode === 'on' || options.opByOp)
-    .map((mode) => ourselves(tf, row, weights, mode));
+    .filter((mode) => mode === 'on' || opByOp)
+    .map((mode) => ourselves(tf, row, weights, mode, warmUpMs));
   const [compiled] = own;
   if (compiled === undefined) throw new Error('nobody to compare with');
   const all = [
@@ -142,15 +146,14 @@ export async function contest(
   try {
     for (const contestant of all) {
       await guard(contestant, async () => {
-        const { losses, ...place } = await prepare(contestant, row);
+        const losses = await contestant.begin();
         outcome.losses.set(contestant.name, losses);
-        inTheRow.set(contestant, place);
-        const ours = outcome.losses.get('compiled');
-        const wrong = ours === undefined ? undefined : disagreement(ours, losses);
-        if (wrong !== undefined) outcome.failures.push(`${contestant.name} trains another network: ${wrong}`);
+        const wrong = disagreement(outcome.losses.get('compiled') ?? losses, losses);
+        if (wrong !== undefined) throw new Error(`it trains another network: ${wrong}`);
+        inTheRow.set(contestant, await prepare(contestant, row, sliceMs));
       });
     }
-    for (let round = 0; round < options.rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       for (const [contestant, { epochs, slow, taken }] of inTheRow) {
         if (slow && round >= SLOW_ROUNDS) continue;
         await guard(contestant, async () => {

@@ -62,7 +62,9 @@ const begun = performance.now();
 
 /** One row, with a line of progress; what failed is kept for the end. */
 async function measure(row: Row, label: string, done: number, of: number): Promise<Outcome> {
-  const outcome = await contest(tf, row, columns, { rounds, opByOp: !options.growth });
+  const outcome = await contest(tf, row, columns, { rounds, opByOp: !options.growth }).catch(
+    (error: Error): Outcome => ({ ms: new Map(), losses: new Map(), failures: [error.message] }),
+  );
   failures.push(...outcome.failures.map((line) => `${label}: ${line}`));
   const shown = [...outcome.ms].map(([who, ms]) => `${who} ${figure(ms)}`).join(', ');
   const seconds = (performance.now() - begun) / 1000;

@@ -72,6 +72,9 @@ def serve(about, prepare):
             else:
                 if key not in trainers:
                     trainers[key] = prepare(request)
+                    # A process that was started anew in the middle of a row.
+                    if ask == "train":
+                        trainers[key].train(1)
                 if ask == "begin":
                     answer = {"losses": trainers[key].first_steps(count)}
                 else:
