@@ -115,6 +115,28 @@ export function installKernels(tf: Tf, backend: NodeBackend): void {
   elementwise('Tanh', 'TanhGrad');
   elementwise('Softplus', 'SoftplusGrad');
 
+  addKernel('LeakyReluGrad', ({ dy, value }, { alpha }) =>
+    run(
+      'LeakyReluGrad',
+      [dy as Tensor, value as Tensor],
+      [FLOAT, { name: 'alpha', type: ATTR.FLOAT, value: alpha }],
+    ),
+  );
+  replaceGradient('LeakyRelu', (original) => ({
+    // As with Relu; where the slope is negative both sides end above 0, and only the input tells.
+    inputsToSave: ['x'],
+    outputsToSave: [true],
+    gradFunc: (dy, saved, attributes) => {
+      const [x, y] = saved as [Tensor, Tensor];
+      const alpha = attributes['alpha'] as number;
+      if (!once() || (dy as Tensor).dtype !== 'float32' || x.dtype !== 'float32') {
+        return original(dy, [x], attributes);
+      }
+      const value = alpha < 0 ? x : y;
+      return { x: () => tf.engine().runKernel('LeakyReluGrad', { dy: dy as Tensor, value }, { alpha }) };
+    },
+  }));
+
   replaceGradient('Add', (original) => ({
     gradFunc: (dy, saved, attributes) => {
       const [a, b] = saved as [Tensor, Tensor];

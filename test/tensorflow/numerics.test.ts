@@ -69,6 +69,8 @@ const table: Record<string, Case> = {
   expm1: unary((x) => tf.expm1(x)),
   floor: unary((x) => tf.floor(x)),
   leakyRelu: unary((x) => tf.leakyRelu(x, 0.1)),
+  'leakyRelu with a slope of 0': unary((x) => tf.leakyRelu(x, 0)),
+  'leakyRelu with a negative slope': unary((x) => tf.leakyRelu(x, -0.3)),
   log: unary((x) => tf.log(x), 0.1, 3),
   log1p: unary((x) => tf.log1p(x), -0.5, 3),
   logSigmoid: unary((x) => tf.logSigmoid(x)),
@@ -313,7 +315,7 @@ const table: Record<string, Case> = {
     forwardOnly: true,
   },
   ...Object.fromEntries(
-    (['relu', 'sigmoid', 'tanh', 'softplus'] as const).map((name) => [
+    (['relu', 'sigmoid', 'tanh', 'softplus', 'leakyRelu'] as const).map((name) => [
       `second gradient of ${name}`,
       unary((x) => tf.grad((y) => tf.mul(tf[name](y), y))(x), 0.5, 2),
     ]),
@@ -325,6 +327,7 @@ const ownOps = [
   'BiasAdd',
   'BiasAddGrad',
   'GatherV2',
+  'LeakyReluGrad',
   'MatMul',
   'ReluGrad',
   'SigmoidGrad',

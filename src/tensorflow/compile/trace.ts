@@ -14,6 +14,7 @@ import type { GraphInput, Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
 import type { LossScale } from './loss-scale.ts';
 import { StepUpdates } from './step-updates.ts';
+import { separated } from './residual-activations.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
@@ -227,11 +228,8 @@ export class Trace implements OpRecorder {
 
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
     if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps a state of its own`);
-    const oper = this.graph.operation(
-      name,
-      inputs.map((id) => this.#output(id)),
-      attributes,
-    );
+    const outputsOf = inputs.map((id) => this.#output(id));
+    const oper = this.graph.operation(name, separated(this.graph, name, outputsOf), attributes);
     return Array.from({ length: outputs }, (_, index) => this.#metadata({ oper, index }));
   }
 
