@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { patchLayers } from './tfjs-layers-patches.mjs';
+import { patchTraining } from './tfjs-training-patches.mjs';
 
 /** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
 const esPackages = /^@tensorflow\/tfjs-(core|layers|data|converter|backend-cpu)$/;
@@ -22,6 +23,7 @@ function tfjsInOneInstance(root) {
     name: 'tfjs-in-one-instance',
     setup(builder) {
       patchLayers(builder, join(here, 'hooks.mjs'));
+      patchTraining(builder);
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({
         path: join(root, 'node_modules', path, 'dist', 'index.js'),

@@ -228,6 +228,13 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
 
   installNumericPadding(tf, replaceKernel);
 
+  // tfjs has none for these, which stops the gradient of a ThresholdedReLU; a truth value does not change with its input.
+  for (const kernelName of ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual']) {
+    if (tf.getGradient(kernelName) === undefined) {
+      tf.registerGradient({ ...tf.getGradient('GreaterEqual'), kernelName });
+    }
+  }
+
   // As tfjs's gradient of the transposed convolution in two dimensions; it has none in three.
   tf.registerGradient({
     kernelName: 'Conv3DBackpropInputV2',

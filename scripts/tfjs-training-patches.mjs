@@ -1,0 +1,93 @@
+// What tfjs's training lacks or does wrong beside Keras, mended while it is bundled. Each change checks that the text is
+// as it was when the change was written.
+import { readFile } from 'node:fs/promises';
+
+function edited(path, source, edits) {
+  let text = source;
+  for (const [from, to] of edits) {
+    if (text.split(from).length !== 2) throw new Error(`${path} is not as expected: ${from}`);
+    text = text.replace(from, () => to);
+  }
+  return text;
+}
+
+/** A weight for each sample: tfjs's `fit` has the argument, and refuses it. */
+const takesSampleWeights = [
+  [
+    `        if (sampleWeight != null) {
+            throw new Error('sample weight is not supported yet.');
+        }
+`,
+    '',
+  ],
+  [
+    `        if (classWeight != null) {
+            const classWeights = standardizeClassWeights(classWeight, this.outputNames);`,
+    `        if (classWeight != null || sampleWeight != null) {
+            const classWeights = standardizeClassWeights(classWeight, this.outputNames);
+            const sampleWeights = standardizeSampleWeights(sampleWeight, this.outputNames);`,
+  ],
+  [
+    'standardizeWeights(standardYs[i], null, classWeights[i])',
+    'standardizeWeights(standardYs[i], sampleWeights[i], classWeights[i])',
+  ],
+  [
+    'import { computeWeightedLoss, standardizeClassWeights, standardizeWeights }',
+    'import { computeWeightedLoss, standardizeClassWeights, standardizeSampleWeights, standardizeWeights }',
+  ],
+];
+
+const weighsSamples = [
+  [
+    `    if (sampleWeight != null || sampleWeightMode != null) {
+        // TODO(cais): Once 'temporal' mode is implemented, document it in the doc
+        // string.
+        throw new Error('Support sampleWeight is not implemented yet');
+    }
+`,
+    `    if (sampleWeight != null) {
+        const count = y.shape[0];
+        const fits = sampleWeight.shape != null && sampleWeight.size === count && sampleWeight.shape[0] === count;
+        if (!fits) {
+            throw new Error(\`sampleWeight has shape [\${sampleWeight.shape}] for \${count} samples: give a tensor of shape [\${count}]\`);
+        }
+        const byClass = await standardizeWeights(y, null, classWeight);
+        const result = tidy(() => {
+            const weights = cast(reshape(sampleWeight, [count]), 'float32');
+            // A copy: whoever made the weights keeps his.
+            return byClass == null ? clone(weights) : mul(weights, byClass);
+        });
+        if (byClass != null) dispose(byClass);
+        return result;
+    }
+`,
+  ],
+  ['import { argMax, clone, dispose,', 'import { argMax, cast, clone, dispose,'],
+  [
+    'return mul(losses, sampleWeights);',
+    // A loss for each step of a sample's time, or each of its places.
+    'return mul(losses, losses.rank > 1 ? reshape(sampleWeights, [-1, ...losses.shape.slice(1).map(() => 1)]) : sampleWeights);',
+  ],
+];
+
+/**
+ * The centred form takes epsilon away below the root instead of adding it: a weight whose gradient is 0 becomes NaN.
+ * As in Keras and tensorflow/core/kernels/training_ops.cc (ApplyCenteredRMSProp).
+ */
+const addsEpsilon = [
+  [
+    'sqrt(sub(newAccumulatedMeanSquare, add(square(newAccumulatedMeanGrad), this.epsilon)))',
+    'sqrt(add(sub(newAccumulatedMeanSquare, square(newAccumulatedMeanGrad)), this.epsilon))',
+  ],
+];
+
+export function patchTraining(builder) {
+  const patch = (filter, edits) => {
+    builder.onLoad({ filter }, async ({ path }) => ({
+      contents: edited(path, await readFile(path, 'utf8'), edits),
+    }));
+  };
+  patch(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
+  patch(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
+  patch(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
+}
