@@ -119,7 +119,7 @@ function accumulate(compiled: boolean): { losses: number[]; weights: number[]; t
       const means: Record<string, Variable> = {};
       for (const [name, sum] of Object.entries(sums)) {
         const total = sum.add(grads[name] as Tensor);
-        means[name] = total.div(3) as Variable;
+        means[name] = total.div<Variable>(3);
         sum.assign(apply ? tf.zerosLike(total) : total);
       }
       if (apply) optimizer.applyGradients(means);

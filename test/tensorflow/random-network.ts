@@ -1,4 +1,4 @@
-import type { LayersModel, Optimizer, SymbolicTensor, Tensor, layers } from '@tensorflow/tfjs';
+import type { LayersModel, Optimizer, SymbolicTensor, layers } from '@tensorflow/tfjs';
 import type { Tf } from '../../src/tensorflow/tfjs/instance.ts';
 
 /**
@@ -187,7 +187,7 @@ class Network {
           axis: this.#often(1, 4) ? 1 : -1,
           ...this.#extras('gamma', 'beta'),
         }),
-      () => L.layerNormalization({ ...(rank > 2 && this.#often(1, 3) ? { axis: [1, 2] } : {}) }),
+      () => L.layerNormalization(rank > 2 && this.#often(1, 3) ? { axis: [1, 2] } : {}),
       () => L.activation({ activation: this.#activation() }),
       () => L.leakyReLU({ alpha: 0.1 }),
       () => L.elu({}),
@@ -236,7 +236,7 @@ class Network {
   next(flow: Flow): Flow {
     const { layers: L } = this.#tf;
     const { tensor, kind, masked } = flow;
-    const small = (tensor.shape as (number | null)[]).slice(1, -1).map((size) => (size ?? 0) <= 2);
+    const small = tensor.shape.slice(1, -1).map((size) => (size ?? 0) <= 2);
     const tiny = small.some(Boolean);
     const filters = 1 + this.#draw(3);
     const activation = this.#activation();
@@ -317,7 +317,7 @@ class Network {
                 strides,
                 depthMultiplier: 2,
                 ...this.#extras('depthwise'),
-              } as never),
+              }),
             ),
           () =>
             to(
@@ -358,12 +358,12 @@ class Network {
           () => to(L.flatten(), 'vector'),
         )();
       }
-      case 'volume':
+      default:
         return this.#one(
           () =>
             to(L.conv3d({ filters, kernelSize: 2, padding: 'same', activation, ...this.#extras('kernel') })),
           () => to(L.conv3dTranspose({ filters, kernelSize: 2, padding: 'same', activation })),
-          () => to(L.maxPooling3d({ poolSize: [2, 2, 2], strides: 1 as never, padding: 'same' })),
+          () => to(L.maxPooling3d({ poolSize: [2, 2, 2], strides: 1, padding: 'same' })),
           () => to(L.averagePooling3d({ poolSize: [2, 2, 1], padding: 'same' })),
           () => to(L.flatten(), 'vector'),
         )();
@@ -452,43 +452,4 @@ export function randomNetwork(tf: Tf, seed: number): RandomNetwork {
     optimizer,
     text: `${network.text.join(' ')} → ${wanted.map(({ loss }) => loss).join(', ')}; ${optimizer.getClassName()}`,
   };
-}
-
-/** Values for an input. */
-export function inputValues(
-  tf: Tf,
-  samples: number,
-  { shape, below }: RandomNetwork['inputs'][number],
-  seed: number,
-): Tensor {
-  const size = [samples, ...shape];
-  if (below === undefined) return tf.randomNormal(size, 0, 1, 'float32', seed);
-  // Series with gaps: whole steps of time are 0.
-  if (shape.length > 1) {
-    return tf.tidy(() =>
-      tf
-        .randomNormal(size, 0, 1, 'float32', seed)
-        .mul(tf.randomUniform([samples, shape[0] as number, 1], 0, 3, 'int32', seed).minimum(1)),
-    );
-  }
-  return tf.tidy(() => tf.randomUniform(size, 0, below, 'int32', seed).cast('float32'));
-}
-
-/** Values for a target. */
-export function targetValues(tf: Tf, samples: number, { values }: Target, seed: number): Tensor {
-  return tf.tidy(() => {
-    const classes = () => tf.randomUniform([samples], 0, CLASSES, 'int32', seed);
-    switch (values) {
-      case 'one-hot':
-        return tf.oneHot(classes(), CLASSES).cast('float32');
-      case 'index':
-        return classes().cast('float32').reshape([samples, 1]);
-      case 'zero-or-one':
-        return tf.randomUniform([samples, CLASSES], 0, 1, 'float32', seed).round();
-      case 'positive':
-        return tf.randomUniform([samples, CLASSES], 0, 2, 'float32', seed);
-      case 'numbers':
-        return tf.randomNormal([samples, CLASSES], 0, 1, 'float32', seed);
-    }
-  });
 }

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { History, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
-import { inputValues, randomNetwork, targetValues } from './random-network.ts';
+import { inputValues, targetValues } from './random-network-data.ts';
+import { randomNetwork } from './random-network.ts';
 
 const tf = loadTf();
 const notices: string[] = [];

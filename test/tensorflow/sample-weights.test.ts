@@ -87,7 +87,7 @@ const cases: Record<string, { args: () => Partial<ModelFitArgs>; factor: (sample
     factor: (sample) => (labels[sample] ? 3 : 0.5) * (weights[sample] as number),
   },
   'of each sample, in a column': {
-    args: () => ({ sampleWeight: tf.tensor2d(weights, [SAMPLES, 1]) as never }),
+    args: () => ({ sampleWeight: tf.tensor2d(weights, [SAMPLES, 1]) }),
     factor: (sample) => weights[sample] as number,
   },
 };
