@@ -34,7 +34,7 @@ export type {
 } from './display/index.ts';
 export type { Device, DeviceProcess, MemoryDescription, TensorDescription } from './devices/index.ts';
 export { devices, memory } from './devices/library.ts';
-export { compile, device, Profile, profile, setRandomSeed, traceable } from './tensorflow/index.ts';
+export { compile, device, eager, Profile, profile, setRandomSeed, traceable } from './tensorflow/index.ts';
 export type { Compiled, CompileOptions, MixedPrecision } from './tensorflow/index.ts';
 export { comms, confirm, input, NoFrontEndError, prompt } from './front-end.ts';
 export * as layers from './layers/index.ts';

@@ -1,6 +1,7 @@
 import { notebookHost } from '../host.ts';
 import { cellMemory } from './cell-memory.ts';
 import { leaveTrace } from './compile/active-trace.ts';
+import { stopWatchingEffects } from './compile/own/effects.ts';
 import { loadedTensorflow } from './loading.ts';
 import type { Tf } from './tfjs/instance.ts';
 import { tfInstance, tfIsEvaluated } from './tfjs/instance.ts';
@@ -76,6 +77,7 @@ export function saveEngineState(): EngineState {
  */
 export function restoreEngineState(saved: EngineState): number {
   leaveTrace();
+  stopWatchingEffects();
   return restoreEngineFields(saved);
 }
 

@@ -1,6 +1,7 @@
 import { tensorflowBackend } from '../backend.ts';
 import { loadTf } from '../index.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { standFor } from './own-code.ts';
 import { checkedPrecision, type MixedPrecision } from './precision.ts';
 import { StepCache } from './step-cache.ts';
 
@@ -61,6 +62,7 @@ export function compile<Args extends unknown[], Result>(
     },
     name: { value: fn.name },
   });
+  standFor(compiled, fn);
   return compiled as Compiled<(...args: Args) => Result>;
 }
 

@@ -166,7 +166,7 @@ export async function fitLoop(
       return undefined;
     }
     const { graphs, step } = known;
-    if (parts.graphs() !== graphs || step.stale() !== undefined) {
+    if (parts.graphs() !== graphs || !graphs.serves(step)) {
       known = undefined;
       return undefined;
     }

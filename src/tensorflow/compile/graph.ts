@@ -44,6 +44,9 @@ export class Graph {
     Pointer,
     { type: string; inputs: readonly GraphOutput[]; attributes: readonly OpAttribute[] }
   >();
+  /** What was put in, in order and without names, for whoever compares two graphs. */
+  notes: string[] | undefined;
+  readonly #ordinals = new Map<Pointer, number>();
   readonly #constants = new Map<string, GraphOutput>();
   #names: number;
 
@@ -72,7 +75,9 @@ export class Graph {
     const node = api.TF_NewOperation(this.pointer, cText('Placeholder'), this.#name('input'));
     api.TF_SetAttrType(node, cText('dtype'), dtype);
     if (shape !== undefined) api.TF_SetAttrShape(node, cText('shape'), int64List(shape), shape.length);
-    return { oper: this.#finish(node, 'Placeholder'), index: 0 };
+    const oper = this.#finish(node, 'Placeholder');
+    this.#note(oper, 'Placeholder', [], [dtype, shape]);
+    return { oper, index: 0 };
   }
 
   /** A constant; equal small ones are shared. */
@@ -94,6 +99,7 @@ export class Graph {
     api.TF_SetAttrTensor(node, cText('value'), tensor, this.status.pointer);
     this.status.check('Const');
     const output = { oper: this.#finish(node, 'Const'), index: 0 };
+    this.#note(output.oper, 'Const', [], this.notes && [dtype, shape, Array.from(values as number[], noted)]);
     api.TF_DeleteTensor(tensor);
     if (key !== '') this.#constants.set(key, output);
     return output;
@@ -135,6 +141,7 @@ export class Graph {
     for (const before of control) api.TF_AddControlInput(node, before);
     const oper = this.#finish(node, type);
     this.made.set(oper, { type, inputs, attributes });
+    this.#note(oper, type, inputs, attributes);
     return oper;
   }
 
@@ -143,6 +150,18 @@ export class Graph {
     this.status.check(type);
     this.histogram.set(type, (this.histogram.get(type) ?? 0) + 1);
     return oper;
+  }
+
+  #note(oper: Pointer, type: string, inputs: readonly GraphOutput[], more: unknown): void {
+    if (this.notes === undefined) return;
+    this.#ordinals.set(oper, this.#ordinals.size);
+    const from = inputs.map(({ oper: input, index }) => `${this.#ordinals.get(input) ?? '?'}:${index}`);
+    // Functions have names of their own in each graph.
+    const rest = JSON.stringify(more, (_, value: unknown) => noted(value)).replaceAll(
+      /tensorcell_[a-z]+_\d+\w*/g,
+      'f',
+    );
+    this.notes.push(`${this.scope}${type}(${from.join()}) ${rest}`);
   }
 
   #definition(type: string): OpDefinition {
@@ -238,4 +257,14 @@ export class Graph {
 /** Tells -0 from 0. */
 function exactly(value: number | bigint): string {
   return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** A value as JSON can hold it without losing anything. */
+function noted(value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}n`;
+  return typeof value === 'number' && !Number.isFinite(value)
+    ? String(value)
+    : Object.is(value, -0)
+      ? '-0'
+      : value;
 }

@@ -10,7 +10,9 @@ import {
   type FitModel,
 } from './fit-loop.ts';
 import { FiniteWatch, type NotFinite } from './finite-watch.ts';
-import { inspectModel, type Setting } from './own-code.ts';
+import { declarations, inspectModel, type Setting } from './own-code.ts';
+import { OwnState } from './own/own-state.ts';
+import { OwnSteps } from './own/own-steps.ts';
 import { LossScale } from './loss-scale.ts';
 import { precisionOf } from './precision.ts';
 import { StepCache } from './step-cache.ts';
@@ -122,9 +124,16 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
       return known;
     }
     disposeSteps(model);
-    const { obstacle, settings } = inspectModel(tf, model);
+    const { obstacle, settings, roots } = inspectModel(tf, model);
+    const why = (reason: string) => {
+      if (explained.has(model)) return;
+      explained.add(model);
+      say(`${model.name} runs op by op: ${reason}. Results are the same, only slower.`);
+    };
+    const state = roots.length === 0 ? undefined : new OwnState(tf, roots, declarations);
+    const own = () => (state === undefined ? undefined : new OwnSteps(state, why));
     const precision = precisionOf(model);
-    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision });
+    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision, own: own() });
     const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
     const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
     const steps: ModelSteps = {
@@ -132,14 +141,18 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
       settings,
       obstacle,
       lossScale,
-      train: new StepCache(tf, backend, { what: `training ${model.name}`, say, precision, watch, lossScale }),
+      train: new StepCache(tf, backend, {
+        what: `training ${model.name}`,
+        say,
+        precision,
+        watch,
+        lossScale,
+        own: own(),
+      }),
       test: cache(`evaluating ${model.name}`),
       predict: cache(`predicting with ${model.name}`),
     };
-    if (obstacle !== undefined && !explained.has(model)) {
-      explained.add(model);
-      say(`${model.name} runs op by op: ${obstacle}. Results are the same, only slower.`);
-    }
+    if (obstacle !== undefined) why(obstacle);
     modelSteps.set(model, steps);
     return steps;
   };

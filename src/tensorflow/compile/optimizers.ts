@@ -4,6 +4,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import type { Trace } from './trace.ts';
+import { Untraceable } from './untraceable.ts';
 
 interface Slot {
   variable: Variable;
@@ -192,6 +193,7 @@ export function installOptimizers(tf: Tf): void {
     [tf.AdadeltaOptimizer, undefined],
     [tf.AdamaxOptimizer, undefined],
   ] as const;
+  countRuns(Object.getPrototypeOf(tf.SGDOptimizer.prototype) as Counted);
   for (const [constructor, fused] of constructors) {
     const prototype = constructor.prototype as unknown as TfOptimizer;
     const original = prototype['applyGradients' as keyof TfOptimizer] as (gradients: Gradients) => void;
@@ -202,16 +204,44 @@ export function installOptimizers(tf: Tf): void {
         return;
       }
       const optimizer = new WeakRef(this);
-      const exact = Object.getPrototypeOf(this) === prototype;
-      if (!(exact && trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients)))) {
-        trace.guard('the optimizer was changed', () => settings(optimizer.deref() ?? {}));
-        const iterations = (this as unknown as { iterations_: number }).iterations_;
-        original.call(this, gradients);
-        (this as unknown as { iterations_: number }).iterations_ = iterations;
+      // A class of the user's that extends this one, and calls it with other gradients, gets the same.
+      if (trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients))) {
+        this.incrementIterations();
+        return;
       }
-      trace.afterRun.push(() => optimizer.deref()?.incrementIterations());
+      trace.guard('the optimizer was changed', () => settings(optimizer.deref() ?? {}));
+      original.call(this, gradients);
     };
   }
+}
+
+interface Counted {
+  iterations: number;
+  incrementIterations(): void;
+}
+
+/** In a trace, optimizers count the runs of the graph, and cannot be asked for their number. */
+function countRuns(prototype: Counted): void {
+  const increment: Counted['incrementIterations'] = Reflect.get(prototype, 'incrementIterations');
+  prototype.incrementIterations = function incrementIterations(this: Counted): void {
+    const trace = activeTrace();
+    if (trace === undefined) {
+      increment.call(this);
+      return;
+    }
+    const optimizer = new WeakRef(this);
+    trace.afterRun.push(() => optimizer.deref()?.incrementIterations());
+  };
+  const property: { get?: unknown } = Object.getOwnPropertyDescriptor(prototype, 'iterations') ?? {};
+  const { get } = property;
+  if (typeof get !== 'function') return;
+  Object.defineProperty(prototype, 'iterations', {
+    ...(property as PropertyDescriptor),
+    get(this: Counted): number {
+      if (activeTrace() !== undefined) throw new Untraceable("the number of the optimizer's steps is read");
+      return Reflect.apply(get, this, []) as number;
+    },
+  });
 }
 
 function stepsOf(tf: Tf, trace: Trace, gradients: Gradients): Step[] {

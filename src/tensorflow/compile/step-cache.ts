@@ -4,6 +4,7 @@ import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { LossScale } from './loss-scale.ts';
+import type { OwnSteps } from './own/own-steps.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
@@ -17,6 +18,12 @@ interface Entry {
   /** Why this one stays op by op. */
   refused: string | undefined;
   traces: number;
+  /** The state of the user's code that this one is for. */
+  state: string;
+  /** Whether a run op by op showed that the user's code does nothing but compute. */
+  clean: boolean;
+  /** Milliseconds that runs op by op took. */
+  spent: number;
 }
 
 /** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
@@ -29,6 +36,7 @@ export class StepCache {
   readonly #precision: Precision;
   readonly #watch: (() => FiniteWatch) | undefined;
   readonly #lossScale: LossScale | undefined;
+  readonly #own: OwnSteps | undefined;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -45,6 +53,8 @@ export class StepCache {
       /** Who looks at each graph's first result, a loss. */
       watch?: () => FiniteWatch;
       lossScale?: LossScale | undefined;
+      /** Who looks after code of the user's in the function. */
+      own?: OwnSteps | undefined;
       say: (line: string) => void;
     },
   ) {
@@ -55,6 +65,7 @@ export class StepCache {
     this.#precision = options.precision ?? 'float32';
     this.#watch = options.watch;
     this.#lossScale = options.lossScale;
+    this.#own = options.own;
     this.#say = options.say;
   }
 
@@ -76,19 +87,36 @@ export class StepCache {
   call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
     this.#latest = undefined;
     if (this.#blocked()) return run(...args);
+    const state = this.#own === undefined ? '' : this.#own.state();
+    if (state === undefined) return run(...args);
     const taken = takeApart(this.#tf, args);
     // A graph belongs to the device that its variables are on.
-    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}`);
+    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}`, state);
     if (entry.refused !== undefined) return run(...args);
-    if (entry.runs++ === 0) return run(...args);
+    if (entry.runs++ === 0 || (entry.step === undefined && this.#own?.isRipe(entry) === false)) {
+      return this.#own === undefined ? run(...args) : this.#own.look(entry, () => run(...args));
+    }
     if (entry.step?.stale() !== undefined) {
       entry.step.dispose();
       entry.step = undefined;
     }
+    const began = entry.step === undefined ? performance.now() : undefined;
     if (entry.step === undefined) this.#trace(entry, taken, run);
     if (entry.step === undefined || entry.result === undefined) return run(...args);
     this.#latest = entry.step;
-    return entry.result.build(entry.step.run(taken.tensors)) as Result;
+    this.#own?.settled();
+    const results = entry.step.run(taken.tensors);
+    // The first run has TensorFlow optimize the graph.
+    if (began !== undefined) this.#own?.took(performance.now() - began);
+    return entry.result.build(results) as Result;
+  }
+
+  /** Whether a graph of this cache is right as JavaScript is now. */
+  serves(step: CompiledStep): boolean {
+    if (step.stale() !== undefined) return false;
+    if (this.#own === undefined) return true;
+    const state = this.#own.state();
+    return [...this.#entries.values()].some((entry) => entry.step === step && entry.state === state);
   }
 
   /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */
@@ -101,7 +129,8 @@ export class StepCache {
     return this.#tf.getBackend() !== 'tensorflow' || this.#tf.env().getBool('DEBUG');
   }
 
-  #entry(key: string): Entry {
+  #entry(arguments_: string, state: string): Entry {
+    const key = `${arguments_} ${state}`;
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       if (this.#entries.size >= this.#limit) {
@@ -109,7 +138,16 @@ export class StepCache {
         dropped.step?.dispose();
         this.#entries.delete(oldest);
       }
-      entry = { runs: 0, step: undefined, result: undefined, refused: undefined, traces: 0 };
+      entry = {
+        runs: 0,
+        step: undefined,
+        result: undefined,
+        refused: undefined,
+        traces: 0,
+        state,
+        clean: false,
+        spent: 0,
+      };
     } else {
       this.#entries.delete(key);
     }
@@ -128,9 +166,15 @@ export class StepCache {
       );
     }
     const options = { fused: true, loops: true };
+    let first: string | undefined;
     for (;;) {
       const watch = this.#watch?.();
-      const trace = new Trace(this.#tf, this.#backend, { ...options, watch, lossScale: this.#lossScale });
+      const trace = new Trace(this.#tf, this.#backend, {
+        ...options,
+        watch,
+        lossScale: this.#lossScale,
+        compared: this.#own !== undefined,
+      });
       try {
         let result: Structure | undefined;
         const inputs = taken.tensors.map((tensor, index) => ({
@@ -143,9 +187,21 @@ export class StepCache {
         }));
         const outputs = trace.record(() => {
           const symbols = inputs.map(({ output }) => trace.symbol(output));
-          result = takeApart(this.#tf, run(...(taken.build(symbols) as unknown[])));
+          const body = () => run(...(taken.build(symbols) as unknown[]));
+          result = takeApart(this.#tf, this.#own === undefined ? body() : this.#own.unmoved(entry, body));
           return result.tensors;
         });
+        if (this.#own !== undefined) {
+          // What differs from one time to the next is no constant.
+          const fingerprint = trace.fingerprint();
+          if (first === undefined) {
+            first = fingerprint;
+            trace.dispose(false);
+            watch?.dispose();
+            continue;
+          }
+          if (fingerprint !== first) throw new Untraceable('it computes something else each time');
+        }
         entry.step = new CompiledStep(trace, outputs, this.#precision);
         entry.result = result;
         if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));
@@ -156,6 +212,7 @@ export class StepCache {
         const retry = error instanceof Untraceable ? error.retry : undefined;
         if (retry !== undefined && options[retry]) {
           options[retry] = false;
+          first = undefined;
           continue;
         }
         this.#refuse(entry, asError(error));

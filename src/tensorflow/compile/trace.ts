@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { OpAttribute } from '../attributes.ts';
 import { watchVariables } from '../backend.ts';
@@ -79,6 +80,7 @@ export class Trace implements OpRecorder {
   /** Functions that the graph calls. */
   readonly functions: { name: string; pointer: Pointer }[] = [];
   readonly #graphs: Graph[] = [];
+  readonly #compared: boolean;
   readonly #root: Region;
   #region: Region;
   /** Numbers of everything that has no value yet. */
@@ -96,6 +98,8 @@ export class Trace implements OpRecorder {
       loops?: boolean;
       watch?: FiniteWatch | undefined;
       lossScale?: LossScale | undefined;
+      /** Whether `fingerprint` will be asked for. */
+      compared?: boolean;
     },
   ) {
     this.tf = tf;
@@ -104,6 +108,7 @@ export class Trace implements OpRecorder {
     this.loops = options.loops ?? true;
     this.lossScale = options.lossScale;
     this.watch = options.watch;
+    this.#compared = options.compared ?? false;
     this.watch?.begin(this);
     this.#root = this.#newRegion(undefined, undefined);
     this.#region = this.#root;
@@ -118,6 +123,7 @@ export class Trace implements OpRecorder {
     // Names differ between a step's graphs, so that one tells where an operation comes from.
     const graph = new Graph(this.backend.binding.context.api, NAMES_OF_GRAPH * this.#graphs.length);
     graph.lines = this.lines;
+    if (this.#compared) graph.notes = [];
     this.#graphs.push(graph);
     return { graph, symbols: new Map(), captured: new Map(), captures: [], parent, fetch };
   }
@@ -423,6 +429,31 @@ export class Trace implements OpRecorder {
   #isSymbol(tensor: Tensor): boolean {
     const { tensorMap } = this.backend;
     return tensorMap.has(tensor.dataId) && this.#symbolic.has(tensorMap.get(tensor.dataId).id);
+  }
+
+  /** A text that is the same for two traces that compute the same. */
+  fingerprint(): string {
+    const { api } = this.backend.binding.context;
+    const inputs = this.inputs.map(({ input }): string => {
+      switch (input.kind) {
+        case 'argument':
+          return `argument ${input.index}`;
+        case 'resource':
+          return `variable ${input.variable.deref()?.id ?? ''}`;
+        case 'tensor':
+          return `tensor ${input.current().id}`;
+        case 'number':
+          return `number ${input.current()}`;
+        default: {
+          if (input.dtype === TF.RESOURCE) return 'resource';
+          const values = handleValues(api, this.backend.binding.status, input.handle);
+          const bytes = ArrayBuffer.isView(values) ? values : Buffer.concat(values);
+          return `constant ${createHash('sha1').update(bytes).digest('hex')}`;
+        }
+      }
+    });
+    const graphs = this.#graphs.map(({ notes }) => notes?.join('\n'));
+    return [...inputs, ...graphs, ...this.guards.map(({ expected }) => expected)].join('\n');
   }
 
   /** Frees the graph, and what was captured unless the function keeps it. */

@@ -1,0 +1,85 @@
+/** Layers and losses that are written in cells: their variables live in boxes, which other cells write to. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openNotebook, type Notebook } from '../runtime/notebook.ts';
+
+let notebook: Notebook;
+before(() => {
+  notebook = openNotebook();
+});
+after(() => notebook.host.dispose());
+
+async function works(source: string): Promise<string> {
+  const outcome = await notebook.cell(source);
+  assert.deepEqual(outcome.status, 'ok', JSON.stringify(outcome));
+  return notebook.text(notebook.last, 'stderr');
+}
+
+const DATA = 'const x = tf.ones([2, 4]); const y = tf.zeros([2, 1]);';
+const model = (loss: string, layer = '') =>
+  `const m = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [4], kernelInitializer: 'ones' })${layer}] });\n` +
+  `m.compile({ optimizer: tf.train.sgd(0), loss: ${loss} });`;
+const steps = async (count: number): Promise<string> => {
+  const said = await works(
+    `const all = []; for (let i = 0; i < ${count}; i++) all.push(await m.trainOnBatch(x, y)); all.join(' ')`,
+  );
+  assert.equal(said, '');
+  return String(notebook.shown);
+};
+
+const runsAsGraph = async (): Promise<void> => {
+  await works('(await tensorcell.profile(() => m.trainOnBatch(x, y))).graphs');
+  assert.equal(notebook.shown, '1');
+};
+
+test('a loss of a cell follows variables that other cells change, and says nothing', async () => {
+  await works(
+    `${DATA}\nlet alpha = 1;\nconst own = (a, b) => tf.mul(alpha, tf.mean(tf.square(tf.sub(a, b))));`,
+  );
+  await works(model('own'));
+  assert.equal(await steps(4), "'16 16 16 16'");
+  await runsAsGraph();
+  await works('alpha = 2');
+  assert.equal(await steps(3), "'32 32 32'");
+  await works('const set = (value) => { alpha = value; };');
+  await works('set(3)');
+  assert.equal(await steps(3), "'48 48 48'");
+});
+
+test('a name that a later cell declares', async () => {
+  await works('const later = (a, b) => tf.mul(factor, tf.mean(tf.square(tf.sub(a, b))));');
+  await works('let factor = 1;');
+  await works(model('later'));
+  assert.equal(await steps(4), "'16 16 16 16'");
+  await runsAsGraph();
+  await works('factor = 5');
+  assert.equal(await steps(3), "'80 80 80'");
+});
+
+test('a layer class of a cell; one that shows something runs op by op and shows it each time', async () => {
+  await works(
+    'class Double extends tf.layers.Layer {\n  static className = "Double";\n  times = 2;\n' +
+      '  call(inputs) { const [input] = [inputs].flat(); return tf.mul(input, this.times); }\n' +
+      '  computeOutputShape(shape) { return shape; }\n}\nconst double = new Double({});',
+  );
+  await works(model("'meanSquaredError'", ', double'));
+  assert.equal(await steps(4), "'64 64 64 64'");
+  await runsAsGraph();
+  await works('double.times = 1');
+  assert.equal(await steps(3), "'16 16 16'");
+
+  await works(
+    'class Shown extends tf.layers.Layer {\n  static className = "Shown";\n' +
+      '  call(inputs) { const [input] = [inputs].flat(); display(input.shape.join()); return input; }\n}',
+  );
+  await works(model("'meanSquaredError'", ', new Shown({})'));
+  const said = await works('for (let i = 0; i < 4; i++) await m.trainOnBatch(x, y);');
+  assert.match(
+    said,
+    /runs op by op: it shows something in the notebook \(cell \d+:3:\d+\)\. Results are the same/,
+  );
+  const shown = notebook.messages.filter(
+    ({ type, execution }) => type === 'display' && execution === notebook.last,
+  );
+  assert.equal(shown.length, 4);
+});
