@@ -10,7 +10,8 @@ import {
 import type { Machine } from '../../src/devices/index.ts';
 import { describePython, sectionHtml, sectionText } from '../../src/python/devices.ts';
 import type { PythonDevices } from '../../src/python/devices.ts';
-import { OWN_CUDA, ourSide } from '../../src/python/doctor.ts';
+import { ourSide } from '../../src/python/doctor.ts';
+import { cudaOfRelease } from '../../src/runtimes/catalogue.ts';
 import type { DeviceStatus } from '../../src/devices/status.ts';
 import type { Magic, MagicContext } from '../interfaces.ts';
 import { useDevice } from './device-use.ts';
@@ -36,8 +37,7 @@ async function withPython(
     PythonDevices | 'busy' | undefined;
   if (found === undefined) return [text, html];
   if (found === 'busy') return [`${text}\nPython is busy\n`, `${html}<p>Python is busy</p>`];
-  const cuda = backend?.runtime?.name === 'cuda' ? OWN_CUDA : null;
-  const section = describePython(found, ourSide(devices, cuda));
+  const section = describePython(found, ourSide(devices, cudaOfRelease(backend?.runtime?.name ?? '')));
   return [`${text}\n${sectionText(section)}`, html + sectionHtml(section)];
 }
 

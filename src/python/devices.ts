@@ -36,7 +36,7 @@ export interface PythonDevices {
 export interface OurSide {
   /** Newest CUDA that the driver runs, such as `12.9`; null without an NVIDIA driver. */
   driverCuda: string | null;
-  /** CUDA that our TensorFlow was built for, while it computes with it. */
+  /** CUDA that our TensorFlow brought along, while it computes with it. */
   ownCuda: string | null;
   gpus: {
     id: string | null;

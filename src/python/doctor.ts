@@ -12,9 +12,6 @@ import type { Surroundings } from './environments.ts';
 
 const CODE = 'python-cells';
 
-/** CUDA that TensorFlow 2.21 of our own store is built for (src/runtimes/catalogue.ts). */
-export const OWN_CUDA = '12.9';
-
 export function ourSide(devices: readonly Device[], ownCuda: string | null): OurSide {
   const gpus = devices.filter(({ kind }) => kind === 'GPU');
   return {

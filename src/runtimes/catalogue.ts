@@ -217,3 +217,11 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
 export function runtimeRelease(name: string): RuntimeRelease | undefined {
   return RUNTIMES.find((release) => release.name === name);
 }
+
+/** The CUDA that the release of this name brings along, such as `12.9`; null where it brings none. */
+export function cudaOfRelease(name: string): string | null {
+  const runtime = runtimeRelease(name)?.wheels.find(({ project }) =>
+    project.startsWith('nvidia-cuda-runtime-'),
+  );
+  return runtime === undefined ? null : runtime.version.split('.').slice(0, 2).join('.');
+}

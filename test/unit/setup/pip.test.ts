@@ -1,5 +1,5 @@
 import { explainPipFailure } from '../../../src/runtimes/python.ts';
-import { runtimeRelease } from '../../../src/runtimes/catalogue.ts';
+import { cudaOfRelease, runtimeRelease } from '../../../src/runtimes/catalogue.ts';
 import { formatBytes, pipTags } from '../../../src/runtimes/wheels.ts';
 import { compareVersions } from '../../../src/runtimes/store.ts';
 
@@ -35,6 +35,17 @@ test('pip is asked for the very file that is locked, whatever Python runs it', (
     '--platform',
     'manylinux_2_12_x86_64',
   ]);
+});
+
+test("a release's CUDA is that of its wheels", () => {
+  expect(['cuda', 'cpu', 'directml', 'python', ''].map(cudaOfRelease)).toEqual([
+    '12.9',
+    null,
+    null,
+    null,
+    null,
+  ]);
+  expect(runtimeRelease('cuda')!.summary).toContain(`CUDA ${cudaOfRelease('cuda')} `);
 });
 
 test('sizes in powers of ten', () => {
