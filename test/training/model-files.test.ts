@@ -1,8 +1,7 @@
 /** Model files from Keras to here and back; keras/models.py made the reference. */
 import * as tf from '@tensorflow/tfjs';
-import { buildSync } from 'esbuild';
 import assert from 'node:assert/strict';
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,7 @@ import {
   saveModel,
   saveWeights,
 } from '../../src/training/index.ts';
+import { killWhileSaving } from './killed-saver.ts';
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);
@@ -164,36 +164,8 @@ test('damaged files are told from others', async () => {
 test('a process that is killed while it saves leaves the last good file', async () => {
   const file = join(folder, 'killed.keras');
   await saveModel(small(), file);
-  const program = fileURLToPath(new URL('save-forever.ts', import.meta.url));
-  // Beside the packages, so that it finds them.
-  const bundle = fileURLToPath(new URL('../../.cache/save-forever.mjs', import.meta.url));
-  buildSync({
-    entryPoints: [program],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    outfile: bundle,
-    logLevel: 'error',
-  });
-  for (let round = 0; round < 4; round++) {
-    const child = fork(bundle, [file]);
-    const saved = await new Promise<number>((resolve) => {
-      let count = 0;
-      child.on('message', () => {
-        count += 1;
-        // Ten saves, then a kill at some moment of the next one.
-        if (count === 10) setTimeout(() => child.kill('SIGKILL'), Math.random() * 30);
-      });
-      child.on('exit', () => {
-        resolve(count);
-      });
-    });
-    assert.ok(saved >= 10);
-    const model = await loadModel(file);
-    const [first] = (model.predict(tf.ones([1, 3])) as tf.Tensor).dataSync();
-    assert.ok(Number.isFinite(first));
-  }
+  // Ten saves, then a kill at some moment of the next one.
+  await killWhileSaving(file, { rounds: 4, saves: 10, delay: () => Math.random() * 30 });
   await saveModel(small(), file);
   assert.deepEqual(
     readdirSync(folder).filter((name) => name.startsWith('.killed')),

@@ -1,4 +1,4 @@
-/** Saves a model over and over, and says so after each time: model-files.test.ts kills it. */
+/** Saves a model over and over, and says so after each time: killed-saver.ts kills it. */
 import * as tf from '@tensorflow/tfjs';
 import { saveModel } from '../../src/training/index.ts';
 
