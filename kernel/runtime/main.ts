@@ -79,7 +79,7 @@ const host = createNotebookHost({
   owner,
   find: (id) => runtime.find(id),
   input,
-  request: (execution, service, argument) => runtime.request(execution, service, argument),
+  request: (execution, service, argument) => runtime.requests.service(execution, service, argument),
   interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
   holdsChanged: () => runtime.holdsChanged(),
 });

@@ -6,27 +6,22 @@
  * themselves, and what a promise says afterwards is ignored.
  */
 import { constants as vmConstants, Script } from 'node:vm';
-import type {
-  CellError,
-  CompiledCell,
-  CompileResult,
-  ExecuteRequest,
-  MainMessage,
-  RuntimeMessage,
-} from '../interfaces.ts';
+import type { CellError, CompiledCell, ExecuteRequest, MainMessage } from '../interfaces.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
 import { Shared } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
 import { describeError } from './errors.ts';
+import { evaluate } from './evaluation.ts';
 import { Execution, interruptedError } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import { inspectPath } from './inspect-path.ts';
 import type { KernelChannel } from './kernel-channel.ts';
+import { KernelRequests } from './kernel-requests.ts';
 import type { Modules } from './modules/index.ts';
 import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
-import { ReportedError, describeThrown } from './reported-error.ts';
+import { describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
 import { isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
@@ -56,16 +51,12 @@ export interface RuntimeParts {
 
 export class Runtime {
   readonly names = new Names();
+  readonly requests = new KernelRequests((message) => this.#parts.channel.send(message));
   readonly #running = new Map<number, Execution>();
   readonly #recent = new Map<number, Execution>();
-  readonly #magics = new Map<
-    number,
-    { resolve: (value: unknown) => void; reject: (error: unknown) => void }
-  >();
   #parts!: RuntimeParts;
   #services!: CellServices;
   #last: Execution | undefined;
-  #lastMagic = 0;
   #idle: NodeJS.Timeout | undefined;
   #engine: unknown;
   /** Number of the message whose handling has not come to its end; still set after a termination in it. */
@@ -82,7 +73,7 @@ export class Runtime {
       importModule: (specifier, attributes) => parts.modules.import(specifier, attributes),
       meta: () => parts.modules.meta,
       require: (specifier) => parts.modules.require(specifier) as unknown,
-      magic: (execution, name, line) => this.#magic(execution, name, line),
+      magic: (execution, name, line) => this.requests.magic(execution, name, line),
       print: (text) => void process.stdout.write(text),
     };
   }
@@ -136,7 +127,15 @@ export class Runtime {
         this.#execute(message, sequence);
         break;
       case 'evaluate':
-        this.#evaluate(message, sequence);
+        evaluate(
+          message,
+          sequence,
+          (execution, cell, show) => {
+            this.#begin(execution);
+            this.#run(execution, cell, show);
+          },
+          (values) => channel.send({ type: 'evaluated', id: message.id, values }),
+        );
         break;
       case 'inspect': {
         const found = inspectPath(message.path, this.names);
@@ -153,13 +152,9 @@ export class Runtime {
       case 'preload':
         void this.#preload();
         break;
-      case 'magic-reply': {
-        const waiting = this.#magics.get(message.id);
-        this.#magics.delete(message.id);
-        if (message.ok) waiting?.resolve(message.value);
-        else waiting?.reject(new ReportedError(message.error));
+      case 'magic-reply':
+        this.requests.reply(message);
         break;
-      }
       case 'ask':
         this.#answer(message.id, message.question, message.argument);
         break;
@@ -311,52 +306,6 @@ export class Runtime {
     if (this.#recent.size > 500) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
-  #evaluate(message: Extract<MainMessage, { type: 'evaluate' }>, sequence: number): void {
-    const values: Record<string, { payload: Rendered } | { error: CellError }> = {};
-    const entries = Object.entries(message.expressions);
-    const finish = (): void => {
-      this.#parts.channel.send({ type: 'evaluated', id: message.id, values });
-    };
-    const step = (index: number): void => {
-      const entry = entries[index];
-      if (!entry) {
-        finish();
-        return;
-      }
-      const [name, compiled]: [string, CompileResult] = entry;
-      if (!compiled.ok) {
-        values[name] = {
-          error: {
-            name: 'SyntaxError',
-            message: compiled.problem.message,
-            traceback: [compiled.frame],
-            reason: 'syntax',
-          },
-        };
-        step(index + 1);
-        return;
-      }
-      const execution = new Execution(message.execution, {
-        sequence,
-        silent: false,
-        allowStdin: false,
-        finish: (_ended, error) => {
-          if (error) values[name] = { error };
-          else values[name] ??= { payload: { data: { 'text/plain': 'undefined' }, metadata: {} } };
-          if (error?.reason === 'interrupted') {
-            for (const [rest] of entries.slice(index + 1)) values[rest] = { error };
-            finish();
-          } else step(index + 1);
-        },
-      });
-      this.#begin(execution);
-      this.#run(execution, compiled.cell, (payload) => {
-        values[name] = { payload };
-      });
-    };
-    step(0);
-  }
-
   /** What a handler prints goes under the message that called it. */
   #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
     const { host, tracker } = this.#parts;
@@ -397,24 +346,6 @@ export class Runtime {
     const { library } = this.#parts;
     if (library.loaded) answer();
     else library.load().then(answer, fail);
-  }
-
-  #magic(execution: number, name: string, line: string): Promise<unknown> {
-    return this.#askKernel((id) => ({ type: 'magic', id, execution, name, line }));
-  }
-
-  /** Has the kernel process do something for the library. */
-  request(execution: number, service: string, argument: unknown): Promise<unknown> {
-    return this.#askKernel((id) => ({ type: 'request', id, execution, service, argument }));
-  }
-
-  #askKernel(message: (id: number) => RuntimeMessage): Promise<unknown> {
-    const id = ++this.#lastMagic;
-    const reply = new Promise<unknown>((resolve, reject) => {
-      this.#magics.set(id, { resolve, reject });
-    });
-    this.#parts.channel.send(message(id));
-    return reply;
   }
 
   /** An error that ends no cell. */
