@@ -113,6 +113,8 @@ export class Binding {
   #op: Pointer = 0;
   /** True while an op is under way, and after an interrupt that left it there. */
   #underWay = false;
+  /** The executor of this thread's ops while `onExecutor` has put another one in its place; also after an interrupt. */
+  #ownExecutor: Pointer = 0;
   readonly #outputs = new Uint32Array(2 * 256);
   readonly #outputCount = new Int32Array(1);
 
@@ -257,6 +259,7 @@ export class Binding {
   #start(name: string): void {
     const { api, pointer } = this.context;
     if (this.#underWay) this.status.clear();
+    if (this.#ownExecutor !== 0) this.#backToOwnExecutor();
     this.#underWay = true;
     if (this.#op === 0) this.#op = api.TFE_NewOp(pointer, cText(name), this.status.pointer);
     else api.TFE_OpReset(this.#op, cText(name), 0, this.status.pointer);
@@ -269,6 +272,26 @@ export class Binding {
       api.TFE_OpSetDevice(this.#op, cText(this.device), this.status.pointer);
       this.status.check(name);
     }
+  }
+
+  /** Ops that `action` makes (not with `startOp`) will run on another executor, and so on a thread of TensorFlow's. */
+  onExecutor<T>(executor: Pointer, action: () => T): T {
+    const { api, pointer } = this.context;
+    this.#ownExecutor = api.TFE_ContextGetExecutorForThread(pointer);
+    api.TFE_ContextSetExecutorForThread(pointer, executor);
+    try {
+      return action();
+    } finally {
+      this.#backToOwnExecutor();
+    }
+  }
+
+  #backToOwnExecutor(): void {
+    const { api, pointer } = this.context;
+    api.TFE_ContextSetExecutorForThread(pointer, this.#ownExecutor);
+    // What TensorFlow gave is a reference of ours.
+    api.TFE_DeleteExecutor(this.#ownExecutor);
+    this.#ownExecutor = 0;
   }
 
   /** An op ready for inputs and attributes; `run` executes it. Nothing else may be executed in between. */

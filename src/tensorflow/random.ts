@@ -3,6 +3,7 @@ import { tensorflowBackend } from './backend.ts';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import type { GraphOutput } from './c-api/functions.ts';
 import { activeTrace } from './compile/active-trace.ts';
+import type { Graph } from './compile/graph.ts';
 import type { Trace } from './compile/trace.ts';
 import { Untraceable } from './compile/untraceable.ts';
 import { tfInternals, type Tf } from './tfjs/instance.ts';
@@ -74,12 +75,79 @@ function drawTraced(trace: Trace, kind: Kind, shape: readonly number[]): Tensor 
     [type('Tseed', TF.INT64)],
   );
   const at = (index: number): GraphOutput => ({ oper: start, index });
+  trace.differsForXla = true;
+  if (trace.forXla && kind !== 'truncatedNormal') return trace.symbol(drawnByXla(graph, kind, shape, at));
   const drawn = graph.operation(
     ops[kind],
     [graph.constant([shape.length], TF.INT32, shape), at(0), at(1), graph.constant([], TF.INT32, [PHILOX])],
     [type('dtype', TF.FLOAT), type('Tshape', TF.INT32)],
   );
   return trace.symbol({ oper: drawn, index: 0 });
+}
+
+/**
+ * The same numbers in a graph for XLA. Its generator gives the same bits, but it makes numbers of other bits than
+ * TensorFlow does (tensorflow/core/lib/random/random_distributions.h); truncated ones cannot be made without a loop.
+ */
+function drawnByXla(
+  graph: Graph,
+  kind: 'uniform' | 'normal',
+  shape: readonly number[],
+  start: (index: number) => GraphOutput,
+): GraphOutput {
+  const count = shape.reduce((product, size) => product * size, 1);
+  const pairs = Math.ceil(count / 2);
+  const dimensions = (values: readonly number[]) => graph.constant([values.length], TF.INT32, values);
+  const op = (name: string, inputs: GraphOutput[], dtype: number): GraphOutput => ({
+    oper: graph.operation(name, inputs, [type('T', dtype)]),
+    index: 0,
+  });
+  const word = (value: number) => graph.constant([], TF.UINT32, [value]);
+  const number = (value: number) => graph.constant([], TF.FLOAT, [value]);
+  const bits = graph.operation(
+    'StatelessRandomUniformFullIntV2',
+    [dimensions([pairs, 2]), start(0), start(1), graph.constant([], TF.INT32, [PHILOX])],
+    [type('dtype', TF.UINT32), type('Tshape', TF.INT32)],
+  );
+  // The lower 23 bits behind the exponent of 1: from 1 to 2.
+  const mantissa = op('BitwiseAnd', [{ oper: bits, index: 0 }, word(0x7fffff)], TF.UINT32);
+  const from1 = graph.operation(
+    'Bitcast',
+    [op('BitwiseOr', [mantissa, word(0x3f800000)], TF.UINT32)],
+    [type('T', TF.UINT32), type('type', TF.FLOAT)],
+  );
+  const uniform = op('Sub', [{ oper: from1, index: 0 }, number(1)], TF.FLOAT);
+  const shaped = (value: GraphOutput): GraphOutput => {
+    const flat = op(
+      'Slice',
+      [op('Reshape', [value, dimensions([2 * pairs])], TF.FLOAT), dimensions([0]), dimensions([count])],
+      TF.FLOAT,
+    );
+    return op('Reshape', [flat, dimensions(shape)], TF.FLOAT);
+  };
+  if (kind === 'uniform') return shaped(uniform);
+  // Box and Muller's, of each pair.
+  const column = (index: number) =>
+    op('Slice', [uniform, dimensions([0, index]), dimensions([pairs, 1])], TF.FLOAT);
+  const radius = op(
+    'Sqrt',
+    [
+      op(
+        'Mul',
+        [number(-2), op('Log', [op('Maximum', [column(0), number(1e-7)], TF.FLOAT)], TF.FLOAT)],
+        TF.FLOAT,
+      ),
+    ],
+    TF.FLOAT,
+  );
+  const angle = op('Mul', [number(2 * Math.PI), column(1)], TF.FLOAT);
+  const parts = ['Sin', 'Cos'].map((name) => op('Mul', [op(name, [angle], TF.FLOAT), radius], TF.FLOAT));
+  const both = graph.operation(
+    'ConcatV2',
+    [...parts, graph.constant([], TF.INT32, [1])],
+    [type('T', TF.FLOAT), { name: 'N', type: ATTR.INT, value: 2 }],
+  );
+  return shaped({ oper: both, index: 0 });
 }
 
 function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {

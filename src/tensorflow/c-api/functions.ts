@@ -67,6 +67,11 @@ const declarations = {
   /** The same with memory of C's, for calls on another thread. */
   TFE_ExecuteAt: 'void TFE_Execute(P, P, P, P)',
 
+  TFE_NewExecutor: 'P TFE_NewExecutor(uint8_t, uint8_t, int)',
+  TFE_DeleteExecutor: 'void TFE_DeleteExecutor(P)',
+  TFE_ContextSetExecutorForThread: 'void TFE_ContextSetExecutorForThread(P, P)',
+  TFE_ContextGetExecutorForThread: 'P TFE_ContextGetExecutorForThread(P)',
+
   TF_NewBuffer: 'P TF_NewBuffer()',
   TF_DeleteBuffer: 'void TF_DeleteBuffer(P)',
   TF_NewSessionOptions: 'P TF_NewSessionOptions()',

@@ -11,6 +11,7 @@ import type { Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { callConfig, type Precision } from './precision.ts';
 import { prepareVariable } from './variable-resources.ts';
+import { xlaObstacle } from './xla-kernels.ts';
 
 let names = 0;
 
@@ -39,6 +40,14 @@ export class CompiledStep {
   readonly watch: FiniteWatch | undefined;
   /** The ConfigProto that calls of the function bring along. */
   readonly config: Uint8Array;
+  /** A kind of operation because of which XLA must not, or cannot, compile the step. */
+  readonly xlaObstacle: string | undefined;
+  /** Traces the step once more, for XLA; undefined where that would give the same graph. */
+  retraceForXla: (() => CompiledStep) | undefined;
+  /** That trace, once there is one. */
+  forXla: CompiledStep | undefined;
+  /** In what products and convolutions are computed. */
+  readonly precision: Precision;
   readonly #trace: Trace;
   readonly #inputs: GraphInput[];
   readonly #outputs: number;
@@ -47,6 +56,7 @@ export class CompiledStep {
   /** The function, for graphs that call it. */
   readonly #function: Pointer;
   readonly #loops = new Map<string, { dispose(): void }>();
+  readonly #xla = new Map<string, { dispose(): void }>();
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Pointer }[];
   readonly #held: Held;
@@ -55,6 +65,7 @@ export class CompiledStep {
     const { api } = trace.graph;
     this.name = `tensorcell_step_${names++}`;
     this.config = callConfig(precision);
+    this.precision = precision;
     this.#trace = trace;
     this.#inputs = trace.inputs.map(({ input }) => input);
     this.#outputs = outputs.length;
@@ -63,6 +74,7 @@ export class CompiledStep {
     this.randomOps = trace.randomOps;
     this.watch = trace.watch;
     this.histogram = trace.graph.histogram;
+    this.xlaObstacle = xlaObstacle(trace.graphs);
     const inputs = trace.inputs.map(({ output }) => output);
     const made = trace.graph.toFunction(this.name, inputs, outputs);
     const { binding } = trace.backend;
@@ -71,7 +83,7 @@ export class CompiledStep {
     binding.status.check();
     trace.dispose(true);
     const functions = [...trace.functions, { name: this.name, pointer: made }];
-    this.#held = hold(binding, functions, this.#inputs, this.#numbers, this.#loops, this.watch);
+    this.#held = hold(binding, functions, this.#inputs, this.#numbers, [this.#xla, this.#loops], this.watch);
     forgotten.register(this, this.#held);
   }
 
@@ -137,6 +149,11 @@ export class CompiledStep {
     return this.#loops;
   }
 
+  /** What has to do with XLA's compiling it; lives as long too. */
+  get xla(): Map<string, { dispose(): void }> {
+    return this.#xla;
+  }
+
   /** Done in JavaScript after so many runs. */
   ran(times: number): void {
     for (let i = 0; i < times; i++) for (const after of this.#trace.afterRun) after();
@@ -197,7 +214,7 @@ function hold(
   functions: readonly { name: string; pointer: Pointer }[],
   inputs: readonly GraphInput[],
   numbers: readonly { handle: Pointer }[],
-  loops: ReadonlyMap<string, { dispose(): void }>,
+  loops: readonly ReadonlyMap<string, { dispose(): void }>[],
   watch: FiniteWatch | undefined,
 ): Held {
   const { api, pointer } = binding.context;
@@ -208,7 +225,7 @@ function hold(
       if (freed) return;
       freed = true;
       settleLoop();
-      for (const loop of loops.values()) loop.dispose();
+      for (const map of loops) for (const loop of map.values()) loop.dispose();
       const status = new Status(api);
       for (const { name, pointer: made } of functions) {
         api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);

@@ -96,7 +96,7 @@ export class FiniteWatch {
     const own = api.TFE_TensorHandleCopySharingTensor(flags.handle, binding.status.pointer);
     binding.status.check();
     const resource = trace.addInput(
-      { kind: 'constant', handle: own, dtype: TF.RESOURCE, shape: [] },
+      { kind: 'constant', handle: own, dtype: TF.RESOURCE, shape: [], resource: flags },
       TF.RESOURCE,
       undefined,
     );

@@ -6,6 +6,7 @@ import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import type { StepCache } from './step-cache.ts';
 import { loopKey, StepLoop, type LoopResult, type LoopShape } from './step-loop.ts';
+import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
 
 type Logs = Record<string, number | Tensor>;
 
@@ -158,8 +159,10 @@ export async function fitLoop(
     last = performance.now();
   };
 
+  let choice: XlaLoopChoice | undefined;
+
   /** A loop over the step as it is now. */
-  const loopFor = (left: number): { loop: StepLoop; step: CompiledStep } | undefined => {
+  const loopFor = async (left: number): Promise<RunnableLoop | undefined> => {
     if (known === undefined) return undefined;
     // A short step that somebody wants to see is best run here.
     if (watched && wished === undefined && !(stepTime !== undefined && stepTime > LONG_STEP_MS)) {
@@ -171,14 +174,17 @@ export async function fitLoop(
       return undefined;
     }
     const key = loopKey(data, shape);
-    let loop = step.loops.get(key) as StepLoop | undefined;
-    if (loop === undefined) {
+    choice = step.xla.get(`loop ${key}`) as XlaLoopChoice | undefined;
+    if (choice === undefined) {
       if (left < FEWEST_STEPS) return undefined;
-      loop = new StepLoop(step, data, shape);
+      const loop = new StepLoop(step, data, shape);
       step.loops.set(key, loop);
+      choice = new XlaLoopChoice({ loop, step }, (xla) => new StepLoop(xla, data, { ...shape, xla: true }));
+      step.xla.set(`loop ${key}`, choice);
     }
-    loopsOfModels.set(model, loop);
-    return { loop, step };
+    const next = await choice.next(left, () => model.stopTraining_);
+    loopsOfModels.set(model, next.loop);
+    return next;
   };
 
   /** Steps of the next call. */
@@ -229,7 +235,7 @@ export async function fitLoop(
   };
 
   const several = async (
-    { loop, step }: { loop: StepLoop; step: CompiledStep },
+    { loop, step }: RunnableLoop,
     order: Tensor,
     index: number,
     count: number,
@@ -238,11 +244,13 @@ export async function fitLoop(
     const tells = watched || wished !== undefined ? others : [];
     for (const callback of tells) await callback.onBatchBegin(index, {});
     let result: LoopResult;
+    const began = performance.now();
     try {
       result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
     } catch (error) {
       throw failedStep(asError(error), index, count, others);
     }
+    choice?.ran({ loop, step }, performance.now() - began);
     if (result.steps === 0) return 0;
     logger.seen += result.steps * batch;
     const logs: Record<string, number> = {
@@ -278,7 +286,7 @@ export async function fitLoop(
       for (let index = 0; index < batches;) {
         const left = whole - index;
         const all = left + (epochs - epoch - 1) * whole;
-        const ready = left > 0 ? loopFor(all) : undefined;
+        const ready = left > 0 ? await loopFor(all) : undefined;
         if (ready !== undefined) {
           index += await several(ready, order, index, stepsOfCall(ready.loop, left), epochLogs);
         } else {

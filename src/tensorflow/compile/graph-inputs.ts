@@ -4,7 +4,7 @@ import type { VariableResource } from './variable-resources.ts';
 
 /** What a compiled function is called with, beside its arguments. */
 export type GraphInput =
-  | { kind: 'argument'; index: number }
+  | { kind: 'argument'; index: number; dtype: number; shape: readonly number[] }
   | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
   /** A tensor that lives elsewhere and may be another one next time. */
   | { kind: 'tensor'; current: () => Tensor; dtype: number; shape: readonly number[] }
@@ -16,8 +16,14 @@ export type GraphInput =
       /** Where in the stream of random numbers the call begins: each run moves it on. */
       random?: boolean;
     }
-  /** A tensor that never changes; the handle is ours. */
-  | { kind: 'constant'; handle: Pointer; dtype: number; shape: readonly number[] };
+  /** A tensor that never changes, or the handle of such a resource; the handle is ours. */
+  | {
+      kind: 'constant';
+      handle: Pointer;
+      dtype: number;
+      shape: readonly number[];
+      resource?: VariableResource;
+    };
 
 /** JavaScript state that the graph was made from: when it reads differently, the graph is wrong. */
 export interface Guard {

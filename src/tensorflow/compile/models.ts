@@ -92,7 +92,7 @@ export function trainingSteps(model: object): StepCache | undefined {
  */
 export function firstNotFinite(model: object): NotFinite | undefined {
   for (const step of trainingSteps(model)?.steps() ?? []) {
-    const found = step.watch?.take();
+    const found = step.watch?.take() ?? step.forXla?.watch?.take();
     if (found !== undefined) return found;
   }
   return undefined;

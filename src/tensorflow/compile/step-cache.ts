@@ -165,7 +165,31 @@ export class StepCache {
           'arguments, costs a trace. Pass numbers that change as tensors.',
       );
     }
-    const options = { fused: true, loops: true };
+    const specs = taken.tensors.map((tensor) => ({
+      dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
+      shape: tensor.shape,
+    }));
+    try {
+      const { step, result, differsForXla } = this.#record(entry, specs, taken.build.bind(taken), run, false);
+      entry.step = step;
+      entry.result = result;
+      if (differsForXla) {
+        step.retraceForXla = () => this.#record(entry, specs, taken.build.bind(taken), run, true).step;
+      }
+    } catch (error) {
+      this.#refuse(entry, asError(error));
+    }
+  }
+
+  /** Traces the function for arguments of these kinds. @throws Untraceable */
+  #record(
+    entry: Entry,
+    specs: readonly { dtype: number; shape: number[] }[],
+    build: Structure['build'],
+    run: (...all: unknown[]) => unknown,
+    forXla: boolean,
+  ): { step: CompiledStep; result: Structure; differsForXla: boolean } {
+    const options = { fused: true, loops: true, forXla };
     let first: string | undefined;
     for (;;) {
       const watch = this.#watch?.();
@@ -177,17 +201,12 @@ export class StepCache {
       });
       try {
         let result: Structure | undefined;
-        const inputs = taken.tensors.map((tensor, index) => ({
-          output: trace.addInput(
-            { kind: 'argument', index },
-            this.#backend.tensorMap.get(tensor.dataId).dtype,
-            tensor.shape,
-          ),
-          tensor,
-        }));
+        const inputs = specs.map(({ dtype, shape }, index) =>
+          trace.addInput({ kind: 'argument', index, dtype, shape }, dtype, shape),
+        );
         const outputs = trace.record(() => {
-          const symbols = inputs.map(({ output }) => trace.symbol(output));
-          const body = () => run(...(taken.build(symbols) as unknown[]));
+          const symbols = inputs.map((input) => trace.symbol(input));
+          const body = () => run(...(build(symbols) as unknown[]));
           result = takeApart(this.#tf, this.#own === undefined ? body() : this.#own.unmoved(entry, body));
           return result.tensors;
         });
@@ -202,21 +221,16 @@ export class StepCache {
           }
           if (fingerprint !== first) throw new Untraceable('it computes something else each time');
         }
-        entry.step = new CompiledStep(trace, outputs, this.#precision);
-        entry.result = result;
+        const step = new CompiledStep(trace, outputs, this.#precision);
         if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));
-        return;
+        return { step, result: result as unknown as Structure, differsForXla: trace.differsForXla };
       } catch (error) {
         trace.dispose(false);
         watch?.dispose();
         const retry = error instanceof Untraceable ? error.retry : undefined;
-        if (retry !== undefined && options[retry]) {
-          options[retry] = false;
-          first = undefined;
-          continue;
-        }
-        this.#refuse(entry, asError(error));
-        return;
+        if (retry === undefined || !options[retry]) throw error;
+        options[retry] = false;
+        first = undefined;
       }
     }
   }

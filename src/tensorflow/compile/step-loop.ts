@@ -12,6 +12,7 @@ import { Graph } from './graph.ts';
 import { NativeCall } from './native-call.ts';
 import { enterLoop, leaveLoop, type RunningLoop } from './running-loop.ts';
 import { VariableResource } from './variable-resources.ts';
+import { XLA_COMPILES } from './xla-setting.ts';
 
 /** What the steps of one call gave. */
 export interface LoopResult {
@@ -31,6 +32,8 @@ export interface LoopShape {
   shuffled: boolean;
   /** How many of the step's outputs are looked at; scalars of float32. */
   outputs: number;
+  /** The step is what XLA has made of it. */
+  xla?: boolean;
 }
 
 /** The kind of a loop, as a key. */
@@ -186,6 +189,7 @@ export class StepLoop {
         ),
         type('Tout', [...outputTypes]),
         { name: 'f', type: FUNCTION, value: step.name },
+        ...(this.#shape.xla === true ? [{ name: XLA_COMPILES, type: ATTR.BOOL, value: true }] : []),
       ]);
       const values = sums.map((_, index) => ({ oper: call, index }));
       const next = [

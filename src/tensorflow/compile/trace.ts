@@ -77,6 +77,10 @@ export class Trace implements OpRecorder {
 
   /** Whether recurrent layers may become loops. */
   readonly loops: boolean;
+  /** Whether XLA is to compile the graph: it has ops of its own, and unrolled layers take it long. */
+  readonly forXla: boolean;
+  /** Whether there is a layer that is traced otherwise for XLA. */
+  differsForXla = false;
   /** Functions that the graph calls. */
   readonly functions: { name: string; pointer: Pointer }[] = [];
   readonly #graphs: Graph[] = [];
@@ -96,6 +100,7 @@ export class Trace implements OpRecorder {
     options: {
       fused: boolean;
       loops?: boolean;
+      forXla?: boolean;
       watch?: FiniteWatch | undefined;
       lossScale?: LossScale | undefined;
       /** Whether `fingerprint` will be asked for. */
@@ -106,12 +111,18 @@ export class Trace implements OpRecorder {
     this.backend = backend;
     this.fused = options.fused;
     this.loops = options.loops ?? true;
+    this.forXla = options.forXla ?? false;
     this.lossScale = options.lossScale;
     this.watch = options.watch;
     this.#compared = options.compared ?? false;
     this.watch?.begin(this);
     this.#root = this.#newRegion(undefined, undefined);
     this.#region = this.#root;
+  }
+
+  /** The step's own graph and those of the functions within it. */
+  get graphs(): readonly Graph[] {
+    return this.#graphs;
   }
 
   /** Where ops go now. */

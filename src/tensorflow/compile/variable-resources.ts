@@ -87,10 +87,15 @@ export class VariableResource {
   /** An eager tensor with the value; a later update in place leaves it as it is. */
   read(): Pointer {
     settleLoop();
+    return this.peek();
+  }
+
+  /** The same without a look at whether training steps run on another thread. @param handle another one of the resource. */
+  peek(handle = this.handle): Pointer {
     const binding = this.#binding;
     const { api } = binding.context;
     const op = binding.startOp('ReadVariableOp');
-    api.TFE_OpAddInput(op, this.handle, binding.status.pointer);
+    api.TFE_OpAddInput(op, handle, binding.status.pointer);
     setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: this.#dtype });
     return binding.run('ReadVariableOp', 1)[0] as Pointer;
   }

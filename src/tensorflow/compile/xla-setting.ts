@@ -1,0 +1,18 @@
+/** The attribute of a call by which TensorFlow lets XLA compile what is called. */
+export const XLA_COMPILES = '_XlaMustCompile';
+
+/**
+ * Whether XLA compiles training steps. `auto`: where that is expected to pay, and it has measured faster; `on`: every
+ * step that XLA can compile, and trainings wait for it; `off`: none.
+ */
+export type XlaSetting = 'auto' | 'on' | 'off';
+
+/**
+ * What `TENSORCELL_XLA` says; `auto` where it says nothing. Looked at before each call of several steps. When the
+ * choice would be made hangs on time, so where the same numbers are wanted in every run there is none.
+ */
+export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSetting {
+  const wish = environment['TENSORCELL_XLA'];
+  if (wish === 'on' || wish === 'off') return wish;
+  return environment['TF_DETERMINISTIC_OPS'] === '1' ? 'off' : 'auto';
+}
