@@ -47,6 +47,11 @@ test('what only repeats an error, or says that an optimization was left out, is 
   const lines = [
     'W0000 00:00:1795378813.334350   20798 local_rendezvous.cc:412] Local rendezvous is aborting with status: INVALID_ARGUMENT: indices[1] = 9 is not in [0, 3)',
     '\t [[{{node op3}}]]',
+    "W0000 00:00:1795390034.054913    1901 op_kernel.cc:1858] OP_REQUIRES failed at xla_ops.cc:602 : INVALID_ARGUMENT: Detected unsupported operations when trying to compile graph a[] on XLA_CPU_JIT: CropAndResize (No registered 'CropAndResize' OpKernel for XLA_CPU_JIT devices compatible with node {{node op5}}){{node op5}}",
+    'The op is created at: ',
+    'dummy_file_name:10:dummy_function_name',
+    '\ttf2xla conversion failed while converting a[]. Run with TF_DUMP_GRAPH_PREFIX=/path/to/dump/dir and --vmodule=xla_compiler=2 to obtain a dump of the compiled functions.',
+    'W0000 00:00:1795389994.029407     443 lstm_ops.cc:938] BlockLSTMOp is inefficient when both batch_size and input_size are odd. You are using: batch_size=3, input_size=3',
     'E0000 00:00:1795378380.714691   32397 util.cc:131] oneDNN supports DT_BOOL only on platforms with AVX-512. Falling back to the default Eigen-based implementation if present.',
     "E0000 00:00:1795378418.024376    1220 meta_optimizer.cc:967] remapper failed: INVALID_ARGUMENT: Mutation::Apply error: fanout 'a' exist for missing node 'b'.",
   ];
