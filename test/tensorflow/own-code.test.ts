@@ -408,6 +408,11 @@ test('code that does more than compute runs op by op, as often as before', async
     })),
     /the loss names process, which is outside of what can be watched/,
   );
+  const { info } = console;
+  opByOp(
+    await same(() => ({ loss: (a, b) => (info.length > 99 ? a : squares(a, b)) })),
+    /info is part of the process around it/,
+  );
   const { random } = Math;
   opByOp(
     await same(() => ({ loss: (a, b) => tf.mul(random() < 2 ? 1 : 2, squares(a, b)) })),
@@ -467,6 +472,46 @@ test('a table that is made in the first step is no reason against a graph', asyn
   });
   assert.deepEqual(outcome.notices, []);
   assert.match(outcome.graphs, /^--G+$/);
+});
+
+test('a loss that asks another model, whose layer prints', async () => {
+  const { log } = console;
+  let lines = 0;
+  console.log = () => void lines++;
+  try {
+    const outcome = await same(() => {
+      const teacher = tf.sequential();
+      teacher.add(tf.layers.dense({ units: 3, inputShape: [3], kernelInitializer: 'ones' }));
+      teacher.add(
+        layerOf((x) => {
+          console.log('asked');
+          return x;
+        }),
+      );
+      lines = 0;
+      return {
+        loss: (a, b) => tf.add(squares(a, b), squares(teacher.predict(a) as Tensor, b)),
+        seen: () => lines,
+      };
+    });
+    opByOp(outcome, /it calls console\.log/);
+    assert.equal(lines, 12);
+  } finally {
+    console.log = log;
+  }
+  // The same without a word is part of the graph, and follows the teacher's weights.
+  allGraphs(
+    await same(() => {
+      const teacher = tf.sequential();
+      teacher.add(tf.layers.dense({ units: 3, inputShape: [3], kernelInitializer: 'ones' }));
+      return {
+        loss: (a, b) => tf.add(squares(a, b), squares(teacher.predict(a) as Tensor, b)),
+        after: (step) => {
+          if (step === 5) teacher.setWeights(teacher.getWeights().map((weight) => tf.mul(weight, 2)));
+        },
+      };
+    }),
+  );
 });
 
 test('a branch on a value runs op by op, with the line, once', async () => {

@@ -8,50 +8,44 @@ export interface Effect {
   line: string | undefined;
 }
 
-let restore: (() => void) | undefined;
+/** Who is told: a step that runs op by op may run another model's step. */
+let watchers: ((what: string) => void)[] = [];
+let undo: (() => void)[] = [];
 
 /** Puts back what `watchEffects` replaced; also for whoever terminates JavaScript in the middle: no `finally` runs then. */
 export function stopWatchingEffects(): void {
-  restore?.();
-  restore = undefined;
+  watchers = [];
+  for (const back of undo.toReversed()) back();
+  undo = [];
 }
 
 /** What of the notebook's host is asked and not done. */
 const QUESTIONS = new Set<PropertyKey>(['execution', 'interrupted', 'unattended', 'runIn', 'onEnd']);
 
-/**
- * Runs `action` and notes the first thing that it does or asks beside computing: prints, shows something in the notebook,
- * draws from `Math.random`, reads a clock. All of it is done as always.
- */
-export function watchEffects<T>(action: () => T): { result: T; effect: Effect | undefined } {
-  let effect: Effect | undefined;
-  const note = (what: string): void => {
-    if (effect !== undefined) return;
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = 50;
-    effect = { what, line: userLine(new Error(what).stack) };
-    Error.stackTraceLimit = before;
-  };
-  const undo: (() => void)[] = [];
-  const replace = (owner: object, name: string, value: unknown): void => {
-    const before = Object.getOwnPropertyDescriptor(owner, name);
-    if (before !== undefined && !before.configurable) return;
-    Object.defineProperty(owner, name, { value, configurable: true, writable: true, enumerable: true });
-    undo.push(() => {
-      if (before === undefined) Reflect.deleteProperty(owner, name);
-      else Object.defineProperty(owner, name, before);
-    });
-  };
-  const wrap = (owner: object, name: string, what: string): void => {
-    const original: unknown = Reflect.get(owner, name);
-    if (typeof original !== 'function') return;
-    replace(owner, name, function noted(this: unknown, ...args: unknown[]): unknown {
-      note(what);
-      return Reflect.apply(original, this, args) as unknown;
-    });
-  };
+function note(what: string): void {
+  for (const watcher of watchers) watcher(what);
+}
 
-  stopWatchingEffects();
+function replace(owner: object, name: string, value: unknown): void {
+  const before = Object.getOwnPropertyDescriptor(owner, name);
+  if (before !== undefined && !before.configurable) return;
+  undo.push(() => {
+    if (before === undefined) Reflect.deleteProperty(owner, name);
+    else Object.defineProperty(owner, name, before);
+  });
+  Object.defineProperty(owner, name, { value, configurable: true, writable: true, enumerable: true });
+}
+
+function wrap(owner: object, name: string, what: string): void {
+  const original: unknown = Reflect.get(owner, name);
+  if (typeof original !== 'function') return;
+  replace(owner, name, function noted(this: unknown, ...args: unknown[]): unknown {
+    note(what);
+    return Reflect.apply(original, this, args) as unknown;
+  });
+}
+
+function install(): void {
   wrap(Math, 'random', 'calls Math.random');
   wrap(performance, 'now', 'reads a clock');
   wrap(Date, 'now', 'reads a clock');
@@ -71,27 +65,41 @@ export function watchEffects<T>(action: () => T): { result: T; effect: Effect | 
     }),
   );
   const host = notebookHost();
-  if (host !== undefined) {
-    installNotebookHost(
-      new Proxy(host, {
-        get(target, name): unknown {
-          const value: unknown = Reflect.get(target, name, target);
-          if (!QUESTIONS.has(name)) note('shows something in the notebook');
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      }),
-    );
-    undo.push(() => {
-      installNotebookHost(host);
-    });
-  }
-  restore = () => {
-    for (const back of undo.toReversed()) back();
+  if (host === undefined) return;
+  undo.push(() => {
+    installNotebookHost(host);
+  });
+  installNotebookHost(
+    new Proxy(host, {
+      get(target, name): unknown {
+        const value: unknown = Reflect.get(target, name, target);
+        if (!QUESTIONS.has(name)) note('shows something in the notebook');
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    }),
+  );
+}
+
+/**
+ * Runs `action` and notes the first thing that it does or asks beside computing: prints, shows something in the notebook,
+ * draws from `Math.random`, reads a clock. All of it is done as always.
+ */
+export function watchEffects<T>(action: () => T): { result: T; effect: Effect | undefined } {
+  let effect: Effect | undefined;
+  const watcher = (what: string): void => {
+    if (effect !== undefined) return;
+    const before = Error.stackTraceLimit;
+    Error.stackTraceLimit = 50;
+    effect = { what, line: userLine(new Error(what).stack) };
+    Error.stackTraceLimit = before;
   };
+  if (watchers.length === 0) install();
+  watchers.push(watcher);
   try {
     const result = action();
     return { result, effect };
   } finally {
-    stopWatchingEffects();
+    watchers = watchers.filter((other) => other !== watcher);
+    if (watchers.length === 0) stopWatchingEffects();
   }
 }

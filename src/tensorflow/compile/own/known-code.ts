@@ -112,6 +112,12 @@ export function isLanguage(value: unknown): boolean {
   return pure.has(value);
 }
 
+/** Functions of the process that do more than compute, when somebody holds them under a name of his own. */
+export function isOutside(value: unknown): boolean {
+  if (value === console || value === process || value === performance) return true;
+  return typeof value === 'function' && Object.values(console).includes(value);
+}
+
 const librariesOf = new WeakMap<Tf, ReadonlySet<unknown>>();
 
 /** tfjs itself: its namespaces, functions, and the classes that models are made of, with those that they extend. */

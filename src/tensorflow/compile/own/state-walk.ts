@@ -9,7 +9,7 @@ import {
 import type { Tf } from '../../tfjs/instance.ts';
 import { identityOf } from '../signature.ts';
 import { readClosures, type Closure } from './closures.ts';
-import { HARMLESS_GLOBALS, isLanguage, propertyOf, tfjsParts, TFJS_FIELDS } from './known-code.ts';
+import { HARMLESS_GLOBALS, isLanguage, isOutside, propertyOf, tfjsParts, TFJS_FIELDS } from './known-code.ts';
 import { sourceNames, type SourceNames } from './source-names.ts';
 
 /** What says of code that it needs no look (`traceable`), must not be compiled (`eager`), or stands for other code. */
@@ -90,6 +90,7 @@ export class StateWalk {
     if (this.#seen.has(value)) return;
     this.#seen.add(value);
     if (this.#declarations.isEager(value)) throw new Obstacle(`${path} is marked with tensorcell.eager`);
+    if (isOutside(value)) throw new Obstacle(`${path} is part of the process around it`);
     if (isProxy(value)) throw new Obstacle(`${path} is a Proxy`);
     if (this.#tfjs.has(value) || this.#declarations.isDeclared(value) || isLanguage(value)) return;
     if (typeof value === 'function') this.#function(value, path);
@@ -164,7 +165,7 @@ export class StateWalk {
       }
       const value = (closure.scopes[scope] as Record<string, unknown>)[name];
       const looked = names?.lookups.get(name);
-      if (looked !== undefined && isCellContext(value)) {
+      if (looked !== undefined && isCellContext(value) && onlyLooksUp(names?.members.get(name))) {
         this.#lookUps(value, looked, path);
         continue;
       }
@@ -374,6 +375,10 @@ function isCellContext(value: unknown): value is CellContext {
       (name) => typeof (value as Record<string, unknown>)[name] === 'function',
     )
   );
+}
+
+function onlyLooksUp(members: ReadonlySet<string> | 'any' | undefined): boolean {
+  return members !== 'any' && [...(members ?? [])].every((name) => name === 'lookup' || name === 'assign');
 }
 
 /** Where a variable of a cell lives: an object with that one property, in a constant named after it. */
