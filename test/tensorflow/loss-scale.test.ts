@@ -4,10 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
+import type { LayersModel, Optimizer, Rank, Tensor, Variable } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
+import { LossScale } from '../../src/tensorflow/compile/loss-scale.ts';
 import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/models.ts';
 import { setPrecision } from '../../src/tensorflow/compile/precision.ts';
+import { StepCache } from '../../src/tensorflow/compile/step-cache.ts';
 import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
 
@@ -121,4 +123,86 @@ test('a model that is disposed takes its factor along', async () => {
   const before = count();
   for (let i = 0; i < 3; i++) await once();
   assert.deepEqual(count(), before);
+});
+
+/** A function's graphs as `tensorcell.compile` makes them for float16, in float32. */
+function scaledCache(): { cache: StepCache; lossScale: LossScale; said: string[] } {
+  const said: string[] = [];
+  const lossScale = new LossScale(tf);
+  const cache = new StepCache(tf, tensorflowBackend() as NodeBackend, {
+    what: 'the step',
+    say: (line) => said.push(line),
+    lossScale,
+  });
+  return { cache, lossScale, said };
+}
+
+test('functions: minimize, and gradients of two batches that are clipped, added up and applied', () => {
+  const start = tf.randomNormal<Rank.R2>([4, 2], 0, 1, 'float32', 5);
+  const recipes: ((weight: Variable, optimizer: Optimizer) => (scale: Tensor) => Tensor)[] = [
+    (weight, optimizer) => (scale) =>
+      optimizer.minimize(
+        () => tf.mul(scale, tf.losses.meanSquaredError(y, tf.matMul(x, weight as never))).asScalar(),
+        true,
+        [weight],
+      ) as Tensor,
+    (weight, optimizer) => (scale) => {
+      const halves = [0, 8].map((from) =>
+        tf.variableGrads(
+          () =>
+            tf
+              .mul(
+                scale,
+                tf.losses.meanSquaredError(y.slice(from, 8), tf.matMul(x.slice(from, 8), weight as never)),
+              )
+              .asScalar(),
+          [weight],
+        ),
+      );
+      const gradients = Object.fromEntries(
+        Object.keys(halves[0]?.grads ?? {}).map((name) => [
+          name,
+          tf.clipByValue(tf.addN(halves.map(({ grads }) => grads[name] as Tensor)), -0.5, 0.5),
+        ]),
+      );
+      optimizer.applyGradients(gradients);
+      return tf.addN(halves.map(({ value }) => value));
+    },
+  ];
+  for (const recipe of recipes) {
+    const run = (scaled: boolean) => {
+      const weight = tf.variable(start);
+      const step = recipe(weight, tf.train.momentum(0.1, 0.9));
+      const { cache, lossScale, said } = scaledCache();
+      const call = (scale: number) => {
+        const factor = tf.scalar(scale);
+        return values(scaled ? cache.call([factor], step as never) : step(factor))[0] as number;
+      };
+      const losses = [1, 1, 1, 1].map(call);
+      const before = values(weight);
+      // With a factor that is too large nothing happens but that it gets smaller.
+      const state = () => [values(lossScale.scale)[0], values(lossScale.goodSteps)[0]];
+      if (scaled) {
+        assert.deepEqual(said, []);
+        assert.deepEqual(state(), [32768, 3]);
+        lossScale.scale.assign(tf.scalar(2 ** 100));
+        assert.ok(Number.isFinite(call(1e30)));
+        assert.deepEqual(values(weight), before);
+        assert.deepEqual(state(), [2 ** 99, 0]);
+      }
+      cache.dispose();
+      lossScale.dispose();
+      return { losses, before };
+    };
+    const expected = run(false);
+    const actual = run(true);
+    for (const [what, wanted] of Object.entries(expected)) {
+      actual[what as 'losses'].forEach((value, i) =>
+        assert.ok(
+          Math.abs(value - (wanted[i] as number)) <= 1e-5,
+          `${what} ${i}: ${value}, not ${wanted[i]}`,
+        ),
+      );
+    }
+  }
 });

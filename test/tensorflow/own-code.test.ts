@@ -2,9 +2,16 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
-import type { layers, LayersModel, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
+import type { layers, LayersModel, Rank, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { eager, loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
+import {
+  compile,
+  eager,
+  loadTf,
+  onBackendNotice,
+  setRandomSeed,
+  traceable,
+} from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -682,6 +689,50 @@ test('fit: a variable that a callback changes at the end of epochs, and of batch
     close(actual.weights, expected.weights, 'weights');
     assert.equal(notices.length, when === 'onBatchEnd' ? 1 : 0, notices.join('\n'));
   }
+});
+
+test('gradients added up over calls, clipped by their norm, and applied every fourth time', () => {
+  const x = tf.randomUniform<Rank.R2>([32, 4], -1, 1, 'float32', 1);
+  const y = tf.randomUniform<Rank.R2>([32, 2], -1, 1, 'float32', 2);
+  const start = tf.randomUniform<Rank.R2>([4, 2], -1, 1, 'float32', 3);
+  const train = (compiled: boolean): number[] => {
+    process.env['TENSORCELL_COMPILE'] = compiled ? 'on' : 'off';
+    const weight = tf.variable(start);
+    const sum = tf.variable(tf.zerosLike(start), false);
+    const optimizer = tf.train.adam(0.05);
+    const gather = (input: Tensor, target: Tensor) => {
+      const { value, grads } = tf.variableGrads(
+        () => tf.losses.meanSquaredError(target, tf.matMul(input as Tensor2D, weight)).asScalar(),
+        [weight],
+      );
+      sum.assign(tf.add(sum, grads[weight.name] as Tensor2D));
+      return value;
+    };
+    const apply = () => {
+      const mean = tf.div(sum, 4);
+      const norm = tf.norm(mean);
+      optimizer.applyGradients({ [weight.name]: tf.mul(mean, tf.div(0.1, tf.maximum(norm, 0.1))) });
+      sum.assign(tf.zerosLike(sum));
+      return norm;
+    };
+    const steps = compiled ? [compile(gather), compile(apply)] : [gather, apply];
+    const [gathering, applying] = steps as [typeof gather, typeof apply];
+    const seen: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      for (let part = 0; part < 4; part++) {
+        const loss = gathering(x.slice(8 * part, 8), y.slice(8 * part, 8));
+        seen.push(loss.dataSync()[0] as number);
+      }
+      seen.push(applying().dataSync()[0] as number);
+    }
+    if (compiled)
+      assert.deepEqual(
+        steps.map((step) => (step as unknown as { traces: number }).traces),
+        [1, 1],
+      );
+    return [...seen, ...weight.dataSync()];
+  };
+  close(train(true), train(false), 'losses, norms and weights');
 });
 
 test('tensorcell.eager and tensorcell.traceable', async () => {

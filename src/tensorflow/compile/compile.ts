@@ -1,6 +1,7 @@
 import { tensorflowBackend } from '../backend.ts';
 import { loadTf } from '../index.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { LossScale } from './loss-scale.ts';
 import { standFor } from './own-code.ts';
 import { checkedPrecision, type MixedPrecision } from './precision.ts';
 import { StepCache } from './step-cache.ts';
@@ -10,8 +11,9 @@ export interface CompileOptions {
   /** At most this many graphs are kept, the least used go first. Default 32. */
   limit?: number;
   /**
-   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on processors, float16 on GPUs (there
-   * without loss scaling: that is part of `model.compile`). Calls that run op by op are float32. Default false.
+   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on processors, float16 on GPUs, there with
+   * dynamic loss scaling where gradients are taken by an optimizer (`minimize`, `computeGradients`) or by
+   * `tf.variableGrads`. Calls that run op by op are float32. Default false.
    */
   mixedPrecision?: MixedPrecision;
   /** Where the one line goes that says why a function runs op by op. Default `console.warn`. */
@@ -40,16 +42,22 @@ export function compile<Args extends unknown[], Result>(
   options: CompileOptions = {},
 ): Compiled<(...args: Args) => Result> {
   let cache: StepCache | undefined;
+  let lossScale: LossScale | undefined;
   const compiled = (...args: Args): Result => {
     const tf: Tf = loadTf();
     const backend: NodeBackend | undefined = tensorflowBackend();
     if (backend === undefined || !compileEnabled()) return fn(...args);
-    cache ??= new StepCache(tf, backend, {
-      what: fn.name === '' ? 'the compiled function' : fn.name,
-      say: options.say ?? ((line) => console.warn(line)),
-      precision: checkedPrecision(options.mixedPrecision, backend.binding.isUsingGpuDevice()),
-      ...(options.limit === undefined ? {} : { limit: options.limit }),
-    });
+    if (cache === undefined) {
+      const precision = checkedPrecision(options.mixedPrecision, backend.binding.isUsingGpuDevice());
+      lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
+      cache = new StepCache(tf, backend, {
+        what: fn.name === '' ? 'the compiled function' : fn.name,
+        say: options.say ?? ((line) => console.warn(line)),
+        precision,
+        lossScale,
+        ...(options.limit === undefined ? {} : { limit: options.limit }),
+      });
+    }
     return cache.call(args, fn as unknown as (...all: unknown[]) => Result);
   };
   Object.defineProperties(compiled, {
@@ -58,6 +66,8 @@ export function compile<Args extends unknown[], Result>(
       value: () => {
         cache?.dispose();
         cache = undefined;
+        lossScale?.dispose();
+        lossScale = undefined;
       },
     },
     name: { value: fn.name },

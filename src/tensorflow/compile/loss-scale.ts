@@ -39,52 +39,73 @@ export class LossScale {
   }
 }
 
-type ComputeGradients = (
-  f: () => Scalar,
-  variables?: Variable[],
-) => { value: Scalar; grads: Record<string, Tensor> };
+interface VariableGradients {
+  value: Scalar;
+  grads: Record<string, Tensor>;
+}
 
-/** Lets optimizers scale the loss in traces that ask for it. Op by op nothing changes. */
+type ComputeGradients = (f: () => Scalar, variables?: Variable[]) => VariableGradients;
+
+/** For each gradient that was taken in a trace, whether it is finite. */
+const finiteIn = new WeakMap<Trace, GraphOutput[]>();
+
+/**
+ * Lets optimizers, and `tf.variableGrads`, scale the loss in traces that ask for it. Op by op nothing changes, and neither
+ * does it for gradients within gradients.
+ */
 export function installLossScaling(tf: Tf): void {
+  const { state } = tf.engine() as unknown as { state: { gradientDepth: number } };
+  const scaling = (take: (f: () => Scalar) => VariableGradients, f: () => Scalar): VariableGradients => {
+    const trace = activeTrace();
+    if (trace?.lossScale === undefined || state.gradientDepth > 0) return take(f);
+    return scaled(tf, trace, trace.lossScale, take, f);
+  };
   const prototype = Object.getPrototypeOf(tf.SGDOptimizer.prototype) as {
     computeGradients: ComputeGradients;
   };
-  const original: ComputeGradients = Reflect.get(prototype, 'computeGradients');
+  const compute: ComputeGradients = Reflect.get(prototype, 'computeGradients');
   prototype.computeGradients = function computeScaled(f, variables) {
-    const trace = activeTrace();
-    if (trace?.lossScale === undefined || trace.updates.gate !== undefined)
-      return original.call(this, f, variables);
-    const { scale } = trace.lossScale;
-    let loss: Scalar | undefined;
-    const scaled = original.call(
-      this,
-      () => {
-        loss = tf.keep(f());
-        return tf.mul(loss, scale);
-      },
-      variables,
-    );
-    const grads = Object.fromEntries(
-      Object.entries(scaled.grads).map(([name, gradient]) => [
-        name,
-        gradient === null ? gradient : tf.div(gradient, scale),
-      ]),
-    );
-    adapt(tf, trace, trace.lossScale, Object.values(grads));
-    return { value: loss as Scalar, grads };
+    return scaling((loss) => compute.call(this, loss, variables), f);
   };
+  const parts = tf as unknown as { variableGrads: ComputeGradients };
+  const { variableGrads } = parts;
+  parts.variableGrads = (f, variables) => scaling((loss) => variableGrads(loss, variables), f);
 }
 
-/** Opens the trace's gate for finite gradients only, and says how the factor goes on. */
-function adapt(
+function scaled(
   tf: Tf,
   trace: Trace,
-  { scale, goodSteps }: LossScale,
-  gradients: readonly (Tensor | null)[],
-): void {
-  const finite = gradients
-    .flatMap((gradient) => (gradient === null ? [] : tf.all(tf.isFinite(gradient))))
+  { scale }: LossScale,
+  take: (f: () => Scalar) => VariableGradients,
+  f: () => Scalar,
+): VariableGradients {
+  let loss: Scalar | undefined;
+  const taken = take(() => {
+    loss = tf.keep(f());
+    return tf.mul(loss, scale);
+  });
+  const grads = Object.fromEntries(
+    Object.entries(taken.grads).map(([name, gradient]) => [
+      name,
+      gradient === null ? gradient : tf.div(gradient, scale),
+    ]),
+  );
+  const finite = Object.values(grads)
+    .flatMap((gradient: Tensor | null) => (gradient === null ? [] : tf.all(tf.isFinite(gradient))))
     .reduce((a, b) => tf.logicalAnd(a, b), tf.scalar(true, 'bool') as Tensor);
+  finiteIn.set(trace, [...(finiteIn.get(trace) ?? []), trace.outputOf(finite)]);
+  return { value: loss as Scalar, grads };
+}
+
+/**
+ * At the end of a trace: opens its gate only where all gradients are finite, and says how the factor goes on. Nothing to do
+ * where no gradient was taken.
+ */
+export function finishLossScaling(tf: Tf, trace: Trace): void {
+  const finites = finiteIn.get(trace);
+  if (trace.lossScale === undefined || finites === undefined) return;
+  const { scale, goodSteps } = trace.lossScale;
+  const finite = finites.map((output) => trace.symbol(output)).reduce((a, b) => tf.logicalAnd(a, b));
   const good = tf.add(goodSteps, 1);
   const grow = tf.greaterEqual(good, GROWTH_STEPS);
   const next = tf.where(finite, tf.where(grow, tf.mul(scale, 2), scale), tf.maximum(tf.div(scale, 2), 1));

@@ -13,7 +13,7 @@ import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { GraphInput, Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
-import type { LossScale } from './loss-scale.ts';
+import { finishLossScaling, type LossScale } from './loss-scale.ts';
 import { StepUpdates } from './step-updates.ts';
 import { separated } from './residual-activations.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
@@ -398,6 +398,7 @@ export class Trace implements OpRecorder {
       tf.engine().startScope('tensorcell trace');
       const tensors = body();
       const outputs = tensors.map((tensor) => this.outputOf(tensor));
+      finishLossScaling(tf, this);
       for (const [i, variable] of variables.entries()) {
         if (variable.isDisposed) throw new Untraceable('a variable is disposed');
         if (variable.dataId === (holders[i] as Tensor).dataId) continue;
