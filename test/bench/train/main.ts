@@ -7,7 +7,8 @@
  *
  * The same for everybody: the machine, the run, the data, the batches and their order, the weights at the beginning (we
  * draw them and hand them over as a file), the network, the loss, Adam's constants. Before a row is timed each trains
- * three steps, whose losses must agree with ours: who trains another network is a failure.
+ * three steps, whose losses must agree with ours (`comparison.ts` says how closely): who trains another network is out of
+ * the row, and a failure.
  *
  * What is timed, in turns of half a second or an epoch, whatever is longer, after a warm-up; printed are medians of the
  * rounds:
@@ -124,7 +125,7 @@ async function bench(): Promise<void> {
   console.log(`${table(printed)}\n`);
   console.log(table(agreement));
   console.log(
-    `(apart: the largest relative distance from ours in ${FIRST_STEPS} steps; ${TOLERANCE} is a failure)`,
+    `(apart: the largest relative distance from ours in ${FIRST_STEPS} steps; ${TOLERANCE.first} in the first, ${TOLERANCE.later} in a later is a failure)`,
   );
   if (profiles.length > 0) console.log(`\nRows that we lose:\n\n${profiles.join('\n\n')}`);
 }
