@@ -79,9 +79,25 @@ function recurrentHook(path, source, hooks) {
   )}`;
 }
 
+/** The cross-entropy asks before it composes: a graph knows the logarithms that a softmax was made from. */
+function crossEntropyHook(path, source, hooks) {
+  const begin = '// scale preds so that';
+  return `import { crossEntropy } from ${JSON.stringify(hooks)};\n${replaced(
+    path,
+    source,
+    begin,
+    `const ours = crossEntropy.ofProbabilities?.(target, output, epsilon());
+            if (ours !== undefined) return ours;
+            ${begin}`,
+  )}`;
+}
+
 /** @param hooks path of the file with the hooks that the bundle's code asks. */
 export function patchLayers(builder, hooks) {
   builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => ({
     contents: recurrentHook(path, gruWithResetAfter(path, await readFile(path, 'utf8')), hooks),
+  }));
+  builder.onLoad({ filter: /tfjs-layers\/dist\/losses\.js$/ }, async ({ path }) => ({
+    contents: crossEntropyHook(path, await readFile(path, 'utf8'), hooks),
   }));
 }

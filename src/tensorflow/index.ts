@@ -23,6 +23,7 @@ import { installLossScaling } from './compile/loss-scale.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOwnCode } from './compile/own-code.ts';
 import { installOptimizers } from './compile/optimizers.ts';
+import { installSoftmax } from './compile/softmax.ts';
 import { installRecurrentLoops } from './compile/recurrent-loop.ts';
 import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
@@ -93,6 +94,7 @@ export function loadTf(): Tf {
       installRandom(tf);
       installOwnCode(tf);
       installOptimizers(tf);
+      installSoftmax(tf, tensorflowBackend() as NodeBackend);
       installLossScaling(tf);
       installLayerScopes(tf);
       installRecurrentLoops(tf);

@@ -3,6 +3,7 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
+import { adamUpdate } from './adam-update.ts';
 import type { Trace } from './trace.ts';
 import { Untraceable } from './untraceable.ts';
 
@@ -92,10 +93,11 @@ const adam: FusedStep = (trace, optimizer, steps) => {
   const epsilon = op('Mul', number(optimizer.epsilon), op('Sqrt', op('Sub', one(), power2)));
   for (const { variable, gradient, index } of steps) {
     const slots = [variable, (first[index] as Slot).variable, (second[index] as Slot).variable];
+    const op = adamUpdate(trace, variable.shape);
     update(
       trace,
-      'ResourceApplyAdam',
-      slots.map((slot) => trace.updated(slot)),
+      op.name,
+      [...slots.map((slot) => trace.updated(slot)), ...op.scratch],
       [power1, power2, rate, beta1, beta2, epsilon, gradient],
     );
     for (const slot of slots) trace.markFused(slot);

@@ -79,8 +79,10 @@ export class Trace implements OpRecorder {
   readonly loops: boolean;
   /** Whether XLA is to compile the graph: it has ops of its own, and unrolled layers take it long. */
   readonly forXla: boolean;
-  /** Whether there is a layer that is traced otherwise for XLA. */
+  /** Whether something is traced otherwise for XLA. */
   differsForXla = false;
+  /** For results of softmax, by operation, their logarithms. */
+  readonly softmaxes = new Map<Pointer, GraphOutput>();
   /** Functions that the graph calls. */
   readonly functions: { name: string; pointer: Pointer }[] = [];
   readonly #graphs: Graph[] = [];

@@ -12,3 +12,6 @@ export const normalizing = { batch: () => undefined, layer: () => undefined };
 
 /** Asked by tfjs's recurrent layers before they unroll. */
 export const recurrent = { loop: undefined };
+
+/** Asked by the cross-entropy of probabilities; undefined lets tfjs compose it. */
+export const crossEntropy = { ofProbabilities: undefined };

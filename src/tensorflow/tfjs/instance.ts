@@ -83,6 +83,11 @@ export interface TfInternals {
       epsilon: number,
     ) => tfjs.Tensor | undefined;
   };
+  /** Asked by the categorical cross-entropy of probabilities; undefined lets tfjs compose it. */
+  crossEntropy: {
+    ofProbabilities:
+      ((target: tfjs.Tensor, output: tfjs.Tensor, epsilon: number) => tfjs.Tensor | undefined) | undefined;
+  };
   /** Asked by tfjs's recurrent layers before they unroll; time comes first in the inputs and the mask. */
   recurrent: {
     loop:
