@@ -79,7 +79,10 @@ for (const scale of [1, 300]) {
     const actual = await train(true, scale);
     const worst = (a: number[], b: number[], floor: number) =>
       Math.max(...a.map((value, i) => Math.abs(value - (b[i] as number)) / Math.max(floor, Math.abs(value))));
-    assert.ok(worst(expected.losses, actual.losses, 1e-3) < 2e-5, `${expected.losses} ${actual.losses}`);
+    assert.ok(
+      worst(expected.losses, actual.losses, 1e-3) < 2e-5,
+      `${expected.losses.join()} against ${actual.losses.join()}`,
+    );
     assert.ok(worst(expected.weights, actual.weights, 1) < 2e-5);
   });
 }
