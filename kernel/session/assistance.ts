@@ -8,7 +8,13 @@ import type {
   PythonHost,
   RuntimeHost,
 } from '../interfaces.ts';
-import type { CompleteReply, CompleteRequest, InspectReply, InspectRequest } from '../wire/messages.ts';
+import type {
+  CompleteReply,
+  CompleteRequest,
+  InspectReply,
+  InspectRequest,
+  IsCompleteReply,
+} from '../wire/messages.ts';
 import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
 
@@ -36,11 +42,12 @@ export class Assistance {
   }
 
   /** Undefined where it is not for Python to say. */
-  async isComplete(code: string): Promise<object | undefined> {
+  async isComplete(code: string): Promise<IsCompleteReply | undefined> {
     const cell = pythonCell(code);
     // A cell magic's body ends with an empty line, as long as nobody who knows its language says more.
     return cell && /\n[ \t]*\n?$/.test(code)
-      ? await this.#python()?.ask('is_complete_request', { code: cell.body })
+      ? ((await this.#python()?.ask('is_complete_request', { code: cell.body })) as
+          IsCompleteReply | undefined)
       : undefined;
   }
 

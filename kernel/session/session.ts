@@ -14,7 +14,16 @@ import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';
-import type { ErrorReply, KernelInfoReply, RequestType } from '../wire/messages.ts';
+import type {
+  CommInfoReply,
+  ConnectReply,
+  DebugReply,
+  ErrorReply,
+  HistoryReply,
+  IsCompleteReply,
+  KernelInfoReply,
+  RequestType,
+} from '../wire/messages.ts';
 import { WireError } from '../wire/wire-error.ts';
 import { Assistance } from './assistance.ts';
 import { toCellError } from './cell-error.ts';
@@ -374,15 +383,15 @@ export class Session {
       connect_request: () => connectReply(this.#options.transport.ports),
       complete_request: ({ content }) => this.#assistance.complete(readContent('complete_request', content)),
       inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
-      is_complete_request: async ({ content }) => {
+      is_complete_request: async ({ content }): Promise<IsCompleteReply> => {
         const { code } = readContent('is_complete_request', content);
         return (await this.#assistance.isComplete(code)) ?? (await this.#options.compiler()).isComplete(code);
       },
-      history_request: async ({ content }) => ({
+      history_request: async ({ content }): Promise<HistoryReply> => ({
         status: 'ok',
         history: await this.#history.find(readContent('history_request', content)),
       }),
-      comm_info_request: ({ content }) => ({
+      comm_info_request: ({ content }): CommInfoReply => ({
         status: 'ok',
         comms: this.#comms.list(readContent('comm_info_request', content).target_name),
       }),
@@ -406,7 +415,7 @@ export class Session {
         setImmediate(() => this.#options.exit());
         return reply;
       },
-      debug_request: ({ content }) => {
+      debug_request: ({ content }): DebugReply => {
         const { seq, command } = readContent('debug_request', content);
         const message = 'this kernel has no debugger yet';
         return { type: 'response', request_seq: seq, success: false, command, message };
@@ -433,7 +442,7 @@ function replyType(type: RequestType): string {
   return type.replace(/_request$/, '_reply');
 }
 
-function connectReply(ports: Ports): object {
+function connectReply(ports: Ports): ConnectReply {
   return {
     status: 'ok',
     shell_port: ports.shell,

@@ -2,6 +2,7 @@
 import type { ControlMessage, RuntimeMessage } from '../interfaces.ts';
 import type { Incoming, Parent } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';
+import type { InputRequest } from '../wire/messages.ts';
 import type { Executions } from './executions.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -48,7 +49,12 @@ export class Stdin {
     }
     const { prompt, password } = question;
     this.#asked.push({ question, parent: execution.parent, listener });
-    this.#outbox.reply('stdin', 'input_request', { prompt, password }, execution.parent);
+    this.#outbox.reply(
+      'stdin',
+      'input_request',
+      { prompt, password } satisfies InputRequest,
+      execution.parent,
+    );
   }
 
   /** Clients of jupyter_client do not say which question they answer: the oldest that went to them, then. */
