@@ -2,7 +2,7 @@
  * Native libraries log for their developers. Kept is what a user can act on: errors, and warnings of libraries
  * other than TensorFlow's own machinery. Pure; one line without its end.
  */
-export function keepsNativeLine(line: string): boolean {
+function keepsNativeLine(line: string): boolean {
   if (line.startsWith('Waiting for the debugger to disconnect...')) return false;
   if (line.startsWith('WARNING: All log messages before absl::InitializeLog()')) return false;
   const severity = severityOf(line);

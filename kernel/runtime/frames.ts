@@ -9,7 +9,7 @@
 import { deserialize, serialize } from 'node:v8';
 import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
 
-export const FrameKind = {
+const FrameKind = {
   /** `v8.serialize` of a `RuntimeMessage`. */
   message: 0,
   /** `u32 execution`, then UTF-8 text. */

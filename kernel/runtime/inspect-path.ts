@@ -41,7 +41,7 @@ function ownValue(owner: unknown, name: string): { value: unknown } | undefined 
   return undefined;
 }
 
-export function typeNameOf(value: unknown): string {
+function typeNameOf(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value !== 'object' && typeof value !== 'function') return typeof value;
   if (types.isProxy(value)) return 'Proxy';

@@ -3,7 +3,7 @@ import type * as koffiModule from 'koffi';
 import { writeAll } from './frame-writer.ts';
 
 /** What the runtime writes into its own standard output and error when a cell has ended. */
-export function nativeMarker(execution: number): string {
+function nativeMarker(execution: number): string {
   return `\u0000\u0001tensorcell:${execution}\u0001\u0000`;
 }
 

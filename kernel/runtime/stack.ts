@@ -74,7 +74,7 @@ export function framesOf(error: object): StackFrame[] {
 }
 
 /** For stacks that another hook has formatted. */
-export function parseFrames(stack: string): StackFrame[] {
+function parseFrames(stack: string): StackFrame[] {
   const frames: StackFrame[] = [];
   for (const row of stack.split('\n')) {
     const match = /^\s+at (?<text>.*?(?:\(|^|async )?(?<file>[^()]+?):(?<line>\d+):(?<column>\d+)\)?)$/u.exec(

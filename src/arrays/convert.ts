@@ -16,18 +16,18 @@ function smallFloat(bits: number, exponentBits: number, mantissaBits: number): n
 }
 
 /** IEEE 754 binary16. */
-export function float16ToNumber(bits: number): number {
+function float16ToNumber(bits: number): number {
   return smallFloat(bits, 5, 10);
 }
 
 /** bfloat16: the upper half of a float32. */
-export function bfloat16ToNumber(bits: number): number {
+function bfloat16ToNumber(bits: number): number {
   word[0] = bits << 16;
   return float[0] as number;
 }
 
 /** FP8 of "FP8 Formats for Deep Learning" (arXiv 2209.05433): E4M3 has no infinities, and NaN only with all bits set. */
-export function float8E4m3ToNumber(bits: number): number {
+function float8E4m3ToNumber(bits: number): number {
   if ((bits & 0x7f) === 0x7f) return NaN;
   const sign = bits & 0x80 ? -1 : 1;
   const exponent = (bits >> 3) & 15;
@@ -36,12 +36,12 @@ export function float8E4m3ToNumber(bits: number): number {
 }
 
 /** E5M2 of the same: IEEE-like. */
-export function float8E5m2ToNumber(bits: number): number {
+function float8E5m2ToNumber(bits: number): number {
   return smallFloat(bits, 5, 2);
 }
 
 /** E8M0 of the OCP Microscaling Formats specification: a power of two, 2^(bits - 127); 255 is NaN. */
-export function float8E8m0ToNumber(bits: number): number {
+function float8E8m0ToNumber(bits: number): number {
   return bits === 255 ? NaN : 2 ** (bits - 127);
 }
 

@@ -10,7 +10,7 @@ import type { Places } from './places.ts';
 import { tutorialsFolder } from './tutorials.ts';
 
 /** Jupyter's data folder of this user, where every Jupyter of theirs looks. See jupyter_core's paths. */
-export function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
+function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
   const named = environment['JUPYTER_DATA_DIR'];
   if (named) return named;
   const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] ?? homedir(), '.local', 'share');

@@ -8,7 +8,7 @@ import { givenServer, startServer } from './server.ts';
 import { setUp } from './setup.ts';
 
 /** `-p name value` has two values, which parseArgs does not know of. */
-export function takeParameters(args: readonly string[]): { parameters: [string, string][]; rest: string[] } {
+function takeParameters(args: readonly string[]): { parameters: [string, string][]; rest: string[] } {
   const parameters: [string, string][] = [];
   const rest: string[] = [];
   for (let at = 0; at < args.length; at++) {

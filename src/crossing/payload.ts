@@ -8,7 +8,7 @@ import { CrossingError } from './errors.ts';
 import type { CrossingContext, Leaf } from './leaf.ts';
 
 /** Below this, bytes travel in the message: opening and mapping a segment costs more. */
-export const INLINE_BYTES = 32 * 1024;
+const INLINE_BYTES = 32 * 1024;
 
 export type Source = { address: Address } | { array: NodeJS.ArrayBufferView };
 
@@ -23,7 +23,7 @@ export function segmentPool(): SegmentPool {
 }
 
 /** From now on segments are files in a private folder. */
-export function shareByFiles(): void {
+function shareByFiles(): void {
   if (files) return;
   files = true;
   pool?.close();

@@ -87,7 +87,7 @@ function columnType(flechette: Flechette, name: string, values: readonly unknown
 }
 
 /** Rows as an Arrow IPC stream. Columns come in the order in which rows name them first. */
-export async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
+async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
   const flechette = await loadFlechette();
   const names = new Set<string>();
   for (const [i, row] of rows.entries()) {
@@ -155,7 +155,7 @@ function userPolars(): { readIPCStream(bytes: Buffer): unknown } {
 }
 
 /** An Arrow IPC stream as rows. 64-bit integers are numbers if all of a table's are safe ones, else BigInts. */
-export async function arrowToRows(bytes: Uint8Array): Promise<Row[]> {
+async function arrowToRows(bytes: Uint8Array): Promise<Row[]> {
   const { tableFromIPC } = await loadFlechette();
   try {
     return tableFromIPC(bytes, { useDate: true }).toArray();

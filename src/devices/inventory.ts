@@ -17,7 +17,7 @@ import type { SystemFacts } from './system.ts';
 import { detectSystem } from './system.ts';
 
 /** A whole look at the devices takes no longer, also when a driver hangs. */
-export const LOOK_LIMIT_MS = 900;
+const LOOK_LIMIT_MS = 900;
 /** So much of it may NVML take: what is asked when it hangs needs the rest. */
 const NVML_SHARE = 0.7;
 

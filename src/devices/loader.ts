@@ -53,7 +53,7 @@ export function parseLoaderCache(bytes: Uint8Array): CacheEntry[] {
 }
 
 /** Folders of an `ld.so.conf`, with its `include` lines followed by `read`. */
-export function parseLoaderConfig(text: string, include: (pattern: string) => string[]): string[] {
+function parseLoaderConfig(text: string, include: (pattern: string) => string[]): string[] {
   const folders: string[] = [];
   for (const raw of text.split('\n')) {
     const line = raw.replace(/#.*/, '').trim();

@@ -36,7 +36,7 @@ export function parseDeviceName(name: string): {
  * @returns the device that was set before.
  * @throws {PlacementError} when TensorFlow does not serve, or has no such device.
  */
-export function placeOn(device: string | undefined): string | undefined {
+function placeOn(device: string | undefined): string | undefined {
   const loaded = loadedTensorflow();
   if (!loaded || !tensorflowBackend()) {
     throw new PlacementError(

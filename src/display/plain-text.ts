@@ -15,7 +15,7 @@ export interface TextLimits {
   objects: number;
 }
 
-export const defaultLimits: TextLimits = { depth: 4, items: 100, characters: 10_000, objects: 1000 };
+const defaultLimits: TextLimits = { depth: 4, items: 100, characters: 10_000, objects: 1000 };
 
 const WIDTH = 76;
 /** Indices of a sparse array looked at in one go: some 10 ms. */

@@ -72,7 +72,7 @@ function short(value: number): string {
 }
 
 /** Least, greatest, mean and spread of a tensor of numbers; of the finite values, where some are not. */
-export function tensorStatistics(tensor: TensorLike): Statistics | undefined {
+function tensorStatistics(tensor: TensorLike): Statistics | undefined {
   if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') return undefined;
   if (tensor.size > READ_AT_MOST) return onDevice(tensor);
   const values = tensor.dataSync() as ArrayLike<number>;

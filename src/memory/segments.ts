@@ -31,7 +31,7 @@ interface Slot extends Segment {
  * Whether each of `names` is mapped by a process. A process that is gone maps nothing: memory that a crash left behind
  * is free, without anybody saying so.
  */
-export function mappedBy(pid: number, names: readonly string[]): Set<string> {
+function mappedBy(pid: number, names: readonly string[]): Set<string> {
   let maps: string;
   try {
     maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
@@ -43,7 +43,7 @@ export function mappedBy(pid: number, names: readonly string[]): Set<string> {
 }
 
 /** Room for `bytes`, in steps of at most an eighth: the same segment then serves arrays of about one size. */
-export function segmentLength(bytes: number): number {
+function segmentLength(bytes: number): number {
   const page = 4096;
   let step = page;
   while (step * 16 <= bytes) step *= 2;

@@ -27,7 +27,7 @@ export function ourSide(devices: readonly Device[], ownCuda: string | null): Our
 }
 
 /** What `%%python` would use, and what is wrong with it. Never rejects, and changes nothing. */
-export async function pythonFindings(surroundings: Surroundings, ours: OurSide): Promise<Finding[]> {
+async function pythonFindings(surroundings: Surroundings, ours: OurSide): Promise<Finding[]> {
   const finding = (severity: Finding['severity'], found: string, fix: string[] = []): Finding => ({
     code: CODE,
     severity,

@@ -78,7 +78,7 @@ function folders(path: string): string[] {
 }
 
 /** The prefix of the environment that the calling Jupyter server runs in, as far as it can be told. */
-export function jupyterPrefix(environment: Surroundings['environment']): string | undefined {
+function jupyterPrefix(environment: Surroundings['environment']): string | undefined {
   const pid = Number(environment['JPY_PARENT_PID']);
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
   try {

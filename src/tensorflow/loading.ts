@@ -43,14 +43,6 @@ export function runtimeChoice(): RuntimeChoice {
   return choice;
 }
 
-/** Forgets that no runtime was found, so that one which was installed meanwhile is found. */
-export function forgetChoice(): void {
-  if (loaded === undefined) {
-    choice = undefined;
-    failure = undefined;
-  }
-}
-
 /** Options of the context: what was set in code, over `TENSORCELL_CONTEXT`. */
 export function contextOptions(): ContextOptions {
   applyConfigFile();

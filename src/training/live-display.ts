@@ -5,7 +5,7 @@ import { notebookHost } from '../host.ts';
 import type { HostPayload, MimeBundle } from '../host.ts';
 
 /** Time between two updates, at least: ten a second. */
-export const SHORTEST_PAUSE_MS = 100;
+const SHORTEST_PAUSE_MS = 100;
 /** Drawing may take this part of the time, no more… */
 const SHARE = 0.01;
 /** …but for the first milliseconds: what is drawn for the first time is slow. */

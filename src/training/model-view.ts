@@ -49,7 +49,7 @@ function rowsOf(model: Tf.LayersModel): LayerRow[] {
 }
 
 /** A model's layers, shapes and parameters: as text, and as a table with a diagram of how they are connected. */
-export function renderModel(model: Tf.LayersModel): Rendered {
+function renderModel(model: Tf.LayersModel): Rendered {
   const kind = model.getClassName() === 'Sequential' ? 'Sequential' : 'Model';
   // A Sequential is built on first use; as in summary(), being looked at counts as one.
   if (!model.built && model.outputs !== undefined && model.outputs !== null) model.build([]);
@@ -148,7 +148,7 @@ function diagram(rows: readonly LayerRow[]): string {
 }
 
 /** A history as the chart that its training ended with. */
-export function renderHistory(history: Tf.History): Rendered {
+function renderHistory(history: Tf.History): Rendered {
   const epochs = history.epoch;
   const first = epochs[0] ?? 0;
   const record = new TrainingRecord({

@@ -90,7 +90,7 @@ function thinned(points: readonly Point[]): readonly Point[] {
 }
 
 /** A panel for each metric, with its validation twin. */
-export function trainingPanels(record: TrainingRecord): Panel[] {
+function trainingPanels(record: TrainingRecord): Panel[] {
   const to = record.status === 'running' ? record.epochs : Math.max(record.position, record.firstEpoch + 1);
   return metricNames(record)
     .slice(0, 4)
@@ -116,7 +116,7 @@ export function trainingPanels(record: TrainingRecord): Panel[] {
 }
 
 /** What a person who cannot see the chart should know. */
-export function chartDescription(record: TrainingRecord): string {
+function chartDescription(record: TrainingRecord): string {
   const metrics = metricNames(record).map((name) => {
     const points = record.whole.get(name) ?? record.between.get(name) ?? [];
     const first = points[0];

@@ -25,7 +25,7 @@ export interface MachineSpec {
 }
 
 /** `/etc/ld.so.cache` of glibc (`struct cache_file_new`). */
-export function encodeLoaderCache(entries: readonly CacheEntry[]): Buffer {
+function encodeLoaderCache(entries: readonly CacheEntry[]): Buffer {
   const header = Buffer.alloc(48);
   header.write('glibc-ld.so.cache1.1', 'latin1');
   header.writeUInt32LE(entries.length, 20);

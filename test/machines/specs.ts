@@ -35,7 +35,7 @@ export const runtime = (name: string, version = '2.21.0'): Record<string, Entry>
   [`${STORE}/${name}-${version}/tensorflow/libtensorflow_framework.so.2`]: 'ELF',
 });
 
-export const directmlRuntime: Record<string, Entry> = {
+const directmlRuntime: Record<string, Entry> = {
   [`${STORE}/directml-2.10.1/runtime.json`]: JSON.stringify({
     name: 'directml',
     version: '2.10.1',
@@ -65,7 +65,7 @@ const NVIDIA_LIBRARIES = [
   'nvjitlink',
 ];
 
-export const cudaRuntime: Record<string, Entry> = {
+const cudaRuntime: Record<string, Entry> = {
   ...runtime('cuda'),
   [`${STORE}/cuda-2.21.0/tensorflow/python/platform/build_info.py`]:
     "import collections\n\nbuild_info = collections.OrderedDict([('cpu_compiler', 'clang 18'), ('cuda_compute_capabilities', ['sm_60', 'sm_70', 'sm_80', 'sm_89', 'compute_90']), ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])\n",

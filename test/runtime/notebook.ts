@@ -47,7 +47,7 @@ export interface CellOptions {
   map?: string;
 }
 
-export function compileByHand(code: string, execution: number, options: CellOptions = {}): CompiledCell {
+function compileByHand(code: string, execution: number, options: CellOptions = {}): CompiledCell {
   const async = options.async ?? /\bawait\b/u.test(code);
   return {
     code: `(${async ? 'async ' : ''}(cell) => {'use strict';${code}\n})`,

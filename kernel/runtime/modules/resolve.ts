@@ -58,7 +58,7 @@ export function packageName(specifier: string): string {
 }
 
 /** `npm:@scope/name@1.2/sub` -> `@scope/name/sub`: Deno's way to name a package, without its version. */
-export function parseNpmSpecifier(specifier: string): { specifier: string; version: string | undefined } {
+function parseNpmSpecifier(specifier: string): { specifier: string; version: string | undefined } {
   const match = /^npm:\/?(?<name>(?:@[^/@]+\/)?[^/@]+)(?:@(?<version>[^/]+))?(?<sub>\/.*)?$/u.exec(specifier);
   if (!match?.groups) {
     throw new ModuleNotFoundError(

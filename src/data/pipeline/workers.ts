@@ -131,8 +131,3 @@ export async function runJob<K extends Job['kind']>(job: Extract<Job, { kind: K 
   lastJob += 1;
   return (await free.run(lastJob, job)) as Answers[K];
 }
-
-/** How many threads there are now. */
-export function runningWorkers(): number {
-  return workers.filter((worker) => !worker.ended).length;
-}

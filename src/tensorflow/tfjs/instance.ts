@@ -118,7 +118,7 @@ export interface TfInternals {
 const INTERNALS = Symbol.for('tensorcell.tfjs');
 
 /** The bundle `tf.cjs`: beside our own bundles, or, when run from source, in the checkout's `dist`. */
-export function tfBundle(): string {
+function tfBundle(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
     for (const file of [join(folder, 'tf.cjs'), join(folder, 'dist', 'tf.cjs')]) {

@@ -27,8 +27,8 @@ export interface Panel {
 export const TRAINING_COLOUR = '#0072b2';
 export const VALIDATION_COLOUR = '#d55e00';
 
-export const PANEL_WIDTH = 340;
-export const PANEL_HEIGHT = 200;
+const PANEL_WIDTH = 340;
+const PANEL_HEIGHT = 200;
 const LEFT = 48;
 const RIGHT = 12;
 const TOP = 26;
@@ -60,7 +60,7 @@ export interface PlacedPanel {
 }
 
 /** Where everything of a panel goes. */
-export function placePanel(panel: Panel, left: number, top: number): PlacedPanel {
+function placePanel(panel: Panel, left: number, top: number): PlacedPanel {
   const values = panel.lines.flatMap((line) => line.points.map(([, value]) => value)).filter(Number.isFinite);
   let low = values.length === 0 ? 0 : Math.min(...values);
   let high = values.length === 0 ? 1 : Math.max(...values);

@@ -15,7 +15,7 @@ import { basename, dirname, join } from 'node:path';
  * A name beside `file` for what is not finished yet. It carries the process, so that what a killed one left behind
  * can be told from what is being written.
  */
-export function temporaryName(file: string): string {
+function temporaryName(file: string): string {
   return join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
 }
 
@@ -56,7 +56,7 @@ function syncFolder(folder: string): void {
 }
 
 /** Removes unfinished files of processes that are gone. */
-export function removeLeftovers(file: string): void {
+function removeLeftovers(file: string): void {
   const folder = dirname(file);
   const prefix = `.${basename(file)}.`;
   for (const name of readdirSync(folder)) {

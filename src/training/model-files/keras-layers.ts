@@ -44,7 +44,7 @@ const RECURRENT = [
  * The layers that tfjs and Keras 3 both have, with the properties that mean the same in both. What is not listed is
  * left to its default where that is the same, and refused where a model has it set.
  */
-export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
+const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   Activation: ['activation'],
   Add: [],
   Average: [],

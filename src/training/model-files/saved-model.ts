@@ -6,7 +6,7 @@ import type { ProtoField } from '../../tensorflow/c-api/proto-reader.ts';
 import { malformed, ModelFileError, unsupported } from './errors.ts';
 
 /** The class name of the layer that stands for a SavedModel. */
-export const SAVED_MODEL = 'SavedModel';
+const SAVED_MODEL = 'SavedModel';
 
 /** The tag of what serves, and the signature that Keras and `tf.saved_model.save` write. */
 const TAG = 'serve';
@@ -83,7 +83,7 @@ function tensorInfo(entry: readonly ProtoField[]): SignatureTensor {
  *
  * @throws ModelFileError where there is no such signature.
  */
-export function readSignature(bytes: Uint8Array, path: string): Signature {
+function readSignature(bytes: Uint8Array, path: string): Signature {
   let graphs: ProtoField[][];
   try {
     graphs = messages(readProto(bytes), 2);
