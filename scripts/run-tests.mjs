@@ -1,6 +1,6 @@
 // Runs tests that need real processes, sockets or libraries:
 //
-//   node scripts/run-tests.mjs test/kernel test/runtime/crash.test.ts [--node PATH] [node --test arguments…]
+//   node scripts/run-tests.mjs test/kernel test/runtime/deaths.test.ts [--node PATH] [node --test arguments…]
 //
 // Each *.test.ts is bundled (packages stay outside) and run by `node --test` in a process of its own, from the
 // checkout's root. In our files `import.meta.url` and `.dirname` mean the source file, as if it were not bundled.
