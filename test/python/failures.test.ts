@@ -153,9 +153,13 @@ test('an interrupt while Python starts ends the cell; the next one finds it star
 test('Python in native code that hears no interrupt is ended by another one, and says so', async () => {
   // A handler that swallows the signal stands for native code that never returns to the interpreter.
   const id = await client().startCell(
-    '%%python\nimport signal, time\nsignal.signal(signal.SIGINT, lambda *_: None)\nwhile True: time.sleep(0.1)',
+    '%%python\nimport signal, time\nsignal.signal(signal.SIGINT, lambda *_: None)\nprint("deaf", flush=True)\nwhile True: time.sleep(0.1)',
   );
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await client().take(
+    'iopub',
+    ({ type, parent }) => type === 'stream' && parent === id,
+    'the handler to be in place',
+  );
   await client().send('control', 'interrupt_request', {});
   const told = await client().take(
     'iopub',
