@@ -100,4 +100,9 @@ export function patchLayers(builder, hooks) {
   builder.onLoad({ filter: /tfjs-layers\/dist\/losses\.js$/ }, async ({ path }) => ({
     contents: crossEntropyHook(path, await readFile(path, 'utf8'), hooks),
   }));
+  // Our own loops over data sets take batches apart as tfjs's do.
+  builder.onLoad({ filter: /tfjs-layers\/dist\/engine\/training_dataset\.js$/ }, async ({ path }) => {
+    const begin = 'function standardizeDataIteratorOutput(';
+    return { contents: replaced(path, await readFile(path, 'utf8'), begin, `export ${begin}`) };
+  });
 }

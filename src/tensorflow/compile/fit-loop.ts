@@ -1,42 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
-import { COUNTS_STEPS, watchesBatches, wishedSteps, type CountSteps } from '../../training/batch-hooks.ts';
-import { asError } from '../errors.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import type { CompiledStep } from './compiled-step.ts';
+import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
+import { onTrainingStop } from './running-trainings.ts';
 import type { StepCache } from './step-cache.ts';
-import { loopKey, StepLoop, type LoopResult, type LoopShape } from './step-loop.ts';
+import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
 import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
-
-type Logs = Record<string, number | Tensor>;
-
-/** tfjs's callbacks, as far as the loop calls them. */
-interface Callback {
-  onBatchBegin(batch: number, logs: Logs): Promise<void>;
-  onBatchEnd(batch: number, logs: Logs): Promise<void>;
-  [COUNTS_STEPS]?: CountSteps;
-}
-
-interface CallbackList {
-  callbacks: Callback[];
-  setModel(model: object): void;
-  onTrainBegin(): Promise<void>;
-  onTrainEnd(): Promise<void>;
-  onEpochBegin(epoch: number): Promise<void>;
-  onEpochEnd(epoch: number, logs: Logs): Promise<void>;
-  onBatchBegin(batch: number, logs: Logs): Promise<void>;
-  onBatchEnd(batch: number, logs: Logs): Promise<void>;
-}
-
-/** tfjs's BaseLogger: the means of an epoch. */
-interface BaseLogger extends Callback {
-  seen: number;
-  totals: Logs;
-}
-
-interface History {
-  syncData(): Promise<void>;
-}
 
 /** The model's own part in a training. */
 export interface FitModel {
@@ -80,30 +50,6 @@ const FEWEST_STEPS = 12;
 /** A step that takes longer runs on another thread even where callbacks want to see every batch. */
 const LONG_STEP_MS = 10;
 
-const loopsOfModels = new WeakMap<object, StepLoop>();
-
-/** Ends the call of several steps in which the model's training is. */
-export function endRunningSteps(model: object): void {
-  loopsOfModels.get(model)?.stop();
-}
-
-/** Says of a failure in a call of several steps what the weights are now, and where older ones lie. */
-function failedStep(error: Error, first: number, count: number, callbacks: readonly object[]): Error {
-  const saved = callbacks
-    .map((callback) => (callback as { lastSaved?: unknown }).lastSaved)
-    .findLast((path) => typeof path === 'string');
-  // All updates come last: only one of them can fail when another one is done.
-  const weights = UPDATE.test(error.message)
-    ? 'some weights may be those of the failed step already'
-    : 'the weights are those of the steps before it';
-  const where = count === 1 ? `batch ${first}` : `one of the batches ${first} to ${first + count - 1}`;
-  error.message += ` (in ${where}, counted from 0; ${weights}${saved === undefined ? '' : `; the last checkpoint is ${saved}`})`;
-  return error;
-}
-
-/** Names of operations that a trace gives to updates. */
-const UPDATE = /node optimizer\.layer\//;
-
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
  * many). What callbacks see is what they see with tfjs's own; logs are numbers instead of scalars on the device.
@@ -142,9 +88,8 @@ export async function fitLoop(
     validates,
     metrics,
   ) as { callbackList: CallbackList; history: History };
-  const [logger, ...others] = callbackList.callbacks as [BaseLogger, ...Callback[]];
-  const wished = wishedSteps(model);
-  const watched = others.some((callback) => watchesBatches(tf, callback));
+  const reports = new EpochReports(tf, model, callbackList, labels);
+  const { watched, wished } = reports;
   const indices = Array.from({ length: samples }, (_, i) => i);
   const batches = Math.ceil(samples / batch);
   const whole = Math.floor(samples / batch);
@@ -183,7 +128,7 @@ export async function fitLoop(
       step.xla.set(`loop ${key}`, choice);
     }
     const next = await choice.next(left, () => model.stopTraining_);
-    loopsOfModels.set(model, next.loop);
+    onTrainingStop(model, next.loop.stop.bind(next.loop));
     return next;
   };
 
@@ -199,31 +144,20 @@ export async function fitLoop(
   let stepTime: number | undefined;
 
   const single = async (order: Tensor, index: number, epochLogs: Logs): Promise<void> => {
-    const logs: Logs = {};
-    await callbackList.onBatchBegin(index, logs);
-    const began = performance.now();
-    const again = known !== undefined;
-    tf.tidy(() => {
-      const begin = index * batch;
-      const count = Math.min(batch, samples - begin);
-      logs['batch'] = index;
-      logs['size'] = count;
+    const begin = index * batch;
+    const count = Math.min(batch, samples - begin);
+    await reports.single(index, count, {}, () => {
+      const began = performance.now();
+      const again = known !== undefined;
       const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
       const outs = f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor)));
-      labels.forEach((label, i) => (logs[label] = tf.keep(outs[i] as Tensor)));
       const graphs = parts.graphs();
       if (count === batch && graphs.latest !== undefined) known = { graphs, step: graphs.latest };
+      // The first step of a graph includes its trace.
+      if (again) stepTime = Math.min(stepTime ?? Infinity, performance.now() - began);
+      if (index === batches - 1) validate(epochLogs);
+      return outs;
     });
-    // The first step of a graph includes its trace.
-    if (again) stepTime = Math.min(stepTime ?? Infinity, performance.now() - began);
-    if (index === batches - 1) validate(epochLogs);
-    // tfjs adds scalars to scalars.
-    for (const label of labels) {
-      const total = logger.totals[label];
-      if (typeof total === 'number') logger.totals[label] = tf.scalar(total);
-    }
-    await callbackList.onBatchEnd(index, logs);
-    for (const value of Object.values(logs)) if (typeof value !== 'number') value.dispose();
   };
 
   const validate = (epochLogs: Logs): void => {
@@ -240,38 +174,22 @@ export async function fitLoop(
     index: number,
     count: number,
     epochLogs: Logs,
-  ): Promise<number> => {
-    const tells = watched || wished !== undefined ? others : [];
-    for (const callback of tells) await callback.onBatchBegin(index, {});
-    let result: LoopResult;
-    const began = performance.now();
-    try {
-      result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
-    } catch (error) {
-      throw failedStep(asError(error), index, count, others);
-    }
-    choice?.ran({ loop, step }, performance.now() - began);
-    if (result.steps === 0) return 0;
-    logger.seen += result.steps * batch;
-    const logs: Record<string, number> = {
-      batch: index + result.steps - 1,
-      size: batch,
-    };
-    labels.forEach((label, i) => {
-      logs[label] = result.last[i] as number;
-      const before = logger.totals[label] ?? 0;
-      const total = typeof before === 'number' ? before : (before.dataSync()[0] as number);
-      if (typeof before !== 'number') before.dispose();
-      logger.totals[label] = total + (result.sums[i] as number) * batch;
-    });
-    if (index + result.steps === batches) validate(epochLogs);
-    for (const callback of others) {
-      const counts = callback[COUNTS_STEPS];
-      if (counts !== undefined) counts(result.steps, logs);
-      else if (tells.length > 0) await callback.onBatchEnd(index + result.steps - 1, { ...logs });
-    }
-    return result.steps;
-  };
+  ): Promise<number> =>
+    reports.several(
+      index,
+      count,
+      batch,
+      () => ({}),
+      async () => {
+        const began = performance.now();
+        const result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
+        choice?.ran({ loop, step }, performance.now() - began);
+        return result;
+      },
+      (steps) => {
+        if (index + steps === batches) validate(epochLogs);
+      },
+    );
 
   callbackList.setModel(model);
   model.history = history;

@@ -2,23 +2,26 @@ import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { checkedSteps, wishStepsOnCompile } from '../../training/batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 import { compileEnabled } from './compile.ts';
+import { evaluateDataset, type EvaluateDatasetArguments } from './dataset-evaluation.ts';
 import {
-  endRunningSteps,
-  fitLoop,
-  type DataFunction,
-  type FitLoopArguments,
-  type FitModel,
-} from './fit-loop.ts';
+  fitDataset,
+  type BatchDataset,
+  type DatasetModel,
+  type FitDatasetArguments,
+} from './dataset-loop.ts';
+import type { BatchIterator } from './batch-feed.ts';
+import { fitLoop, type DataFunction, type FitLoopArguments } from './fit-loop.ts';
 import { FiniteWatch, type NotFinite } from './finite-watch.ts';
 import { declarations, inspectModel, type Setting } from './own-code.ts';
 import { OwnState } from './own/own-state.ts';
 import { OwnSteps } from './own/own-steps.ts';
 import { LossScale } from './loss-scale.ts';
 import { precisionOf } from './precision.ts';
+import { endRunningSteps } from './running-trainings.ts';
 import { StepCache } from './step-cache.ts';
 
 /** tfjs's `LayersModel`, as far as it is compiled. */
-interface Model extends FitModel {
+interface Model extends DatasetModel {
   name: string;
   layers: object[];
   inputs: object[];
@@ -27,7 +30,6 @@ interface Model extends FitModel {
   metricsTensors?: unknown[];
   optimizer_?: object;
   collectedTrainableWeights?: unknown[];
-  testFunction: DataFunction;
 }
 
 interface ModelMethods {
@@ -35,6 +37,12 @@ interface ModelMethods {
   makeTestFunction(this: Model): void;
   predictLoop(this: Model, ins: Tensor | Tensor[], batchSize?: number, verbose?: boolean): Tensor | Tensor[];
   fitLoop(this: Model, ...all: FitLoopArguments): Promise<unknown>;
+  fitDataset(this: Model, dataset: BatchDataset, args: FitDatasetArguments): Promise<unknown>;
+  evaluateDataset(
+    this: Model,
+    dataset: BatchDataset | BatchIterator,
+    args?: EvaluateDatasetArguments,
+  ): Promise<Tensor | Tensor[]>;
   compile(this: Model, args: { stepsPerExecution?: unknown }): void;
   dispose(this: Model): unknown;
 }
@@ -44,6 +52,8 @@ const replaced = [
   'makeTestFunction',
   'predictLoop',
   'fitLoop',
+  'fitDataset',
+  'evaluateDataset',
   'compile',
   'dispose',
 ] as const;
@@ -215,6 +225,27 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     return fitLoop({ tf, graphs: () => stepsOf(this).train }, this, ...all);
   };
 
+  /** Whether a data set's batches may run compiled. What tfjs would refuse is left to tfjs. */
+  const runsCompiled = (model: Model): boolean =>
+    compileEnabled() && tf.getBackend() === 'tensorflow' && stepsOf(model).obstacle === undefined;
+
+  prototype.fitDataset = async function (dataset, args) {
+    if (this.isTraining || this.optimizer_ === undefined || !fitDatasetIsUsual(args) || !runsCompiled(this))
+      return original.fitDataset.call(this, dataset, args);
+    this.isTraining = true;
+    try {
+      return await fitDataset({ tf, backend, graphs: () => stepsOf(this).train }, this, dataset, args);
+    } finally {
+      this.isTraining = false;
+    }
+  };
+
+  prototype.evaluateDataset = async function (dataset, args = {}) {
+    if ((args.verbose ?? 0) > 0 || !isCount(args.batches) || !runsCompiled(this))
+      return original.evaluateDataset.call(this, dataset, args);
+    return evaluateDataset({ tf, backend, graphs: () => stepsOf(this).test }, this, dataset, args);
+  };
+
   prototype.compile = function compile(args) {
     const steps = checkedSteps(args.stepsPerExecution);
     original.compile.call(this, args);
@@ -239,6 +270,24 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     if (model !== undefined) disposeSteps(model);
     return original.dispose.call(this);
   };
+}
+
+/** Whether an option is left out, or a whole number from 1 on. */
+function isCount(value: unknown): boolean {
+  return value === undefined || value === null || (Number.isInteger(value) && (value as number) > 0);
+}
+
+/** Whether tfjs would take these arguments of `fitDataset`. */
+function fitDatasetIsUsual(
+  args: (FitDatasetArguments & { validationSplit?: unknown }) | undefined,
+): args is FitDatasetArguments {
+  if (args === undefined || args === null || !args.epochs || !isCount(args.epochs)) return false;
+  if (args.validationSplit !== undefined && args.validationSplit !== null) return false;
+  const { validationData } = args;
+  const tensors = Array.isArray(validationData)
+    ? validationData.length === 2
+    : isCount(args.validationBatches);
+  return isCount(args.batchesPerEpoch) && tensors;
 }
 
 const explained = new WeakSet<Model>();

@@ -10,6 +10,12 @@ export interface RunningLoop {
 }
 
 let running: RunningLoop | undefined;
+let touches = 0;
+
+/** How often somebody has looked at a variable that compiled steps update, or set one. */
+export function variableTouches(): number {
+  return touches;
+}
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
@@ -26,6 +32,7 @@ export function leaveLoop(loop: RunningLoop): void {
 
 /** Ends the loop that runs after its running step, and waits for that. Costs nothing when there is none. */
 export function settleLoop(): void {
+  touches++;
   if (running === undefined) return;
   const loop = running;
   if (!loop.over()) loop.stop();

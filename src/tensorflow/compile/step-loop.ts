@@ -30,6 +30,8 @@ export interface LoopShape {
   batch: number;
   /** Batches are taken in the order of a tensor of indices; else one after the other. */
   shuffled: boolean;
+  /** Each call may bring another number of samples. Not for shuffled ones. */
+  open?: boolean;
   /** How many of the step's outputs are looked at; scalars of float32. */
   outputs: number;
   /** The step is what XLA has made of it. */
@@ -38,8 +40,15 @@ export interface LoopShape {
 
 /** The kind of a loop, as a key. */
 export function loopKey(data: readonly Tensor[], shape: LoopShape): string {
-  const tensors = data.map(({ dtype, shape: size }) => `${dtype}[${size.join()}]`).join(';');
+  const tensors = data
+    .map(({ dtype, shape: size }) => `${dtype}[${samplesOf(shape, size).join()}]`)
+    .join(';');
   return `${shape.batch} ${String(shape.shuffled)} ${shape.outputs} ${tensors}`;
+}
+
+/** The shape of a call's data: -1 samples are any number. */
+function samplesOf({ open }: LoopShape, size: readonly number[]): readonly number[] {
+  return open === true ? [-1, ...size.slice(1)] : size;
 }
 
 const type = (name: string, value: number | number[]): OpAttribute => ({ name, type: ATTR.TYPE, value });
@@ -110,7 +119,9 @@ export class StepLoop {
     const first = graph.placeholder(TF.INT32, []);
     const samples = (data[0] as Tensor).shape[0];
     const order = this.#shape.shuffled ? [graph.placeholder(TF.INT32, [samples])] : [];
-    const whole = data.map((tensor) => graph.placeholder(tensorMap.get(tensor.dataId).dtype, tensor.shape));
+    const whole = data.map((tensor) =>
+      graph.placeholder(tensorMap.get(tensor.dataId).dtype, samplesOf(this.#shape, tensor.shape)),
+    );
     const others = step.inputs
       .filter((input) => input.kind !== 'argument')
       .map((input) =>

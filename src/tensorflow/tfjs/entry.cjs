@@ -8,6 +8,8 @@ const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
 const { crossEntropy, fusing, normalizing, random, recurrent } = require('./hooks.mjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
+const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
+const weighting = require('@tensorflow/tfjs-layers/dist/engine/training_utils');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
 const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
 const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
@@ -41,7 +43,13 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     builtIns,
     executor,
     losses,
-    training: { configureCallbacks: callbacks.configureCallbacks },
+    training: {
+      configureCallbacks: callbacks.configureCallbacks,
+      standardizeCallbacks: callbacks.standardizeCallbacks,
+      standardizeDataIteratorOutput: datasets.standardizeDataIteratorOutput,
+      standardizeClassWeights: weighting.standardizeClassWeights,
+      standardizeWeights: weighting.standardizeWeights,
+    },
     registerKernels: () => require('@tensorflow/tfjs-node-gpu/dist/register_all_kernels'),
   },
 });

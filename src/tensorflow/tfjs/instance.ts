@@ -61,8 +61,23 @@ export interface TfInternals {
     FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
     execute(outputs: object[], feeds: object): tfjs.Tensor[];
   };
-  /** What tfjs's `fit` begins with: its own callbacks around the user's. */
-  training: { configureCallbacks(...all: unknown[]): { callbackList: object; history: object } };
+  /** What tfjs's `fit` and `fitDataset` begin with. */
+  training: {
+    /** Its own callbacks around the user's. */
+    configureCallbacks(...all: unknown[]): { callbackList: object; history: object };
+    /** The user's callbacks as instances. */
+    standardizeCallbacks(callbacks: unknown, yieldEvery: unknown): object[];
+    /** Inputs and targets of an element of a data set, in the model's order. @throws Error */
+    standardizeDataIteratorOutput(model: object, element: unknown): { xs: tfjs.Tensor[]; ys: tfjs.Tensor[] };
+    /** Class weights for each output. */
+    standardizeClassWeights(weights: unknown, outputs: readonly string[]): (object | null)[];
+    /** A weight for each sample; null without class weights. */
+    standardizeWeights(
+      y: tfjs.Tensor,
+      sampleWeight: null,
+      classWeight: object | null,
+    ): Promise<tfjs.Tensor | null>;
+  };
   /** Asked by tfjs's fused ops whether they should run as separate ones. */
   fusing: { off: () => boolean };
   /** Asked by the layers of normalization; undefined lets them compute as tfjs does. */

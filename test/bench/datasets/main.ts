@@ -31,7 +31,10 @@ function writeArray(name: string, tensor: Tensor): string {
   const head = Buffer.from(`\x93NUMPY\x01\x00  ${header}`, 'latin1');
   head.writeUInt16LE(header.length, 8);
   const values = tensor.dataSync();
-  writeFileSync(file, Buffer.concat([head, Buffer.from(values.buffer, values.byteOffset, values.byteLength)]));
+  writeFileSync(
+    file,
+    Buffer.concat([head, Buffer.from(values.buffer, values.byteOffset, values.byteLength)]),
+  );
   return file;
 }
 
@@ -72,7 +75,7 @@ async function ways(row: Row): Promise<Record<string, { mode: 'on' | 'off'; shar
       ...compiled,
       run: async (epochs) => a.fit(x, y, { epochs, batchSize: row.batch, shuffle: false, verbose }),
     },
-    files: { ...compiled, run: async (epochs) => b.fitDataset(files as never, { epochs, verbose }) },
+    files: { ...compiled, run: async (epochs) => b.fitDataset(files, { epochs, verbose }) },
     generator: { ...compiled, run: async (epochs) => c.fitDataset(ready, { epochs, verbose }) },
     examples: { mode: 'on', share: 4, run: async (epochs) => d.fitDataset(single, { epochs, verbose }) },
     'op by op': { mode: 'off', share: 8, run: async (epochs) => e.fitDataset(ready, { epochs, verbose }) },
@@ -109,7 +112,10 @@ try {
       if (round > 0) note('Keras', ms);
     }
     columns = [...times.keys()];
-    lines.push([`${row.name}, batch ${row.batch}`, ...columns.map((name) => figure(median(times.get(name) ?? [])))]);
+    lines.push([
+      `${row.name}, batch ${row.batch}`,
+      ...columns.map((name) => figure(median(times.get(name) ?? []))),
+    ]);
   }
   console.log(table([['ms a step', ...columns], ...lines]));
 } finally {
