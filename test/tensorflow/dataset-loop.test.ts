@@ -384,6 +384,24 @@ test('a data set that asks the model sees the weights of all steps before', asyn
   model.dispose();
 });
 
+test('a layer that a callback changes between epochs counts from then on', async () => {
+  const results = [];
+  for (const mode of ['off', 'on'] as const) {
+    let current: LayersModel | undefined;
+    const build = () => (current = classifier(true)());
+    const callbacks: CustomCallbackArgs = {
+      onEpochEnd: (epoch) => {
+        if (epoch === 1) Object.assign(current?.layers[1] ?? {}, { rate: 0.9 });
+      },
+    };
+    const one = { build, dataset: examples(160, 8), args: { epochs: 4, callbacks } };
+    results.push(await train(one, mode, false));
+  }
+  const [plain, compiled] = results;
+  assertAlike(compiled?.weights, plain?.weights, 'weights');
+  assertAlike(compiled?.history, plain?.history, 'history');
+});
+
 test('an error of the data set comes where its batch would have come, with the steps before it done', async () => {
   for (const watched of [true, false]) {
     const model = counting();

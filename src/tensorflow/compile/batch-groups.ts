@@ -135,7 +135,7 @@ export class BatchGroups {
     const known = kind === undefined ? undefined : this.#known.get(kind);
     if (kind === undefined || known === undefined) return undefined;
     const { graphs, step } = known;
-    if (this.#graphs() !== graphs || step.stale() !== undefined) {
+    if (this.#graphs() !== graphs || !graphs.serves(step)) {
       this.#known.delete(kind);
       return undefined;
     }
@@ -165,6 +165,21 @@ export class BatchGroups {
     } finally {
       this.#tf.dispose(all);
     }
+  }
+
+  /** One of the batches that were joined, for a step that is run alone. */
+  cut(data: readonly Tensor[], batch: Batch, index: number): Batch {
+    let at = 0;
+    const tensors = batch.tensors.map((tensor) => {
+      if (tensor === null) return null;
+      const rest = (data[at++] as Tensor).shape.slice(1);
+      return this.#tf.slice(
+        data[at - 1] as Tensor,
+        [index * batch.size, ...rest.map(() => 0)],
+        [batch.size, ...rest],
+      );
+    });
+    return { ...batch, tensors };
   }
 }
 

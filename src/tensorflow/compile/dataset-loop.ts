@@ -140,16 +140,26 @@ export async function fitDataset(
     });
   };
 
-  const several = async ({ loop, step }: ReadyLoop, group: Batch[], index: number): Promise<number> => {
-    const { size } = group[0] as Batch;
+  const several = async (group: Batch[], first: ReadyLoop, index: number, left?: number): Promise<number> => {
+    const [batch] = group as [Batch, ...Batch[]];
     const data = groups.join(group);
+    let ready: ReadyLoop | undefined = first;
     let done = 0;
     try {
       while (done < group.length && !model.stopTraining_) {
-        const begin = () => ({ batch: index + done, size });
-        done += await reports.several(index + done, group.length - done, size, begin, async () =>
-          loop.run(step, data, undefined, done, group.length - done),
-        );
+        if (ready === undefined) {
+          await single(groups.cut(data, batch, done), index + done);
+          done++;
+        } else {
+          const { loop, step } = ready;
+          const count = group.length - done;
+          const begin = () => ({ batch: index + done, size: batch.size });
+          done += await reports.several(index + done, count, batch.size, begin, async () =>
+            loop.run(step, data, undefined, done, count),
+          );
+        }
+        // Somebody ended the call, or looked at a batch: the graph may not be the right one any more.
+        if (done < group.length) ready = groups.loopFor(batch, left);
       }
       return done;
     } finally {
@@ -164,7 +174,7 @@ export async function fitDataset(
     const here = watched && wished === undefined && (stepTime === undefined || stepTime <= LONG_STEP_MS);
     const ready = here ? undefined : groups.loopFor(group[0] as Batch, left);
     if (ready !== undefined) {
-      const running = several(ready, group, index);
+      const running = several(group, ready, index, left);
       groups.ahead(feed, most, exactly);
       return running;
     }

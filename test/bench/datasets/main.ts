@@ -14,7 +14,7 @@ import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { datasets, progressMode } from '../../../src/index.ts';
 import { loadTf, traceable } from '../../../src/tensorflow/index.ts';
 import { figure, median, table } from '../statistics.ts';
-import { data, requestOf, rows, type Row } from '../train/models.ts';
+import { data, networkOf, rows, type Row } from '../train/models.ts';
 import { Peer } from '../train/peer.ts';
 
 const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
@@ -107,7 +107,11 @@ try {
         if (round > 0) note(name, (performance.now() - begin) / (count * row.steps));
       }
       if (typeof keras === 'string') continue;
-      const { ms, failed } = await keras.ask(requestOf(row, 'default', epochs));
+      const { ms, failed } = await keras.ask({
+        ...networkOf(row, 'default', ''),
+        ask: 'train',
+        count: epochs,
+      });
       if (ms === undefined) throw new Error(failed);
       if (round > 0) note('Keras', ms);
     }

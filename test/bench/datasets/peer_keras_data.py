@@ -37,13 +37,16 @@ def cnn(request):
     )
 
 
-def prepare(request):
-    x, y, _ = data(request)
-    model = {"mlp": mlp, "cnn": cnn}[request["name"]](request)
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(request["batch"], drop_remainder=True)
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
-    return lambda: model.fit(dataset, epochs=1, verbose=0).history["loss"][0]
+class Trainer:
+    def __init__(self, request):
+        x, y, _ = data(request)
+        self.model = {"mlp": mlp, "cnn": cnn}[request["name"]](request)
+        self.model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(request["batch"], drop_remainder=True)
+        self.dataset = dataset.prefetch(tf.data.AUTOTUNE)
+
+    def train(self, epochs):
+        return self.model.fit(self.dataset, epochs=epochs, verbose=0).history["loss"][-1]
 
 
-serve(f"Keras {keras.__version__} on TensorFlow {tf.__version__}", prepare)
+serve(f"Keras {keras.__version__} on TensorFlow {tf.__version__}", Trainer)
