@@ -22,6 +22,13 @@ function loops(model: LayersModel): number {
   return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + step.loops.size, 0);
 }
 
+/** What loops over the model's steps run now. */
+function choices(model: LayersModel): unknown[] {
+  return (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
+    Array.from(step.xla.values(), (choice) => (choice as { chosen?: unknown }).chosen),
+  );
+}
+
 /** Everything that the callbacks of one training were told, values as numbers. */
 function recorder(batches: boolean): { seen: unknown[]; callbacks: CustomCallbackArgs } {
   const seen: unknown[] = [];
@@ -63,7 +70,14 @@ async function train(
     const history = await model.fitDataset(given, { verbose: QUIET, callbacks, ...args, ...more });
     const weights = model.getWeights().map((weight) => Array.from(weight.dataSync()));
     const left = tf.memory().numTensors - before;
-    return { history: history.history as Record<string, number[]>, weights, loops: loops(model), seen, left };
+    return {
+      history: history.history as Record<string, number[]>,
+      weights,
+      loops: loops(model),
+      chosen: choices(model),
+      seen,
+      left,
+    };
   } finally {
     process.env['TENSORCELL_COMPILE'] = 'on';
     model.dispose();
@@ -227,6 +241,20 @@ for (const [name, one] of Object.entries(cases)) {
     assertAlike(wished.weights, plain.weights, 'weights, three steps a call');
   });
 }
+
+test('with XLA, too', async () => {
+  const one = { build: classifier(false), dataset: examples(330, 8), args: { epochs: 3 } };
+  const plain = await train(one, 'off', false);
+  process.env['TENSORCELL_XLA'] = 'on';
+  try {
+    const compiled = await train(one, 'on', false);
+    assertAlike(compiled.history, plain.history, 'history');
+    assertAlike(compiled.weights, plain.weights, 'weights');
+    assert.ok(compiled.chosen.includes('xla'));
+  } finally {
+    delete process.env['TENSORCELL_XLA'];
+  }
+});
 
 test('with a number of steps a call, callbacks see every so many batches', async () => {
   const { seen } = await train(

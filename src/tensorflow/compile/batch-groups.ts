@@ -6,6 +6,7 @@ import type { CompiledStep } from './compiled-step.ts';
 import { variableTouches } from './running-loop.ts';
 import type { StepCache } from './step-cache.ts';
 import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
+import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
 const CALL_MS = 12;
@@ -18,11 +19,8 @@ const FEWEST_IN_A_ROW = 3;
 /** So many batches are pulled only when the step before is done, to see what pulling depends on. */
 const PULLS_IN_ORDER = 3;
 
-/** A loop and the step that it runs. */
-export interface ReadyLoop {
-  loop: StepLoop;
-  step: CompiledStep;
-}
+/** What a loop that is made now can be made after. */
+const dataOfChoices = new WeakMap<XlaLoopChoice, { data: readonly Tensor[] }>();
 
 /**
  * Batches from a data set, joined for calls of several steps. How many go into a call follows from what a step and a pull take:
@@ -46,14 +44,26 @@ export class BatchGroups {
   #kind: string | undefined;
   #row = 0;
   #bytes = 1;
-  #loop: ReadyLoop | undefined;
+  readonly #ended: (() => boolean) | undefined;
+  #loop: RunnableLoop | undefined;
+  #choice: XlaLoopChoice | undefined;
 
-  /** @param outputs how many of the step's outputs are looked at; all where this is left out. */
-  constructor(tf: Tf, backend: NodeBackend, graphs: () => StepCache, outputs?: number) {
+  /**
+   * @param outputs how many of the step's outputs are looked at; all where this is left out.
+   * @param ended whether the training was told to end; with it XLA's steps are tried too.
+   */
+  constructor(
+    tf: Tf,
+    backend: NodeBackend,
+    graphs: () => StepCache,
+    outputs?: number,
+    ended?: () => boolean,
+  ) {
     this.#tf = tf;
     this.#backend = backend;
     this.#graphs = graphs;
     this.#outputs = outputs;
+    this.#ended = ended;
   }
 
   batch(tensors: (Tensor | null)[]): Batch {
@@ -129,8 +139,13 @@ export class BatchGroups {
    * A loop over the step for such batches, as the step is now; undefined where there is no graph yet, or it would not pay.
    *
    * @param left how many steps are to come, where that is known.
+   * @param data tensors as a call takes them, with any number of samples.
    */
-  loopFor(batch: Batch, left: number | undefined): ReadyLoop | undefined {
+  async loopFor(
+    batch: Batch,
+    left: number | undefined,
+    data: readonly Tensor[] = present(batch),
+  ): Promise<RunnableLoop | undefined> {
     const { kind } = batch;
     const known = kind === undefined ? undefined : this.#known.get(kind);
     if (kind === undefined || known === undefined) return undefined;
@@ -139,7 +154,6 @@ export class BatchGroups {
       this.#known.delete(kind);
       return undefined;
     }
-    const data = present(batch);
     const outputs = this.#outputs ?? step.outputTypes.length;
     const shape: LoopShape = { batch: batch.size, shuffled: false, open: true, outputs };
     const key = loopKey(data, shape);
@@ -150,7 +164,25 @@ export class BatchGroups {
       loop = new StepLoop(step, data, shape);
       step.loops.set(key, loop);
     }
-    return (this.#loop = { loop, step });
+    this.#loop = { loop, step };
+    this.#choice = undefined;
+    if (this.#ended === undefined) return this.#loop;
+    this.#choice = step.xla.get(`loop ${key}`) as XlaLoopChoice | undefined;
+    if (this.#choice === undefined) {
+      const other = { ...shape, xla: true };
+      const now = { data };
+      this.#choice = new XlaLoopChoice(this.#loop, (xla) => new StepLoop(xla, now.data, other));
+      step.xla.set(`loop ${key}`, this.#choice);
+      dataOfChoices.set(this.#choice, now);
+    }
+    // XLA's loop may be made much later, when these tensors are gone.
+    (dataOfChoices.get(this.#choice) as { data: readonly Tensor[] }).data = data;
+    return (this.#loop = await this.#choice.next(left ?? 0, this.#ended));
+  }
+
+  /** Tells of a call. @param ms how long it took. */
+  called(loop: RunnableLoop, ms: number): void {
+    this.#choice?.ran(loop, ms);
   }
 
   /** One tensor of all batches for each argument of the step. The batches' own are let go. */

@@ -56,7 +56,7 @@ export async function evaluateDataset(
 
   const several = async (group: readonly Batch[]): Promise<boolean> => {
     const first = group[0] as Batch;
-    const ready = groups.loopFor(first, steps === undefined ? undefined : steps - batches);
+    const ready = await groups.loopFor(first, steps === undefined ? undefined : steps - batches);
     if (ready === undefined) return false;
     const data = groups.join(group);
     try {

@@ -2,11 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 import { BatchFeed, type Batch, type BatchIterator } from './batch-feed.ts';
-import { BatchGroups, type ReadyLoop } from './batch-groups.ts';
+import { BatchGroups } from './batch-groups.ts';
 import { EpochReports, type CallbackList, type History, type Logs } from './epoch-reports.ts';
 import type { DataFunction, FitModel } from './fit-loop.ts';
 import { onTrainingStop } from './running-trainings.ts';
 import type { StepCache } from './step-cache.ts';
+import type { RunnableLoop } from './xla-loop-choice.ts';
 
 /** tfjs's data sets, and those that are written to be like them. */
 export interface BatchDataset {
@@ -50,6 +51,8 @@ export interface DatasetParts {
 
 /** A step that takes longer runs on another thread even where callbacks want to see every batch. */
 const LONG_STEP_MS = 10;
+/** One step alone may have had to wait for others on the machine. */
+const TIMED_STEPS = 3;
 /** After so long the event loop gets its turn. */
 const BREATH_MS = 30;
 
@@ -108,8 +111,10 @@ export async function fitDataset(
   const { watched, wished } = reports;
   const most = wished ?? (watched ? 1 : Infinity);
   const exactly = wished !== undefined;
-  const groups = new BatchGroups(tf, backend, parts.graphs, labels.length);
-  let stepTime: number | undefined;
+  const groups = new BatchGroups(tf, backend, parts.graphs, labels.length, () => model.stopTraining_);
+  /** Of steps that ran alone: the shortest, and how many were looked at. */
+  let stepTime = Infinity;
+  let timed = 0;
   let last = performance.now();
 
   const breathe = async (): Promise<void> => {
@@ -135,15 +140,23 @@ export async function fitDataset(
       const outs = f(batch.tensors);
       tf.dispose(batch.tensors as Tensor[]);
       // The first step of a graph includes its trace.
-      if (groups.ran(batch)) stepTime = performance.now() - began;
+      if (groups.ran(batch)) {
+        stepTime = Math.min(stepTime, performance.now() - began);
+        timed++;
+      }
       return outs;
     });
   };
 
-  const several = async (group: Batch[], first: ReadyLoop, index: number, left?: number): Promise<number> => {
+  const several = async (
+    group: Batch[],
+    first: RunnableLoop,
+    index: number,
+    left?: number,
+  ): Promise<number> => {
     const [batch] = group as [Batch, ...Batch[]];
     const data = groups.join(group);
-    let ready: ReadyLoop | undefined = first;
+    let ready: RunnableLoop | undefined = first;
     let done = 0;
     try {
       while (done < group.length && !model.stopTraining_) {
@@ -151,15 +164,18 @@ export async function fitDataset(
           await single(groups.cut(data, batch, done), index + done);
           done++;
         } else {
-          const { loop, step } = ready;
+          const runs = ready;
           const count = group.length - done;
           const begin = () => ({ batch: index + done, size: batch.size });
-          done += await reports.several(index + done, count, batch.size, begin, async () =>
-            loop.run(step, data, undefined, done, count),
-          );
+          done += await reports.several(index + done, count, batch.size, begin, async () => {
+            const began = performance.now();
+            const result = await runs.loop.run(runs.step, data, undefined, done, count);
+            groups.called(runs, performance.now() - began);
+            return result;
+          });
         }
         // Somebody ended the call, or looked at a batch: the graph may not be the right one any more.
-        if (done < group.length) ready = groups.loopFor(batch, left);
+        if (done < group.length) ready = await groups.loopFor(batch, left, data);
       }
       return done;
     } finally {
@@ -171,8 +187,9 @@ export async function fitDataset(
   const train = async (feed: BatchFeed, group: Batch[], index: number, epoch: number): Promise<number> => {
     const left = steps === undefined ? undefined : steps * (epochs - epoch) - index;
     // A short step that somebody wants to see is best run here.
-    const here = watched && wished === undefined && (stepTime === undefined || stepTime <= LONG_STEP_MS);
-    const ready = here ? undefined : groups.loopFor(group[0] as Batch, left);
+    const long = timed >= TIMED_STEPS && stepTime > LONG_STEP_MS;
+    const here = watched && wished === undefined && !long;
+    const ready = here ? undefined : await groups.loopFor(group[0] as Batch, left);
     if (ready !== undefined) {
       const running = several(group, ready, index, left);
       groups.ahead(feed, most, exactly);

@@ -49,6 +49,8 @@ const CALL_MS = 80;
 const FEWEST_STEPS = 12;
 /** A step that takes longer runs on another thread even where callbacks want to see every batch. */
 const LONG_STEP_MS = 10;
+/** One step alone may have had to wait for others on the machine. */
+const TIMED_STEPS = 3;
 
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
@@ -110,9 +112,8 @@ export async function fitLoop(
   const loopFor = async (left: number): Promise<RunnableLoop | undefined> => {
     if (known === undefined) return undefined;
     // A short step that somebody wants to see is best run here.
-    if (watched && wished === undefined && !(stepTime !== undefined && stepTime > LONG_STEP_MS)) {
-      return undefined;
-    }
+    const long = timed >= TIMED_STEPS && stepTime > LONG_STEP_MS;
+    if (watched && wished === undefined && !long) return undefined;
     const { graphs, step } = known;
     if (parts.graphs() !== graphs || !graphs.serves(step)) {
       known = undefined;
@@ -140,8 +141,9 @@ export async function fitLoop(
     return Math.min(left, time === undefined ? 2 : Math.max(1, Math.floor(CALL_MS / time)));
   };
 
-  /** Milliseconds of a step that ran alone. */
-  let stepTime: number | undefined;
+  /** Milliseconds of steps that ran alone: the shortest, and how many were looked at. */
+  let stepTime = Infinity;
+  let timed = 0;
 
   const single = async (order: Tensor, index: number, epochLogs: Logs): Promise<void> => {
     const begin = index * batch;
@@ -154,7 +156,10 @@ export async function fitLoop(
       const graphs = parts.graphs();
       if (count === batch && graphs.latest !== undefined) known = { graphs, step: graphs.latest };
       // The first step of a graph includes its trace.
-      if (again) stepTime = Math.min(stepTime ?? Infinity, performance.now() - began);
+      if (again) {
+        stepTime = Math.min(stepTime, performance.now() - began);
+        timed++;
+      }
       if (index === batches - 1) validate(epochLogs);
       return outs;
     });
