@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Profile, Tf } from '../../../src/tensorflow/index.ts';
 import { profile, traceable } from '../../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../../src/tensorflow/compile/models.ts';
+import { XlaLoopChoice } from '../../../src/tensorflow/compile/xla-loop-choice.ts';
 import { median } from '../statistics.ts';
 import { disagreement, FIRST_STEPS } from './comparison.ts';
 import { networkOf, type Row } from './models.ts';
@@ -17,7 +19,10 @@ export interface Rules {
   opByOp: boolean;
   /** What each contestant trains in his turn, at least: whole epochs. */
   sliceMs?: number;
-  /** How long we train before we are timed: until graphs are traced, and what compiles beside the training is ready. */
+  /**
+   * How long we train before we are timed: graphs are traced meanwhile. Four times as long, if XLA compiles beside the
+   * training and is not yet compared with the graph.
+   */
   warmUpMs?: number;
 }
 
@@ -42,6 +47,8 @@ interface Contestant {
   /** Milliseconds a step. */
   train(epochs: number): Promise<number>;
   warmUpMs: number;
+  /** Whether all is compiled that will be. */
+  settled(): boolean;
 }
 
 /** What came out of a row. */
@@ -52,6 +59,8 @@ export interface Outcome {
   losses: Map<string, number[]>;
   /** What went wrong, a line each. */
   failures: string[];
+  /** Whether our compiled steps were XLA's in the end. */
+  xla: boolean;
   /** Of our compiled training, an epoch: where a peer was faster. */
   profile?: Profile;
 }
@@ -59,6 +68,14 @@ export interface Outcome {
 /** Sets how our models train from here on. */
 function compiling(mode: 'on' | 'off'): void {
   process.env['TENSORCELL_COMPILE'] = mode;
+}
+
+/** For each loop of a network's steps whether XLA runs it; undefined where that is open. */
+function choices({ model }: Trainer): ('graph' | 'xla' | undefined)[] {
+  const steps = trainingSteps(model)?.steps() ?? [];
+  return steps
+    .flatMap((step) => [...step.xla.values()])
+    .flatMap((choice) => (choice instanceof XlaLoopChoice ? [choice.chosen] : []));
 }
 
 function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmUpMs: number) {
@@ -74,6 +91,7 @@ function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmU
       return (await trainer.train(epochs)).ms;
     },
     warmUpMs: mode === 'on' ? warmUpMs : 0,
+    settled: () => mode === 'off' || !choices(trainer).includes(undefined),
   };
   return { trainer, contestant };
 }
@@ -93,6 +111,7 @@ function peerOf({ name, peer, variant }: Column, row: Row, weights: string): Con
       return ms;
     },
     warmUpMs: 0,
+    settled: () => true,
   };
 }
 
@@ -103,7 +122,10 @@ async function prepare(contestant: Contestant, row: Row, sliceMs: number): Promi
   if (ms < SLOW_EPOCH_MS) ms = await epochMs();
   const epochsOf = () => Math.max(1, Math.ceil(sliceMs / ms));
   const begin = performance.now();
-  while (performance.now() - begin < contestant.warmUpMs) ms = await epochMs(epochsOf());
+  const under = (limit: number) => performance.now() - begin < limit;
+  while (under(contestant.warmUpMs) || (!contestant.settled() && under(4 * contestant.warmUpMs))) {
+    ms = await epochMs(epochsOf());
+  }
   return { epochs: epochsOf(), slow: ms > SLOW_EPOCH_MS, taken: [] };
 }
 
@@ -115,7 +137,7 @@ export async function contest(
   tf: Tf,
   row: Row,
   columns: readonly Column[],
-  { rounds, opByOp, sliceMs = 500, warmUpMs = 3000 }: Rules,
+  { rounds, opByOp, sliceMs = 500, warmUpMs = 4000 }: Rules,
 ): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorcell-bench-'));
   const file = join(folder, 'weights.safetensors');
@@ -132,7 +154,7 @@ export async function contest(
     ...own.map(({ contestant }) => contestant),
     ...columns.map((column) => peerOf(column, row, file)),
   ];
-  const outcome: Outcome = { ms: new Map(), losses: new Map(), failures: [] };
+  const outcome: Outcome = { ms: new Map(), losses: new Map(), failures: [], xla: false };
   const inTheRow = new Map<Contestant, Place>();
   const guard = async (contestant: Contestant, action: () => Promise<void>) => {
     try {
@@ -162,6 +184,7 @@ export async function contest(
         });
       }
     }
+    outcome.xla = choices(compiled.trainer).includes('xla');
     const us = outcome.ms.get('compiled') ?? Number.NaN;
     if (columns.some(({ name }) => (outcome.ms.get(name) ?? Number.NaN) < us)) {
       compiling('on');

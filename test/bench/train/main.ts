@@ -12,7 +12,8 @@
  *
  * What is timed, in turns of half a second or an epoch, whatever is longer, after a warm-up; printed are medians of the
  * rounds:
- * - we, tfjs-node: one `model.fit` of some epochs over tensors. We compile as `fit` does by default.
+ * - we, tfjs-node: one `model.fit` of some epochs over tensors. We compile as `fit` does by default;
+ *   XLA, where `fit` chooses it, has finished compiling before we are timed.
  * - Keras: one `model.fit` of some epochs over NumPy arrays, with `jit_compile` as Keras chooses it, off and on; `50 a call` is
  *   off with `steps_per_execution=50`.
  * - JAX: batches are arrays on the device beforehand; a jitted step that donates its state, called for each batch. `JAX scan`
@@ -64,14 +65,15 @@ const begun = performance.now();
 /** One row, with a line of progress; what failed is kept for the end. */
 async function measure(row: Row, label: string, done: number, of: number): Promise<Outcome> {
   const outcome = await contest(tf, row, columns, { rounds, opByOp: !options.growth }).catch(
-    (error: Error): Outcome => ({ ms: new Map(), losses: new Map(), failures: [error.message] }),
+    (error: Error): Outcome => ({ ms: new Map(), losses: new Map(), failures: [error.message], xla: false }),
   );
   failures.push(...outcome.failures.map((line) => `${label}: ${line}`));
   const shown = [...outcome.ms].map(([who, ms]) => `${who} ${figure(ms)}`).join(', ');
+  const how = outcome.xla ? ', we by XLA' : '';
   const seconds = (performance.now() - begun) / 1000;
   const left = Math.round((seconds / (done + 1)) * (of - done - 1));
   process.stderr.write(
-    `${label}: ${shown} (${done + 1} of ${of}, ${Math.round(seconds)} s; about ${left} s left)\n`,
+    `${label}: ${shown}${how} (${done + 1} of ${of}, ${Math.round(seconds)} s; about ${left} s left)\n`,
   );
   return outcome;
 }
@@ -96,15 +98,16 @@ async function bench(): Promise<void> {
   const chosen = rows.filter(({ name }) => only.length === 0 || only.includes(name));
   console.log(`${estimate(chosen.length)}\n`);
   const names = ['compiled', 'op by op', ...peers];
-  const printed: string[][] = [['ms a step', ...names, 'fastest', '/ us', 'a step a call', '/ us']];
+  const printed: string[][] = [['ms a step', 'we by', ...names, 'fastest', '/ us', 'a step a call', '/ us']];
   const agreement: string[][] = [[`loss of step ${FIRST_STEPS}`, ...names, 'apart']];
   const profiles: string[] = [];
   for (const [i, row] of chosen.entries()) {
     const label = `${row.name}, batch ${row.batch}`;
-    const { ms, losses, profile } = await measure(row, label, i, chosen.length);
+    const { ms, losses, profile, xla } = await measure(row, label, i, chosen.length);
     const us = ms.get('compiled') ?? Number.NaN;
     printed.push([
       label,
+      xla ? 'XLA' : 'graph',
       ...names.map((name) => figure(ms.get(name) ?? Number.NaN)),
       ...fastest(columns, ms, us),
       ...fastest(
