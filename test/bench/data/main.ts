@@ -1,5 +1,9 @@
-// npm run bench -- data: what reading costs a training. The same model learns from tensors that are there, and from
-// pictures that threads decode meanwhile; the difference is how long the device waited.
+/**
+ * npm run bench -- data
+ *
+ * What reading costs a training. The same model learns from tensors that are there, and from pictures that threads decode
+ * meanwhile; the difference is how long the device waited.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
