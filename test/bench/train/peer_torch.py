@@ -1,6 +1,7 @@
 """PyTorch as a peer of the training benchmark: the usual loop, batches as tensors beforehand, losses read once an epoch."""
 
 import os
+import re
 
 import numpy as np
 import torch
@@ -184,4 +185,6 @@ class Trainer:
         return mean
 
 
-serve(f"PyTorch {torch.__version__}", Trainer)
+# Debian's is built with the reference BLAS, which is many times slower than MKL.
+blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+serve(f"PyTorch {torch.__version__}, BLAS: {blas.group(1) if blas else 'unknown'}", Trainer)
