@@ -24,7 +24,8 @@ interface Properties {
 }
 
 const HOLDER_NAME = 'tensorcell closures';
-const GROUP = 'tensorcell';
+/** Where V8 finds it. */
+const HOLDER = `globalThis[${JSON.stringify(HOLDER_NAME)}]`;
 
 /** Why closures cannot be read in this process; undefined while nothing is known to stand in the way. */
 let broken: string | undefined;
@@ -48,17 +49,8 @@ export function readClosures(subjects: readonly object[]): Closure[] {
     const post = poster(session);
     Object.defineProperty(place, HOLDER_NAME, { value: holder, configurable: true });
     const idOf = (expression: string): string =>
-      (
-        post('Runtime.evaluate', { expression, objectGroup: GROUP, silent: true }) as {
-          result: { objectId: string };
-        }
-      ).result.objectId;
-    const here = `globalThis[${JSON.stringify(HOLDER_NAME)}]`;
-    const holderId = idOf(here);
-    const list = post('Runtime.getProperties', {
-      objectId: idOf(`${here}.subjects`),
-      ownProperties: true,
-    }) as Properties;
+      (post('Runtime.evaluate', { expression, silent: true }) as { result: { objectId: string } }).result
+        .objectId;
     const wanted: Remote[] = [];
     const want = (remote: Remote | undefined): number | undefined => {
       if (remote === undefined) return undefined;
@@ -75,12 +67,9 @@ export function readClosures(subjects: readonly object[]): Closure[] {
         ) - 1
       );
     };
-    const elements = list.result.filter(({ name }) => /^\d+$/.test(name));
-    const places = elements.map(({ value }) => {
-      const properties = post('Runtime.getProperties', {
-        objectId: value?.objectId,
-        ownProperties: true,
-      }) as Properties;
+    const ids = subjects.map((_, i) => idOf(`${HOLDER}.subjects[${i}]`));
+    const places = ids.map((objectId) => {
+      const properties = post('Runtime.getProperties', { objectId, ownProperties: true }) as Properties;
       const internal = (name: string) =>
         want(properties.internalProperties?.find((property) => property.name === name)?.value);
       return {
@@ -93,13 +82,13 @@ export function readClosures(subjects: readonly object[]): Closure[] {
         ),
       };
     });
+    // On any of the objects: it is the function's own context that counts.
     post('Runtime.callFunctionOn', {
-      objectId: holderId,
-      functionDeclaration: 'function (...found) { this.found = found; }',
+      objectId: ids[0],
+      functionDeclaration: `function (...found) { ${HOLDER}.found = found; }`,
       arguments: wanted,
       silent: true,
     });
-    post('Runtime.releaseObjectGroup', { objectGroup: GROUP });
     const at = (index: number | undefined) => (index === undefined ? undefined : holder.found[index]);
     return places.map(({ scopes, target, self, args, privates }) => ({
       scopes: scopesOf(at(scopes)),
