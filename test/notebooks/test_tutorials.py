@@ -130,6 +130,8 @@ def torch_is_missing():
 def faster(shown, notebook):
     assert number(shown, r"compiled is ([\d.]+) times faster") > 1.2
     assert "compiled, traced 1 time" in shown
+    assert "a loss of your own: " in shown
+    assert shown.count("runs op by op") == 1
     assert "runs op by op: the value of a tensor is read" in shown
     assert number(shown, r"accuracy: float32 ([\d.]+) %") >= 85
     assert number(shown, r", mixed ([\d.]+) %") >= 85

@@ -16,7 +16,7 @@ const originals = new WeakMap<object, object>();
 /**
  * Says that a function, or a class of layers, losses, metrics, regularizers or optimizers, computes only from its
  * arguments, its weights and constants: it is compiled without a look at what else it could read. For functions and
- * classes of your own that does not have to be said; it saves the look, about 0.1 ms a step for each.
+ * classes of your own that does not have to be said; it saves the look, 0.1 to 0.3 ms for each before each call of a graph.
  */
 export function traceable<T extends object>(code: T): T {
   declared.add(code);

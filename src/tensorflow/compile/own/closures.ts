@@ -32,7 +32,7 @@ let broken: string | undefined;
 
 /**
  * Reads the variables that functions close over, and private fields of objects, through V8's inspector: the one place
- * where a function's closure can be seen. About 0.1 ms for each subject. The session lasts no longer than the call: while
+ * where a function's closure can be seen. 0.1 to 0.3 ms for each subject. The session lasts no longer than the call: while
  * one is open, V8 keeps what `console` was given.
  *
  * @throws Error where Node was built without an inspector, or forbids it.

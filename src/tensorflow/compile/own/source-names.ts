@@ -53,7 +53,7 @@ export function sourceNames(source: string): SourceNames {
 const FRAMES = [
   (source: string) => `(${source}\n)`,
   (source: string) => `({${source}\n})`,
-  (source: string) => `(class extends Object {${source}\n})`,
+  (source: string) => `(class extends null {${source}\n})`,
 ];
 
 function parse(source: string): Node | undefined {
