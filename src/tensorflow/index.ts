@@ -23,6 +23,7 @@ import { installLossScaling } from './compile/loss-scale.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOwnCode } from './compile/own-code.ts';
 import { installOptimizers } from './compile/optimizers.ts';
+import { installSmallTransposes } from './compile/small-transposes.ts';
 import { installSoftmax } from './compile/softmax.ts';
 import { installRecurrentLoops } from './compile/recurrent-loop.ts';
 import { installKernels } from './kernels.ts';
@@ -94,6 +95,7 @@ export function loadTf(): Tf {
       installRandom(tf);
       installOwnCode(tf);
       installOptimizers(tf);
+      installSmallTransposes(tf, tensorflowBackend() as NodeBackend);
       installSoftmax(tf, tensorflowBackend() as NodeBackend);
       installLossScaling(tf);
       installLayerScopes(tf);

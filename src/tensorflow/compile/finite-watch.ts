@@ -107,6 +107,12 @@ export class FiniteWatch {
       trace.addFunction(branchName, branch(trace, branchName, inputs, wrong));
     }
     const finite = at(graph.operation('IsFinite', [loss], [type('T', TF.FLOAT)]));
+    // A call of a function costs a small step as much as several of its ops, taken or not: where ops are many and small it
+    // is left out as long as all is well. Switches within the graph are not for XLA.
+    const gpu = binding.isUsingGpuDevice();
+    trace.differsForXla ||= !gpu;
+    const skipped = !gpu && !trace.forXla;
+    const ways = skipped ? graph.operation('Switch', [finite, finite], [type('T', TF.BOOL)]) : undefined;
     const look = graph.operation(
       'If',
       [finite, ...inputs],
@@ -119,11 +125,20 @@ export class FiniteWatch {
         type('Tout', [TF.INT32]),
         { name: 'then_branch', type: FUNCTION, value: `${name}_false` },
         { name: 'else_branch', type: FUNCTION, value: `${name}_true` },
-        // As a function of its own the branch costs nothing while it is not taken, but lies on one device: only where
-        // there is a GPU its ops are put among the others (4 % of the smallest model's step).
-        { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: binding.isUsingGpuDevice() },
+        // Its branches lie on one device: only where there is a GPU their ops are put among the others.
+        { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: gpu },
       ],
+      ways === undefined ? [] : [graph.operation('Identity', [at(ways, 0)])],
     );
+    if (ways !== undefined) {
+      const well = graph.operation('Identity', [at(ways, 1)]);
+      const done = at(graph.operation('Cast', [at(well)], [type('SrcT', TF.BOOL), type('DstT', TF.INT32)]));
+      return graph.operation(
+        'Merge',
+        [at(look), done],
+        [type('T', TF.INT32), { name: 'N', type: ATTR.INT, value: 2 }],
+      );
+    }
     // What a branch does counts only as far as its result is used.
     return graph.operation('Identity', [at(look)]);
   }
