@@ -123,9 +123,12 @@ export class FileDataset {
   /** The next epoch's batches; `fitDataset` calls this. The tensors belong to whoever takes them. */
   // eslint-disable-next-line typescript/require-await -- the interface of tf.data.Dataset
   async iterator(): Promise<{ next(): Promise<IteratorResult<Batch, null>> }> {
-    const batches = this.#begin();
+    const epoch = this.#epoch++;
+    let batches: Batches | undefined;
     return {
       next: async () => {
+        // Reading begins with the first batch: `fitDataset` asks for one iterator more than it uses.
+        batches ??= this.#begin(epoch);
         const parts = await batches.next();
         return parts === undefined ? { done: true, value: null } : { done: false, value: tensorsOf(parts) };
       },
@@ -198,15 +201,14 @@ export class FileDataset {
     return new FileDataset(this.#source, this.#rows, { ...this.#settings, ...changes });
   }
 
-  #begin(): Batches {
+  #begin(epoch = this.#epoch++): Batches {
     const { batch, dropRemainder, prefetch, shuffle } = this.#settings;
     const order: Order = {
       batch,
       dropRemainder,
-      seed: shuffle && mixedSeed(shuffle.seed, this.#epoch),
+      seed: shuffle && mixedSeed(shuffle.seed, epoch),
       buffer: shuffle?.buffer ?? 0,
     };
-    this.#epoch += 1;
     return new Batches(this.#source, windows(this.#rows, order), prefetch);
   }
 }

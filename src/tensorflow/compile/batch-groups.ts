@@ -10,6 +10,8 @@ import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
 const CALL_MS = 12;
+/** From here on a step is long enough for a call of its own, and batches need not be copied to join them. */
+const ALONE_MS = 4;
 /** Batches in a call take at most so much memory. */
 const CALL_BYTES = 32 * 2 ** 20;
 /** Below this many steps a loop is not worth being made. */
@@ -121,7 +123,9 @@ export class BatchGroups {
   #stepsOfCall(feed: BatchFeed): number {
     const time = this.#loop?.loop.stepTime;
     if (this.#inOrder || time === undefined || feed.pullTime === undefined) return 1;
-    const steps = Math.ceil(CALL_MS / Math.max(time, feed.pullTime));
+    const slower = Math.max(time, feed.pullTime);
+    if (slower >= ALONE_MS) return 1;
+    const steps = Math.ceil(CALL_MS / slower);
     return Math.max(1, Math.min(steps, Math.floor(CALL_BYTES / this.#bytes)));
   }
 
