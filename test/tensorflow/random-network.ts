@@ -407,7 +407,7 @@ function randomOptimizer(tf: Tf, draw: Draw): Optimizer {
     () => tf.train.rmsprop(0.002, 0.9, draw(2) === 0 ? 0 : 0.5, EPSILON),
     () => tf.train.rmsprop(0.002, 0.9, 0.5, EPSILON, true),
     () => tf.train.adagrad(0.02, 0.1),
-    () => tf.train.adadelta(0.5, 0.95, EPSILON),
+    () => tf.train.adadelta(0.05, 0.95, EPSILON),
     () => tf.train.adamax(0.005, 0.9, 0.99, EPSILON, draw(2) === 0 ? 0 : 0.1),
   ];
   return (all[draw(all.length)] as () => Optimizer)();

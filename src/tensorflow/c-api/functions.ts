@@ -89,6 +89,7 @@ const declarations = {
   TF_GraphCopyFunction: 'void TF_GraphCopyFunction(P, P, P, P)',
   TFE_ContextAddFunction: 'void TFE_ContextAddFunction(P, P, P)',
   TFE_ContextRemoveFunction: 'void TFE_ContextRemoveFunction(P, P, P)',
+  TFE_ContextHasFunction: 'uint8_t TFE_ContextHasFunction(P, P)',
   TF_FunctionSetAttrValueProto: 'void TF_FunctionSetAttrValueProto(P, P, M, size_t, P)',
   TF_NewOperation: 'P TF_NewOperation(P, P, M)',
   TF_AddInput: 'void TF_AddInput(P, TF_Output)',

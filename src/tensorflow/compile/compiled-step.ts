@@ -5,6 +5,7 @@ import { cText, Status } from '../c-api/library.ts';
 import { newHandle } from '../c-api/tensor.ts';
 import type { NodeBackend } from '../tfjs/instance.ts';
 import { settleLoop } from './running-loop.ts';
+import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { GraphInput } from './graph-inputs.ts';
 import type { Trace } from './trace.ts';
@@ -128,7 +129,7 @@ export class CompiledStep {
 
   /** An error of a run, with the op, the layer and the user's line that it comes from. */
   explain(error: unknown): unknown {
-    return this.#trace.lines.explain(error);
+    return saysWhatIsDone(this.#trace.lines.explain(error));
   }
 
   /** What the step's function takes, in order. */

@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { COUNTS_STEPS, watchesBatches, wishedSteps, type CountSteps } from '../../training/batch-hooks.ts';
 import { asError } from '../errors.ts';
 import type { Tf } from '../tfjs/instance.ts';
+import { failedAmongUpdates, isOfStep } from './failed-updates.ts';
 import type { LoopResult } from './step-loop.ts';
 
 export type Logs = Record<string, number | Tensor>;
@@ -34,22 +35,17 @@ interface BaseLogger extends Callback {
   totals: Logs;
 }
 
-/** Says of a failure in a call of several steps what the weights are now, and where older ones lie. */
+/** Says of a failure in one of these steps what the weights are now, and where older ones lie. */
 function failedStep(error: Error, first: number, count: number, callbacks: readonly object[]): Error {
   const saved = callbacks
     .map((callback) => (callback as { lastSaved?: unknown }).lastSaved)
     .findLast((path) => typeof path === 'string');
-  // All updates come last: only one of them can fail when another one is done.
-  const weights = UPDATE.test(error.message)
-    ? 'some weights may be those of the failed step already'
-    : 'the weights are those of the steps before it';
   const where = count === 1 ? `batch ${first}` : `one of the batches ${first} to ${first + count - 1}`;
-  error.message += ` (in ${where}, counted from 0; ${weights}${saved === undefined ? '' : `; the last checkpoint is ${saved}`})`;
+  // Of a failure among updates the error itself tells.
+  const weights = failedAmongUpdates(error) ? '' : '; the weights are those of the steps before it';
+  error.message += ` (in ${where}, counted from 0${weights}${saved === undefined ? '' : `; the last checkpoint is ${saved}`})`;
   return error;
 }
-
-/** Names of operations that a trace gives to updates. */
-const UPDATE = /node optimizer\.layer\//;
 
 /**
  * What callbacks see of the steps of a training: each one, or what a call of several of them gave. tfjs's own logger
@@ -97,6 +93,15 @@ export class EpochReports {
     }
     await this.#list.onBatchEnd(index, logs);
     for (const value of Object.values(logs)) if (typeof value !== 'number') value.dispose();
+  }
+
+  /** The outputs of a step. @throws what `step` throws, with a word on the weights where a graph failed. */
+  tried(index: number, step: () => Tensor[]): Tensor[] {
+    try {
+      return step();
+    } catch (error) {
+      throw isOfStep(error) ? failedStep(asError(error), index, 1, this.#others) : error;
+    }
   }
 
   /**

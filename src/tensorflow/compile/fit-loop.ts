@@ -152,7 +152,9 @@ export async function fitLoop(
       const began = performance.now();
       const again = known !== undefined;
       const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
-      const outs = f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor)));
+      const outs = reports.tried(index, () =>
+        f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor))),
+      );
       const graphs = parts.graphs();
       if (count === batch && graphs.latest !== undefined) known = { graphs, step: graphs.latest };
       // The first step of a graph includes its trace.
