@@ -81,6 +81,19 @@ const addsEpsilon = [
   ],
 ];
 
+/** tfjs hands a layer's mask to every layer that is computed after it, those of other branches included. */
+const keepsMasksApart = [
+  [
+    `        if (maskExists) {
+            kwargs = kwargs || {};
+            kwargs['mask'] = inputMasks[0];
+        }
+        const outputTensors = toList(srcLayer.apply(inputValues, kwargs));`,
+    `        const given = maskExists ? { ...kwargs, mask: inputMasks[0] } : kwargs;
+        const outputTensors = toList(srcLayer.apply(inputValues, given));`,
+  ],
+];
+
 export function patchTraining(builder) {
   const patch = (filter, edits) => {
     builder.onLoad({ filter }, async ({ path }) => ({
@@ -89,5 +102,6 @@ export function patchTraining(builder) {
   };
   patch(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
   patch(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
+  patch(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
   patch(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
 }

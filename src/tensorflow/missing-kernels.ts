@@ -235,6 +235,16 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
     }
   }
 
+  // Of an op with one output tfjs gives its gradient as a tensor; these want a list (a sequence of one step of time).
+  for (const name of ['Unpack', 'SplitV']) {
+    const config = tf.getGradient(name);
+    tf.unregisterGradient(name);
+    tf.registerGradient({
+      ...config,
+      gradFunc: (dy, saved, attributes) => config.gradFunc(Array.isArray(dy) ? dy : [dy], saved, attributes),
+    });
+  }
+
   // As tfjs's gradient of the transposed convolution in two dimensions; it has none in three.
   tf.registerGradient({
     kernelName: 'Conv3DBackpropInputV2',

@@ -252,6 +252,17 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     wishStepsOnCompile(this, steps);
   };
 
+  // A Sequential trains an inner model, which each `compile` makes anew.
+  const sequential = tf.Sequential.prototype as unknown as {
+    build(this: { model?: Model }, inputShape?: unknown): void;
+  };
+  const { build } = sequential;
+  sequential.build = function buildAgain(inputShape) {
+    const { model } = this;
+    build.call(this, inputShape);
+    if (model !== undefined && model !== this.model) disposeSteps(model);
+  };
+
   // Who stops a training in the middle of a call of several steps ends that call.
   const stops = Object.getOwnPropertyDescriptor(prototype, 'stopTraining');
   Object.defineProperty(prototype, 'stopTraining', {
