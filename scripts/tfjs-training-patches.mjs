@@ -94,6 +94,30 @@ const keepsMasksApart = [
   ],
 ];
 
+/** A convolution with bias and activation where channels come first, which tfjs has for fused kernels only. */
+const takesChannelsFirst = [
+  [
+    `        util.assert(dataFormat === 'NHWC', () => \`Error in fused conv2d: got dataFormat of \${dataFormat} but \` +
+            \`only NHWC is currently supported for the case of gradient depth \` +
+            \`is 0 and the activation is not linear.\`);
+        let result = unfusedConv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode);
+        if (bias != null) {
+            result = add(result, bias);
+        }
+        return applyActivation(result, activation, preluActivationWeights, leakyreluAlpha);`,
+    `        const perChannel = (values) => {
+            if (values == null || dataFormat === 'NHWC') return values;
+            const tensor = convertToTensor(values, 'values', 'fused conv2d');
+            return tensor.rank === 1 ? reshape(tensor, [tensor.size, 1, 1]) : tensor;
+        };
+        let result = unfusedConv2d(x, filter, strides, pad, dataFormat, dilations, dimRoundingMode);
+        if (bias != null) {
+            result = add(result, perChannel(bias));
+        }
+        return applyActivation(result, activation, perChannel(preluActivationWeights), leakyreluAlpha);`,
+  ],
+];
+
 export function patchTraining(builder) {
   const patch = (filter, edits) => {
     builder.onLoad({ filter }, async ({ path }) => ({
@@ -103,5 +127,6 @@ export function patchTraining(builder) {
   patch(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
   patch(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
   patch(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
+  patch(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
   patch(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
 }

@@ -212,9 +212,16 @@ const layerTable: Record<string, Recipe> = {
   elu: around([5], () => L.elu({})),
   reLU: around([5], () => L.reLU({ maxValue: 1 })),
   thresholdedReLU: around([5], () => L.thresholdedReLU({ theta: 0.5 })),
-  'thresholdedReLU after a layer with weights': around([5], () => L.thresholdedReLU({ theta: 0.1 }), [
-    L.dense({ units: 4 }),
-  ]),
+  'thresholdedReLU after a layer with weights': {
+    build: () =>
+      sequential(
+        L.dense({ units: 4, inputShape: [5] }),
+        L.thresholdedReLU({ theta: 0.1 }),
+        L.dense({ units: 2 }),
+      ),
+    inputs: [[5]],
+    outputs: [[2]],
+  },
   softmax: around([5], () => L.softmax({})),
   'one step of time': around([1, 3], () => L.gru({ units: 3, returnSequences: true })),
   'gru with resetAfter': around(series, () => L.gru({ units: 3, resetAfter: true } as never)),

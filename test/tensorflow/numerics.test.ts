@@ -195,6 +195,21 @@ const table: Record<string, Case> = {
     run: (x, filter, bias) =>
       tf.fused.conv2d({ x: t4(x), filter: t4(filter), strides: 1, pad: 'same', bias, activation: 'relu' }),
   },
+  'fused conv2d, channels first': {
+    inputs: [{ shape: [2, 3, 6, 5] }, { shape: [3, 3, 3, 2] }, { shape: [2] }, { shape: [2] }],
+    run: (x, filter, bias, preluActivationWeights) =>
+      tf.fused.conv2d({
+        x: t4(x),
+        filter: t4(filter),
+        strides: 1,
+        pad: 'same',
+        dataFormat: 'NCHW',
+        bias,
+        activation: 'prelu',
+        preluActivationWeights,
+      }),
+    forwardOnly: true,
+  },
   conv2dTranspose: {
     inputs: [{ shape: [2, 3, 3, 2] }, { shape: [3, 3, 4, 2] }],
     run: (x, filter) => tf.conv2dTranspose(t4(x), t4(filter), [2, 6, 6, 4], 2, 'same'),
