@@ -254,7 +254,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
 
   // A Sequential trains an inner model, which each `compile` makes anew.
   const sequential = tf.Sequential.prototype as unknown as {
-    build(this: { model?: Model }, inputShape?: unknown): void;
+    build: (this: { model?: Model }, inputShape?: unknown) => void;
   };
   const { build } = sequential;
   sequential.build = function buildAgain(inputShape) {
