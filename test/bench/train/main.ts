@@ -19,8 +19,8 @@
  * - JAX: batches are arrays on the device beforehand; a jitted step that donates its state, called for each batch. `JAX scan`
  *   is a whole epoch in one jitted `lax.scan`. Losses and hits are read once an epoch.
  * - PyTorch: batches are tensors beforehand; the usual eager loop. Losses and hits are read once an epoch.
- * Nobody shuffles. Everybody takes as many threads as he takes by himself, and has the machine to himself in his turn; whose
- * epoch takes over three seconds has two turns.
+ * Nobody shuffles. Everybody has the machine to himself in his turn, and all of its cores (PyTorch takes one thread where that is
+ * as fast); whose epoch takes over three seconds has two turns.
  *
  * Like us, `50 a call` and `JAX scan` run many steps in one call, which callbacks and loops of one's own do not allow everywhere:
  * the fastest of the others is told too. For each row that we lose the profile of our step is printed. It ends with 1 when
