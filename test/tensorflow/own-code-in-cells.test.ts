@@ -1,5 +1,8 @@
 /** Layers and losses that are written in cells: their variables live in boxes, which other cells write to. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { openNotebook, type Notebook } from '../runtime/notebook.ts';
 
@@ -54,6 +57,44 @@ test('a name that a later cell declares', async () => {
   await runsAsGraph();
   await works('factor = 5');
   assert.equal(await steps(3), "'80 80 80'");
+});
+
+test('a loss of a module, whose variable another function of it sets; one that a function of a cell makes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorcell-own-'));
+  const file = join(folder, 'losses.ts');
+  writeFileSync(
+    file,
+    'export let rate: number = 1;\nexport const setRate = (value: number): void => { rate = value; };\n' +
+      'export const makeLoss = (tf: any) => (a: any, b: any) => tf.mul(rate, tf.mean(tf.square(tf.sub(a, b))));\n',
+  );
+  try {
+    await works(
+      `import * as losses from ${JSON.stringify(file)};\nimport { rate } from ${JSON.stringify(file)};`,
+    );
+    for (const loss of [
+      'losses.makeLoss(tf)',
+      '(a, b) => tf.mul(rate, tf.mean(tf.square(tf.sub(a, b))))',
+      '(a, b) => tf.mul(losses.rate, tf.mean(tf.square(tf.sub(a, b))))',
+    ]) {
+      await works('losses.setRate(1)');
+      await works(model(loss));
+      assert.equal(await steps(4), "'16 16 16 16'", loss);
+      await runsAsGraph();
+      await works('losses.setRate(3)');
+      assert.equal(await steps(3), "'48 48 48'", loss);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  await works(
+    'const sharp = (factor) => ({ loss: (a, b) => tf.mul(factor, tf.mean(tf.square(tf.sub(a, b)))), set: (value) => { factor = value; } });\n' +
+      'const made = sharp(1);',
+  );
+  await works(model('made.loss'));
+  assert.equal(await steps(4), "'16 16 16 16'");
+  await runsAsGraph();
+  await works('made.set(2)');
+  assert.equal(await steps(3), "'32 32 32'");
 });
 
 test('a layer class of a cell; one that shows something runs op by op and shows it each time', async () => {

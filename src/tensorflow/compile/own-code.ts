@@ -1,5 +1,6 @@
 import type { Tf } from '../tfjs/instance.ts';
 import { tfInternals } from '../tfjs/instance.ts';
+import { propertyOf } from './own/known-code.ts';
 import type { Root } from './own/own-state.ts';
 import type { Declarations } from './own/state-walk.ts';
 
@@ -55,7 +56,7 @@ export const declarations: Declarations = {
   isDeclared: (code) => declared.has(code),
   isEager: (code) => eagerCode.has(code),
   standsFor: (code) => originals.get(code),
-  isLibrary: (module) => (module as { traceable?: unknown }).traceable === traceable,
+  isLibrary: (module) => propertyOf(module, 'traceable').value === traceable,
 };
 
 /** JavaScript values that layers were given and that callbacks may change later, such as a dropout rate. */

@@ -1,11 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  isGeneratorObject,
-  isMapIterator,
-  isModuleNamespaceObject,
-  isProxy,
-  isSetIterator,
-} from 'node:util/types';
+import { isDate, isMap, isModuleNamespaceObject, isProxy, isSet } from 'node:util/types';
 import type { Tf } from '../../tfjs/instance.ts';
 import { identityOf } from '../signature.ts';
 import { readClosures, type Closure } from './closures.ts';
@@ -51,6 +45,10 @@ export class StateWalk {
   /** Whose closures are to be read next. */
   #pending: { subject: object; path: string; names: SourceNames | undefined }[] = [];
   #bytes = 0;
+  /** All source text that was found. */
+  #sources = '';
+  /** Fields that no source named so far. */
+  #passed: { owner: object; name: string; path: string }[] = [];
 
   constructor(tf: Tf, declarations: Declarations) {
     this.#tf = tf;
@@ -63,6 +61,22 @@ export class StateWalk {
   }
 
   finish(): void {
+    this.#follow();
+    // Sources that are found on the way may name others.
+    for (let before = -1; before !== this.#passed.length;) {
+      before = this.#passed.length;
+      const named = this.#passed.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(this.#sources));
+      this.#passed = this.#passed.filter((field) => !named.includes(field));
+      for (const { owner, name, path } of named) {
+        const { value } = propertyOf(owner, name);
+        this.#slot(owner, name, value);
+        this.#value(value, path);
+      }
+      this.#follow();
+    }
+  }
+
+  #follow(): void {
     while (this.#pending.length > 0) {
       const pending = this.#pending;
       this.#pending = [];
@@ -111,6 +125,7 @@ export class StateWalk {
       this.#pending.push({ subject: fn, path, names: undefined });
       return;
     }
+    this.#sources += `${source}\n`;
     const names = sourceNames(source);
     if (names.evades !== undefined) throw new Obstacle(`${path} ${names.evades}`);
     this.#pending.push({ subject: fn, path, names });
@@ -197,9 +212,9 @@ export class StateWalk {
       if (isLanguage(property.value)) return;
       throw new Obstacle(`${path} names ${name}, which is outside of what can be watched`);
     }
-    const value: unknown = (globalThis as Record<string, unknown>)[name];
-    this.#slot(globalThis, name, value);
-    this.#value(value, name);
+    if ('value' in property) this.#slot(globalThis, name, property.value);
+    else this.#value(property.get, name);
+    this.#value(property.value, name);
   }
 
   // ---- objects
@@ -224,35 +239,25 @@ export class StateWalk {
       this.#memory(value, path);
       return;
     }
-    if (value instanceof Date) {
+    if (isDate(value)) {
       const time = value.getTime();
       this.checks.push(() => Object.is(value.getTime(), time));
       this.#note(path, `date ${time}`);
-    } else if (value instanceof Map || value instanceof Set) {
+    } else if (isMap(value) || isSet(value)) {
       this.#collection(value, path);
-    } else if (
-      value instanceof WeakMap ||
-      value instanceof WeakSet ||
-      value instanceof WeakRef ||
-      value instanceof Promise ||
-      isGeneratorObject(value) ||
-      isMapIterator(value) ||
-      isSetIterator(value)
-    ) {
-      throw new Obstacle(`${path} is a ${value.constructor.name}, which cannot be looked into`);
     }
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    // Iterators, generators, weak maps, promises and whatever else has a state of its own.
+    if (!KINDS.has(kind)) throw new Obstacle(`${path} is a ${kind}, which cannot be looked into`);
     const prototype: unknown = Object.getPrototypeOf(value);
-    const constructor: unknown = (value as { constructor?: unknown }).constructor;
+    const constructor = constructorOf(prototype);
     const ofTfjs = value instanceof tf.serialization.Serializable;
     if (prototype !== null && prototype !== Object.prototype && prototype !== Array.prototype) {
       this.#slot(value, '__proto__', prototype);
       if (typeof constructor === 'function') this.#value(constructor, constructor.name);
       else this.#value(prototype, `${path}'s prototype`);
-      const { hasPrivateNames } =
-        typeof constructor === 'function' && !this.#tfjs.has(constructor) && !isLanguage(constructor)
-          ? sourceNames(String(constructor))
-          : { hasPrivateNames: false };
-      if (hasPrivateNames) this.#pending.push({ subject: value, path, names: NO_NAMES });
+      if (/#[\p{ID_Start}$_]/u.test(this.#sourceOf(constructor)))
+        this.#pending.push({ subject: value, path, names: NO_NAMES });
     }
     if (!ofTfjs) {
       this.#fields(value, path, () => false);
@@ -261,13 +266,13 @@ export class StateWalk {
     // tfjs's own class: only settings, and what code of the user's was put into it.
     const builtIn = this.#tfjs.has(constructor);
     if (!builtIn) this.sizes.push({ owner: value, count: Reflect.ownKeys(value).length });
-    const source = builtIn ? '' : this.#sourceOf(constructor);
     const fitted = value instanceof tf.Optimizer && !isDirectly(tf, value);
     for (const name of Reflect.ownKeys(value)) {
-      if (typeof name === 'string' && !new RegExp(`\\b${name}\\b`).test(source)) {
-        if (TFJS_FIELDS.has(name) && name !== '_callHook') continue;
-        // Inputs of what tfjs's own class does.
-        if (fitted && OPTIMIZER_INPUTS.has(name)) continue;
+      // Changed as the model runs, or inputs of what tfjs's own class does: they count where somebody names them.
+      const passed = TFJS_FIELDS.has(String(name)) || (fitted && OPTIMIZER_INPUTS.has(String(name)));
+      if (typeof name === 'string' && passed && name !== '_callHook') {
+        this.#passed.push({ owner: value, name, path: `${path}.${name}` });
+        continue;
       }
       const property = propertyOf(value, name);
       if (!('value' in property)) {
@@ -281,6 +286,7 @@ export class StateWalk {
         plain ||
         !builtIn ||
         typeof field === 'function' ||
+        name === 'history' ||
         parts.some((part) => part instanceof tf.serialization.Serializable)
       ) {
         this.#slot(value, name, field);
@@ -357,6 +363,24 @@ const NO_NAMES: SourceNames = {
   hasPrivateNames: false,
 };
 
+/** Objects whose whole state can be looked at. */
+const KINDS: ReadonlySet<string> = new Set([
+  'Arguments',
+  'Array',
+  'BigInt',
+  'Boolean',
+  'Date',
+  'Error',
+  'Map',
+  'Module',
+  'Number',
+  'Object',
+  'RegExp',
+  'Set',
+  'String',
+  'Symbol',
+]);
+
 /** What was global before any cell or program ran. */
 const STANDARD_GLOBALS: ReadonlySet<string> = new Set(
   Object.getOwnPropertyNames(globalThis).concat('require', 'module', 'exports'),
@@ -371,10 +395,20 @@ function isCellContext(value: unknown): value is CellContext {
   return (
     typeof value === 'object' &&
     value !== null &&
+    !isProxy(value) &&
     ['box', 'declare', 'lookup', 'assign'].every(
-      (name) => typeof (value as Record<string, unknown>)[name] === 'function',
+      (name) => typeof propertyOf(value, name).value === 'function',
     )
   );
+}
+
+/** The class of what stands on a prototype, without running getters. */
+function constructorOf(prototype: unknown): unknown {
+  for (let at = prototype; typeof at === 'object' && at !== null; at = Object.getPrototypeOf(at) as unknown) {
+    const property = propertyOf(at, 'constructor');
+    if ('value' in property) return property.value;
+  }
+  return undefined;
 }
 
 function onlyLooksUp(members: ReadonlySet<string> | 'any' | undefined): boolean {
@@ -400,5 +434,5 @@ function isDirectly(tf: Tf, optimizer: object): boolean {
 /** Objects of tfjs's that are no `Serializable`: they say nothing that a graph does not know. */
 function isTfjs(tf: Tf, value: object): boolean {
   // A layer's weight (LayerVariable), which tfjs does not export.
-  return value instanceof tf.SymbolicTensor || (value as { val?: unknown }).val instanceof tf.Variable;
+  return value instanceof tf.SymbolicTensor || propertyOf(value, 'val').value instanceof tf.Variable;
 }
