@@ -11,7 +11,8 @@ import { call, testSession } from '../magics/session.ts';
 import type { Recorded } from '../magics/session.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { simulatedMachine } from './simulated-machine.ts';
-import { SPECS, onCuda } from './specs.ts';
+import { onCuda } from './machine-parts.ts';
+import { SPECS } from './specs.ts';
 
 after(disposeProbes);
 

@@ -7,7 +7,8 @@ import type { Machine } from '../../src/devices/index.ts';
 import { DeviceLoad } from '../../src/training/device-load.ts';
 import { hasCompiler } from '../machines/fake-libraries.ts';
 import { simulatedMachine } from '../machines/simulated-machine.ts';
-import { onCpu, onCuda, SPECS } from '../machines/specs.ts';
+import { onCpu, onCuda } from '../machines/machine-parts.ts';
+import { SPECS } from '../machines/specs.ts';
 
 after(disposeProbes);
 
