@@ -1,19 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runCases } from './cases.ts';
 import { NONE, TestSession } from './session.ts';
 
-/** Cells in order, and the result of the last one. */
-type Case = [what: string, cells: string[], expected: unknown];
-
-function run(table: readonly Case[]): void {
-  for (const [what, cells, expected] of table)
-    test(what, async () => {
-      assert.deepEqual(await new TestSession().last(...cells), expected);
-    });
-}
-
 // Results: ECMAScript has no completion value for declarations; only the last statement of the cell itself counts.
-run([
+runCases([
   ['result: an expression', ['1 + 1'], 2],
   ['result: with a semicolon and empty statements behind it', ['1 + 1;;\n// end'], 2],
   ['result: a declaration has none', ['const a = 1'], undefined],
@@ -31,7 +22,7 @@ run([
   ['result: export default', ['export default 6'], 6],
 ]);
 
-run([
+runCases([
   ['const in the next cell', ['const a = 1', 'a + 1'], 2],
   ['let assigned in the next cell', ['let a = 1', 'a += 2', 'a'], 3],
   ['let without a value', ['let a: number | undefined', 'a = 3', 'a'], 3],
@@ -187,7 +178,7 @@ run([
 ]);
 
 // Redeclaration makes another variable; who closed over the old one keeps it.
-run([
+runCases([
   ['redeclared let', ['let a = 1', 'let a = 2', 'a'], 2],
   [
     'a closure keeps the variable it closed over',
@@ -215,7 +206,7 @@ run([
 ]);
 
 // Every way to assign, by top-level code that has a local copy.
-run([
+runCases([
   ['update expressions', ['let a = 1', '[a++, ++a, a--, --a, a]'], [1, 3, 3, 1, 1]],
   ['update expressions as statements', ['let a = 1', 'a++; ++a\na--\n;(a)++', 'a'], 3],
   ['updates of big integers', ['let a = 1n', '[a++, a, --a]', 'a'], 1n],
@@ -318,7 +309,7 @@ run([
   ],
 ]);
 
-run([
+runCases([
   [
     'var in blocks and loops',
     ['for (var i = 0, n = 3; i < n; i++) { var j = i * 2 }\nif (true) var k = 1', '[i, j, n, k]'],
@@ -348,7 +339,7 @@ run([
   ['var of functions stays there', ['var v = 1', '(() => { var v = 2; v++ })()', 'v'], 1],
 ]);
 
-run([
+runCases([
   ['top-level await', ['const a = await Promise.resolve(3)\na'], 3],
   ['await in a pattern', ['let { a = await Promise.resolve(1), b } = { b: 2 } as any', '[a, b]'], [1, 2]],
   ['await between the parts of an expression', ['let a = 1', 'a + (await Promise.resolve(a++)) + a', 'a'], 2],
@@ -501,74 +492,6 @@ test('bindings say how names were declared', async () => {
   );
   session.compiler.reset();
   assert.deepEqual(session.compiler.bindings(), []);
-});
-
-run([
-  [
-    'imports',
-    [
-      "import { sep } from 'node:path'\nimport os, * as all from 'node:os'",
-      '[sep, typeof os.cpus, typeof all.cpus]',
-    ],
-    ['/', 'function', 'function'],
-  ],
-  ['imports are hoisted', ["const a = sep\nimport { sep } from 'node:path'\na"], '/'],
-  [
-    'an imported function gets no this',
-    [
-      "import { posix } from 'node:path'\nimport { isAbsolute as f } from 'node:path'",
-      "const g = () => f('/a'); [g(), posix.isAbsolute('b')]",
-    ],
-    [true, false],
-  ],
-  [
-    'import type vanishes',
-    [
-      "import type { Nothing } from 'no-such-package'\nimport { type Stats, statSync } from 'node:fs'",
-      'let s: Stats; typeof statSync',
-    ],
-    'function',
-  ],
-  ['import = require', ["import path = require('node:path')\npath.sep", 'path.sep'], '/'],
-  ['import()', ["const { sep } = await import('node:path')\nsep"], '/'],
-  ['import() with attributes', ["const m = await import('node:path', { with: {} })\nm.sep"], '/'],
-  [
-    'import.meta',
-    ['const { url, dirname } = import.meta', '[url, dirname, __dirname, __filename]'],
-    ['file:///notebook/a.ipynb', '/notebook', '/notebook', '/notebook/a.ipynb'],
-  ],
-  ['require', ["const { sep } = require('node:path')\nsep"], '/'],
-  ['require that the user declares', ['const require = (x: string) => x + 1', "require('a')"], 'a1'],
-  [
-    'exports declare',
-    [
-      'export const a = 1\nexport function f() { return 2 }\nexport class C {}\nexport { a as b }\nexport default class D {}',
-      '[a, f(), typeof C, typeof D]',
-    ],
-    [1, 2, 'function', 'function'],
-  ],
-]);
-
-test('imported bindings are live', async () => {
-  const module: Record<string, unknown> = { n: 1, 'odd name': 2 };
-  const session = new TestSession({ modules: { counter: module } });
-  await session.run("import { n, 'odd name' as odd } from 'counter'\nconst f = () => n");
-  module['n'] = 5;
-  assert.deepEqual(await session.last('[n, f(), odd]'), [5, 5, 2]);
-});
-
-test('import attributes are passed on', async () => {
-  const session = new TestSession({ modules: { './a.json': { default: { x: 1 } } } });
-  assert.deepEqual(await session.last("import a from './a.json' with { type: 'json' }\na.x"), 1);
-  assert.deepEqual(session.log, ['attributes {"type":"json"}']);
-});
-
-test('an import does its work though nobody uses its names', async () => {
-  const session = new TestSession({ modules: { types: {} } });
-  assert.deepEqual(
-    (await session.run("import { Nothing } from 'types'\nconst x: Nothing = 1")).error,
-    undefined,
-  );
 });
 
 test('a cell without statements has no result', async () => {
