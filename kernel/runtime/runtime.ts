@@ -32,7 +32,7 @@ export interface Rendered {
 }
 
 /** The library is loaded when no cell has run for this long. */
-const IDLE_MS = 60;
+const IDLE_MS = 400;
 
 export interface RuntimeParts {
   channel: KernelChannel;

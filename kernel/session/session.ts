@@ -78,6 +78,8 @@ const LOAD_AFTER_MS = 20;
 const INTERRUPT_MS = 500;
 /** Nobody has run a cell for so long after the start: time for what takes longer. */
 const IDLE_AFTER_MS = 2000;
+/** The same after a cell: longer than a program, or Run All, takes to the next one. */
+const QUIET_MS = 400;
 
 /** Resolves to the content of the reply, or to undefined for messages that have none. */
 type Handler = (message: Incoming) => Promise<object | undefined> | object | undefined;
@@ -104,6 +106,7 @@ export class Session {
   /** Cells that run now, in the order they began: the status bar of a front end shows the last status of all. */
   readonly #busyWith: Parent[] = [];
   #warmed = false;
+  #warming: NodeJS.Timeout | undefined;
   /** Some request was answered: the kernel has started. */
   #answered = false;
   #ended = false;
@@ -230,7 +233,7 @@ export class Session {
     // The first cell finds it loaded; whoever asks for kernel_info at once does not wait for it.
     setTimeout(() => void this.#options.compiler(), LOAD_AFTER_MS).unref();
     // Whoever opens a notebook reads it first: by the time of the first cell all is warm.
-    setTimeout(() => this.#whenIdle(), IDLE_AFTER_MS).unref();
+    this.#warmAfter(IDLE_AFTER_MS);
   }
 
   /** Stops what runs in all shells, and what magics and questions wait for. */
@@ -338,6 +341,7 @@ export class Session {
   async #runCell(message: Incoming): Promise<boolean> {
     const { parent } = message;
     this.#busyWith.push(parent);
+    this.#warmAfter(QUIET_MS);
     let stop = false;
     await this.#answer('shell', message, async () => {
       try {
@@ -354,18 +358,26 @@ export class Session {
         this.#busyWith.splice(this.#busyWith.indexOf(parent), 1);
       }
     });
-    this.#whenIdle();
+    this.#warmAfter(QUIET_MS);
     return stop;
   }
 
-  /** Once the kernel has nothing to do: what makes the next steps fast. A cell that runs puts it off to its end. */
-  #whenIdle(): void {
-    if (this.#warmed || this.#ended || this.#busyWith.length > 0) return;
+  /**
+   * What makes the next steps fast, unless a cell begins or ends before: beside short cells, one after the other, it would
+   * make them slower.
+   */
+  #warmAfter(ms: number): void {
+    clearTimeout(this.#warming);
+    if (!this.#warmed) this.#warming = setTimeout(() => this.#warm(), ms).unref();
+  }
+
+  #warm(): void {
+    if (this.#ended) return;
+    this.#typeChecks.start().catch((error: unknown) => this.#options.log(`types: ${String(error)}`));
+    // The process that computes loads nothing beside a cell, whose interrupt would find it half loaded.
+    if (this.#busyWith.length > 0) return;
     this.#warmed = true;
-    setImmediate(() => {
-      this.#typeChecks.start().catch((error: unknown) => this.#options.log(`types: ${String(error)}`));
-      this.#host.send({ type: 'preload' });
-    });
+    this.#host.send({ type: 'preload' });
   }
 
   #table(): Record<RequestChannel, Partial<Record<RequestType, Handler>>> {

@@ -1,6 +1,6 @@
 /**
  * Types are checked beside the cell: it runs at once, and what the check finds appears under it when it is known.
- * The language server starts when the kernel is idle for the first time.
+ * The language server starts once no cell has begun or ended for a moment.
  */
 import type { Diagnostic, LanguageService, Settings } from '../interfaces.ts';
 import type { Execution } from './executions.ts';

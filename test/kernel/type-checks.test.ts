@@ -31,6 +31,20 @@ test('warn: the cell runs, and what is wrong appears under it, once', () =>
     assert.equal((await client.cell('wrong')).result, "'text'");
   }));
 
+test('what is wrong with a cell that runs long is said while it runs, also of the first one', () =>
+  withKernel(async (client) => {
+    const id = await client.startCell(`${WRONG}\nawait new Promise(() => {});`);
+    await client.take(
+      'iopub',
+      ({ parent, type, content }) =>
+        parent === id && type === 'stream' && String(content['text']).includes('TS2322'),
+      'type error',
+      60_000,
+    );
+    await client.request('control', 'interrupt_request', {});
+    assert.equal((await client.finishCell(id)).reply['ename'], 'Interrupted');
+  }));
+
 test('off: nothing is said', () =>
   withKernel(
     async (client) => {
