@@ -5,13 +5,12 @@
  * (TensorFlow's C headers come from the Python that is named). Both take turns on the same machine; printed are medians.
  */
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadTf } from '../../../src/tensorflow/index.ts';
 import { loadedTensorflow } from '../../../src/tensorflow/loading.ts';
 import { figure, median, table } from '../statistics.ts';
-import { buildAddon } from '../train/addon.ts';
-import { Peer } from '../train/peer.ts';
+import { buildAddon, startOnAddon } from '../train/addon.ts';
+import type { Peer } from '../train/peer.ts';
 import { measure, opCases } from './cases.ts';
 
 const { values: options } = parseArgs({
@@ -33,14 +32,13 @@ async function startPeer(): Promise<Peer | string> {
   const runtime = loadedTensorflow()?.runtime;
   if (runtime === undefined) return 'no TensorFlow runtime';
   const addon = buildAddon(root, folder, runtime.libraries, options.python);
-  if ('absent' in addon) return addon.absent;
-  // Loaded as it stands: a bundle of what bundles would be mistaken about its own place.
-  const bundling = (await import(pathToFileURL(join(root, 'scripts', 'bundle-source.mjs')).href)) as {
-    bundleSource(entries: Record<string, string>, to: string): Promise<void>;
-  };
-  const peer = join(root, 'test', 'bench', 'ops', 'peer-tfjs-node.ts');
-  await bundling.bundleSource({ 'peer-ops': peer }, folder);
-  return Peer.start(process.execPath, [join(folder, 'peer-ops.mjs'), addon.file]);
+  return startOnAddon(
+    root,
+    folder,
+    'peer-ops',
+    join(root, 'test', 'bench', 'ops', 'peer-tfjs-node.ts'),
+    addon,
+  );
 }
 
 const peer = await startPeer();

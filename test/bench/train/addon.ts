@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Peer } from './peer.ts';
 
 /** tfjs-node's own C++ addon, or why there is none. */
 export type Addon = { file: string } | { absent: string };
@@ -64,4 +66,24 @@ export function buildAddon(root: string, folder: string, libraries: string, pyth
   if (error !== undefined) return { absent: 'there is no g++' };
   if (status !== 0) return { absent: `g++ failed: ${stderr.split('\n')[0] ?? ''}` };
   return { file };
+}
+
+/**
+ * Starts a program of ours that is given the addon's file: `source` is bundled into `folder` as `name`. A text that says why,
+ * where there is no addon or the program does not start.
+ */
+export async function startOnAddon(
+  root: string,
+  folder: string,
+  name: string,
+  source: string,
+  addon: Addon,
+): Promise<Peer | string> {
+  if ('absent' in addon) return addon.absent;
+  // Loaded as it stands: a bundle of what bundles would be mistaken about its own place.
+  const bundling = (await import(pathToFileURL(join(root, 'scripts', 'bundle-source.mjs')).href)) as {
+    bundleSource(entries: Record<string, string>, to: string): Promise<void>;
+  };
+  await bundling.bundleSource({ [name]: source }, folder);
+  return Peer.start(process.execPath, [join(folder, `${name}.mjs`), addon.file]);
 }

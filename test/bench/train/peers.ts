@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { runtimeChoice } from '../../../src/tensorflow/loading.ts';
-import { buildAddon } from './addon.ts';
+import { buildAddon, startOnAddon } from './addon.ts';
 import { Peer } from './peer.ts';
 
 /** What the environment of the Python peers holds; Keras comes with TensorFlow. */
@@ -53,14 +52,16 @@ export async function findPeers(
   const here = join(root, 'test', 'bench', 'train');
   const wanted = (name: string) => options.only.length === 0 || options.only.includes(name);
   const columns: Column[] = [];
-  const add = async (program: string, args: string[], names: Record<string, string>, what: string) => {
-    const peer = await Peer.start(program, args);
-    if (typeof peer === 'string') console.log(`absent: ${what} (${peer})`);
-    else
-      for (const [name, variant] of Object.entries(names)) {
-        columns.push({ name, peer, variant, manySteps: MANY_STEPS.has(variant) });
-      }
+  const add = (peer: Peer | string, names: Record<string, string>, what: string) => {
+    if (typeof peer === 'string') {
+      console.log(`absent: ${what} (${peer})`);
+      return;
+    }
+    for (const [name, variant] of Object.entries(names)) {
+      columns.push({ name, peer, variant, manySteps: MANY_STEPS.has(variant) });
+    }
   };
+  const start = (program: string, file: string) => Peer.start(program, [join(here, file)]);
   const python = wanted('keras') || wanted('jax') || wanted('tfjs-node') ? pythonOfPeers(folder) : undefined;
   if (wanted('tfjs-node')) {
     const { runtime } = runtimeChoice();
@@ -68,31 +69,25 @@ export async function findPeers(
       runtime === undefined
         ? { absent: 'no TensorFlow runtime' }
         : buildAddon(root, folder, runtime.libraries, python ?? 'python3');
-    if ('absent' in addon) console.log(`absent: tfjs-node (${addon.absent})`);
-    else {
-      // Loaded as it stands: a bundle of what bundles would be mistaken about its own place.
-      const bundling = (await import(pathToFileURL(join(root, 'scripts', 'bundle-source.mjs')).href)) as {
-        bundleSource(entries: Record<string, string>, folder: string): Promise<void>;
-      };
-      await bundling.bundleSource({ 'peer-tfjs-node': join(here, 'peer-tfjs-node.ts') }, folder);
-      const args = [join(folder, 'peer-tfjs-node.mjs'), addon.file];
-      await add(process.execPath, args, { 'tfjs-node': '' }, 'tfjs-node');
-    }
+    const source = join(here, 'peer-tfjs-node.ts');
+    add(await startOnAddon(root, folder, 'peer-tfjs-node', source, addon), { 'tfjs-node': '' }, 'tfjs-node');
   }
   if (python === undefined && (wanted('keras') || wanted('jax'))) {
     console.log('absent: Keras and JAX (pip could not install them)');
   }
   if (python !== undefined && wanted('keras')) {
     const variants = { Keras: 'default', 'jit off': 'off', 'jit on': 'on', '50 a call': 'many' };
-    await add(python, [join(here, 'peer_keras.py')], variants, 'Keras');
+    add(await start(python, 'peer_keras.py'), variants, 'Keras');
   }
   if (python !== undefined && wanted('jax')) {
-    await add(python, [join(here, 'peer_jax.py')], { JAX: 'step', 'JAX scan': 'scan' }, 'JAX');
+    add(await start(python, 'peer_jax.py'), { JAX: 'step', 'JAX scan': 'scan' }, 'JAX');
   }
   if (wanted('torch')) {
     const torch = pythonWithTorch([options.python, python, 'python3', '/usr/bin/python3']);
+    if (options.python !== undefined && torch !== options.python)
+      console.log(`${options.python} has no PyTorch`);
     if (torch === undefined) console.log('absent: PyTorch (no Python here has it: name one with --python)');
-    else await add(torch, [join(here, 'peer_torch.py')], { PyTorch: '' }, 'PyTorch');
+    else add(await start(torch, 'peer_torch.py'), { PyTorch: '' }, 'PyTorch');
   }
   return columns;
 }
