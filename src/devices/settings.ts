@@ -151,6 +151,15 @@ export const SETTINGS: readonly Setting[] = [
     { on: 'on', off: 'off' },
   ),
   {
+    name: 'xla',
+    kind: 'text',
+    standard: 'auto',
+    meaning: 'XLA compiles loops of training steps: auto (where it measures faster), on, or off',
+    words: ['auto', 'on', 'off'],
+    read: (environment) => environment['TENSORCELL_XLA'] || undefined,
+    write: (_, value) => ({ TENSORCELL_XLA: value === undefined ? undefined : String(value) }),
+  },
+  {
     name: 'runtime',
     kind: 'text',
     standard: 'the best that fits the machine',

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { XlaStep } from '../../src/tensorflow/compile/xla-step.ts';
+import { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 /** Trains until XLA compiles, which takes it seconds for an unrolled network, and leaves the training there. */
@@ -18,8 +18,8 @@ async function endWhileCompiling(how: string): Promise<void> {
   model.compile({ optimizer: 'adam', loss: 'meanSquaredError' });
   const data: [Tensor, Tensor] = [tf.randomNormal([64, 20, 4]), tf.randomNormal([64, 1])];
   const watching = setInterval(() => {
-    const running = (trainingSteps(model)?.steps() ?? []).some(
-      (step) => XlaStep.of(step).state === 'running',
+    const running = (trainingSteps(model)?.steps() ?? []).some((step) =>
+      [...step.xla.values()].some((part) => part instanceof XlaLoopChoice && part.state === 'running'),
     );
     if (!running) return;
     clearInterval(watching);

@@ -131,6 +131,7 @@ const libc = {
   free: 'void free(P)',
   copyIn: 'P memcpy(P, M, size_t)',
   copyOut: 'P memcpy(M, P, size_t)',
+  exitAtOnce: 'void _exit(int)',
 } as const;
 
 /** One output of a graph's operation, as C passes it by value. */

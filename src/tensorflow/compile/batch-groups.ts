@@ -21,9 +21,6 @@ const FEWEST_IN_A_ROW = 3;
 /** So many batches are pulled only when the step before is done, to see what pulling depends on. */
 const PULLS_IN_ORDER = 3;
 
-/** What a loop that is made now can be made after. */
-const dataOfChoices = new WeakMap<XlaLoopChoice, { data: readonly Tensor[] }>();
-
 /**
  * Batches from a data set, joined for calls of several steps. How many go into a call follows from what a step and a pull take:
  * the next call's batches are pulled while this one's run.
@@ -173,15 +170,10 @@ export class BatchGroups {
     if (this.#ended === undefined) return this.#loop;
     this.#choice = step.xla.get(`loop ${key}`) as XlaLoopChoice | undefined;
     if (this.#choice === undefined) {
-      const other = { ...shape, xla: true };
-      const now = { data };
-      this.#choice = new XlaLoopChoice(this.#loop, (xla) => new StepLoop(xla, now.data, other));
+      this.#choice = new XlaLoopChoice(this.#loop, shape);
       step.xla.set(`loop ${key}`, this.#choice);
-      dataOfChoices.set(this.#choice, now);
     }
-    // XLA's loop may be made much later, when these tensors are gone.
-    (dataOfChoices.get(this.#choice) as { data: readonly Tensor[] }).data = data;
-    return (this.#loop = await this.#choice.next(left ?? 0, this.#ended));
+    return (this.#loop = await this.#choice.next(data, left ?? 0, this.#ended));
   }
 
   /** Tells of a call. @param ms how long it took. */

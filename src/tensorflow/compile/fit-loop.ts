@@ -125,10 +125,10 @@ export async function fitLoop(
       if (left < FEWEST_STEPS) return undefined;
       const loop = new StepLoop(step, data, shape);
       step.loops.set(key, loop);
-      choice = new XlaLoopChoice({ loop, step }, (xla) => new StepLoop(xla, data, { ...shape, xla: true }));
+      choice = new XlaLoopChoice({ loop, step }, shape);
       step.xla.set(`loop ${key}`, choice);
     }
-    const next = await choice.next(left, () => model.stopTraining_);
+    const next = await choice.next(data, left, () => model.stopTraining_);
     onTrainingStop(model, next.loop.stop.bind(next.loop));
     return next;
   };

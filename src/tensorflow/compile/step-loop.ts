@@ -34,8 +34,15 @@ export interface LoopShape {
   open?: boolean;
   /** How many of the step's outputs are looked at; scalars of float32. */
   outputs: number;
-  /** The step is what XLA has made of it. */
+  /** XLA compiles a loop of some steps: what looks at the flag is a loop over calls of that one. */
   xla?: boolean;
+}
+
+/** Names of a loop's functions. */
+interface LoopNames {
+  body: string;
+  condition: string;
+  whole: string;
 }
 
 /** The kind of a loop, as a key. */
@@ -64,7 +71,9 @@ export class StepLoop {
   /** Milliseconds of a step, measured; undefined before the second call. */
   stepTime: number | undefined;
   readonly #backend: NodeBackend;
-  readonly #names: { body: string; condition: string; whole: string };
+  readonly #names: LoopNames;
+  /** The loop of some steps, if XLA compiles one. */
+  readonly #inner: LoopNames | undefined;
   readonly #shape: LoopShape;
   readonly #flag: VariableResource;
   readonly #numbers: { run: Pointer; stop: Pointer };
@@ -78,11 +87,20 @@ export class StepLoop {
     this.#backend = backend;
     this.#shape = shape;
     const name = `tensorcell_loop_${names++}`;
-    this.#names = { body: `${name}_body`, condition: `${name}_condition`, whole: name };
-    const functions = [];
+    const namesOf = (whole: string) => ({ body: `${whole}_body`, condition: `${whole}_condition`, whole });
+    this.#names = namesOf(name);
+    // XLA compiles for shapes: where the number of samples is not known it gets single steps.
+    this.#inner = shape.xla === true && shape.open !== true ? namesOf(`${name}_inner`) : undefined;
+    const functions: Pointer[] = [];
     try {
-      functions.push(this.#body(step, data), this.#condition(step, data));
-      functions.push(this.#whole(step, data, functions));
+      if (this.#inner === undefined) {
+        functions.push(this.#body(step, data, this.#names), this.#condition(step, data, this.#names));
+      } else {
+        functions.push(this.#body(step, data, this.#inner), this.#condition(step, data, this.#inner));
+        functions.push(this.#whole(step, data, this.#inner, functions));
+        functions.push(this.#calling(step, data, functions), this.#condition(step, data, this.#names));
+      }
+      functions.push(this.#whole(step, data, this.#names, functions));
       for (const made of functions) {
         api.TFE_ContextAddFunction(pointer, made, binding.status.pointer);
         binding.status.check(name);
@@ -103,19 +121,23 @@ export class StepLoop {
   }
 
   /** Tensors that go round: a counter, sums and last values, and then all that stays the same. */
-  #variables(graph: Graph, step: CompiledStep, data: readonly Tensor[]) {
+  #variables(graph: Graph, step: CompiledStep, data: readonly Tensor[], names: LoopNames) {
     const scalars = () => Array.from({ length: this.#shape.outputs }, () => graph.placeholder(TF.FLOAT, []));
     const counter = graph.placeholder(TF.INT32, []);
     const sums = scalars();
     const last = scalars();
-    return { counter, sums, last, ...this.#fixed(graph, step, data) };
+    return { counter, sums, last, ...this.#fixed(graph, step, data, names) };
   }
 
-  /** What the loop is called with. */
-  #fixed(graph: Graph, step: CompiledStep, data: readonly Tensor[]) {
+  /**
+   * What a loop is called with. The inner one has no flag: XLA reads a resource once, when it begins. The outer one
+   * around it knows how many steps a call of it does.
+   */
+  #fixed(graph: Graph, step: CompiledStep, data: readonly Tensor[], names: LoopNames) {
     const { tensorMap } = this.#backend;
     const count = graph.placeholder(TF.INT32, []);
-    const flag = graph.placeholder(TF.RESOURCE, undefined);
+    const flag = names === this.#inner ? [] : [graph.placeholder(TF.RESOURCE, undefined)];
+    const size = names === this.#names && this.#inner !== undefined ? [graph.placeholder(TF.INT32, [])] : [];
     const first = graph.placeholder(TF.INT32, []);
     const samples = (data[0] as Tensor).shape[0];
     const order = this.#shape.shuffled ? [graph.placeholder(TF.INT32, [samples])] : [];
@@ -129,30 +151,34 @@ export class StepLoop {
           ? graph.placeholder(TF.RESOURCE, undefined)
           : graph.placeholder(input.dtype, input.kind === 'number' ? [] : input.shape),
       );
-    const fixed = [count, flag, first, ...order, ...whole, ...others];
-    return { count, flag, first, order, whole, others, fixed };
+    const fixed = [count, ...flag, ...size, first, ...order, ...whole, ...others];
+    return { count, flag, size, first, order, whole, others, fixed };
   }
 
-  #condition(step: CompiledStep, data: readonly Tensor[]): Pointer {
+  #condition(step: CompiledStep, data: readonly Tensor[], names: LoopNames): Pointer {
     const graph = new Graph(this.#backend.binding.context.api);
     try {
-      const { counter, sums, last, count, flag, fixed } = this.#variables(graph, step, data);
+      const { counter, sums, last, count, flag, fixed } = this.#variables(graph, step, data, names);
       const op = operations(graph);
-      const stop = op('ReadVariableOp', [flag], type('dtype', TF.BOOL));
-      const goes = op('LogicalAnd', [op('Less', [counter, count]), op('LogicalNot', [stop])]);
-      return graph.toFunction(this.#names.condition, [counter, ...sums, ...last, ...fixed], [goes]);
+      const goes = flag.reduce(
+        (less, one) =>
+          op('LogicalAnd', [less, op('LogicalNot', [op('ReadVariableOp', [one], type('dtype', TF.BOOL))])]),
+        op('Less', [counter, count]),
+      );
+      return graph.toFunction(names.condition, [counter, ...sums, ...last, ...fixed], [goes]);
     } finally {
       graph.dispose();
     }
   }
 
-  #body(step: CompiledStep, data: readonly Tensor[]): Pointer {
+  /** One step. */
+  #body(step: CompiledStep, data: readonly Tensor[], names: LoopNames): Pointer {
     const { api } = this.#backend.binding.context;
     const graph = new Graph(api);
     try {
       api.TF_GraphCopyFunction(graph.pointer, step.function, 0, graph.status.pointer);
       graph.status.check();
-      const variables = this.#variables(graph, step, data);
+      const variables = this.#variables(graph, step, data, names);
       const { counter, sums, last, first, order, whole, others, fixed } = variables;
       const op = operations(graph);
       const { batch } = this.#shape;
@@ -166,7 +192,12 @@ export class StepLoop {
           rest.length === 0
             ? at
             : op('ConcatV2', [at, list(rest), integer(0)], { name: 'N', type: ATTR.INT, value: 2 });
-        return op('Slice', [tensor, begin, list([batch, ...size.slice(1)])]);
+        const length = [batch, ...size.slice(1)];
+        if (names !== this.#inner) return op('Slice', [tensor, begin, list(length)]);
+        // XLA would compile a Slice anew for each place where it begins.
+        const cut = op('XlaDynamicSlice', [tensor, begin, list(length)]);
+        graph.setShape(cut, length);
+        return cut;
       };
       const [all] = order;
       const indices = all === undefined ? undefined : slice(all, [0]);
@@ -200,7 +231,9 @@ export class StepLoop {
         ),
         type('Tout', [...outputTypes]),
         { name: 'f', type: FUNCTION, value: step.name },
-        ...(this.#shape.xla === true ? [{ name: XLA_COMPILES, type: ATTR.BOOL, value: true }] : []),
+        ...(this.#shape.xla === true && this.#inner === undefined
+          ? [{ name: XLA_COMPILES, type: ATTR.BOOL, value: true }]
+          : []),
       ]);
       const values = sums.map((_, index) => ({ oper: call, index }));
       const next = [
@@ -210,7 +243,7 @@ export class StepLoop {
         ...values.map((value) => op('Identity', [value])),
       ];
       return graph.toFunction(
-        this.#names.body,
+        names.body,
         [counter, ...sums, ...last, ...fixed],
         [...next, ...fixed.map((value) => op('Identity', [value]))],
       );
@@ -219,7 +252,8 @@ export class StepLoop {
     }
   }
 
-  #whole(step: CompiledStep, data: readonly Tensor[], functions: readonly Pointer[]): Pointer {
+  /** One call of the inner loop. */
+  #calling(step: CompiledStep, data: readonly Tensor[], functions: readonly Pointer[]): Pointer {
     const { api } = this.#backend.binding.context;
     const graph = new Graph(api);
     try {
@@ -227,23 +261,94 @@ export class StepLoop {
         api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
         graph.status.check();
       }
-      const { fixed } = this.#fixed(graph, step, data);
+      const variables = this.#variables(graph, step, data, this.#names);
+      const { counter, sums, last, count, size, first, order, whole, others, fixed } = variables;
+      const op = operations(graph);
+      const end = op('Minimum', [count, op('AddV2', [counter, size[0] as GraphOutput])]);
+      const inputs = [counter, end, first, ...order, ...whole, ...others];
+      const call = graph.operation('StatefulPartitionedCall', inputs, [
+        type(
+          'Tin',
+          inputs.map((input) => graph.dtype(input)),
+        ),
+        type('Tout', this.innerTypes),
+        { name: 'f', type: FUNCTION, value: (this.#inner as LoopNames).whole },
+        { name: XLA_COMPILES, type: ATTR.BOOL, value: true },
+      ]);
+      const [next, ...values] = this.innerTypes.map((_, index) => ({ oper: call, index })) as [
+        GraphOutput,
+        ...GraphOutput[],
+      ];
+      const identity = (value: GraphOutput) => op('Identity', [value]);
+      return graph.toFunction(
+        this.#names.body,
+        [counter, ...sums, ...last, ...fixed],
+        [
+          identity(next),
+          ...sums.map((sum, i) => op('AddV2', [sum, values[i] as GraphOutput])),
+          ...values.slice(sums.length).map(identity),
+          ...fixed.map(identity),
+        ],
+      );
+    } finally {
+      graph.dispose();
+    }
+  }
+
+  /** How often it was called. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Whether it takes batches in the order of indices. */
+  get shuffled(): boolean {
+    return this.#shape.shuffled;
+  }
+
+  /** TF_DataTypes of what the inner loop gives. */
+  get innerTypes(): number[] {
+    return [TF.INT32, ...Array.from({ length: 2 * this.#shape.outputs }, () => TF.FLOAT)];
+  }
+
+  /** The loop that XLA compiles; undefined where it compiles single steps. */
+  get innerName(): string | undefined {
+    return this.#inner?.whole;
+  }
+
+  #whole(
+    step: CompiledStep,
+    data: readonly Tensor[],
+    names: LoopNames,
+    functions: readonly Pointer[],
+  ): Pointer {
+    const { api } = this.#backend.binding.context;
+    const graph = new Graph(api);
+    try {
+      for (const made of [...functions, step.function]) {
+        api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
+        graph.status.check();
+      }
+      const inner = names === this.#inner;
+      // The inner loop counts on from where the last one ended.
+      const begin = inner ? graph.placeholder(TF.INT32, []) : graph.constant([], TF.INT32, [0]);
+      const { fixed } = this.#fixed(graph, step, data, names);
       const zero = graph.constant([], TF.FLOAT, [0]);
       const scalars = Array.from({ length: 2 * this.#shape.outputs }, () => zero);
-      const inputs = [graph.constant([], TF.INT32, [0]), ...scalars, ...fixed];
+      const inputs = [begin, ...scalars, ...fixed];
       const loop = graph.operation('While', inputs, [
         type(
           'T',
           inputs.map((input) => graph.dtype(input)),
         ),
-        { name: 'cond', type: FUNCTION, value: this.#names.condition },
-        { name: 'body', type: FUNCTION, value: this.#names.body },
+        { name: 'cond', type: FUNCTION, value: names.condition },
+        { name: 'body', type: FUNCTION, value: names.body },
         // One step after the other: the next one reads what this one updates.
         { name: 'parallel_iterations', type: ATTR.INT, value: 1 },
-        { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: true },
+        // XLA has loops of its own.
+        { name: '_lower_using_switch_merge', type: ATTR.BOOL, value: !inner },
       ]);
       const results = Array.from({ length: 1 + scalars.length }, (_, index) => ({ oper: loop, index }));
-      return graph.toFunction(this.#names.whole, fixed, results);
+      return graph.toFunction(names.whole, inner ? [begin, ...fixed] : fixed, results);
     } finally {
       graph.dispose();
     }
@@ -273,7 +378,8 @@ export class StepLoop {
       this.#backend.getInputTensorIds(tensors).map((id) => binding.handle(id));
     const own = step.handles(() => 0).filter((handle) => handle !== 0);
     onProcessor(binding, () => this.#flag.assign(this.#numbers.run));
-    const made = [count, first].map((value) => newHandle(api, binding.status, [], TF.INT32, [value]));
+    const size = Math.max(1, Math.floor(INNER_MS / (this.stepTime ?? INNER_MS)));
+    const made = [count, first, size].map((value) => newHandle(api, binding.status, [], TF.INT32, [value]));
     const outputs = 1 + 2 * this.#shape.outputs;
     let call: NativeCall;
     try {
@@ -284,6 +390,7 @@ export class StepLoop {
         [
           made[0] as Pointer,
           this.#flag.handle,
+          ...(this.#inner === undefined ? [] : [made[2] as Pointer]),
           made[1] as Pointer,
           ...of(order === undefined ? [] : [order]),
           ...of(data),
@@ -340,7 +447,9 @@ export class StepLoop {
   dispose(): void {
     const { api, pointer } = this.#backend.binding.context;
     const status = new Status(api);
-    for (const name of Object.values(this.#names)) {
+    for (const name of [this.#names, this.#inner].flatMap(
+      (names) => Object.values(names ?? {}) as string[],
+    )) {
       api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
     }
     api.TF_DeleteStatus(status.pointer);
@@ -351,6 +460,8 @@ export class StepLoop {
 
 /** Calls that take less than this are not worth a thread. */
 const SHORT_MS = 1;
+/** A call of the inner loop takes about this long: nothing stops it. */
+const INNER_MS = 8;
 
 function operations(graph: Graph) {
   return (name: string, inputs: readonly GraphOutput[], ...attributes: OpAttribute[]): GraphOutput => ({

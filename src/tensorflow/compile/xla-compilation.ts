@@ -1,17 +1,33 @@
+import type { Tensor } from '@tensorflow/tfjs';
 import { setAttribute } from '../attributes.ts';
 import { ATTR, TF } from '../c-api/dtypes.ts';
-import type { Pointer } from '../c-api/functions.ts';
+import type { CApi, Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { handleValues, newHandle } from '../c-api/tensor.ts';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { onProcessor } from './step-loop.ts';
+import type { GraphInput } from './graph-inputs.ts';
+import { onProcessor, type StepLoop } from './step-loop.ts';
 import { VariableResource } from './variable-resources.ts';
 import { XLA_COMPILES } from './xla-setting.ts';
 
+/** Compilations under way. */
+const running = new Set<XlaCompilation>();
+
+let leaves = false;
+
+/** A process that ends in the usual way takes down what the compiler's thread still uses, and crashes. */
+function leaveAtOnce(api: CApi): void {
+  if (leaves) return;
+  leaves = true;
+  process.on('exit', (code) => {
+    if ([...running].some(({ state }) => state === 'running')) api.exitAtOnce(code);
+  });
+}
+
 /**
- * One step's compilation by XLA, on a thread of TensorFlow's. XLA compiles what is called for the first time, and a call
- * of a step trains: this one trains copies of the variables, which nobody sees. Steps that run meanwhile share the
+ * The compilation of a loop of steps by XLA, on a thread of TensorFlow's. XLA compiles what is called for the first time,
+ * and a call of a step trains: this one trains copies of the variables, which nobody sees. Steps that run meanwhile share the
  * copies' memory until they write to it. TensorFlow keeps what XLA has made by the function's name and the shapes: later
  * calls find it.
  *
@@ -24,6 +40,8 @@ export class XlaCompilation {
   /** Milliseconds that it took, at the precision of the looks that were taken. */
   took: number | undefined;
   readonly #step: CompiledStep;
+  readonly #name: string;
+  readonly #types: readonly number[];
   readonly #executor: Pointer;
   readonly #status: Status;
   /** Asks how the executor is: it refuses everything once an op has failed. */
@@ -36,10 +54,11 @@ export class XlaCompilation {
   #first: number | undefined;
   #over = false;
 
-  /** Begins. Variables must not be in training at this moment. */
-  constructor(step: CompiledStep) {
+  /** Begins. Variables must not be in training at this moment. @param data what the loop was made for. */
+  constructor(step: CompiledStep, loop: StepLoop, data: readonly Tensor[]) {
     this.#step = step;
-    const { binding } = step.backend;
+    const { backend } = step;
+    const { binding } = backend;
     const { api } = binding.context;
     this.#status = new Status(api);
     this.#executor = api.TFE_NewExecutor(1, 1, 0);
@@ -49,41 +68,61 @@ export class XlaCompilation {
       made.push(handle);
       return handle;
     };
-    const arguments_ = new Map(
-      step.inputs.flatMap((input) => {
-        if (input.kind !== 'argument') return [];
-        const zero = newHandle(
-          api,
-          binding.status,
-          input.shape,
-          input.dtype,
-          new Uint8Array(input.shape.reduce((product, size) => product * size, 1)),
-        );
-        made.push(zero);
-        return [[input.index, zero] as const];
-      }),
-    );
-    const handles = step.handles((index) => arguments_.get(index) as Pointer);
-    const types = handles.map((handle) => api.TFE_TensorHandleDataType(handle));
-    const inputs = handles.map((handle, i) => (types[i] === TF.RESOURCE ? this.#copy(i, handle) : handle));
+    const zeros = (shape: readonly number[], dtype: number) => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      const handle = newHandle(api, binding.status, shape, dtype, new Uint8Array(size));
+      made.push(handle);
+      return handle;
+    };
     // The second call differs in every number: if that were compiled anew, so would each real one.
-    const others = inputs.map((handle, i) => {
-      const input = step.inputs[i];
-      if (input?.kind !== 'number') return handle;
-      const value = input.current();
-      return number(input.dtype === TF.FLOAT ? value * 0.999 + 1e-6 : value + 1, input.dtype);
-    });
+    const given: { handle: Pointer; other?: Pointer }[] = [];
+    const own = (input: GraphInput, handle: Pointer) => {
+      if (input.kind === 'number') {
+        const value = input.current();
+        const next = input.dtype === TF.FLOAT ? value * 0.999 + 1e-6 : value + 1;
+        return { handle, other: number(next, input.dtype) };
+      }
+      return {
+        handle: api.TFE_TensorHandleDataType(handle) === TF.RESOURCE ? this.#copy(input, handle) : handle,
+      };
+    };
+    if (loop.innerName === undefined) {
+      const arguments_ = new Map(
+        step.inputs.flatMap((input) =>
+          input.kind === 'argument' ? [[input.index, zeros(input.shape, input.dtype)] as const] : [],
+        ),
+      );
+      const handles = step.handles((index) => arguments_.get(index) as Pointer);
+      given.push(...handles.map((handle, i) => own(step.inputs[i] as GraphInput, handle)));
+    } else {
+      // From step 0 to step 1, of batches from 0 on.
+      for (const value of [0, 1, 0]) {
+        given.push({ handle: number(value, TF.INT32), other: number(value + 1, TF.INT32) });
+      }
+      if (loop.shuffled) given.push({ handle: zeros([(data[0] as Tensor).shape[0]], TF.INT32) });
+      for (const id of backend.getInputTensorIds([...data])) given.push({ handle: binding.handle(id) });
+      const kept = step.inputs.filter(({ kind }) => kind !== 'argument');
+      const handles = step.handles(() => 0).filter((handle) => handle !== 0);
+      given.push(...handles.map((handle, i) => own(kept[i] as GraphInput, handle)));
+    }
+    const inputs = given.map(({ handle }) => handle);
+    const others = given.map(({ handle, other }) => other ?? handle);
+    const types = inputs.map((handle) => api.TFE_TensorHandleDataType(handle));
+    this.#name = loop.innerName ?? step.name;
+    this.#types = loop.innerName === undefined ? step.outputTypes : loop.innerTypes;
     this.#done = onProcessor(binding, () => {
       const done = new VariableResource(binding, TF.INT32, []);
       done.set(number(0, TF.INT32));
       return done;
     });
-    const calls = [inputs, others].map((given) => this.#call(given, types));
+    const calls = [inputs, others].map((handles) => this.#call(handles, types));
     const notes = [1, 2].map((count) => this.#note(number(count, TF.INT32)));
     this.#probe = this.#op('NoOp');
+    leaveAtOnce(api);
+    running.add(this);
     try {
       for (const [i, call] of calls.entries()) {
-        this.#results.push(...this.#execute(call, step.outputTypes.length));
+        this.#results.push(...this.#execute(call, this.#types.length));
         this.#execute(notes[i] as Pointer, 0);
       }
     } catch (error) {
@@ -115,8 +154,8 @@ export class XlaCompilation {
       setAttribute(api, op, this.#status, { name, type: ATTR.TYPE, value });
     };
     list('Tin', types);
-    list('Tout', [...this.#step.outputTypes]);
-    const { name } = this.#step;
+    list('Tout', [...this.#types]);
+    const name = this.#name;
     api.TFE_OpSetAttrFunctionName(op, cText('f'), cText(name), Buffer.byteLength(name));
     api.TFE_OpSetAttrBool(op, cText(XLA_COMPILES), 1);
     for (const input of inputs) api.TFE_OpAddInput(op, input, pointer);
@@ -140,15 +179,14 @@ export class XlaCompilation {
     const words = new BigInt64Array(Math.max(1, outputs));
     const count = new Int32Array([outputs]);
     api.TFE_Execute(op, words, count, this.#status.pointer);
-    this.#status.check(this.#step.name);
+    this.#status.check(this.#name);
     return Array.from(words.subarray(0, outputs), Number);
   }
 
   /** A resource of its own with the value that the step's has now. */
-  #copy(i: number, handle: Pointer): Pointer {
-    const input = this.#step.inputs[i];
+  #copy(input: GraphInput, handle: Pointer): Pointer {
     const resource =
-      input?.kind === 'resource' ? input.resource : input?.kind === 'constant' ? input.resource : undefined;
+      input.kind === 'resource' ? input.resource : input.kind === 'constant' ? input.resource : undefined;
     if (resource === undefined) throw new Error('a resource of unknown kind');
     const { binding } = this.#step.backend;
     const copy = () => {
@@ -163,7 +201,7 @@ export class XlaCompilation {
       }
     };
     // What is no variable of the user's lies where the processor sees it.
-    return input?.kind === 'constant' ? onProcessor(binding, copy) : copy();
+    return input.kind === 'constant' ? onProcessor(binding, copy) : copy();
   }
 
   #fail(error: unknown): void {
@@ -207,6 +245,7 @@ export class XlaCompilation {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    running.delete(this);
     const { api } = this.#step.backend.binding.context;
     for (const handle of this.#results) api.TFE_DeleteTensorHandle(handle);
     for (const copy of this.#copies) copy.close();

@@ -1,29 +1,27 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { XlaCompilation } from './xla-compilation.ts';
 import { xlaSetting } from './xla-setting.ts';
 
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
-const debug = debuglog('tensorcell');
+export const debug = debuglog('tensorcell');
 
-/** What a compilation is expected to take: 0.4 s for the smallest model, 1 s for 85 ops, 4.8 s for ResNet-20's 600. */
-const COMPILE_MS = 300;
+/** What a compilation is expected to take: 0.6 s for the smallest model, 1.3 s for 85 ops, 5 s for ResNet-20's 600. */
+const COMPILE_MS = 500;
 const COMPILE_MS_PER_OP = 8;
-/** The part of a step's time that is hoped for: small models gain a third to a half. */
-const EXPECTED_GAIN = 0.25;
+/** The part of a step's time that is hoped for. Small steps are mostly calls of ops, which XLA does away with. */
+const gainOf = (stepTime: number) => (stepTime < 0.5 ? 0.6 : stepTime < 2 ? 0.4 : 0.2);
 /** No compilation begins where no more than this is expected to come. */
 const SHORTEST_RUN_MS = 2000;
 
 const KEY = 'step';
 
-/** What XLA makes of a step, for everything that runs it. It is made when it is worth while, and lives as long as the step. */
+/** A step as XLA may have it, for all loops over it. Lives as long as the step. */
 export class XlaStep {
   /** Milliseconds that the step has run so far. */
   spent = 0;
   readonly #graph: CompiledStep;
-  #compilation: XlaCompilation | undefined;
+  #prepared = false;
   #problem: string | undefined;
 
   /** That of a step. */
@@ -47,69 +45,44 @@ export class XlaStep {
     if (obstacle !== undefined) this.#problem = `XLA would not compute ${obstacle} as TensorFlow does`;
   }
 
-  /** Why XLA's step cannot be had; undefined if nothing is known. */
+  /** Why XLA cannot have it; undefined if nothing is known. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** The step that XLA compiles: this very one, or the same traced once more. */
-  get step(): CompiledStep {
-    return this.#graph.forXla ?? this.#graph;
-  }
-
-  /** `idle`: not begun. */
-  get state(): 'idle' | 'running' | 'ready' | 'failed' {
-    if (this.#problem !== undefined) return 'failed';
-    if (this.#compilation === undefined) return 'idle';
-    const { state } = this.#compilation;
-    if (state === 'failed') this.#fail(this.#compilation.problem as string);
-    return state;
-  }
-
-  /** Whether it pays to begin. @param left milliseconds of training that are known to come. */
-  isWorthIt(left: number): boolean {
+  /**
+   * Whether it pays to compile a loop.
+   *
+   * @param left milliseconds of training that are known to come. @param stepTime milliseconds of a step.
+   */
+  isWorthIt(left: number, stepTime: number): boolean {
     if (xlaSetting() === 'on') return true;
     // Who has trained for so long is expected to go on as long again.
     const expected = Math.max(left, this.spent);
     let operations = 0;
     for (const [kind, count] of this.#graph.histogram) if (kind !== 'Const') operations += count;
     return (
-      expected > SHORTEST_RUN_MS && expected * EXPECTED_GAIN > COMPILE_MS + COMPILE_MS_PER_OP * operations
+      expected > SHORTEST_RUN_MS && expected * gainOf(stepTime) > COMPILE_MS + COMPILE_MS_PER_OP * operations
     );
   }
 
-  /** Lets XLA compile, on another thread. Variables must not be in training at this moment. */
-  begin(): void {
-    try {
-      this.#graph.forXla = this.#graph.retraceForXla?.();
-      this.#judge(this.step);
-      if (this.#problem === undefined) this.#compilation = new XlaCompilation(this.step);
-    } catch (error) {
-      this.#fail(asError(error).message);
+  /** The step that XLA compiles, this very one or the same traced once more; undefined if it cannot have it. */
+  prepare(): CompiledStep | undefined {
+    if (!this.#prepared && this.#problem === undefined) {
+      this.#prepared = true;
+      try {
+        this.#graph.forXla = this.#graph.retraceForXla?.();
+        this.#judge(this.#graph.forXla ?? this.#graph);
+      } catch (error) {
+        this.#problem = asError(error).message;
+      }
     }
-    debug('XLA compiles %s: %s', this.#graph.name, this.#problem ?? 'begun');
-  }
-
-  #fail(why: string): void {
-    this.#problem = why;
-    debug('XLA does not compile %s: %s', this.#graph.name, why);
-    this.#free();
-  }
-
-  /** Waits for what was begun, unless `ended` says that nobody wants it any more. */
-  async settled(ended: () => boolean): Promise<void> {
-    while (this.state === 'running' && !ended()) await pause(5);
-  }
-
-  #free(): void {
-    this.#compilation?.dispose();
-    this.#compilation = undefined;
-    this.#graph.forXla?.dispose();
-    this.#graph.forXla = undefined;
+    return this.#problem === undefined ? (this.#graph.forXla ?? this.#graph) : undefined;
   }
 
   dispose(): void {
     this.#problem ??= 'the step is gone';
-    this.#free();
+    this.#graph.forXla?.dispose();
+    this.#graph.forXla = undefined;
   }
 }

@@ -48,6 +48,8 @@ test('what only repeats an error, or says that an optimization was left out, is 
     'W0000 00:00:1795378813.334350   20798 local_rendezvous.cc:412] Local rendezvous is aborting with status: INVALID_ARGUMENT: indices[1] = 9 is not in [0, 3)',
     '\t [[{{node op3}}]]',
     "W0000 00:00:1795390034.054913    1901 op_kernel.cc:1858] OP_REQUIRES failed at xla_ops.cc:602 : INVALID_ARGUMENT: Detected unsupported operations when trying to compile graph a[] on XLA_CPU_JIT: CropAndResize (No registered 'CropAndResize' OpKernel for XLA_CPU_JIT devices compatible with node {{node op5}}){{node op5}}",
+    'Stack trace for op definition: ',
+    '\t [[op11_4]]',
     'The op is created at: ',
     'dummy_file_name:10:dummy_function_name',
     '\ttf2xla conversion failed while converting a[]. Run with TF_DUMP_GRAPH_PREFIX=/path/to/dump/dir and --vmodule=xla_compiler=2 to obtain a dump of the compiled functions.',
