@@ -16,6 +16,7 @@ import { tfInternals, type Tf } from './tfjs/instance.ts';
 class RandomCounter {
   #key = Math.floor(Math.random() * 2 ** 31);
   #count = 0;
+  #seeded = false;
 
   get key(): number {
     return this.#key;
@@ -23,6 +24,11 @@ class RandomCounter {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether somebody asked for numbers that are the same in every run. */
+  get seeded(): boolean {
+    return this.#seeded;
   }
 
   advance(draws: number): void {
@@ -33,6 +39,7 @@ class RandomCounter {
   reset(key: number): void {
     this.#key = key;
     this.#count = 0;
+    this.#seeded = true;
   }
 }
 

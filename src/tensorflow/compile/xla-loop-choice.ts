@@ -19,6 +19,14 @@ const FASTER = 0.9;
 const FEWEST_CALLS = 3;
 const MOST_CALLS = 9;
 const MEASURED_MS = 150;
+/**
+ * So many loops are compiled unasked in one process: TensorFlow keeps each, about 100 MB, until the process ends, and who
+ * looks for the best of a hundred models would run out of memory.
+ */
+const MOST_UNASKED = 5;
+
+/** Loops that were compiled unasked. */
+let unasked = 0;
 
 interface Measured extends RunnableLoop {
   /** Milliseconds of a step, for each call. */
@@ -74,7 +82,11 @@ export class XlaLoopChoice {
     if (this.#compilation === undefined) {
       const stepTime = graph.loop.stepTime ?? 0;
       if (!known.isWorthIt(left * stepTime, stepTime)) return graph;
+      if (setting === 'auto' && unasked >= MOST_UNASKED) {
+        return this.#settle(graph, `${unasked} loops were compiled before, and their memory is kept`);
+      }
       this.#begin(known, data);
+      if (setting === 'auto' && this.#compilation !== undefined) unasked++;
     }
     if (setting === 'on') while (this.state === 'running' && !ended()) await pause(5);
     if (this.#chosen !== undefined) return this.#chosen;

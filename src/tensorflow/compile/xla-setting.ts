@@ -1,3 +1,5 @@
+import { randomCounter } from '../random.ts';
+
 /** The attribute of a call by which TensorFlow lets XLA compile what is called. */
 export const XLA_COMPILES = '_XlaMustCompile';
 
@@ -9,10 +11,12 @@ export type XlaSetting = 'auto' | 'on' | 'off';
 
 /**
  * What `TENSORCELL_XLA` says; `auto` where it says nothing. Looked at before each call of several steps. When the
- * choice would be made hangs on time, so where the same numbers are wanted in every run there is none.
+ * choice would be made hangs on time, so where the same numbers are wanted in every run there is none: for ops that are
+ * to be deterministic, and for who has set a seed and not asked for `auto`.
  */
 export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSetting {
   const wish = environment['TENSORCELL_XLA'];
   if (wish === 'on' || wish === 'off') return wish;
-  return environment['TF_DETERMINISTIC_OPS'] === '1' ? 'off' : 'auto';
+  if (environment['TF_DETERMINISTIC_OPS'] === '1') return 'off';
+  return wish === 'auto' || !randomCounter.seeded ? 'auto' : 'off';
 }

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import type { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { loadTf } from '../../src/tensorflow/index.ts';
+
+const tf = loadTf();
+
+/** Trains a new model for as long as it takes to know who runs its steps. */
+async function chooser(units: number): Promise<XlaLoopChoice> {
+  const model = tf.sequential({
+    layers: [
+      tf.layers.dense({ units, inputShape: [8], activation: 'relu' }),
+      tf.layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+  });
+  model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
+  const x = tf.randomNormal([640, 8]);
+  const y = tf.oneHot(tf.zeros([640], 'int32'), 3);
+  let found: XlaLoopChoice | undefined;
+  await model.fit(x, y, {
+    batchSize: 16,
+    epochs: 100_000,
+    verbose: 0 as never,
+    callbacks: {
+      onEpochEnd: () => {
+        for (const step of trainingSteps(model)?.steps() ?? []) {
+          for (const [key, choice] of step.xla) if (key.startsWith('loop')) found = choice as XlaLoopChoice;
+        }
+        if (found?.chosen !== undefined) model.stopTraining = true;
+      },
+    },
+  });
+  assert.ok(found !== undefined);
+  const { state, reason } = found;
+  model.dispose();
+  tf.dispose([x, y]);
+  return { state, reason } as XlaLoopChoice;
+}
+
+test('who trains one model after the other has five loops of XLA, and no more of its memory', async () => {
+  delete process.env['TENSORCELL_XLA'];
+  const states: string[] = [];
+  let last: string | undefined;
+  for (let i = 0; i < 7; i++) {
+    const { state, reason } = await chooser(8 + i);
+    states.push(state);
+    last = reason;
+  }
+  assert.deepEqual(states, ['ready', 'ready', 'ready', 'ready', 'ready', 'idle', 'idle']);
+  assert.equal(last, '5 loops were compiled before, and their memory is kept');
+});
