@@ -3,7 +3,8 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { FUNCTION } from './graph-attributes.ts';
 import { Graph } from './graph.ts';
-import type { Region, Trace } from './trace.ts';
+import type { Region } from './regions.ts';
+import type { Trace } from './trace.ts';
 
 const type = (name: string, value: number | number[]): OpAttribute => ({ name, type: ATTR.TYPE, value });
 

@@ -14,28 +14,12 @@ import type { FiniteWatch } from './finite-watch.ts';
 import type { GraphInput, Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
 import { finishLossScaling, type LossScale } from './loss-scale.ts';
+import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';
 import { separated } from './residual-activations.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
-
-/**
- * A graph that ops go into: the step's own, or that of a function within it, such as the body of a loop. What comes from
- * outside of a function becomes an argument of it.
- */
-export interface Region {
-  readonly graph: Graph;
-  readonly symbols: Map<number, GraphOutput>;
-  readonly captured: Map<number, GraphOutput>;
-  /** What the function takes from around it. */
-  readonly captures: { outside: GraphOutput; inside: GraphOutput }[];
-  readonly parent: Region | undefined;
-  /**
-   * A region whose values can be had here by other means than as a capture: given a value's number, the output here.
-   */
-  readonly fetch: ((id: number) => GraphOutput | undefined) | undefined;
-}
 
 interface TracedVariable {
   variable: Variable;
