@@ -69,7 +69,10 @@ test('an error in a layer names the layer, also among many steps of one call', a
       '\nawait words.fit(tf.fill([200, 1], 7), tf.zeros([200, 1]), { batchSize: 4, verbose: 0 });',
     ),
   );
-  assert.match(message, /^GatherV2 in words: indices\[0(?:,0)?\] = 7 is not in \[0, 5\)$/);
+  assert.match(
+    message,
+    /^GatherV2 in words: indices\[0(?:,0)?\] = 7 is not in \[0, 5\) \(in batch 0, counted from 0; the weights are those of the steps before it\)$/,
+  );
   assert.match(traceback, /> 2 \| await words\.fit/);
 });
 

@@ -4,7 +4,7 @@ import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import { StepLoop, type LoopShape } from './step-loop.ts';
 import { XlaCompilation } from './xla-compilation.ts';
-import { xlaSetting } from './xla-setting.ts';
+import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 import { debug, XlaStep } from './xla-step.ts';
 
 /** A loop with the step that it runs. */
@@ -82,11 +82,11 @@ export class XlaLoopChoice {
     if (this.#compilation === undefined) {
       const stepTime = graph.loop.stepTime ?? 0;
       if (!known.isWorthIt(left * stepTime, stepTime)) return graph;
-      if (setting === 'auto' && unasked >= MOST_UNASKED) {
+      if (!isXlaAsked() && unasked >= MOST_UNASKED) {
         return this.#settle(graph, `${unasked} loops were compiled before, and their memory is kept`);
       }
       this.#begin(known, data);
-      if (setting === 'auto' && this.#compilation !== undefined) unasked++;
+      if (!isXlaAsked() && this.#compilation !== undefined) unasked++;
     }
     if (setting === 'on') while (this.state === 'running' && !ended()) await pause(5);
     if (this.#chosen !== undefined) return this.#chosen;

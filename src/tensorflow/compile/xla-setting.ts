@@ -20,3 +20,9 @@ export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSet
   if (environment['TF_DETERMINISTIC_OPS'] === '1') return 'off';
   return wish === 'auto' || !randomCounter.seeded ? 'auto' : 'off';
 }
+
+/** Whether somebody asked for XLA, be it `auto`: what it keeps of memory is then known to him. */
+export function isXlaAsked(environment: NodeJS.ProcessEnv = process.env): boolean {
+  const wish = environment['TENSORCELL_XLA'];
+  return wish === 'auto' || wish === 'on';
+}

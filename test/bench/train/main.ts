@@ -52,6 +52,8 @@ const known = new Set(rows.map(({ name }) => name));
 const unknown = only.find((name) => !known.has(name));
 if (unknown !== undefined) throw new Error(`--only ${unknown}: the rows are ${[...known].join(', ')}`);
 
+// All rows run in one process here, and each as if it were a session's only one: XLA's memory is no reason against it.
+process.env['TENSORCELL_XLA'] ??= 'auto';
 const tf = loadTf();
 const named = list(options.peers);
 const columns = await findPeers(process.cwd(), {
