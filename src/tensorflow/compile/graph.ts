@@ -80,6 +80,12 @@ export class Graph {
     return { oper, index: 0 };
   }
 
+  /** Lets the graph call a function. @param name what an error speaks of. */
+  addFunction(made: Pointer, name?: string): void {
+    this.api.TF_GraphCopyFunction(this.pointer, made, 0, this.status.pointer);
+    this.status.check(name);
+  }
+
   /** A constant; equal small ones are shared. */
   constant(
     shape: readonly number[],

@@ -173,11 +173,9 @@ export class StepLoop {
 
   /** One step. */
   #body(step: CompiledStep, data: readonly Tensor[], names: LoopNames): Pointer {
-    const { api } = this.#backend.binding.context;
-    const graph = new Graph(api);
+    const graph = new Graph(this.#backend.binding.context.api);
     try {
-      api.TF_GraphCopyFunction(graph.pointer, step.function, 0, graph.status.pointer);
-      graph.status.check();
+      graph.addFunction(step.function);
       const variables = this.#variables(graph, step, data, names);
       const { counter, sums, last, first, order, whole, others, fixed } = variables;
       const op = operations(graph);
@@ -254,13 +252,9 @@ export class StepLoop {
 
   /** One call of the inner loop. */
   #calling(step: CompiledStep, data: readonly Tensor[], functions: readonly Pointer[]): Pointer {
-    const { api } = this.#backend.binding.context;
-    const graph = new Graph(api);
+    const graph = new Graph(this.#backend.binding.context.api);
     try {
-      for (const made of [...functions, step.function]) {
-        api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
-        graph.status.check();
-      }
+      for (const made of [...functions, step.function]) graph.addFunction(made);
       const variables = this.#variables(graph, step, data, this.#names);
       const { counter, sums, last, count, size, first, order, whole, others, fixed } = variables;
       const op = operations(graph);
@@ -321,13 +315,9 @@ export class StepLoop {
     names: LoopNames,
     functions: readonly Pointer[],
   ): Pointer {
-    const { api } = this.#backend.binding.context;
-    const graph = new Graph(api);
+    const graph = new Graph(this.#backend.binding.context.api);
     try {
-      for (const made of [...functions, step.function]) {
-        api.TF_GraphCopyFunction(graph.pointer, made, 0, graph.status.pointer);
-        graph.status.check();
-      }
+      for (const made of [...functions, step.function]) graph.addFunction(made);
       const inner = names === this.#inner;
       // The inner loop counts on from where the last one ended.
       const begin = inner ? graph.placeholder(TF.INT32, []) : graph.constant([], TF.INT32, [0]);

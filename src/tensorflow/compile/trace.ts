@@ -156,8 +156,7 @@ export class Trace implements OpRecorder {
     const { api, pointer: context } = this.backend.binding.context;
     const { graph } = this;
     this.functions.push({ name, pointer });
-    api.TF_GraphCopyFunction(graph.pointer, pointer, 0, graph.status.pointer);
-    graph.status.check(name);
+    graph.addFunction(pointer, name);
     api.TFE_ContextAddFunction(context, pointer, graph.status.pointer);
     graph.status.check(name);
   }
