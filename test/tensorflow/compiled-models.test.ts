@@ -11,6 +11,7 @@ import {
   setRandomSeed,
   traceable,
 } from '../../src/tensorflow/index.ts';
+import { everyOptimizer } from './every-optimizer.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -280,17 +281,7 @@ for (const [name, merge] of Object.entries(merges)) {
     }));
 }
 
-const optimizers: Record<string, () => Optimizer> = {
-  sgd: () => tf.train.sgd(0.1),
-  momentum: () => tf.train.momentum(0.1, 0.8),
-  nesterov: () => tf.train.momentum(0.1, 0.8, true),
-  adagrad: () => tf.train.adagrad(0.1),
-  adadelta: () => tf.train.adadelta(0.5),
-  adam: () => tf.train.adam(0.01),
-  adamax: () => tf.train.adamax(0.01, 0.9, 0.999, 1e-7, 0.1),
-  rmsprop: () => tf.train.rmsprop(0.01, 0.9, 0.5),
-  'centred rmsprop': () => tf.train.rmsprop(0.001, 0.9, 0.5, 1e-3, true),
-};
+const optimizers = everyOptimizer(0.1);
 const small = around([5], () => L.dense({ units: 4, activation: 'relu' }));
 for (const [name, optimizer] of Object.entries(optimizers)) {
   test(`ten compiled steps equal ten op by op: ${name}, with a learning rate that changes`, () =>

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, data, LayersModel, Tensor, TensorContainer } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { counting, stepsDone } from './counting-model.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
@@ -270,25 +271,6 @@ test('with a number of steps a call, callbacks see every so many batches', async
     [0, 1, 5, 9, 13, 17, 19, 20, 3, 7, 11, 15, 19, 20].map((i) => `${i} of ${i === 20 ? 3 : 10}`),
   );
 });
-
-/** Twenty weights; each step takes exactly 1 from every one of them. */
-function counting(): LayersModel {
-  const input = tf.input({ shape: [1] });
-  const parts = Array.from({ length: 10 }, () => tf.layers.dense({ units: 1 }).apply(input) as typeof input);
-  const model = tf.model({ inputs: input, outputs: tf.layers.add().apply(parts) as typeof input });
-  model.compile({
-    optimizer: tf.train.sgd(1),
-    loss: traceable((_: Tensor, prediction: Tensor) => tf.mean(prediction, -1)),
-  });
-  model.setWeights(model.getWeights().map((weight) => tf.zerosLike(weight)));
-  return model;
-}
-
-function stepsDone(model: LayersModel): number {
-  const counts = new Set(model.getWeights().flatMap((weight) => Array.from(weight.dataSync())));
-  assert.equal(counts.size, 1, `weights of different steps: ${[...counts].join()}`);
-  return Math.round(-([...counts][0] as number));
-}
 
 /** Batches of ones without an end; `pulled` is called before each. */
 function endless(pulled: (index: number) => void | Promise<void> = () => undefined, end = Infinity): Dataset {

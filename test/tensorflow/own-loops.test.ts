@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NamedTensorMap, Optimizer, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
 import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { everyOptimizer } from './every-optimizer.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
@@ -32,17 +33,7 @@ function network(): { variables: Variable[]; loss: (x: Tensor, y: Tensor) => Sca
   };
 }
 
-const optimizers: Record<string, () => Optimizer> = {
-  sgd: () => tf.train.sgd(0.002),
-  momentum: () => tf.train.momentum(0.002, 0.8),
-  nesterov: () => tf.train.momentum(0.002, 0.8, true),
-  adagrad: () => tf.train.adagrad(0.1),
-  adadelta: () => tf.train.adadelta(0.5),
-  adam: () => tf.train.adam(0.01),
-  adamax: () => tf.train.adamax(0.01, 0.9, 0.999, 1e-7, 0.1),
-  rmsprop: () => tf.train.rmsprop(0.01, 0.9, 0.5),
-  'centred rmsprop': () => tf.train.rmsprop(0.001, 0.9, 0.5, 1e-3, true),
-};
+const optimizers = everyOptimizer(0.002);
 
 type Change = (gradients: NamedTensorMap) => NamedTensorMap;
 

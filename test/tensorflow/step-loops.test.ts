@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { counting, stepsDone } from './counting-model.ts';
 import type { TensorcellFitArgs } from '../../src/training/index.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
@@ -164,25 +165,6 @@ test('callbacks see every batch by default, and every so many where that was ask
     /stepsPerExecution is 0: give 'auto' or a whole number from 1 on/,
   );
 });
-
-/** Twenty weights; each step takes exactly 1 from every one of them. */
-function counting(): LayersModel {
-  const input = tf.input({ shape: [1] });
-  const parts = Array.from({ length: 10 }, () => tf.layers.dense({ units: 1 }).apply(input) as typeof input);
-  const model = tf.model({ inputs: input, outputs: tf.layers.add().apply(parts) as typeof input });
-  model.compile({
-    optimizer: tf.train.sgd(1),
-    loss: traceable((_: Tensor, prediction: Tensor) => tf.mean(prediction, -1)),
-  });
-  model.setWeights(model.getWeights().map((weight) => tf.zerosLike(weight)));
-  return model;
-}
-
-function stepsDone(model: LayersModel): number {
-  const counts = new Set(model.getWeights().flatMap((weight) => Array.from(weight.dataSync())));
-  assert.equal(counts.size, 1, `weights of different steps: ${[...counts].join()}`);
-  return -([...counts][0] as number);
-}
 
 test('a training that is stopped at any moment has done a whole number of steps, and tells how many', async () => {
   const x = tf.ones([4000, 1]);
