@@ -4,6 +4,7 @@ import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { patchLayers } from './tfjs-layers-patches.mjs';
+import { edited, Patches } from './tfjs-patcher.mjs';
 import { patchTraining } from './tfjs-training-patches.mjs';
 
 /** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
@@ -17,13 +18,69 @@ const randomOps = {
   random_gamma: ['gamma', 'alpha', 'beta'],
 };
 
+/** Ops and layers that ask hooks of ours first. @param hooks the hooks' file, as text of an import. */
+function asksHooks(patches, hooks) {
+  // Random ops ask our generator first: numbers drawn in JavaScript would be constants of a traced step.
+  patches.add(
+    /tfjs-core\/dist\/ops\/(random_uniform|random_normal|truncated_normal|random_gamma)\.js$/,
+    (path, text) => {
+      const [kind, low, high] = randomOps[basename(path, '.js')];
+      const check = 'assertNonNegativeIntegerDimensions(shape);';
+      return `import { random as ours } from ${hooks};\n${edited(path, text, [
+        [
+          check,
+          `${check}
+    const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype ?? 'float32', seed ?? undefined);
+    if (drawn !== undefined) return drawn;`,
+        ],
+      ])}`;
+    },
+  );
+  const begin = 'const gradientMode = gradientDepth > 0;';
+  patches.add(
+    /tfjs-core\/dist\/ops\/fused_util\.js$/,
+    (path, text) =>
+      `import { fusing } from ${hooks};\n${edited(path, text, [
+        [begin, `if (fusing.off()) return false;\n    ${begin}`],
+      ])}`,
+  );
+  // Normalizations as TensorFlow has them; and without gamma or beta, which tfjs's own cannot train.
+  const batch = 'export function normalizeBatchInTraining(x, gamma, beta, reductionAxes, epsilon = 1e-3) {';
+  const keepDims = 'const keepDims = true;';
+  patches.add(
+    /tfjs-layers\/dist\/layers\/normalization\.js$/,
+    (path, text) =>
+      `import { normalizing } from ${hooks};\n${edited(path, text, [
+        [
+          batch,
+          `${batch}
+    const ours = normalizing.batch(x, gamma, beta, reductionAxes, epsilon);
+    if (ours !== undefined) return ours;`,
+        ],
+        [
+          'input, this.gamma.read(), this.beta.read()',
+          'input, this.gamma?.read() ?? null, this.beta?.read() ?? null',
+        ],
+        [
+          keepDims,
+          `const ours = normalizing.layer(input, this.axis, this.gamma?.read() ?? null, this.beta?.read() ?? null, this.epsilon);
+            if (ours !== undefined) return ours;
+            ${keepDims}`,
+        ],
+      ])}`,
+  );
+}
+
 function tfjsInOneInstance(root) {
   const here = join(root, 'src', 'tensorflow', 'tfjs');
   return {
     name: 'tfjs-in-one-instance',
     setup(builder) {
-      patchLayers(builder, join(here, 'hooks.mjs'));
-      patchTraining(builder);
+      const hooks = JSON.stringify(join(here, 'hooks.mjs'));
+      const patches = new Patches();
+      patchLayers(patches, join(here, 'hooks.mjs'));
+      patchTraining(patches);
+      asksHooks(patches, hooks);
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({
         path: join(root, 'node_modules', path, 'dist', 'index.js'),
@@ -44,64 +101,7 @@ function tfjsInOneInstance(root) {
             .replace("console.warn('INT64 output tensor will be stored as BigInt64Array.');", ''),
         };
       });
-      // Random ops ask our generator first: numbers drawn in JavaScript would be constants of a traced step.
-      builder.onLoad(
-        { filter: /tfjs-core\/dist\/ops\/(random_uniform|random_normal|truncated_normal|random_gamma)\.js$/ },
-        async ({ path }) => {
-          const text = await readFile(path, 'utf8');
-          const [kind, low, high] = randomOps[basename(path, '.js')];
-          const check = 'assertNonNegativeIntegerDimensions(shape);';
-          if (!text.includes(check)) throw new Error(`${path} is not as expected`);
-          return {
-            contents: `import { random as ours } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
-              check,
-              `${check}
-    const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype ?? 'float32', seed ?? undefined);
-    if (drawn !== undefined) return drawn;`,
-            )}`,
-          };
-        },
-      );
-      builder.onLoad({ filter: /tfjs-core\/dist\/ops\/fused_util\.js$/ }, async ({ path }) => {
-        const text = await readFile(path, 'utf8');
-        const begin = 'const gradientMode = gradientDepth > 0;';
-        if (!text.includes(begin)) throw new Error(`${path} is not as expected`);
-        return {
-          contents: `import { fusing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text.replace(
-            begin,
-            `if (fusing.off()) return false;\n    ${begin}`,
-          )}`,
-        };
-      });
-      // Normalizations as TensorFlow has them; and without gamma or beta, which tfjs's own cannot train.
-      builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/normalization\.js$/ }, async ({ path }) => {
-        let text = await readFile(path, 'utf8');
-        const edits = [
-          [
-            /export function normalizeBatchInTraining\(x, gamma, beta, reductionAxes, epsilon = 1e-3\) \{/,
-            `$&
-    const ours = normalizing.batch(x, gamma, beta, reductionAxes, epsilon);
-    if (ours !== undefined) return ours;`,
-          ],
-          [
-            /input, this\.gamma\.read\(\), this\.beta\.read\(\)/,
-            'input, this.gamma?.read() ?? null, this.beta?.read() ?? null',
-          ],
-          [
-            /const keepDims = true;/,
-            `const ours = normalizing.layer(input, this.axis, this.gamma?.read() ?? null, this.beta?.read() ?? null, this.epsilon);
-            if (ours !== undefined) return ours;
-            $&`,
-          ],
-        ];
-        for (const [pattern, edit] of edits) {
-          if (!pattern.test(text)) throw new Error(`${path} is not as expected`);
-          text = text.replace(pattern, edit);
-        }
-        return {
-          contents: `import { normalizing } from ${JSON.stringify(join(here, 'hooks.mjs'))};\n${text}`,
-        };
-      });
+      patches.install(builder);
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },

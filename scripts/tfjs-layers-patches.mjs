@@ -1,10 +1,9 @@
 // What tfjs-layers lacks beside Keras and PyTorch, added while it is bundled. Each change checks that the text is as it
 // was when the change was written.
-import { readFile } from 'node:fs/promises';
+import { edited } from './tfjs-patcher.mjs';
 
 function replaced(path, text, from, to) {
-  if (text.split(from).length !== 2) throw new Error(`${path} is not as expected: ${from}`);
-  return text.replace(from, to);
+  return edited(path, text, [[from, to]]);
 }
 
 /**
@@ -93,16 +92,12 @@ function crossEntropyHook(path, source, hooks) {
 }
 
 /** @param hooks path of the file with the hooks that the bundle's code asks. */
-export function patchLayers(builder, hooks) {
-  builder.onLoad({ filter: /tfjs-layers\/dist\/layers\/recurrent\.js$/ }, async ({ path }) => ({
-    contents: recurrentHook(path, gruWithResetAfter(path, await readFile(path, 'utf8')), hooks),
-  }));
-  builder.onLoad({ filter: /tfjs-layers\/dist\/losses\.js$/ }, async ({ path }) => ({
-    contents: crossEntropyHook(path, await readFile(path, 'utf8'), hooks),
-  }));
+export function patchLayers(patches, hooks) {
+  patches.add(/tfjs-layers\/dist\/layers\/recurrent\.js$/, (path, text) =>
+    recurrentHook(path, gruWithResetAfter(path, text), hooks),
+  );
+  patches.add(/tfjs-layers\/dist\/losses\.js$/, (path, text) => crossEntropyHook(path, text, hooks));
   // Our own loops over data sets take batches apart as tfjs's do.
-  builder.onLoad({ filter: /tfjs-layers\/dist\/engine\/training_dataset\.js$/ }, async ({ path }) => {
-    const begin = 'function standardizeDataIteratorOutput(';
-    return { contents: replaced(path, await readFile(path, 'utf8'), begin, `export ${begin}`) };
-  });
+  const begin = 'function standardizeDataIteratorOutput(';
+  patches.add(/tfjs-layers\/dist\/engine\/training_dataset\.js$/, [[begin, `export ${begin}`]]);
 }

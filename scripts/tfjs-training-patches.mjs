@@ -1,16 +1,5 @@
 // What tfjs's training lacks or does wrong beside Keras, mended while it is bundled. Each change checks that the text is
 // as it was when the change was written.
-import { readFile } from 'node:fs/promises';
-
-function edited(path, source, edits) {
-  let text = source;
-  for (const [from, to] of edits) {
-    if (text.split(from).length !== 2) throw new Error(`${path} is not as expected: ${from}`);
-    text = text.replace(from, () => to);
-  }
-  return text;
-}
-
 /** A weight for each sample: tfjs's `fit` has the argument, and refuses it. */
 const takesSampleWeights = [
   [
@@ -118,15 +107,10 @@ const takesChannelsFirst = [
   ],
 ];
 
-export function patchTraining(builder) {
-  const patch = (filter, edits) => {
-    builder.onLoad({ filter }, async ({ path }) => ({
-      contents: edited(path, await readFile(path, 'utf8'), edits),
-    }));
-  };
-  patch(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
-  patch(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
-  patch(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
-  patch(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
-  patch(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
+export function patchTraining(patches) {
+  patches.add(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
+  patches.add(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
+  patches.add(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
+  patches.add(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
+  patches.add(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
 }
