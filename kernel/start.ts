@@ -3,7 +3,7 @@
  * service come later.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -15,6 +15,7 @@ import { Session } from './session/session.ts';
 import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
+import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
 import pkg from '../package.json' with { type: 'json' };
 
@@ -61,8 +62,10 @@ export async function start(
   const written = connection.kind === 'registration' ? ownConnectionFile(path, connection.kernelId) : path;
   if (chosen) {
     // Renamed into place: whoever waits for the ports never reads half a file.
-    writeFileSync(`${written}.new`, formatConnectionFile(connection, transport.ports), { mode: 0o600 });
-    renameSync(`${written}.new`, written);
+    writeWhole(written, formatConnectionFile(connection, transport.ports), {
+      mode: 0o600,
+      durable: false,
+    });
   }
 
   const require = createRequire(import.meta.url);

@@ -9,10 +9,11 @@ import { join } from 'node:path';
 export const VENDORED = {
   zeromq: { entry: 'lib/index.js', format: 'cjs', exports: { '.': './index.cjs' }, file: 'index.cjs' },
   h5wasm: {
-    entry: 'dist/node/hdf5_hl.js',
+    // Not its build for Node, which works in the file system: this one keeps its files in memory.
+    entry: 'dist/esm/hdf5_hl.js',
     format: 'esm',
-    exports: { './node': './node.mjs' },
-    file: 'node.mjs',
+    exports: { '.': './index.mjs' },
+    file: 'index.mjs',
   },
 };
 

@@ -7,6 +7,7 @@ export type MagicErrorCode =
   | 'not-found'
   | 'command-failed'
   | 'cell-failed'
+  | 'write-failed'
   | 'interrupted'
   | 'unavailable';
 

@@ -1,5 +1,5 @@
-import { mkdir, appendFile, writeFile } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { appendWhole, FileError, writeWhole } from '../../src/files/index.ts';
 import type { Magic } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
 import { expandHome, shortenHome } from './path-completion.ts';
@@ -43,11 +43,20 @@ export const writefile: SessionMagic = {
     const home = session.environment['HOME'];
     const path = resolve(session.directory, expandHome(name, home));
     const text = body === undefined || body.endsWith('\n') ? (body ?? '') : `${body}\n`;
-    await mkdir(dirname(path), { recursive: true });
-    await (append ? appendFile(path, text) : writeFile(path, text));
+    writeText(path, text, append);
     // What lies in the notebook's folder is named from there: notebooks are shared.
     const within = relative(session.directory, path);
     const shown = within.startsWith('..') ? shortenHome(path, home) : within;
     await output.stdout(`${append ? 'Appended to' : 'Wrote'} ${shown}\n`);
   },
 };
+
+function writeText(path: string, text: string, append: boolean): void {
+  try {
+    if (append) appendWhole(path, text);
+    else writeWhole(path, text);
+  } catch (error) {
+    if (error instanceof FileError) throw new MagicError('write-failed', error.message, { cause: error });
+    throw error;
+  }
+}

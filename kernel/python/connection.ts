@@ -1,8 +1,9 @@
 /** The private way to one ipykernel: a folder that only this user can enter, with its sockets and connection file. */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeWhole } from '../../src/files/index.ts';
 import type { Connection } from '../transport/connection-file.ts';
 
 /** A socket's path may have 107 bytes; libzmq and the port's number come on top of the folder. */
@@ -65,7 +66,7 @@ export function createPrivateConnection(): PrivateConnection {
     kernel_name: 'tensorcell-python',
   };
   const file = join(folder, 'connection.json');
-  writeFileSync(file, JSON.stringify(fields), { mode: 0o600 });
+  writeWhole(file, JSON.stringify(fields), { mode: 0o600, durable: false });
   return {
     connection: {
       kind: 'connection',

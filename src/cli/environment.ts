@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import {
   askPython,
   environmentPython,
@@ -98,13 +99,10 @@ export async function prepareEnvironment(
       },
     );
     report.clear();
-    const fresh = join(folder, `${MARKER}.new`);
-    writeFileSync(fresh, `${JSON.stringify({ complete: [...recorded(folder), wanted] })}\n`);
-    renameSync(fresh, join(folder, MARKER));
+    writeWhole(join(folder, MARKER), `${JSON.stringify({ complete: [...recorded(folder), wanted] })}\n`);
   }
   // JupyterLab runs a CommonJS file of its own with Node, and a checkout above says that all its files are ES modules.
-  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "commonjs" }\n');
+  writeWhole(join(folder, 'package.json'), '{ "private": true, "type": "commonjs" }\n');
   const settings = join(folder, 'share', 'jupyter', 'lab', 'settings');
-  mkdirSync(settings, { recursive: true });
-  writeFileSync(join(settings, 'overrides.json'), `${JSON.stringify(QUIET_SETTINGS, undefined, 2)}\n`);
+  writeWhole(join(settings, 'overrides.json'), `${JSON.stringify(QUIET_SETTINGS, undefined, 2)}\n`);
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import { historyPath, historySwitch, tensorcellHome } from '../home.ts';
 import { SetupError } from '../runtimes/python.ts';
 import { formatBytes } from '../runtimes/wheels.ts';
@@ -28,8 +29,7 @@ export function historyCommand(action: string | undefined): number {
       return 0;
     }
     case 'off':
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, '');
+      writeWhole(file, '');
       console.log('off from the next kernel start on; what was kept stays: tensorcell history clear');
       return 0;
     case 'on':

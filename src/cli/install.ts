@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import { tensorcellHome } from '../home.ts';
 import { askPython, findPython, SetupError } from '../runtimes/python.ts';
 import { installedRuntimes, sizeOnDisk } from '../runtimes/store.ts';
@@ -31,8 +32,7 @@ function recorded(): string[] {
 }
 
 function record(folders: readonly string[]): void {
-  mkdirSync(tensorcellHome(), { recursive: true });
-  writeFileSync(recordFile(), `${JSON.stringify([...new Set(folders)], undefined, 2)}\n`);
+  writeWhole(recordFile(), `${JSON.stringify([...new Set(folders)], undefined, 2)}\n`);
 }
 
 export interface InstallOptions {

@@ -1,14 +1,6 @@
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 
 /** The folder's name, which clients and notebooks know the kernel by. */
 export const KERNEL_NAME = 'tensorcell';
@@ -61,9 +53,14 @@ export function registerKernel(jupyterData: string, dist: string): { folder: str
   // Jupyter lists folders that hold a kernel.json, dots included, so the new one grows beside the kernels folder.
   const fresh = join(jupyterData, `.tensorcell-${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
-  mkdirSync(fresh);
-  for (const name of names) cpSync(join(logos, name), join(fresh, name));
-  writeFileSync(join(fresh, 'kernel.json'), text);
+  try {
+    mkdirSync(fresh);
+    for (const name of names) cpSync(join(logos, name), join(fresh, name));
+    writeWhole(join(fresh, 'kernel.json'), text);
+  } catch (error) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw error;
+  }
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);
   return { folder, changed: true };

@@ -1,5 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { KernelAPI, KernelConnection, ServerConnection, type KernelMessage } from '@jupyterlab/services';
 import {
   cellSource,
@@ -9,6 +8,7 @@ import {
   type Notebook,
   type NotebookCell,
 } from './notebook.ts';
+import { writeWhole } from '../files/index.ts';
 import { SetupError } from '../runtimes/python.ts';
 import type { JupyterServer } from './server.ts';
 
@@ -97,7 +97,7 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     }
   } finally {
     process.off('SIGINT', interrupt);
-    if (options.output) save(notebook, options.output);
+    if (options.output) saveNotebook(notebook, options.output);
     await kernel.shutdown().catch(() => undefined);
     kernel.dispose();
   }
@@ -207,11 +207,8 @@ function addOutput(cell: NotebookCell, output: Record<string, unknown>, print: (
   outputs.push(output);
 }
 
-/** Written beside and renamed, so that an interruption leaves the old file or the new one. */
-function save(notebook: Notebook, path: string): void {
+/** @throws FileError; the file that was there before is kept then */
+export function saveNotebook(notebook: Notebook, path: string): void {
   for (const cell of notebook.cells) for (const output of cell.outputs ?? []) delete output['display_id'];
-  const target = resolve(path);
-  const fresh = resolve(dirname(target), `.${basename(target)}.${process.pid}`);
-  writeFileSync(fresh, `${JSON.stringify(notebook, undefined, 1)}\n`);
-  renameSync(fresh, target);
+  writeWhole(resolve(path), `${JSON.stringify(notebook, undefined, 1)}\n`);
 }

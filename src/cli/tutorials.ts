@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import { SetupError } from '../runtimes/python.ts';
 import type { Places } from './places.ts';
 import type { Reporter } from './progress.ts';
@@ -37,7 +38,8 @@ export function prepareTutorials(places: Places, folder: string, report: Reporte
   const missing = readdirSync(source).filter(
     (name) => name.endsWith('.ipynb') && !existsSync(join(folder, name)),
   );
-  for (const name of missing) copyFileSync(join(source, name), join(folder, name));
+  // Half a copy would look like the reader's own work, and stay.
+  for (const name of missing) writeWhole(join(folder, name), readFileSync(join(source, name)));
   if (missing.length > 0) report.say(`copied ${missing.length} tutorials to ${folder}`);
   // The build wrote down which packages hold the tutorials' data.
   const data = readJson(join(source, 'package.json')).dependencies ?? {};
@@ -46,7 +48,7 @@ export function prepareTutorials(places: Places, folder: string, report: Reporte
   const added = Object.keys(data).filter((name) => own.dependencies?.[name] === undefined);
   if (added.length > 0) {
     const dependencies = { ...data, ...own.dependencies };
-    writeFileSync(file, `${JSON.stringify({ ...own, dependencies }, undefined, 2)}\n`);
+    writeWhole(file, `${JSON.stringify({ ...own, dependencies }, undefined, 2)}\n`);
   }
   if (Object.keys(data).every((name) => existsSync(join(folder, 'node_modules', name, 'package.json'))))
     return;

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseJson, readRegular, writeWhole } from '../files/index.ts';
 import { tensorcellHome } from '../home.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -220,15 +221,9 @@ export function readConfigFile(path: string): ReadonlyMap<Setting, SettingValue>
   if (!existsSync(path)) return values;
   let read: unknown;
   try {
-    read = JSON.parse(readFileSync(path, 'utf8'));
+    read = parseJson(readRegular(path), path);
   } catch (error) {
-    throw new SettingError(
-      'bad-file',
-      `${path} is not JSON: ${error instanceof Error ? error.message : ''}`,
-      {
-        cause: error,
-      },
-    );
+    throw new SettingError('bad-file', (error as Error).message, { cause: error });
   }
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
     throw new SettingError('bad-file', `${path} is not an object of settings: {"memory-limit": 4096}`);
@@ -251,10 +246,7 @@ export function saveSetting(path: string, setting: Setting, value: SettingValue 
   const values = Object.fromEntries([...readConfigFile(path)].map(([{ name }, value]) => [name, value]));
   if (value === undefined) delete values[setting.name];
   else values[setting.name] = value;
-  mkdirSync(dirname(path), { recursive: true });
-  const fresh = `${path}.${process.pid}.new`;
-  writeFileSync(fresh, `${JSON.stringify(values, null, 2)}\n`);
-  renameSync(fresh, path);
+  writeWhole(path, `${JSON.stringify(values, null, 2)}\n`);
 }
 
 /** What has to be added to an environment for the config file to hold: only what the environment leaves open. */

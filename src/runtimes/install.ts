@@ -7,11 +7,11 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeWhole } from '../files/index.ts';
 import { runtimesFolder } from '../home.ts';
 import type { RuntimeRelease, Wheel } from './catalogue.ts';
 import { pythonWithPip, SetupError } from './python.ts';
@@ -85,15 +85,14 @@ export async function installRuntime(
       const files = await unpackWheel(python, path, wheel, tree, (now, all) =>
         options.progress('unpacked', now, all),
       );
-      writeFileSync(`${done(wheel)}.new`, JSON.stringify(files));
-      renameSync(`${done(wheel)}.new`, done(wheel));
+      writeWhole(done(wheel), JSON.stringify(files));
       if (!options.from) rmSync(path);
     }
     const files: Record<string, number> = {};
     for (const wheel of release.wheels) Object.assign(files, JSON.parse(readFileSync(done(wheel), 'utf8')));
     for (const [file, make] of Object.entries(release.ours ?? {})) {
       const bytes = make();
-      writeFileSync(join(tree, file), bytes);
+      writeWhole(join(tree, file), bytes);
       files[file] = bytes.length;
     }
     const wrong = [
@@ -117,7 +116,7 @@ export async function installRuntime(
       tensorflow: release.tensorflow,
       files,
     };
-    writeFileSync(join(tree, 'runtime.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+    writeWhole(join(tree, 'runtime.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
     const target = join(store, id);
     // A folder without its marker is what some other tool or an old version left half-made.
     rmSync(target, { recursive: true, force: true });

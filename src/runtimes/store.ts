@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import { runtimesFolder } from '../home.ts';
 
 /** What `runtime.json` holds: written last, so its presence says that the runtime is complete. */
@@ -99,9 +100,7 @@ export function chooseRuntime(
     rmSync(file, { force: true });
     return;
   }
-  const fresh = `${file}.${process.pid}`;
-  writeFileSync(fresh, `${JSON.stringify(choice, undefined, 2)}\n`);
-  renameSync(fresh, file);
+  writeWhole(file, `${JSON.stringify(choice, undefined, 2)}\n`);
 }
 
 /**

@@ -1,16 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeWhole } from '../files/index.ts';
 import { LICENCES, type Wheel } from './catalogue.ts';
 import { explainPipFailure, runPip, SetupError } from './python.ts';
 
@@ -56,7 +48,7 @@ export async function downloadWheel(
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   const requirements = join(temporary, 'requirements.txt');
-  writeFileSync(requirements, `${wheel.project}==${wheel.version} --hash=sha256:${wheel.sha256}\n`);
+  writeWhole(requirements, `${wheel.project}==${wheel.version} --hash=sha256:${wheel.sha256}\n`);
   const watch = setInterval(() => progress(Math.min(bytesIn(temporary), wheel.bytes), wheel.bytes), 500);
   try {
     await runPip(

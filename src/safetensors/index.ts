@@ -3,10 +3,16 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { dtypeBytes, elementCount } from '../arrays/dtype.ts';
 import { arrayTag, type TaggedArray } from '../arrays/tagged.ts';
 import { theSystem } from '../memory/system.ts';
+import { writeWhole, type WrittenFile } from '../files/index.ts';
 import { storedDtype, withTensorMemory } from '../tensorflow/memory-tensors.ts';
-import { writeFileAtomically } from '../training/model-files/atomic-file.ts';
 import { SafetensorsFile, type ReadOptions } from './file.ts';
-import { formatHeader, SafetensorsError, type TensorDescription } from './header.ts';
+import {
+  formatHeader,
+  headerLength,
+  parseHeader,
+  SafetensorsError,
+  type TensorDescription,
+} from './header.ts';
 
 export { SafetensorsFile, type ReadOptions } from './file.ts';
 export { SafetensorsError, type SafetensorsErrorCode, type TensorEntry } from './header.ts';
@@ -81,7 +87,8 @@ function sourceOf(name: string, value: Tensor | NodeJS.TypedArray): Source {
  * Saves tensors, variables and typed arrays (tagged ones with their dtype and shape) by name. The file is there whole
  * or not at all.
  *
- * @throws SafetensorsError for text, disposed tensors and complex128.
+ * @throws SafetensorsError for text, disposed tensors and complex128; FileError when it cannot be written: the file that was
+ * there before is kept then.
  */
 export function save(
   file: string,
@@ -100,5 +107,15 @@ export function save(
     yield bytes;
     for (const name of order) yield* sources.get(name)?.chunks() ?? [];
   }
-  writeFileAtomically(file, parts());
+  // Its own header: that it fits the file's size, too.
+  const check = (written: WrittenFile): string | undefined => {
+    try {
+      const length = headerLength(written.read(0, 8), written.bytes, file);
+      parseHeader(written.read(8, length), written.bytes, file);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  writeWhole(file, parts(), { check });
 }

@@ -12,6 +12,7 @@ import { notebookHost } from '../host.ts';
 import { DeviceLoad } from '../training/device-load.ts';
 import { tensorDevice } from './tensor-device.ts';
 import { installTraining } from '../training/index.ts';
+import { installFileHandler } from '../training/model-files/tfjs-folder.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
 import { currentMachine } from '../devices/machine.ts';
@@ -121,6 +122,7 @@ export function loadTf(): Tf {
   }
   describeDevicesWith(tensorDevice);
   installCellMemory(tf);
+  installFileHandler(tf);
   installTraining(tf, {
     load: () => new DeviceLoad(currentMachine(), describeBackend),
     noticed: firstNotFinite,

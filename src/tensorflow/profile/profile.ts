@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import { setRendering, type Rendered } from '../../display/rendered.ts';
+import { writeWhole } from '../../files/index.ts';
 import { notebookHost } from '../../host.ts';
 import type { BindingObserver } from '../binding.ts';
 import { TensorflowError } from '../errors.ts';
@@ -77,9 +77,10 @@ export class Profile<T = unknown> {
     return chromeTrace(this.#rows, this.#calls, this.#window);
   }
 
-  /** Writes `trace()` into a file, such as `step.json`. */
+  /** Writes `trace()` into a file, such as `step.json`. @throws FileError; a file that was there before is kept then */
+  // eslint-disable-next-line typescript/require-await -- its errors are rejections
   async save(file: string): Promise<void> {
-    await writeFile(file, JSON.stringify(this.trace()));
+    writeWhole(file, JSON.stringify(this.trace()));
   }
 
   toString(): string {

@@ -1,7 +1,8 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFileAtomically } from '../model-files/atomic-file.ts';
+import { readRegular, writeWhole } from '../../files/index.ts';
+import { malformed, parseModelJson } from '../model-files/errors.ts';
 import { loadTrainingState, saveWeights } from '../model-files/index.ts';
 import { ownerOf } from '../owner.ts';
 import { TrainingCallback } from './callback.ts';
@@ -37,7 +38,7 @@ export class BackupAndRestore extends TrainingCallback {
   override async beforeFit(model: Tf.LayersModel): Promise<FitStart | undefined> {
     const notes = join(this.#folder, 'training_metadata.json');
     if (!existsSync(notes)) return undefined;
-    const { epoch, weights } = JSON.parse(readFileSync(notes, 'utf8')) as { epoch: number; weights: string };
+    const { epoch, weights } = readNotes(notes);
     await loadTrainingState(model, join(this.#folder, weights));
     this.say(`BackupAndRestore: going on with epoch ${epoch + 1}`);
     return { initialEpoch: epoch };
@@ -72,15 +73,23 @@ export class BackupAndRestore extends TrainingCallback {
   }
 
   async #save(): Promise<void> {
-    mkdirSync(this.#folder, { recursive: true });
     // Two names in turn: the one that the notes tell of is never touched.
     const notes = join(this.#folder, 'training_metadata.json');
-    const before = existsSync(notes)
-      ? (JSON.parse(readFileSync(notes, 'utf8')) as { weights: string }).weights
-      : '';
+    const before = existsSync(notes) ? readNotes(notes).weights : '';
     const weights = before === 'a.weights.h5' ? 'b.weights.h5' : 'a.weights.h5';
     await saveWeights(ownerOf(this.model), join(this.#folder, weights));
-    writeFileAtomically(notes, Buffer.from(JSON.stringify({ epoch: this.#epoch, weights })));
+    writeWhole(notes, JSON.stringify({ epoch: this.#epoch, weights }));
     this.lastSaved = this.#folder;
   }
+}
+
+/** What a backup says of itself. @throws ModelFileError for anything that no backup holds */
+function readNotes(file: string): { epoch: number; weights: string } {
+  const { epoch, weights } = parseModelJson(readRegular(file), file);
+  if (!Number.isSafeInteger(epoch) || (epoch as number) < 0 || !/^[ab]\.weights\.h5$/.test(String(weights))) {
+    throw malformed(
+      `${file} is damaged: epoch ${JSON.stringify(epoch)}, weights ${JSON.stringify(weights)}; remove its folder to begin anew`,
+    );
+  }
+  return { epoch: epoch as number, weights: weights as string };
 }

@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { saveModel, saveWeights } from '../model-files/index.ts';
 import { readLogs } from './callback.ts';
 import type { Logs } from './callback.ts';
@@ -77,10 +75,16 @@ export class ModelCheckpoint extends MonitorCallback {
       epoch: epoch + 1,
       ...(batch === undefined ? {} : { batch: batch + 1 }),
     });
+    const before = this.#best;
     if (!this.#shouldSave(epoch, values, path)) return;
-    mkdirSync(dirname(path), { recursive: true });
-    if (this.#options.saveWeightsOnly === true) await saveWeights(this.model, path);
-    else await saveModel(this.model, path);
+    try {
+      if (this.#options.saveWeightsOnly === true) await saveWeights(this.model, path);
+      else await saveModel(this.model, path);
+    } catch (error) {
+      // What is not on the disk is not the best that there is to go back to.
+      this.#best = before;
+      throw error;
+    }
     this.lastSaved = path;
   }
 

@@ -1,6 +1,6 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { AppendLog } from '../../files/index.ts';
 import { crc32c } from '../crc32c.ts';
 import { readLogs, TrainingCallback } from './callback.ts';
 import type { Logs } from './callback.ts';
@@ -12,13 +12,15 @@ export interface TensorBoardOptions {
 
 /**
  * Writes event files that TensorBoard opens, under `train` and `validation` as Keras does:
- * https://keras.io/api/callbacks/tensorboard/. Scalars only.
+ * https://keras.io/api/callbacks/tensorboard/. Scalars only. What the disk has no room for is reported once and left out;
+ * the training goes on.
  */
 export class TensorBoard extends TrainingCallback {
   readonly #folder: string;
   readonly #every: number | undefined;
   readonly #writers = new Map<string, EventFile>();
   #step = 0;
+  #reported = false;
 
   constructor(folder = 'logs', options: TensorBoardOptions = {}) {
     super();
@@ -29,6 +31,7 @@ export class TensorBoard extends TrainingCallback {
 
   override async onTrainBegin(): Promise<void> {
     this.#step = 0;
+    this.#reported = false;
     this.#writers.clear();
   }
 
@@ -54,8 +57,14 @@ export class TensorBoard extends TrainingCallback {
     if (validation.length > 0) this.#writer('validation').write(epoch, validation);
   }
 
+  #report(text: string): void {
+    if (!this.#reported) this.say(`TensorBoard: ${text}`);
+    this.#reported = true;
+  }
+
   #writer(run: string): EventFile {
-    const found = this.#writers.get(run) ?? new EventFile(join(this.#folder, run));
+    const found =
+      this.#writers.get(run) ?? new EventFile(join(this.#folder, run), (text) => this.#report(text));
     this.#writers.set(run, found);
     return found;
   }
@@ -67,32 +76,44 @@ export class TensorBoard extends TrainingCallback {
  */
 export class EventFile {
   readonly file: string;
+  readonly #log: AppendLog;
+  #begun = false;
 
-  constructor(folder: string) {
-    mkdirSync(folder, { recursive: true });
+  constructor(folder: string, report: (text: string) => void) {
     const seconds = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     this.file = join(
       folder,
       `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${(serial += 1)}.v2`,
     );
-    this.#append([...double(1, Date.now() / 1000), ...bytes(3, Buffer.from('brain.Event:2'))]);
+    this.#log = new AppendLog(this.file, report);
+    this.#begin();
+  }
+
+  /** Readers refuse a file without its first event. */
+  #begin(): boolean {
+    this.#begun ||= this.#append([
+      ...double(1, Date.now() / 1000),
+      ...bytes(3, Buffer.from('brain.Event:2')),
+    ]);
+    return this.#begun;
   }
 
   write(step: number, values: readonly (readonly [name: string, value: number])[]): void {
+    if (!this.#begin()) return;
     const summary = values.flatMap(([name, value]) => [
       ...bytes(1, Buffer.from([...bytes(1, Buffer.from(name)), ...float(2, value)])),
     ]);
     this.#append([...double(1, Date.now() / 1000), ...varint(2, step), ...bytes(5, Buffer.from(summary))]);
   }
 
-  #append(event: readonly number[]): void {
+  #append(event: readonly number[]): boolean {
     const data = Buffer.from(event);
     const record = Buffer.alloc(16 + data.length);
     record.writeBigUInt64LE(BigInt(data.length), 0);
     record.writeUInt32LE(masked(record.subarray(0, 8)), 8);
     data.copy(record, 12);
     record.writeUInt32LE(masked(data), 12 + data.length);
-    appendFileSync(this.file, record);
+    return this.#log.append(record);
   }
 }
 

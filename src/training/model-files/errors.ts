@@ -1,5 +1,10 @@
+import { parseJson } from '../../files/index.ts';
+
 export type ModelFileCode =
-  'TENSORCELL_MODEL_FORMAT' | 'TENSORCELL_MODEL_UNSUPPORTED' | 'TENSORCELL_MODEL_TOO_LARGE';
+  | 'TENSORCELL_MODEL_FORMAT'
+  | 'TENSORCELL_MODEL_UNSUPPORTED'
+  | 'TENSORCELL_MODEL_TOO_LARGE'
+  | 'TENSORCELL_MODEL_NOT_WRITTEN';
 
 /** A model cannot be written in, or read from, a file format. The message names what does not fit. */
 export class ModelFileError extends Error {
@@ -20,4 +25,18 @@ export function unsupported(message: string): ModelFileError {
 /** A file that is not what its name says. */
 export function malformed(message: string, cause?: unknown): ModelFileError {
   return new ModelFileError('TENSORCELL_MODEL_FORMAT', message, cause === undefined ? {} : { cause });
+}
+
+/** An object out of a model's JSON. @throws ModelFileError for anything else */
+export function parseModelJson(text: string | Uint8Array, name: string): Record<string, unknown> {
+  let read: unknown;
+  try {
+    read = parseJson(text, name, 'JSON of a model');
+  } catch (error) {
+    throw malformed((error as Error).message, error);
+  }
+  if (typeof read !== 'object' || read === null || Array.isArray(read)) {
+    throw malformed(`${name} is not JSON of a model: it holds no object`);
+  }
+  return read as Record<string, unknown>;
 }

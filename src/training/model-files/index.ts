@@ -1,11 +1,11 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { readRegular, writeWhole } from '../../files/index.ts';
 import { ownerOf } from '../owner.ts';
 import { theTf } from '../tf.ts';
-import { writeFileAtomically } from './atomic-file.ts';
-import { malformed } from './errors.ts';
-import { readHdf5, writeHdf5 } from './hdf5.ts';
+import { malformed, parseModelJson } from './errors.ts';
+import { hdf5Problem, readHdf5, writeHdf5 } from './hdf5.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
 import { compileFromKeras, optimizerState, restoreState, toCompileConfig } from './keras-compile.ts';
 import type { OptimizerState } from './keras-compile.ts';
@@ -13,8 +13,8 @@ import { fromKerasConfig, toKerasConfig } from './keras-config.ts';
 import type { Json } from './keras-layers.ts';
 import { setWeightsFrom, weightGroups } from './keras-weights.ts';
 import { isSavedModel, loadSavedModel, refuseSavedModel } from './saved-model.ts';
-import { loadFolder, saveFolder } from './tfjs-folder.ts';
-import { unzip, zipParts } from './zip.ts';
+import { fromTopology, loadFolder, saveFolder } from './tfjs-folder.ts';
+import { unzip, zipParts, zipProblem } from './zip.ts';
 
 export { ModelFileError } from './errors.ts';
 export type { ModelFileCode } from './errors.ts';
@@ -27,7 +27,8 @@ const KERAS_VERSION = '3.15.1';
  * `.keras` gives a file that Keras 3 loads; any other a folder that tfjs loads (`model.json`). A save that is
  * interrupted leaves what was there before.
  *
- * @throws ModelFileError naming the layer that a `.keras` file cannot hold.
+ * @throws ModelFileError naming the layer that a `.keras` file cannot hold; FileError when it cannot be written (a disk that
+ * is full): the file that was there before is kept then.
  */
 export async function saveModel(model: Tf.LayersModel, path: string): Promise<void> {
   const whole = ownerOf(model);
@@ -40,14 +41,12 @@ export async function saveModel(model: Tf.LayersModel, path: string): Promise<vo
   if (state !== undefined) groups.set('optimizer/vars', optimizerGroup(state));
   const weights = await writeHdf5(groups);
   const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
-  writeFileAtomically(
-    path,
-    zipParts({
-      'metadata.json': text({ keras_version: KERAS_VERSION, date_saved: dateText(new Date()) }),
-      'config.json': text(config),
-      'model.weights.h5': weights,
-    }),
-  );
+  const members = {
+    'metadata.json': text({ keras_version: KERAS_VERSION, date_saved: dateText(new Date()) }),
+    'config.json': text(config),
+    'model.weights.h5': weights,
+  };
+  writeWhole(path, zipParts(members), { check: (file) => zipProblem(file, Object.keys(members)) });
 }
 
 function dateText(date: Date): string {
@@ -93,19 +92,20 @@ export interface LoadOptions {
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Tf.LayersModel> {
   if (!path.endsWith('.keras')) {
     if (isSavedModel(path)) return loadSavedModel(theTf(), path);
-    return loadFolder(theTf(), statSync(path).isDirectory() ? join(path, 'model.json') : path);
+    const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+    return loadFolder(theTf(), folder ? join(path, 'model.json') : path);
   }
   const tf = theTf();
-  const members = unzip(readFileSync(path), path);
+  const members = unzip(readRegular(path), path);
   const member = (name: string): Buffer => {
     const found = members.get(name);
     if (found === undefined) throw malformed(`${path} is no file of Keras 3: it has no ${name}`);
     return found;
   };
-  const config = JSON.parse(member('config.json').toString('utf8')) as Json;
-  const model = await tf.models.modelFromJSON({
-    modelTopology: fromKerasConfig(config, path),
-  } as never);
+  const config = parseModelJson(member('config.json'), `${path}: config.json`);
+  const model = await fromTopology(path, async () =>
+    tf.models.modelFromJSON({ modelTopology: fromKerasConfig(config, path) } as never),
+  );
   const arrays = await readHdf5(member('model.weights.h5'), path);
   setWeightsFrom(tf, model, arrays, path);
   if (options.compile ?? true) {
@@ -126,17 +126,17 @@ export async function saveWeights(model: Tf.LayersModel, path: string): Promise<
   const groups = await weightGroups(whole);
   const state = await optimizerState(whole);
   if (state !== undefined) groups.set('optimizer/vars', optimizerGroup(state));
-  writeFileAtomically(path, await writeHdf5(groups));
+  writeWhole(path, await writeHdf5(groups), { check: hdf5Problem });
 }
 
 /** Loads such weights into a model of the same layers. @throws ModelFileError naming the layer that does not fit. */
 export async function loadWeights(model: Tf.LayersModel, path: string): Promise<void> {
-  setWeightsFrom(theTf(), ownerOf(model), await readHdf5(readFileSync(path), path), path);
+  setWeightsFrom(theTf(), ownerOf(model), await readHdf5(readRegular(path), path), path);
 }
 
 /** Loads weights and, where the file has it, the optimizer's state: the model has to be compiled as it was. */
 export async function loadTrainingState(model: Tf.LayersModel, path: string): Promise<void> {
-  const arrays = await readHdf5(readFileSync(path), path);
+  const arrays = await readHdf5(readRegular(path), path);
   const tf = theTf();
   setWeightsFrom(tf, model, arrays, path);
   const state = optimizerFrom(arrays);

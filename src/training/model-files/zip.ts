@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import { crc32 } from '../../display/crc32.ts';
+import type { WrittenFile } from '../../files/index.ts';
 import { malformed } from './errors.ts';
 
 /**
@@ -49,39 +50,131 @@ export function zipParts(members: Readonly<Record<string, Uint8Array>>): Uint8Ar
   return [...parts, central, end];
 }
 
+/** An archive may unpack to this, or to that many times its own size where it is larger, unless its reader allows more. */
+const MOST_UNPACKED = 2 ** 30;
+const MOST_TIMES = 20;
+
+interface Entry {
+  name: string;
+  method: number;
+  checksum: number;
+  packed: number;
+  unpacked: number;
+  local: number;
+}
+
+/** The directory of an archive, out of its last bytes. */
+function entriesOf(archive: Buffer, name: string): Entry[] {
+  let end = archive.length - 22;
+  const first = Math.max(0, end - 0xffff);
+  while (end >= first && archive.readUInt32LE(end) !== END) end -= 1;
+  if (end < first) throw malformed(`${name} is no ZIP archive, or was cut short`);
+  const count = archive.readUInt16LE(end + 10);
+  let at = archive.readUInt32LE(end + 16);
+  const entries: Entry[] = [];
+  for (let index = 0; index < count; index++) {
+    if (archive.readUInt32LE(at) !== CENTRAL) throw malformed(`${name}: its directory is damaged`);
+    const nameLength = archive.readUInt16LE(at + 28);
+    const entry = {
+      name: archive.toString('utf8', at + 46, at + 46 + nameLength),
+      method: archive.readUInt16LE(at + 10),
+      checksum: archive.readUInt32LE(at + 16),
+      packed: archive.readUInt32LE(at + 20),
+      unpacked: archive.readUInt32LE(at + 24),
+      local: archive.readUInt32LE(at + 42),
+    };
+    if ((archive.readUInt16LE(at + 8) & 1) === 1) throw malformed(`${name}: ${entry.name} is encrypted`);
+    if (entry.packed === 0xffff_ffff || entry.unpacked === 0xffff_ffff || entry.local === 0xffff_ffff) {
+      throw malformed(`${name}: ${entry.name} has 4 GB or more, which is not read here`);
+    }
+    at += 46 + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+/** What an archive says of itself is plausible before anything is unpacked. */
+function checkEntries(
+  entries: readonly Entry[],
+  bytes: number,
+  name: string,
+  most: number | undefined,
+): void {
+  const sum = (of: (entry: Entry) => number): number =>
+    entries.reduce((total, entry) => total + of(entry), 0);
+  const limit = most ?? Math.max(MOST_UNPACKED, MOST_TIMES * bytes);
+  const unpacked = sum((entry) => entry.unpacked);
+  if (unpacked > limit) {
+    const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GB`;
+    throw malformed(
+      `${name} has ${bytes} bytes and unpacks to ${gigabytes(unpacked)}; at most ${gigabytes(limit)} are unpacked, since it may be made to fill the memory`,
+    );
+  }
+  // Members that share their bytes would unpack to far more than the archive's size allows.
+  if (sum(({ packed }) => packed) > bytes) throw malformed(`${name}: its members overlap`);
+  const names = new Set<string>();
+  for (const entry of entries) {
+    if (names.has(entry.name)) throw malformed(`${name} has two members ${entry.name}`);
+    names.add(entry.name);
+  }
+}
+
+function unpack(raw: Buffer, entry: Entry, name: string): Buffer {
+  const { method, unpacked, name: member } = entry;
+  if (method !== 0 && method !== 8) {
+    throw malformed(`${name}: ${member} is packed in an unknown way (${method})`);
+  }
+  let data: Buffer;
+  try {
+    data = method === 0 ? raw : inflateRawSync(raw, { maxOutputLength: Math.max(1, unpacked) });
+  } catch (error) {
+    throw malformed(`${name}: ${member} is damaged (${(error as Error).message})`, error);
+  }
+  if (data.length !== unpacked) {
+    throw malformed(`${name}: ${member} has ${data.length} bytes, but the directory says ${unpacked}`);
+  }
+  if (crc32(data) !== entry.checksum)
+    throw malformed(`${name}: ${member} is damaged (its checksum is wrong)`);
+  return data;
+}
+
 /**
  * The members of an archive by name.
  *
- * @throws ModelFileError for what is no archive, is cut short or has a member whose checksum is wrong.
+ * @param most bytes that it may unpack to. Default: 1 GiB, or 20 times its size where that is more.
+ * @throws ModelFileError for what is no archive, is cut short, has a member whose checksum is wrong, or unpacks to more.
  */
-export function unzip(archive: Buffer, name: string): Map<string, Buffer> {
-  let end = archive.length - 22;
-  while (end >= 0 && archive.readUInt32LE(end) !== END) end -= 1;
-  if (end < 0) throw malformed(`${name} is no ZIP archive, or was cut short`);
-  const count = archive.readUInt16LE(end + 10);
-  let at = archive.readUInt32LE(end + 16);
+export function unzip(archive: Buffer, name: string, most?: number): Map<string, Buffer> {
   const members = new Map<string, Buffer>();
   try {
-    for (let index = 0; index < count; index++) {
-      if (archive.readUInt32LE(at) !== CENTRAL) throw malformed(`${name}: its directory is damaged`);
-      const method = archive.readUInt16LE(at + 10);
-      const checksum = archive.readUInt32LE(at + 16);
-      const packed = archive.readUInt32LE(at + 20);
-      const nameLength = archive.readUInt16LE(at + 28);
-      const local = archive.readUInt32LE(at + 42);
-      const member = archive.toString('utf8', at + 46, at + 46 + nameLength);
-      at += 46 + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
+    const entries = entriesOf(archive, name);
+    checkEntries(entries, archive.length, name, most);
+    for (const entry of entries) {
+      const { local } = entry;
+      if (archive.readUInt32LE(local) !== LOCAL) throw malformed(`${name}: ${entry.name} is damaged`);
       const start = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
-      const raw = archive.subarray(start, start + packed);
-      if (method !== 0 && method !== 8)
-        throw malformed(`${name}: ${member} is packed in an unknown way (${method})`);
-      const data = method === 0 ? raw : inflateRawSync(raw);
-      if (crc32(data) !== checksum) throw malformed(`${name}: ${member} is damaged (its checksum is wrong)`);
-      members.set(member, data);
+      if (start + entry.packed > archive.length) throw malformed(`${name} was cut short`);
+      members.set(entry.name, unpack(archive.subarray(start, start + entry.packed), entry, name));
     }
   } catch (error) {
     if (error instanceof RangeError) throw malformed(`${name} was cut short`, error);
     throw error;
   }
   return members;
+}
+
+/** What is wrong with an archive that `zipParts` made, as it is on the disk: its directory has these members. */
+export function zipProblem(file: WrittenFile, members: readonly string[]): string | undefined {
+  const tail = file.read(Math.max(0, file.bytes - 22), 22);
+  if (file.read(0, 4).readUInt32LE() !== LOCAL || tail.readUInt32LE() !== END) return 'it is no ZIP archive';
+  const directory = file.read(tail.readUInt32LE(16), tail.readUInt32LE(12));
+  const found: string[] = [];
+  for (let at = 0; at + 46 <= directory.length; at += 46 + (directory[at + 28] as number)) {
+    const length = directory[at + 28] as number;
+    const local = file.read(directory.readUInt32LE(at + 42), 4);
+    if (directory.readUInt32LE(at) !== CENTRAL || local.readUInt32LE() !== LOCAL)
+      return 'a member is missing';
+    found.push(directory.toString('utf8', at + 46, at + 46 + length));
+  }
+  return found.join() === members.join() ? undefined : `it has the members ${found.join(', ')}`;
 }

@@ -1,0 +1,384 @@
+/** A disk that is full, at every writer: the old file stays as it was, the error names the file, nothing is left over. */
+import * as tf from '@tensorflow/tfjs';
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { writefile } from '../../kernel/magics/show.ts';
+import { historyCommand } from '../../src/cli/history.ts';
+import { saveNotebook } from '../../src/cli/run.ts';
+import { findSetting, saveSetting } from '../../src/devices/settings.ts';
+import { FileError, writeTogether, writeWhole } from '../../src/files/index.ts';
+import { temporaryName } from '../../src/files/leftovers.ts';
+import { chooseRuntime } from '../../src/runtimes/store.ts';
+import { save as saveSafetensors } from '../../src/safetensors/index.ts';
+import { Profile } from '../../src/tensorflow/profile/profile.ts';
+import {
+  BackupAndRestore,
+  CSVLogger,
+  installTraining,
+  loadModel,
+  ModelCheckpoint,
+  progressMode,
+  saveModel,
+  saveWeights,
+  TensorBoard,
+} from '../../src/training/index.ts';
+import { contents, smallDisk, smallDiskProblem } from './small-disk.ts';
+
+tf.env().set('IS_TEST', true);
+installTraining(tf);
+progressMode('quiet');
+const skip = smallDiskProblem() ?? false;
+const folder = mkdtempSync(join(tmpdir(), 'tensorcell-writers-'));
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function model(seed: number): tf.LayersModel {
+  const made = tf.sequential({
+    layers: [
+      tf.layers.dense({
+        inputShape: [64],
+        units: 96,
+        kernelInitializer: tf.initializers.randomNormal({ seed }),
+      }),
+      tf.layers.dense({ units: 1 }),
+    ],
+  });
+  made.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
+  return made;
+}
+
+async function fitWith(callback: object, epochs = 2): Promise<void> {
+  const x = tf.ones([4, 64]);
+  const y = tf.ones([4, 1]);
+  await model(3).fit(x, y, { epochs, callbacks: callback as never });
+}
+
+const text = 'x'.repeat(40_000);
+
+/** Writes a version of a file; each call of one writer writes other bytes. */
+type Writer = (target: string, version: number) => Promise<void> | void;
+
+/** By the name of the file that it makes in an empty folder. */
+const WRITERS: Record<string, Writer> = {
+  'model.keras': async (target, version) => saveModel(model(version), target),
+  'a model.weights.h5': async (target, version) => saveWeights(model(version), target),
+  'folder of tfjs': async (target, version) => saveModel(model(version), target),
+  'checkpoint.keras': async (target) => fitWith(new ModelCheckpoint(target)),
+  'checkpoint.weights.h5': async (target) => fitWith(new ModelCheckpoint(target, { saveWeightsOnly: true })),
+  'checkpoint folder': async (target) => fitWith(new ModelCheckpoint(target)),
+  backup: async (target, version) =>
+    fitWith(new BackupAndRestore(target, { deleteCheckpoint: false }), version),
+  'a.safetensors': (target, version) =>
+    saveSafetensors(target, { w: Float32Array.from({ length: 9000 }, () => version) }),
+  'profile.json': async (target, version) =>
+    Profile.prototype.save.call({ trace: () => ({ version, text }) } as never, target),
+  'run.ipynb': (target, version) =>
+    saveNotebook(
+      {
+        cells: [{ cell_type: 'code', source: text, metadata: { version } }],
+        metadata: {},
+        nbformat: 4,
+        nbformat_minor: 5,
+      },
+      target,
+    ),
+  '%%writefile': async (target, version) =>
+    void (await writefile.run({
+      body: `${version} ${text}`,
+      line: JSON.stringify(target),
+      output: { stdout: async () => undefined },
+      session: { directory: '/', environment: {} },
+    } as never)),
+  '%%writefile -a': async (target, version) =>
+    void (await writefile.run({
+      body: `${version} ${text}`,
+      line: `-a ${JSON.stringify(target)}`,
+      output: { stdout: async () => undefined },
+      session: { directory: '/', environment: {} },
+    } as never)),
+  'config.json': (target, version) => saveSetting(target, findSetting('memory-limit'), 1000 + version),
+  'home with a chosen runtime': (target, version) =>
+    chooseRuntime({ runtime: `cpu-${version}` }, { TENSORCELL_HOME: target }),
+  'file of parts': (target, version) => writeWhole(target, [Buffer.alloc(5000, version), Buffer.from(text)]),
+  'two files together': (target, version) =>
+    writeTogether([
+      [join(target, 'a'), `${version} ${text}`],
+      [join(target, 'b'), `${version} ${text}`],
+    ]),
+};
+
+for (const [name, write] of Object.entries(WRITERS)) {
+  test(`a full disk: ${name}`, { skip }, async () => {
+    const disk = smallDisk();
+    try {
+      const target = join(disk.folder, name);
+      await write(target, 1);
+      const before = contents(disk.folder);
+      assert.ok(before.size > 0);
+      disk.fill();
+      await assert.rejects(
+        async () => write(target, 2),
+        (error: Error & { code?: string }) => {
+          assert.match(error.message, /ENOSPC/);
+          assert.ok(error.message.includes(target), error.message);
+          assert.match(error.message, /free some space/);
+          return true;
+        },
+      );
+      assert.deepEqual(contents(disk.folder), before);
+      disk.free();
+      await write(target, 3);
+      assert.deepEqual(
+        [...contents(disk.folder).keys()].filter((path) => path.endsWith('.tmp')),
+        [],
+      );
+    } finally {
+      disk.close();
+    }
+  });
+}
+
+test('a full disk: tensorcell history off', { skip }, () => {
+  const disk = smallDisk();
+  const before = process.env['TENSORCELL_HOME'];
+  try {
+    process.env['TENSORCELL_HOME'] = join(disk.folder, 'home');
+    // An empty file and folders take inodes only: the switch can be set on a full disk.
+    disk.fill();
+    assert.equal(historyCommand('off'), 0);
+    assert.ok(existsSync(join(disk.folder, 'home', 'history.off')));
+  } finally {
+    if (before === undefined) delete process.env['TENSORCELL_HOME'];
+    else process.env['TENSORCELL_HOME'] = before;
+    disk.close();
+  }
+});
+
+test('a full temporary folder concerns no model: no writer uses it', { skip }, async () => {
+  const disk = smallDisk();
+  const before = process.env['TMPDIR'];
+  try {
+    process.env['TMPDIR'] = disk.folder;
+    disk.fill();
+    const file = join(folder, 'temporary.keras');
+    const saved = model(7);
+    await saveModel(saved, file);
+    const again = await loadModel(file);
+    assert.deepEqual(
+      again.getWeights().map((weight) => [...weight.dataSync()]),
+      saved.getWeights().map((weight) => [...weight.dataSync()]),
+    );
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+    disk.close();
+  }
+});
+
+/** What is printed as text while `action` runs; the test runner's own reports are bytes, and pass. */
+async function printed(action: () => Promise<unknown>): Promise<string> {
+  let said = '';
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = (chunk: string | Uint8Array, ...more: never[]) => {
+    if (typeof chunk !== 'string') return write(chunk, ...more);
+    said += chunk;
+    return true;
+  };
+  try {
+    await action();
+    return said;
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
+/** What a log says, and what is in its files, when the disk is full in the epochs 1 and 2. */
+async function logged(
+  make: (target: string) => object,
+): Promise<{ said: string; files: Map<string, string> }> {
+  const disk = smallDisk(256);
+  try {
+    const log = make(join(disk.folder, 'log'));
+    const steps = new tf.CustomCallback({
+      onEpochBegin: async (epoch: number) => {
+        if (epoch === 1) disk.fill();
+        if (epoch === 3) disk.free();
+        return Promise.resolve();
+      },
+    });
+    const said = await printed(async () =>
+      model(1).fit(tf.ones([4, 64]), tf.ones([4, 1]), { epochs: 20, callbacks: [steps, log] as never }),
+    );
+    return { said, files: contents(disk.folder) };
+  } finally {
+    disk.close();
+  }
+}
+
+test(
+  'a full disk: CSVLogger reports once, the training goes on, the file can be read',
+  { skip },
+  async () => {
+    // Long lines, so that epochs 1 and 2 do not fit into what is left of the last page.
+    const separator = ';'.repeat(2000);
+    const { said, files } = await logged((target) => new CSVLogger(target, { separator }));
+    assert.equal(said.match(/CSVLogger: cannot write .*ENOSPC/g)?.length, 1, said);
+    const lines = Buffer.from([...files.values()][0]!, 'base64')
+      .toString()
+      .trimEnd()
+      .split('\r\n');
+    assert.deepEqual(lines[0]!.split(separator), ['epoch', 'loss', 'val_loss']);
+    const rows = lines.slice(1).map((line) => line.split(separator));
+    assert.deepEqual(new Set(rows.map((row) => row.length)), new Set([3]));
+    const epochs = rows.map(([epoch]) => Number(epoch));
+    assert.ok(epochs.length < 20, epochs.join());
+    assert.deepEqual(
+      epochs.slice(-17),
+      Array.from({ length: 17 }, (_, at) => at + 3),
+    );
+  },
+);
+
+/** Sizes of the records of an event file; the last one ends where the file ends. */
+function eventSizes(events: Buffer): number[] {
+  const sizes: number[] = [];
+  let at = 0;
+  while (at < events.length) {
+    sizes.push(16 + Number(events.readBigUInt64LE(at)));
+    at += sizes.at(-1)!;
+  }
+  assert.equal(at, events.length);
+  return sizes;
+}
+
+test(
+  'a full disk: TensorBoard reports once, the training goes on, every event is whole',
+  { skip },
+  async () => {
+    // A name of 3000 characters, so that an event does not fit into what is left of the last page.
+    const { said, files } = await logged((target) => {
+      const log = new TensorBoard(target);
+      const end = log.onEpochEnd.bind(log);
+      log.onEpochEnd = async (epoch, logs) => end(epoch, { ...logs, ['m'.repeat(3000)]: 1 });
+      return log;
+    });
+    assert.equal(said.match(/TensorBoard: cannot write .*ENOSPC/g)?.length, 1, said);
+    const sizes = eventSizes(Buffer.from([...files.values()][0]!, 'base64'));
+    const epochs = sizes.filter((size) => size > 3000).length;
+    assert.ok(epochs >= 18 && epochs < 20, sizes.join());
+  },
+);
+
+test('a log into /dev/full', async () => {
+  const said = await printed(async () => fitWith(new CSVLogger('/dev/full')));
+  assert.equal(said.match(/cannot write \/dev\/full: no space left on device \(ENOSPC\)/g)?.length, 1, said);
+});
+
+test('devices and pipes are never replaced', () => {
+  assert.throws(
+    () => writeWhole('/dev/full', 'x'),
+    /cannot write \/dev\/full: no space left on device \(ENOSPC\)/,
+  );
+  writeWhole('/dev/null', 'x');
+  assert.ok(lstatSync('/dev/null').isCharacterDevice());
+  assert.ok(lstatSync('/dev/full').isCharacterDevice());
+  assert.throws(() => writeWhole(folder, 'x'), { name: 'FileError', code: 'TENSORCELL_FILE_KIND' });
+});
+
+test('a file keeps its permissions, a link what it points to', () => {
+  const file = join(folder, 'private.json');
+  const link = join(folder, 'link.json');
+  writeWhole(file, 'a', { mode: 0o600 });
+  chmodSync(file, 0o640);
+  symlinkSync('private.json', link);
+  writeWhole(link, 'b');
+  assert.ok(lstatSync(link).isSymbolicLink());
+  assert.equal(readFileSync(file, 'utf8'), 'b');
+  assert.equal(statSync(file).mode & 0o777, 0o640);
+});
+
+test('what does not read back right replaces nothing', () => {
+  const file = join(folder, 'checked');
+  writeWhole(file, 'good');
+  assert.throws(
+    () => writeWhole(file, 'bad', { check: () => 'no header' }),
+    (error: FileError) => error instanceof FileError && error.code === 'TENSORCELL_FILE_DAMAGED',
+  );
+  assert.equal(readFileSync(file, 'utf8'), 'good');
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test('a save removes what killed saves left, and nothing else', () => {
+  const file = join(folder, 'kept.keras');
+  const own = temporaryName(file);
+  const [, place, start] = /\.([0-9a-f]{8})-\d+-(\d+)-\d+\.[0-9a-f]{8}\.tmp$/.exec(own)!;
+  const name = (writer: string): string => join(folder, `.kept.keras.${writer}.0123abcd.tmp`);
+  const stat = readFileSync(`/proc/${process.ppid}/stat`, 'latin1');
+  const parentStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!;
+  const gone = [
+    own,
+    name(`${place}-4194000-1-0`),
+    // The number of a living process that began at another time.
+    name(`${place}-${process.ppid}-1-0`),
+    // As version 0.1 named them.
+    name('4194000'),
+  ];
+  const stays = [
+    name(`${place}-${process.ppid}-${parentStart}-0`),
+    // Another thread of this process may be writing.
+    name(`${place}-${process.pid}-${start}-7`),
+    // A process of another machine, on a disk that both have.
+    name('00000000-4194000-1-0'),
+    join(folder, '.kept.keras.bak'),
+    join(folder, `.other.keras.${place}-4194000-1-0.0123abcd.tmp`),
+  ];
+  for (const path of [...gone, ...stays]) writeFileSync(path, '');
+  writeWhole(file, 'x');
+  assert.deepEqual(
+    gone.filter((path) => existsSync(path)),
+    [],
+  );
+  assert.deepEqual(
+    stays.filter((path) => !existsSync(path)),
+    [],
+  );
+});
+
+test('every writer of the sources goes through src/files', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const found: string[] = [];
+  for (const top of ['src', 'kernel']) {
+    for (const name of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(ts|cjs|mjs)$/.test(name) || `${top}/${name}`.startsWith('src/files/')) continue;
+      const source = readFileSync(join(root, top, name), 'utf8');
+      for (const [call] of source.matchAll(
+        /\b(writeFile(Sync)?|appendFile(Sync)?|createWriteStream|copyFile(Sync)?|outputFile)\b/g,
+      )) {
+        found.push(`${top}/${name}: ${call}`);
+      }
+    }
+  }
+  assert.deepEqual(found, [
+    'src/training/model-files/hdf5.ts: writeFile',
+    'src/training/model-files/hdf5.ts: writeFile',
+  ]);
+});
