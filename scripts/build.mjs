@@ -29,6 +29,9 @@ const entries = {
   kernel: 'kernel/main.ts',
   runtime: 'kernel/runtime/main.ts',
   control: 'kernel/runtime/control.ts',
+  // Required at once by the runtime process, so that no microtask of a cell comes between.
+  library: 'kernel/runtime/library.ts',
+  compile: 'kernel/language/compile/index.ts',
   tensorcell: 'src/index.ts',
   cli: 'src/cli/main.ts',
   'data-worker': 'src/data/pipeline/worker-main.ts',

@@ -14,6 +14,7 @@ import type {
 } from '../interfaces.ts';
 import type { ControlReport, InternalMessage } from '../runtime/frames.ts';
 import { Delivery } from './delivery.ts';
+import { continueStopped, isStopped } from './stopped.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
 export interface RuntimeHostOptions {
@@ -54,6 +55,8 @@ interface Question {
 
 /** Native output that does not come through (a pipe that a child process filled) does not keep a cell from ending. */
 const MARKER_MS = 2000;
+/** A control thread that does not confirm an interrupt within this time is not running. */
+const UNHEARD_MS = 2000;
 /** How long a runtime may take to end by itself. */
 const SHUTDOWN_MS = 1000;
 /** A process that dies this often before it is ready is not started again until somebody needs it. */
@@ -81,10 +84,12 @@ class Host implements RuntimeHost {
   #insisted = 0;
   #failures = 0;
   #disposed = false;
+  /** Interrupts that the control thread has not confirmed. */
+  readonly #unheard = new Set<number>();
   /** Why the present process is being ended, when the kernel does it. */
   #why: string | undefined;
   /** Set while the main thread of the runtime is inside a native call that an interrupt waits for. */
-  #stuck: { warned: boolean } | undefined;
+  #stuck: { warned: boolean; restart: string } | undefined;
   readonly #atExit = (): void => this.#process?.kill();
 
   constructor(options: RuntimeHostOptions) {
@@ -185,20 +190,28 @@ class Host implements RuntimeHost {
     if (!current.ready && this.#running.size === 0) return;
     if (this.#stuck) {
       if (this.#stuck.warned) {
-        await this.restart(
-          'it was restarted, since a native operation did not return after several interrupts',
-        );
+        await this.restart(this.#stuck.restart);
         return;
       }
       this.#stuck.warned = true;
-      this.#tell(
-        'still waiting for the native operation. Interrupt once more to restart the runtime (variables are lost).\n',
-      );
+      this.#tell('still waiting. Interrupt once more to restart the runtime (variables are lost).\n');
     }
     this.#insisted++;
     const sequence = ++this.#lastInterrupt;
     const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
     current.control({ type: 'interrupt', sequence, sent: current.sent });
+    if (continueStopped(current.pid)) {
+      this.#tell('the runtime process was stopped by a signal; the interrupt has let it go on.\n');
+    }
+    this.#unheard.add(sequence);
+    setTimeout(() => {
+      if (this.#process !== current || !this.#interrupts.has(sequence)) return;
+      if (!this.#unheard.delete(sequence) && !isStopped(current.pid)) return;
+      this.#notAnswering(
+        `the runtime process (${current.pid}) does not answer: it is stopped, or the machine has no time for it.`,
+        'it was restarted, since it did not answer several interrupts',
+      );
+    }, UNHEARD_MS);
     // A writer that is blocked by a slow client can only end when somebody reads.
     current.resume();
     await ended;
@@ -234,6 +247,7 @@ class Host implements RuntimeHost {
   #spawn(): void {
     this.#why = undefined;
     this.#stuck = undefined;
+    this.#unheard.clear();
     const { runtimeFile } = this.#options;
     const delivery = this.#createDelivery();
     this.#delivery = delivery;
@@ -365,12 +379,25 @@ class Host implements RuntimeHost {
   }
 
   #report(report: ControlReport): void {
-    if (report.sequence < this.#lastInterrupt || this.#stuck || this.#interrupts.size === 0) return;
+    if (report.type === 'heard') {
+      for (const sequence of this.#unheard) if (sequence <= report.sequence) this.#unheard.delete(sequence);
+      return;
+    }
+    if (report.sequence < this.#lastInterrupt || this.#interrupts.size === 0) return;
+    this.#notAnswering(
+      'interrupted: waiting for a native operation to return, which cannot be stopped half way.',
+      'it was restarted, since a native operation did not return after several interrupts',
+    );
+  }
+
+  /** Tells it once; the interrupt after the warning replaces the process. */
+  #notAnswering(why: string, restart: string): void {
+    if (this.#stuck) return;
     // Who interrupts twice (a training holds the first one until its batch has ended) has waited already.
     const warned = this.#insisted > 1;
-    this.#stuck = { warned };
+    this.#stuck = { warned, restart };
     this.#tell(
-      `interrupted: waiting for a native operation to return, which cannot be stopped half way. ${
+      `${why} ${
         warned
           ? 'Interrupt once more to restart the runtime (variables are lost).'
           : 'Interrupt again to see how to give it up.'

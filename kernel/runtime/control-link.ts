@@ -24,9 +24,13 @@ export const Shared = {
   running: 8,
   /** Held while something is loaded that a termination would break for good, such as a native addon. */
   critical: 9,
+  /** The last interrupt whose children have been signalled: its number, negative if the main thread does it. */
+  signalled: 10,
+  /** Number of the last message that the main thread has begun to handle. */
+  taken: 11,
 } as const;
 
-export const SHARED_BYTES = 40;
+export const SHARED_BYTES = 48;
 
 /** Control thread -> main thread. */
 export type ControlToMain =

@@ -3,11 +3,12 @@
  * child processes, hands over answers to `prompt()`, and ends the process when the kernel process is gone.
  */
 import { Session } from 'node:inspector';
-import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { deserialize } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { descendants, endProcessTree } from './descendants.ts';
+import { LEAVE_ASYNC_HOOKS } from './async-hooks.ts';
+import { ChildSignals } from './child-signals.ts';
+import { endProcessTree } from './descendants.ts';
 import { encodeControl, FrameSplitter, type ControlReport, type ControlRequest } from './frames.ts';
 import { Shared, type ControlData, type ControlToMain } from './control-link.ts';
 
@@ -16,6 +17,8 @@ const CONTROL_FD = 5;
 const ASK_MS = 20;
 /** V8 takes one request to terminate at a time. */
 const RETRY_MS = 10;
+/** A main thread that is not at its event loop so long after a termination runs something else, which is ended too. */
+const AGAIN_MS = 30;
 /** V8 says when a termination is over; after this time it is not waited for. */
 const FORGOTTEN_MS = 500;
 /** The same while no cell runs. */
@@ -24,9 +27,6 @@ const ASK_IDLE_MS = 2000;
 const CRITICAL_MS = 5000;
 /** After this long without an end it is inside a native call, and the user is told. */
 const STUCK_MS = 1000;
-/** Children that survive SIGINT get SIGTERM, and SIGKILL after twice this time. */
-const CHILD_GRACE_MS = 1500;
-
 /** What the main thread gets for its `exit` listeners. */
 const EXIT_MS = 500;
 
@@ -73,79 +73,56 @@ function handle(request: ControlRequest): void {
   }
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It ended by itself.
-  }
-}
-
 function interrupt(sequence: number, sent: number): void {
-  // The first interrupt of a cell in which somebody finishes a batch is a request; the second one insists.
+  // The first interrupt of a cell in which a listener finishes a batch is a request; the second one insists.
   const insists = Atomics.load(state, Shared.interrupted) === 1;
   Atomics.store(state, Shared.sequence, sequence);
   Atomics.store(state, Shared.endedUpTo, sent);
   Atomics.store(state, Shared.interrupted, 1);
+  report({ type: 'heard', sequence });
+  const children = new ChildSignals(sequence, state, 'control');
   tell({ type: 'interrupt' });
-  signalChildren();
-  if (Atomics.load(state, Shared.holds) > 0 && !insists) return;
-  // Without a cell it is late code of an earlier one, or the kernel's own: most of that ends by itself.
-  const patience = Atomics.load(state, Shared.running) > 0 ? ASK_MS : ASK_IDLE_MS;
+  if (Atomics.load(state, Shared.holds) > 0 && !insists) {
+    children.signal();
+    return;
+  }
+  // Without a cell it is late code of an earlier one, or the kernel's own: most of that ends by itself. A cell that waits
+  // for it shows that this one does not.
+  const waits = Atomics.load(state, Shared.running) > 0 || Atomics.load(state, Shared.taken) < sent;
+  const patience = waits ? ASK_MS : ASK_IDLE_MS;
   const deadline = performance.now() + CRITICAL_MS;
+  const answered = (): boolean => Atomics.load(state, Shared.asked) >= sequence;
   const insist = (): void => {
-    if (Atomics.load(state, Shared.asked) >= sequence) return;
+    if (answered()) return;
     if (Atomics.load(state, Shared.critical) > 0 && performance.now() < deadline) setTimeout(insist, ASK_MS);
-    else terminate(sequence);
+    else terminate(sequence, children);
   };
   setTimeout(insist, patience);
-}
-
-/** Children that exist now get SIGINT, as in a terminal; those that stay get stronger ones. */
-function signalChildren(): void {
-  const children = descendants(process.pid).map((pid) => ({ pid, started: startOf(pid) }));
-  if (children.length === 0) return;
-  for (const { pid } of children) signal(pid, 'SIGINT');
-  // Only a main thread that still waits for one (execSync) makes stronger signals necessary.
-  const stronger = (name: NodeJS.Signals, after: number): void => {
-    const asked = Atomics.load(state, Shared.asked);
-    const recovered = Atomics.load(state, Shared.recovered);
-    setTimeout(() => {
-      const answered =
-        Atomics.load(state, Shared.asked) > asked || Atomics.load(state, Shared.recovered) > recovered;
-      if (answered) return;
-      for (const { pid, started } of children) if (startOf(pid) === started) signal(pid, name);
-    }, after);
-  };
-  stronger('SIGTERM', CHILD_GRACE_MS);
-  stronger('SIGKILL', 2 * CHILD_GRACE_MS);
-}
-
-/** Start time of a process, which tells it from a later one with the same number. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
+  // The main thread signals them itself when it comes to it. It may be waiting for one of them (execSync): once that
+  // has ended, what the cell does next must meet the termination, which is therefore requested first.
+  setTimeout(() => {
+    if (!answered()) children.signalUntil(answered);
+  }, ASK_MS);
 }
 
 /**
  * Ends the JavaScript of the main thread, and tells it so until it has recovered. The cell may have ended by itself a
  * moment before: then the termination hits the next JavaScript, which these messages make sure to be one of ours.
  */
-function terminate(sequence: number): void {
+function terminate(sequence: number, children: ChildSignals): void {
   const count = Atomics.add(state, Shared.terminations, 1) + 1;
   const recovered = (): boolean => Atomics.load(state, Shared.recovered) >= count;
   const started = performance.now();
   let final = false;
+  let requested = false;
 
   const attempt = (): void => {
     if (recovered()) return;
+    requested = true;
     // A session is opened for the one call: while one is open, process.exit waits for it.
     const session = new Session();
     session.connectToMainThread();
+    session.post('Runtime.evaluate', { expression: LEAVE_ASYNC_HOOKS, silent: true });
     session.post('Runtime.terminateExecution', (error) => {
       session.disconnect();
       if (error) {
@@ -153,9 +130,18 @@ function terminate(sequence: number): void {
         setTimeout(attempt, RETRY_MS);
         return;
       }
+      requested = false;
       final = true;
+      // What the cell had started by then; nothing else begins before the main thread hears of the end.
+      children.signal();
       tell({ type: 'terminated', count, final });
+      setTimeout(again, AGAIN_MS);
     });
+  };
+  /** Another chain of microtasks or ticks can have been waiting behind the one that was ended. */
+  const again = (): void => {
+    if (recovered() || requested || Atomics.load(state, Shared.asked) >= sequence) return;
+    attempt();
   };
   attempt();
 

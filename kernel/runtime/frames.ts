@@ -37,8 +37,10 @@ export type InternalMessage =
 
 /** Control thread -> host, on the control socket. */
 export type ControlReport =
+  /** The interrupt has arrived: the process is not stopped. */
+  | { type: 'heard'; sequence: number }
   /** The main thread has not ended its JavaScript: it is inside a native call. */
-  { type: 'stuck'; sequence: number };
+  | { type: 'stuck'; sequence: number };
 
 /** Host -> control thread. */
 export type ControlRequest =

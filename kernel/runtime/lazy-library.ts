@@ -8,19 +8,16 @@ import type { Rendered } from './runtime.ts';
  */
 export class LazyLibrary {
   #loaded: typeof Library | undefined;
-  #loading: Promise<typeof Library> | undefined;
-  readonly #critical: <T>(load: () => Promise<T>) => Promise<T>;
+  #loading = false;
+  readonly #require: () => typeof Library;
   readonly #prepare: (library: typeof Library) => void;
 
   /**
-   * @param critical keeps terminations away while it is loaded
+   * @param require loads it in one go, with terminations kept away
    * @param prepare is called once, when it has been loaded
    */
-  constructor(
-    critical: <T>(load: () => Promise<T>) => Promise<T>,
-    prepare: (library: typeof Library) => void,
-  ) {
-    this.#critical = critical;
+  constructor(require: () => typeof Library, prepare: (library: typeof Library) => void) {
+    this.#require = require;
     this.#prepare = prepare;
   }
 
@@ -30,7 +27,7 @@ export class LazyLibrary {
 
   /** A termination now would leave it half loaded for ever. */
   get loading(): boolean {
-    return this.#loading !== undefined && this.#loaded === undefined;
+    return this.#loading;
   }
 
   /** For code that runs only after `load`. */
@@ -39,16 +36,20 @@ export class LazyLibrary {
     return this.#loaded;
   }
 
+  /** Rejects when it cannot be loaded; the next call tries again. */
   load(): Promise<typeof Library> {
-    this.#loading ??= this.#load();
-    return this.#loading;
-  }
-
-  async #load(): Promise<typeof Library> {
-    const library = await this.#critical(() => import('./library.ts'));
-    this.#loaded = library;
-    this.#prepare(library);
-    return library;
+    if (this.#loaded) return Promise.resolve(this.#loaded);
+    this.#loading = true;
+    try {
+      const library = this.#require();
+      this.#loaded = library;
+      this.#prepare(library);
+      return Promise.resolve(library);
+    } catch (error) {
+      return Promise.reject(error);
+    } finally {
+      this.#loading = false;
+    }
   }
 
   /** What a result looks like; undefined when nothing is to be shown. */

@@ -1,5 +1,6 @@
 /** Entry of the runtime process: wires its parts. Everything that the first cell may not need is loaded later. */
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,10 @@ import { defineGlobals, settleGlobals } from './globals.ts';
 import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
 import { LazyLibrary } from './lazy-library.ts';
-import type { EngineState } from './library.ts';
+import { prepareAsyncHooks } from './async-hooks.ts';
+import { quietly } from './quietly.ts';
+import type * as Library from './library.ts';
+import type * as Compile from '../language/compile/index.ts';
 import { describeHolders } from './modules/holders.ts';
 import { Modules } from './modules/index.ts';
 import type { Namespace } from './modules/namespace.ts';
@@ -23,6 +27,8 @@ import { installOutput } from './output.ts';
 import { Runtime } from './runtime.ts';
 import { installStackTraces } from './stack.ts';
 import { createTracker } from './tracking.ts';
+
+const requireBundle = createRequire(import.meta.url);
 
 const OUTPUT_FD = 3;
 const MAIN_FD = 4;
@@ -61,13 +67,13 @@ function critical<T>(action: () => T): T {
     Atomics.sub(state, Shared.critical, 1);
   }
 }
-async function criticalLoad<T>(load: () => Promise<T>): Promise<T> {
-  Atomics.add(state, Shared.critical, 1);
-  try {
-    return await load();
-  } finally {
-    Atomics.sub(state, Shared.critical, 1);
-  }
+/**
+ * A bundle of ours, loaded in one go: `import()` waits for the event loop, which a chain of microtasks that a cell left
+ * behind never lets come, and an interrupt of that chain would leave the bundle half loaded.
+ */
+function loadBundle(name: string): unknown {
+  // Node 20 and 22 warn that `require` of an ES module is experimental; it works the same in all that `engines` allows.
+  return critical(() => quietly(/\brequire\(\)/u, (): unknown => requireBundle(name)));
 }
 const nativeFlush = createNativeFlush(critical);
 
@@ -83,18 +89,18 @@ const host = createNotebookHost({
   interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
   holdsChanged: () => runtime.holdsChanged(),
 });
-const library = new LazyLibrary(criticalLoad, (loaded) => {
-  loaded.answerQuestions();
-  settleGlobals(loaded);
-  runtime.libraryLoaded();
-});
+const library = new LazyLibrary(
+  () => loadBundle('./library.js') as typeof Library,
+  (loaded) => {
+    loaded.answerQuestions();
+    settleGlobals(loaded);
+    runtime.libraryLoaded();
+  },
+);
 const modules = new Modules({
   directory: () => process.cwd(),
   home: join(packageRoot, 'package.json'),
-  loadCompiler: async () => {
-    const { compileModule } = await criticalLoad(() => import('../language/compile/index.ts'));
-    return compileModule;
-  },
+  loadCompiler: () => (loadBundle('./compile.js') as typeof Compile).compileModule,
   guard: (promise) => {
     const execution = owner();
     return execution ? (awaitIn(execution, promise) as typeof promise) : promise;
@@ -124,9 +130,10 @@ runtime.connect({
   state,
   library,
   flushNative: nativeFlush,
+  restoreHooks: prepareAsyncHooks(),
   saveEngine: () => library.loaded?.saveEngineState(),
   restoreEngine: (saved) => {
-    if (saved !== undefined) library.loaded?.restoreEngineState(saved as EngineState);
+    if (saved !== undefined) library.loaded?.restoreEngineState(saved as Library.EngineState);
   },
 });
 

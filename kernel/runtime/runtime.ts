@@ -8,6 +8,7 @@
 import { constants as vmConstants, Script } from 'node:vm';
 import type { CellError, CompiledCell, ExecuteRequest, MainMessage } from '../interfaces.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
+import { ChildSignals } from './child-signals.ts';
 import { Shared } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
 import { describeError } from './errors.ts';
@@ -44,6 +45,8 @@ export interface RuntimeParts {
   library: LazyLibrary;
   /** Native output up to here has left the process. */
   flushNative(execution: number): void;
+  /** Puts back the hooks of a cell that a termination has taken out. */
+  restoreHooks(): void;
   /** State of the tensor library, to be put back after a termination. */
   saveEngine(): unknown;
   restoreEngine(saved: unknown): void;
@@ -100,6 +103,7 @@ export class Runtime {
       // Nothing begins before a termination is over, or it might hit that instead.
       if (this.#terminated()) return;
       const { message, sequence } = channel.next();
+      Atomics.store(this.#parts.state, Shared.taken, sequence);
       const ended = sequence <= Atomics.load(this.#parts.state, Shared.endedUpTo);
       if (!ended || (message.type !== 'execute' && message.type !== 'evaluate')) {
         this.#handling = sequence;
@@ -111,6 +115,7 @@ export class Runtime {
         this.#handling = 0;
       } else if (message.type === 'execute') {
         // Sent before an interrupt, and not begun: it ends like what runs.
+        this.#parts.flushNative(message.execution);
         channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
       } else {
         const error = interruptedError();
@@ -205,7 +210,9 @@ export class Runtime {
     clearTimeout(this.#idle);
     if (library.loaded || library.loading) return;
     this.#idle = setTimeout(() => {
-      if (this.#running.size === 0) void library.load();
+      // A timer can come between a termination and its end, which would find the library half loaded.
+      if (this.#terminated()) this.loadLibraryWhenIdle();
+      else if (this.#running.size === 0) library.load().catch((error) => this.lateError(error, undefined));
     }, IDLE_MS);
   }
 
@@ -378,6 +385,7 @@ export class Runtime {
       this.#clearUp();
       return;
     }
+    new ChildSignals(sequence, state, 'main').signal();
     const holding: Promise<unknown>[] = [];
     modules.abandon();
     for (const execution of this.#interruptible()) {
@@ -417,6 +425,7 @@ export class Runtime {
       endProcessTree();
     }
     Atomics.store(state, Shared.critical, 0);
+    this.#parts.restoreHooks();
     tracker.reset();
     this.#parts.restoreEngine(this.#engine);
     modules.abandon();

@@ -16,7 +16,7 @@ export interface ModulesOptions {
   directory: () => string;
   /** A file of the kernel's own package, from which its packages are found. */
   home: string;
-  loadCompiler: () => Promise<(source: string, path: string) => CompiledModule>;
+  loadCompiler: () => (source: string, path: string) => CompiledModule;
   guard: <T>(promise: Promise<T>) => Promise<T>;
   /** Namespaces of the kernel's own modules. */
   own: Record<'tensorcell' | 'tf' | 'tslab', () => Namespace>;
@@ -66,8 +66,11 @@ export class Modules {
   async #compile(source: string, path: string): Promise<CompiledModule> {
     if (!this.#compiler) {
       this.#loadingCompiler = true;
-      this.#compiler = await this.#options.loadCompiler();
-      this.#loadingCompiler = false;
+      try {
+        this.#compiler = this.#options.loadCompiler();
+      } finally {
+        this.#loadingCompiler = false;
+      }
     }
     return this.#compiler(source, path);
   }
