@@ -107,10 +107,25 @@ const takesChannelsFirst = [
   ],
 ];
 
+/** tfjs frees the old value before it takes the new one: where that cannot be taken, or is the same, both are lost. */
+const keepsAssigned = [
+  [
+    '        trackerFn().disposeTensor(this);\n        this.dataId = newValue.dataId;',
+    `        if (newValue === this) return;
+        if (newValue.isDisposed) {
+            throw new Error(\`variable \${this.name} cannot be assigned a tensor that was disposed: \` +
+                'assign it before tf.dispose or the end of tf.tidy, or keep it with tf.keep');
+        }
+        trackerFn().disposeTensor(this);
+        this.dataId = newValue.dataId;`,
+  ],
+];
+
 export function patchTraining(patches) {
   patches.add(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
   patches.add(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
   patches.add(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
   patches.add(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
+  patches.add(/tfjs-core\/dist\/tensor\.js$/, keepsAssigned);
   patches.add(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
 }

@@ -40,9 +40,8 @@ function extend(made: NodeBackend, binding: Binding): void {
       // Also while a graph is traced: the tensor may be older than the trace and outlive it.
       info.id = binding.createEagerTensor(info.shape, info.dtype, info.values as ArrayLike<number>);
       info.values = null;
-    } else if (info.id === LAZY && info.resource !== undefined) {
-      info.id = binding.adopt(info.resource.read()).id;
-      binding.letGo(info.resource.memory);
+    } else if (info.id === LAZY) {
+      info.resource?.materialize(info);
     }
     return info.id;
   };
@@ -67,10 +66,9 @@ function extend(made: NodeBackend, binding: Binding): void {
   const disposeData = made.disposeData.bind(made);
   made.disposeData = (dataId, force) => {
     const info = tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
-    const resource = info?.resource;
     const gone = disposeData(dataId, force);
     // The value is not needed any more; a variable that lives on gets its resource back when it is trained again.
-    if (gone && resource?.dataId === dataId && watcher === undefined) resource.close();
+    if (gone && info !== undefined) info.resource?.abandon(info, watcher === undefined);
     return gone;
   };
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { TF } from '../../src/tensorflow/c-api/dtypes.ts';
+import { setAttribute } from '../../src/tensorflow/attributes.ts';
+import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
 import { cText } from '../../src/tensorflow/c-api/library.ts';
 import { newHandle } from '../../src/tensorflow/c-api/tensor.ts';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
@@ -106,7 +107,12 @@ test('a tensor that is taken from a weight while a training runs keeps the value
 function spoil(model: LayersModel): void {
   const { accumulations } = model.optimizer as unknown as { accumulations: { variable: Variable }[] };
   const wrong = newHandle(api, binding.status, [3], TF.FLOAT, [0, 0, 0]);
-  resourceOf(backend, accumulations.at(-1)?.variable as Variable).set(wrong);
+  // Behind the back of the resource, which would bring in the right value again.
+  const op = binding.startOp('AssignVariableOp');
+  const { handle } = resourceOf(backend, accumulations.at(-1)?.variable as Variable);
+  for (const input of [handle, wrong]) api.TFE_OpAddInput(op, input, binding.status.pointer);
+  setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: TF.FLOAT });
+  binding.run('AssignVariableOp', 0);
   api.TFE_DeleteTensorHandle(wrong);
 }
 

@@ -51,6 +51,7 @@ export class CompiledStep {
   readonly precision: Precision;
   readonly #trace: Trace;
   readonly #inputs: GraphInput[];
+  readonly #variables: Extract<GraphInput, { kind: 'resource' }>[];
   readonly #outputs: number;
   /** TF_DataTypes of the outputs. */
   readonly outputTypes: readonly number[];
@@ -69,6 +70,7 @@ export class CompiledStep {
     this.precision = precision;
     this.#trace = trace;
     this.#inputs = trace.inputs.map(({ input }) => input);
+    this.#variables = this.#inputs.filter((input) => input.kind === 'resource');
     this.#outputs = outputs.length;
     this.outputTypes = outputs.map((output) => trace.graph.dtype(output));
     this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
@@ -164,19 +166,21 @@ export class CompiledStep {
   handles(argument: (index: number) => Pointer): Pointer[] {
     const { backend, tf } = this.#trace;
     const { binding } = backend;
+    // First all variables: preparing one frees the tensor of its value, which may be an argument, too.
+    for (const { variable, resource, updated } of this.#variables) {
+      const prepared = variable.deref();
+      if (prepared === undefined) throw new Error('a variable of a compiled step is gone');
+      prepareVariable(tf, backend, prepared, resource, updated);
+    }
     const handles: Pointer[] = [];
     for (const [i, input] of this.#inputs.entries()) {
       switch (input.kind) {
         case 'argument':
           handles.push(argument(input.index));
           break;
-        case 'resource': {
-          const variable = input.variable.deref();
-          if (variable === undefined) throw new Error('a variable of a compiled step is gone');
-          prepareVariable(tf, backend, variable, input.resource, input.updated);
+        case 'resource':
           handles.push(input.resource.handle);
           break;
-        }
         case 'tensor': {
           const [id] = backend.getInputTensorIds([input.current()]);
           handles.push(binding.handle(id as number));

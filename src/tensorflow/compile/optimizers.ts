@@ -4,6 +4,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
+import { identityOf } from './signature.ts';
 import type { Trace } from './trace.ts';
 import { Untraceable } from './untraceable.ts';
 
@@ -105,7 +106,7 @@ const adam: FusedStep = (trace, optimizer, steps) => {
   optimizer.accBeta1.assign(trace.symbol(op('Mul', power1, beta1)));
   optimizer.accBeta2.assign(trace.symbol(op('Mul', power2, beta2)));
   trace.guard('the optimizer was changed', () =>
-    [optimizer.beta1, optimizer.beta2, optimizer.epsilon].join(),
+    [optimizer.beta1, optimizer.beta2, optimizer.epsilon, slotsKey(optimizer)].join(),
   );
   return true;
 };
@@ -146,7 +147,7 @@ const momentum: FusedStep = (trace, optimizer, steps) => {
       trace.markFused(slot);
     }
   }
-  trace.guard('the optimizer was changed', () => String(optimizer.useNesterov));
+  trace.guard('the optimizer was changed', () => `${optimizer.useNesterov} ${slotsKey(optimizer)}`);
   return true;
 };
 
@@ -169,19 +170,29 @@ const rmsprop: FusedStep = (trace, optimizer, steps) => {
     for (const slot of slots) trace.markFused(slot);
   }
   trace.guard('the optimizer was changed', () =>
-    [optimizer.decay, optimizer.momentum, optimizer.epsilon, optimizer.centered].join(),
+    [optimizer.decay, optimizer.momentum, optimizer.epsilon, optimizer.centered, slotsKey(optimizer)].join(),
   );
   return true;
 };
 
 /** JavaScript numbers and switches of an optimizer: a graph of its composed form holds them as constants. */
 function settings(optimizer: object): string {
-  return Object.entries(optimizer)
+  const numbers = Object.entries(optimizer)
     .filter(
       ([name, value]) => name !== 'iterations_' && (typeof value === 'number' || typeof value === 'boolean'),
     )
     .map(([name, value]) => `${name}=${String(value)}`)
     .join();
+  return `${numbers} ${slotsKey(optimizer)}`;
+}
+
+/** Which lists of slots an optimizer has: `setWeights` makes new ones, of new variables. */
+function slotsKey(optimizer: object): string {
+  let key = '';
+  for (const value of Object.values(optimizer) as unknown[]) {
+    if (Array.isArray(value)) key += `${identityOf(value)} `;
+  }
+  return key;
 }
 
 /** Gives tfjs's optimizers a second way to apply gradients, for traces. Op by op nothing changes. */

@@ -24,12 +24,13 @@ export function identityOf(object: object): number {
 
 /**
  * Takes a function's arguments, or its result, apart: tensors by shape and dtype, arrays and plain objects by their
- * parts, numbers, texts and the like by value, everything else by identity.
+ * parts, numbers, texts and the like by value, variables and everything else by identity.
  */
 export function takeApart(tf: Tf, value: unknown): Structure {
   const tensors: Tensor[] = [];
   const visit = (part: unknown): { key: string; build: (from: readonly Tensor[]) => unknown } => {
-    if (part instanceof tf.Tensor) {
+    // A variable may be assigned within, and is then another value than the argument was: it is itself.
+    if (part instanceof tf.Tensor && !(part instanceof tf.Variable)) {
       const at = tensors.push(part) - 1;
       return { key: `${part.dtype}[${part.shape.join()}]`, build: (from) => from[at] };
     }

@@ -106,6 +106,8 @@ export class StepCache {
     this.#latest = entry.step;
     this.#own?.settled();
     const results = entry.step.run(taken.tensors);
+    // A function without a result has an output of its own, which waits for its updates.
+    for (const extra of results.slice(entry.result.tensors.length)) extra.dispose();
     // The first run has TensorFlow optimize the graph.
     if (began !== undefined) this.#own?.took(performance.now() - began);
     return entry.result.build(results) as Result;

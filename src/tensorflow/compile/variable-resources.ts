@@ -4,23 +4,28 @@ import type { Pointer } from '../c-api/functions.ts';
 import { setAttribute } from '../attributes.ts';
 import type { Binding } from '../binding.ts';
 import { settleLoop } from './running-loop.ts';
-import { LAZY, type NodeBackend, type TensorInfo, type Tf } from '../tfjs/instance.ts';
+import { TensorflowError } from '../errors.ts';
+import { LAZY, type NodeBackend, type TensorInfo, type Tf, type ValueResource } from '../tfjs/instance.ts';
 
 /**
  * A variable's value as a TensorFlow resource, which compiled steps update in place.
  *
- * tfjs knows a variable's value by its `dataId`. As long as that is `dataId` here, the resource holds the value, and the
- * backend's entry for it is *lazy*: whoever wants the tensor gets it by reading the resource. A variable that was
- * assigned op by op has another `dataId`; the resource is then set before the next compiled step.
+ * tfjs knows a value by its `dataId`, and the backend has an entry for each. A resource is attached to at most one entry
+ * and an entry to at most one resource: the resource then holds that value, and the entry may be *lazy*, which means that
+ * the value lies nowhere else and is read from the resource on demand. A variable that was assigned eagerly has another
+ * entry; the resource is set before the next compiled step.
+ *
+ * The entry outlives the assignment where something else has the old value (a clone, a kept weight). So before the
+ * resource's value is replaced or freed, a lazy entry gets a tensor with the value: `detach`.
  */
-export class VariableResource {
+export class VariableResource implements ValueResource {
   readonly #binding: Binding;
   readonly #dtype: number;
   readonly #shape: number[];
   /** What has to be freed: kept apart, so that the binding can count it without keeping the resource alive. */
   readonly memory = { handle: 0 as Pointer };
-  /** The entry of the backend's tensor map that this resource stands for. */
-  dataId: object | undefined;
+  /** The entry of the backend's tensor map whose value this resource holds; its `resource` is this one. */
+  #entry: TensorInfo | undefined;
 
   constructor(binding: Binding, dtype: number, shape: number[]) {
     this.#binding = binding;
@@ -66,7 +71,41 @@ export class VariableResource {
     return this.handle;
   }
 
-  /** Sets the value from an eager tensor. */
+  /** From now on the resource holds the value of this entry, and of no other one. */
+  attach(entry: TensorInfo): void {
+    if (entry.resource === this) return;
+    this.detach();
+    entry.resource?.detach();
+    // In this order: JavaScript may be terminated in between, and `entry.resource` is what counts.
+    this.#entry = entry;
+    entry.resource = this;
+  }
+
+  /** Ends the tie to an entry, which keeps its value as a tensor. */
+  detach(): void {
+    const entry = this.#entry;
+    if (entry?.resource === this) {
+      this.materialize(entry);
+      entry.resource = undefined;
+    }
+    this.#entry = undefined;
+  }
+
+  /** Gives a lazy entry a tensor with the value. A later update in place leaves that tensor as it is. */
+  materialize(entry: TensorInfo): void {
+    if (entry.id !== LAZY) return;
+    entry.id = this.#binding.adopt(this.read()).id;
+    this.#binding.letGo(this.memory);
+  }
+
+  /** The entry was disposed: nothing needs its value. @param free whether the resource's memory goes, too. */
+  abandon(entry: TensorInfo, free: boolean): void {
+    if (this.#entry !== entry) return;
+    this.#entry = undefined;
+    if (free) this.close();
+  }
+
+  /** Sets the value from an eager tensor. The entry that had the old value keeps it. */
   assign(tensor: Pointer): void {
     settleLoop();
     this.set(tensor);
@@ -74,6 +113,7 @@ export class VariableResource {
 
   /** The same without a look at whether training steps run on another thread. */
   set(tensor: Pointer): void {
+    this.detach();
     const resource = this.open();
     const binding = this.#binding;
     const { api } = binding.context;
@@ -92,6 +132,9 @@ export class VariableResource {
 
   /** The same without a look at whether training steps run on another thread. @param handle another one of the resource. */
   peek(handle = this.handle): Pointer {
+    // TensorFlow would follow the null pointer.
+    if (handle === 0)
+      throw new TensorflowError('INTERNAL', 'the memory of a variable is read after it was freed');
     const binding = this.#binding;
     const { api } = binding.context;
     const op = binding.startOp('ReadVariableOp');
@@ -100,14 +143,14 @@ export class VariableResource {
     return binding.run('ReadVariableOp', 1)[0] as Pointer;
   }
 
-  /** Frees the resource's memory. The variable's value must be elsewhere by then. */
+  /** Frees the resource's memory. An entry that has its value here keeps it as a tensor. */
   close(): void {
     if (this.handle === 0) return;
     settleLoop();
+    this.detach();
     const { handle } = this;
     this.#binding.letGo(this.memory);
     this.memory.handle = 0;
-    this.dataId = undefined;
     this.#binding.context.api.TFE_DeleteTensorHandle(handle);
   }
 }
@@ -131,18 +174,18 @@ export function resourceOf(backend: NodeBackend, variable: Variable): VariableRe
 }
 
 /** Makes the resource hold the variable's value. */
-function bringIn(backend: NodeBackend, variable: Variable, resource: VariableResource): void {
-  const info = backend.tensorMap.get(variable.dataId);
+function bringIn(tf: Tf, backend: NodeBackend, variable: Variable, resource: VariableResource): void {
+  // Another variable has this very value in its resource: each gets an entry, or they would take it from one another.
+  if (backend.tensorMap.get(variable.dataId).resource !== undefined) detachVariable(tf, backend, variable);
   const [id] = backend.getInputTensorIds([variable]);
   resource.assign(backend.binding.handle(id as number));
-  // In this order: JavaScript may be terminated between any two of these.
-  info.resource = resource;
-  resource.dataId = variable.dataId;
+  resource.attach(backend.tensorMap.get(variable.dataId));
 }
 
 /**
  * Before a compiled step: the variable's resource holds its value. If the step updates it, nothing else shares the
- * value's memory afterwards, so that TensorFlow updates in place instead of copying.
+ * value's memory afterwards, so that TensorFlow updates in place instead of copying. Takes handles of tensors away: look
+ * up those that the step takes only when all its variables are prepared.
  */
 export function prepareVariable(
   tf: Tf,
@@ -152,14 +195,17 @@ export function prepareVariable(
   updated: boolean,
 ): void {
   settleLoop();
-  if (resource.dataId !== variable.dataId || resource.handle === 0) bringIn(backend, variable, resource);
+  let info = backend.tensorMap.get(variable.dataId);
+  if (info.resource !== resource || resource.handle === 0) {
+    bringIn(tf, backend, variable, resource);
+    info = backend.tensorMap.get(variable.dataId);
+  }
   if (!updated) return;
-  const info = backend.tensorMap.get(variable.dataId);
   if (info.refCount > 1) {
-    // Somebody holds this very value (a clone): they keep it as a tensor, and the variable gets an entry of its own.
-    backend.getInputTensorIds([variable]);
-    info.resource = undefined;
-    resource.dataId = giveOwnEntry(tf, backend, variable, { ...info, id: LAZY, refCount: 1, resource });
+    // Something else has this very value (a clone): it keeps that as a tensor, and the variable gets an entry of its own.
+    const own: TensorInfo = { ...info, id: LAZY, refCount: 1, resource: undefined };
+    resource.attach(own);
+    giveOwnEntry(tf, backend, variable, own);
     backend.binding.hold(resource.memory, resource.shape, resource.dtype, info.id);
     return;
   }
@@ -171,8 +217,8 @@ export function prepareVariable(
   }
 }
 
-/** Puts a variable's value under a `dataId` that nobody else has; gives it. */
-function giveOwnEntry(tf: Tf, backend: NodeBackend, variable: Variable, own: TensorInfo): object {
+/** Puts a variable's value under a `dataId` that nothing else has. */
+function giveOwnEntry(tf: Tf, backend: NodeBackend, variable: Variable, own: TensorInfo): void {
   const dataId = {};
   backend.tensorMap.set(dataId, own);
   const value = tf
@@ -180,7 +226,6 @@ function giveOwnEntry(tf: Tf, backend: NodeBackend, variable: Variable, own: Ten
     .makeTensorFromTensorInfo({ dataId, shape: variable.shape, dtype: variable.dtype });
   variable.assign(value);
   value.dispose();
-  return dataId;
 }
 
 /**
@@ -197,7 +242,6 @@ export function detachVariable(tf: Tf, backend: NodeBackend, variable: Variable)
     binding.status.pointer,
   );
   binding.status.check();
-  info.resource = undefined;
   giveOwnEntry(tf, backend, variable, {
     shape: info.shape,
     dtype: info.dtype,

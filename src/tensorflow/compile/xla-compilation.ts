@@ -100,9 +100,10 @@ export class XlaCompilation {
         given.push({ handle: number(value, TF.INT32), other: number(value + 1, TF.INT32) });
       }
       if (loop.shuffled) given.push({ handle: zeros([(data[0] as Tensor).shape[0]], TF.INT32) });
-      for (const id of backend.getInputTensorIds([...data])) given.push({ handle: binding.handle(id) });
       const kept = step.inputs.filter(({ kind }) => kind !== 'argument');
+      // Before the data's: preparing a variable frees the tensor of its value, which may be data, too.
       const handles = step.handles(() => 0).filter((handle) => handle !== 0);
+      for (const id of backend.getInputTensorIds([...data])) given.push({ handle: binding.handle(id) });
       given.push(...handles.map((handle, i) => own(kept[i] as GraphInput, handle)));
     }
     const inputs = given.map(({ handle }) => handle);

@@ -21,8 +21,18 @@ export interface TensorInfo {
   values: unknown;
   refCount: number;
   /** What holds the value of a variable that compiled steps update; `id` may be `LAZY` then. */
-  resource?:
-    { dataId: object | undefined; readonly memory: object; read(): number; close(): void } | undefined;
+  resource?: ValueResource | undefined;
+}
+
+/** A resource that holds an entry's value; `VariableResource` has the rules. */
+export interface ValueResource {
+  readonly memory: object;
+  /** Gives a lazy entry a tensor with the value. */
+  materialize(entry: TensorInfo): void;
+  /** Ends the tie to the entry, which keeps its value as a tensor. */
+  detach(): void;
+  /** The entry was disposed. @param free whether the resource's memory goes, too. */
+  abandon(entry: TensorInfo, free: boolean): void;
 }
 
 /** An id that says: read the resource. tfjs-node takes every negative id for none. */
