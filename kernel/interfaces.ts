@@ -39,14 +39,13 @@ export type BindingKind = 'const' | 'let' | 'var' | 'function' | 'class' | 'impo
 export interface Binding {
   name: string;
   kind: BindingKind;
-  /** The property of the binding's own box that holds the value, unique per binding: `total$17`. */
-  key: string;
-  /** Some code assigns it after its declaration, so no later cell may copy it once and for all. */
-  assigned: boolean;
-  /** Some function assigns it, so top-level code has to go through the box on every read. */
-  assignedInFunction: boolean;
   /** For imports: what was imported (`default`, `*`, or a name) and from where. */
   imported?: { specifier: string; name: string };
+}
+
+/** The one property of a name's box. It differs for each name, so that V8 keeps a number representation for each. */
+export function boxKey(name: string): string {
+  return `${name}$1`;
 }
 
 export interface CompiledCell {
@@ -63,14 +62,20 @@ export interface CompiledCell {
 
 /** The one argument of a compiled cell. Generated code calls nothing else of ours. */
 export interface CellContext {
-  /** The box of a binding of an earlier cell; the compiler knows its key. */
+  /** The box of a name that an earlier cell declared: an object whose property `boxKey(name)` holds the value. */
   box(name: string): Record<string, unknown>;
-  /** Publishes a binding of this cell: from now on `name` means `box[key]`. */
-  declare(name: string, key: string, box: Record<string, unknown>): void;
+  /** The box of a name that this cell declares. As long as no cell has, reading it throws a ReferenceError. */
+  open(name: string): Record<string, unknown>;
+  /** The same for `var`, which has a value from the cell's start: the earlier one, or undefined. Returns the value. */
+  hoist(name: string): unknown;
+  /** A declaration was reached: `name` has this value from now on, in all cells. Returns the value. */
+  declare<T>(name: string, value: T): T;
+  /** The same for an import, which follows its module: `read` is called for each use. */
+  link(name: string, namespace: object, read: () => unknown): void;
   /** A name that no earlier cell had when this code was compiled: a later cell's binding, else `global()`. */
   lookup(name: string, global: () => unknown): unknown;
-  /** Assignment to such a name. */
-  assign(name: string, value: unknown, global: (value: unknown) => void): unknown;
+  /** Assignment to such a name, or to one that was a constant when this code was compiled. */
+  assign(name: string, value: unknown, global?: (value: unknown) => void): unknown;
   /** Awaits in a way that never continues once the execution was interrupted. */
   await<T>(value: T): Promise<Awaited<T>>;
   /** The same for `for await`. */

@@ -30,18 +30,26 @@ export function createCellContext(
   cell: CompiledCell,
 ): CellContext {
   const { names, tracker } = services;
-  const bindings = new Map(cell.bindings.map((binding) => [binding.name, binding]));
+  const kinds = new Map(cell.bindings.map(({ name, kind }) => [name, kind]));
   const owner = (): Execution => tracker.current() ?? services.fallback() ?? execution;
 
   const context: CellContext = {
     box: (name) => names.box(name),
-    declare(name, key, box) {
-      names.declare({ name, key, kind: bindings.get(name)?.kind ?? 'let' }, box);
+    open: (name) => names.open(name),
+    hoist: (name) => names.hoist(name),
+    declare(name, value) {
+      names.declare(name, kinds.get(name) ?? 'let', value);
+      execution.declared.push(name);
+      return value;
+    },
+    link(name, namespace, read) {
+      names.link(name, namespace, read);
       execution.declared.push(name);
     },
     lookup: (name, global) => (names.has(name) ? names.value(name) : global()),
     assign(name, value, global) {
       if (names.has(name)) return names.assign(name, value);
+      if (!global) throw new ReferenceError(`${name} is not defined`);
       global(value);
       return value;
     },

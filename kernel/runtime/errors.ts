@@ -53,7 +53,12 @@ function nameAndMessage(thrown: unknown): { name: string; message: string } {
 }
 
 /** V8 words its messages in terms of the generated code; here they name what the user wrote. */
-function cleanMessage(text: string): string {
+function cleanMessage(raw: string): string {
+  // A function that was compiled when the name was a variable assigns what is a constant now.
+  const text = raw.replace(
+    /^Cannot assign to read only property '([\p{L}\p{N}_$]+)\$1' of object '#<Object>'$/u,
+    "Assignment to constant variable '$1'.",
+  );
   if (!text.includes('$$')) return text;
   return text
     .replaceAll(/\(0 , (.+?)\)(?= is not)/gu, '$1')

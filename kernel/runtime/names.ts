@@ -1,58 +1,142 @@
-import type { Binding, BindingKind } from '../interfaces.ts';
+import { boxKey, type BindingKind } from '../interfaces.ts';
+
+type Box = Record<string, unknown>;
 
 interface Named {
-  key: string;
-  box: Record<string, unknown>;
-  kind: BindingKind;
+  readonly key: string;
+  readonly box: Box;
+  /** How it was declared last; undefined before a declaration was reached. */
+  kind: BindingKind | undefined;
+  /** What the property of the box is: one that throws, a variable, a constant, or a getter of an import. */
+  state: 'early' | 'variable' | 'constant' | 'import';
+  /** For imports: the module's namespace. */
+  namespace: object | undefined;
 }
 
-/** What the names of the notebook mean now. */
+/**
+ * What the names of the notebook mean now.
+ *
+ * A name is one variable for the whole session. Its box is made once; a declaration that runs, also of an edited cell,
+ * puts a new value into it, so that functions of all cells see that value.
+ */
 export class Names {
   readonly #names = new Map<string, Named>();
 
-  declare(binding: Pick<Binding, 'name' | 'key' | 'kind'>, box: Record<string, unknown>): void {
-    this.#names.set(binding.name, { key: binding.key, box, kind: binding.kind });
-  }
-
+  /** Whether a cell has declared it. */
   has(name: string): boolean {
-    return this.#names.has(name);
-  }
-
-  kind(name: string): BindingKind | undefined {
-    return this.#names.get(name)?.kind;
+    return this.#names.get(name)?.kind !== undefined;
   }
 
   /** @throws ReferenceError when no cell has declared it */
-  box(name: string): Record<string, unknown> {
+  box(name: string): Box {
     const named = this.#names.get(name);
-    if (!named) throw new ReferenceError(`${name} is not defined`);
+    if (named?.kind === undefined) throw new ReferenceError(`${name} is not defined`);
     return named.box;
+  }
+
+  /** The box of a name that is about to be declared. Reading it before that throws, unless it has an earlier value. */
+  open(name: string): Box {
+    return (this.#names.get(name) ?? this.#add(name, 'early')).box;
+  }
+
+  /** `var`: undefined from the start of the cell, or the earlier value, as in a script that runs again. */
+  hoist(name: string): unknown {
+    const named = this.#names.get(name) ?? this.#add(name, 'variable');
+    if (named.state === 'early') this.#define(named, 'variable', undefined);
+    return named.box[named.key];
+  }
+
+  declare(name: string, kind: BindingKind, value: unknown): void {
+    const wanted = kind === 'const' || kind === 'import' ? 'constant' : 'variable';
+    const named = this.#names.get(name) ?? this.#add(name, wanted);
+    named.kind = kind;
+    named.namespace = kind === 'import' && typeof value === 'object' ? (value ?? undefined) : undefined;
+    if (wanted === 'variable' && named.state === wanted) named.box[named.key] = value;
+    else this.#define(named, wanted, value);
+  }
+
+  /** An import, whose value is read anew for each use. */
+  link(name: string, namespace: object, read: () => unknown): void {
+    const named = this.#names.get(name) ?? this.#add(name, 'import');
+    this.#redefine(named, 'import', { get: read, set: refuse, enumerable: true, configurable: true });
+    named.kind = 'import';
+    named.namespace = namespace;
   }
 
   value(name: string): unknown {
     const named = this.#names.get(name);
-    return named?.box[named.key];
+    return named?.kind === undefined ? undefined : named.box[named.key];
   }
 
   /** @throws TypeError for a constant, as JavaScript does */
   assign(name: string, value: unknown): unknown {
-    const named = this.#names.get(name)!;
-    if (named.kind === 'const') throw new TypeError('Assignment to constant variable.');
-    if (named.kind === 'import') throw new TypeError(`Cannot assign to import '${name}'.`);
-    named.box[named.key] = value;
+    const named = this.#names.get(name);
+    if (named?.kind === 'import') throw new TypeError(`Cannot assign to import '${name}'.`);
+    if (named?.state === 'constant') throw new TypeError('Assignment to constant variable.');
+    const { box, key } = named ?? this.#add(name, 'early');
+    box[key] = value;
     return value;
   }
 
-  /** Name, value, and the object that holds it (for an import: the module's namespace). */
-  *entries(): Generator<[name: string, value: unknown, box: object]> {
-    for (const [name, { key, box }] of this.#names) {
+  /** Name, value, and for an import the module's namespace. */
+  *entries(): Generator<[name: string, value: unknown, namespace: object | undefined]> {
+    for (const [name, { key, box, kind, namespace }] of this.#names) {
+      if (kind === undefined) continue;
       let value: unknown;
       try {
         value = box[key];
       } catch {
         // An import whose module has failed.
       }
-      yield [name, value, box];
+      yield [name, value, namespace];
     }
   }
+
+  #add(name: string, state: Named['state']): Named {
+    const named: Named = { key: boxKey(name), box: {}, kind: undefined, state, namespace: undefined };
+    this.#names.set(name, named);
+    if (state === 'early') {
+      const early = (): never => {
+        throw new ReferenceError(`Cannot access '${name}' before initialization`);
+      };
+      Object.defineProperty(named.box, named.key, {
+        get: early,
+        set: early,
+        enumerable: true,
+        configurable: true,
+      });
+    }
+    return named;
+  }
+
+  #define(named: Named, state: 'variable' | 'constant', value: unknown): void {
+    // A constant is read-only, so that functions which were compiled when it was a variable cannot assign it either.
+    const writable = state === 'variable';
+    this.#redefine(named, state, { value, writable, enumerable: true, configurable: true });
+  }
+
+  #redefine(named: Named, state: Named['state'], property: PropertyDescriptor): void {
+    const { box, key } = named;
+    const changesShape = Object.hasOwn(box, key) && (state === 'import' || named.state === 'import');
+    Object.defineProperty(box, key, property);
+    named.state = state;
+    if (changesShape) makeFast(box, key);
+  }
+}
+
+/**
+ * V8 turns an object whose value becomes a getter, or whose getter is replaced, into a dictionary: 40 ns a read in place
+ * of 1. It turns the prototypes of objects that are read often back.
+ */
+function makeFast(box: Box, key: string): void {
+  const child = Object.create(box) as Box;
+  try {
+    for (let i = 0; i < 20; i++) void child[key];
+  } catch {
+    // An import whose module has failed.
+  }
+}
+
+function refuse(): never {
+  throw new TypeError('Assignment to constant variable.');
 }

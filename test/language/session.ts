@@ -6,6 +6,7 @@ import vm from 'node:vm';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type { CellCompilerOptions } from '../../kernel/language/compile/index.ts';
 import type { CellContext, CompiledCell } from '../../kernel/interfaces.ts';
+import { Names } from '../../kernel/runtime/names.ts';
 
 export interface RunCell {
   /** The value of the last expression; `NONE` where there was none. */
@@ -19,6 +20,7 @@ export const NONE = Symbol('no result');
 
 export interface TestSessionOptions extends CellCompilerOptions {
   modules?: Record<string, Record<string, unknown>>;
+  require?: (specifier: string) => unknown;
   magics?: (name: string, line: string) => unknown;
 }
 
@@ -36,7 +38,7 @@ export class CompileFailure extends Error {
 
 export class TestSession {
   readonly compiler;
-  readonly registry = new Map<string, { key: string; box: Record<string, unknown> }>();
+  readonly names = new Names();
   readonly log: string[] = [];
   private execution = 0;
   private readonly options: TestSessionOptions;
@@ -58,26 +60,26 @@ export class TestSession {
     return result.cell;
   }
 
-  context(declared: string[], setResult: (value: unknown) => void): CellContext {
-    const { registry, options, log } = this;
+  context(cell: CompiledCell, declared: string[], setResult: (value: unknown) => void): CellContext {
+    const { names, options, log } = this;
+    const kinds = new Map(cell.bindings.map(({ name, kind }) => [name, kind]));
     return {
-      box(name) {
-        const found = registry.get(name);
-        if (!found) throw new Error(`no box of ${name}`);
-        return found.box;
+      box: (name) => names.box(name),
+      open: (name) => names.open(name),
+      hoist: (name) => names.hoist(name),
+      declare(name, value) {
+        names.declare(name, kinds.get(name) ?? 'let', value);
+        if (!declared.includes(name)) declared.push(name);
+        return value;
       },
-      declare(name, key, box) {
-        registry.set(name, { key, box });
+      link(name, namespace, read) {
+        names.link(name, namespace, read);
         if (!declared.includes(name)) declared.push(name);
       },
-      lookup(name, global) {
-        const found = registry.get(name);
-        return found ? found.box[found.key] : global();
-      },
+      lookup: (name, global) => (names.has(name) ? names.value(name) : global()),
       assign(name, value, global) {
-        const found = registry.get(name);
-        if (found) found.box[found.key] = value;
-        else global(value);
+        if (names.has(name)) return names.assign(name, value);
+        global?.(value);
         return value;
       },
       await: (async (value: unknown) => await value) as CellContext['await'],
@@ -95,7 +97,7 @@ export class TestSession {
         dirname: '/notebook',
         filename: '/notebook/a.ipynb',
       } as ImportMeta,
-      require: createRequire(import.meta.url),
+      require: options.require ?? createRequire(import.meta.url),
       async magic(name, line) {
         log.push(`${name} ${line}`);
         return options.magics?.(name, line);
@@ -121,7 +123,7 @@ export class TestSession {
       const main = vm.runInThisContext(cell.code, { filename: cell.filename }) as (
         context: CellContext,
       ) => unknown;
-      const running = main(this.context(declared, (value) => (result = value)));
+      const running = main(this.context(cell, declared, (value) => (result = value)));
       if (cell.async) await running;
       else if (running !== undefined) throw new Error('a cell that is not async returned something');
       result = await result;

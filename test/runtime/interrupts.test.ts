@@ -43,12 +43,10 @@ describe('an interrupt', () => {
     test(`ends ${name}; variables stay and the next cell works`, async () => {
       const { host } = notebook;
       const run: Notebook['run'] = (cell, options) => notebook.run(cell, options);
-      const set = await run('const b = { n: 1 }; cell.declare("n", "n", b);', {
-        bindings: [{ name: 'n', key: 'n' }],
-      });
+      const set = await run('cell.declare("n", 1);', { bindings: [{ name: 'n' }] });
       assert.deepEqual(set, { status: 'ok', declared: ['n'] });
       const { execution, outcome } = notebook.begin(
-        `cell.box("n").n = 2; console.log("begun"); ${code} cell.box("n").n = 3; console.log("never");`,
+        `cell.box("n").n$1 = 2; console.log("begun"); ${code} cell.box("n").n$1 = 3; console.log("never");`,
       );
       await notebook.until(() => notebook.text(execution).includes('begun'));
       await new Promise((resolve) => setTimeout(resolve, 60));
@@ -59,7 +57,7 @@ describe('an interrupt', () => {
       assert.equal(ended.status === 'error' && ended.error.name, 'Interrupted');
       assert.deepEqual(ended.declared, []);
 
-      assert.deepEqual(await run('cell.result(cell.box("n").n); clearInterval(1)'), {
+      assert.deepEqual(await run('cell.result(cell.box("n").n$1); clearInterval(1)'), {
         status: 'ok',
         declared: [],
       });
@@ -93,14 +91,14 @@ describe('an interrupt', () => {
 
   test('lets a function of an earlier cell be used again later', async () => {
     await notebook.run(
-      'const b = { f: async (ms) => { await cell.await(new Promise((r) => setTimeout(r, ms))); return "woke"; } }; cell.declare("f", "f", b);',
-      { bindings: [{ name: 'f', key: 'f' }] },
+      'cell.declare("f", async (ms) => { await cell.await(new Promise((r) => setTimeout(r, ms))); return "woke"; });',
+      { bindings: [{ name: 'f' }] },
     );
-    const { outcome } = notebook.begin('await cell.await(cell.box("f").f(60_000));');
+    const { outcome } = notebook.begin('await cell.await(cell.box("f").f$1(60_000));');
     await new Promise((resolve) => setTimeout(resolve, 50));
     await notebook.host.interrupt();
     assert.equal((await outcome).status, 'error');
-    await notebook.run('cell.result(await cell.await(cell.box("f").f(1)));');
+    await notebook.run('cell.result(await cell.await(cell.box("f").f$1(1)));');
     assert.equal(notebook.result(notebook.last), "'woke'");
   });
 

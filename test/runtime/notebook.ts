@@ -57,9 +57,6 @@ function compileByHand(code: string, execution: number, options: CellOptions = {
     bindings: (options.bindings ?? []).map((binding) => ({
       name: 'x',
       kind: 'let' as BindingKind,
-      key: 'x',
-      assigned: true,
-      assignedInFunction: false,
       ...binding,
     })),
   };

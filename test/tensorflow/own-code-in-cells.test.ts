@@ -49,6 +49,37 @@ test('a loss of a cell follows variables that other cells change, and says nothi
   assert.equal(await steps(3), "'48 48 48'");
 });
 
+test('a loss of a cell follows names that are declared again, whatever they were', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorcell-own-'));
+  const file = join(folder, 'factor.ts');
+  writeFileSync(file, 'export const scale = 6;\nexport const eight = 8;\n');
+  try {
+    await works('const scale = 1; function bend(v) { return tf.square(v); }');
+    await works(`${DATA}\nconst scaled = (a, b) => tf.mul(scale, tf.mean(bend(tf.sub(a, b))));`);
+    await works(model('scaled'));
+    assert.equal(await steps(4), "'16 16 16 16'");
+    await runsAsGraph();
+    for (const [declaration, loss] of [
+      ['const scale = 2', 32],
+      ['const scale = 3', 48],
+      ['let scale = 4', 64],
+      ['scale = 5', 80],
+      [`import { scale } from ${JSON.stringify(file)}`, 96],
+      [`import { eight as scale } from ${JSON.stringify(file)}`, 128],
+      ['const scale = 1', 16],
+      ['const bend = (v) => tf.abs(v)', 4],
+      ['function bend(v) { return tf.mul(v, -3); }', 12],
+    ] as const) {
+      await works(declaration);
+      assert.equal(await steps(4), `'${[loss, loss, loss, loss].join(' ')}'`, declaration);
+    }
+    await steps(40);
+    await runsAsGraph();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test('a name that a later cell declares', async () => {
   await works('const later = (a, b) => tf.mul(factor, tf.mean(tf.square(tf.sub(a, b))));');
   await works('let factor = 1;');

@@ -1,3 +1,4 @@
+import type { Expression } from 'oxc-parser';
 import type { Edits } from './edits.ts';
 import type { NameUse, Site } from './sites.ts';
 import { anonymousFunction } from './nodes.ts';
@@ -40,22 +41,29 @@ export class InternalNames {
 export type Access =
   /** As it stands: a local of the generated function, or a global. */
   | { mode: 'plain' }
-  /** Top-level code has a local copy and writes to both; functions use the box. */
-  | { mode: 'through'; text: string }
-  /** Everything goes to `text`, but for top-level code within `local`, where the box does not exist yet. */
-  | { mode: 'box'; text: string; local?: { start: number; end: number } }
-  /** Another expression; assignments to it fail as those to constants do. */
-  | { mode: 'expression'; text: string; isMember: boolean }
+  /** Top-level code has a local copy and writes to both; functions, and code before the declaration, use the box. */
+  | { mode: 'through'; text: string; writes: Writes; isEarly(use: NameUse): boolean }
+  /** Everything goes to the box. */
+  | { mode: 'box'; text: string; writes: Writes }
+  /** Another expression; assignments to it fail as those to constants do. `inner` is what functions use. */
+  | { mode: 'expression'; text: string; inner?: string; isMember: boolean }
   /** Declared by a later cell, perhaps. */
   | { mode: 'lookup' };
+
+/**
+ * What an assignment does. `both`: it writes the local copy and the box. `asked`: the name is a constant as far as the
+ * compiler knows; whether it still is one is asked when the assignment runs. `own`: the same, but top-level code has a
+ * local constant. `merged`: the same for a lowered enum or namespace, whose `name || (name = {})` declares it.
+ */
+export type Writes = 'both' | 'asked' | 'own' | 'merged';
 
 export interface EmitOptions {
   names: InternalNames;
   access(use: NameUse): Access;
   /** Whether awaits go through the context. */
   wrapsAwaits: boolean;
-  /** Assignments that bring local copies up to date after an await at the top level. */
-  refresh: readonly string[];
+  /** Assignments that bring local copies up to date after an await of the top level that stands at an offset. */
+  refresh(at: number): readonly string[];
 }
 
 const PLAIN: Access = { mode: 'plain' };
@@ -67,16 +75,25 @@ function textOf(access: Access, use: NameUse): string | undefined {
     case 'lookup':
       return undefined;
     case 'expression':
-      return access.text;
+      return use.inFunction ? (access.inner ?? access.text) : access.text;
     case 'through':
-      return use.inFunction ? access.text : undefined;
-    default: {
-      const { local } = access;
-      const early =
-        local !== undefined && !use.inFunction && use.start >= local.start && use.end <= local.end;
-      return early ? undefined : access.text;
-    }
+      return use.inFunction || access.isEarly(use) ? access.text : undefined;
+    default:
+      return access.text;
   }
+}
+
+/** Whether top-level code uses a local copy here. */
+function isLocal(access: Access, use: NameUse): access is Access & { mode: 'through' } {
+  return access.mode === 'through' && textOf(access, use) === undefined;
+}
+
+/** Whether an assignment is done by the name, so that what the name is when it runs decides. */
+function isAsked(access: Access, use: NameUse): boolean {
+  if (access.mode === 'lookup') return true;
+  if (access.mode !== 'through' && access.mode !== 'box') return false;
+  if (access.writes === 'both') return false;
+  return access.writes !== 'own' || !isLocal(access, use);
 }
 
 function isMember(access: Access): boolean {
@@ -85,10 +102,15 @@ function isMember(access: Access): boolean {
 
 /** Rewrites the places that cells and modules have in common. Returns false for the other kinds. */
 export function emitCommon(site: Site, edits: Edits, options: EmitOptions): boolean {
-  const { names, refresh } = options;
+  const { names } = options;
   const { context } = names;
   const lookup = (name: string): string => `${context}.lookup(${JSON.stringify(name)},()=>${name})`;
-  const setter = (name: string): string => `$v=>{${name}=$v}`;
+  /** What the name is now, for an assignment that needs it. */
+  const current = (access: Access, use: NameUse): string =>
+    access.mode === 'lookup' ? lookup(use.name) : (textOf(access, use) ?? use.name);
+  /** The assignment to a global that no cell has declared. */
+  const fallback = (access: Access, name: string, value: string): string =>
+    access.mode === 'lookup' ? `,${value}=>{${name}=${value}}` : '';
   switch (site.kind) {
     case 'read': {
       const { use, shape } = site;
@@ -120,25 +142,30 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
     case 'assign': {
       const { use, node } = site;
       const access = options.access(use);
-      const { left, right, operator } = node;
+      const { start, right, operator } = node;
       const isAnonymous = anonymousFunction(right) !== undefined;
-      if (access.mode === 'lookup') {
+      if (isLocal(access, use) && access.writes === 'merged' && isEmptyObject(right)) {
+        edits.before(node.start, `${context}.declare(${JSON.stringify(use.name)},`);
+        edits.after(node.end, ')');
+        return true;
+      }
+      if (isAsked(access, use)) {
         const { name } = use;
         const assign = `${context}.assign(${JSON.stringify(name)},`;
-        if (operator === '=') edits.replace(left.start, right.start, assign);
-        else if (operator === '||=' || operator === '&&=' || operator === '??=')
-          edits.replace(left.start, right.start, `(${lookup(name)}${operator.slice(0, -1)}${assign}`);
-        else edits.replace(left.start, right.start, `${assign}${lookup(name)}${operator.slice(0, -1)}(`);
         const isLogical = operator === '||=' || operator === '&&=' || operator === '??=';
+        const now = current(access, use);
+        if (operator === '=') edits.replace(start, right.start, assign);
+        else if (isLogical) edits.replace(start, right.start, `(${now}${operator.slice(0, -1)}${assign}`);
+        else edits.replace(start, right.start, `${assign}${now}${operator.slice(0, -1)}(`);
         edits.after(
           node.end,
-          `${operator === '=' || isLogical ? '' : ')'},${setter(name)})${isLogical ? ')' : ''}`,
+          `${operator === '=' || isLogical ? '' : ')'}${fallback(access, name, '$v')})${isLogical ? ')' : ''}`,
         );
         if (isAnonymous) nameIt(edits, name, right);
         return true;
       }
-      if (access.mode === 'through' && !use.inFunction) {
-        edits.before(node.start, `${access.text}=`);
+      if (isLocal(access, use)) {
+        if (access.writes === 'both') edits.before(node.start, `${access.text}=`);
         return true;
       }
       const text = textOf(access, use);
@@ -151,10 +178,10 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
       const { use, node, used } = site;
       const access = options.access(use);
       const { name } = use;
-      if (access.mode === 'lookup') {
+      if (isAsked(access, use)) {
         const kept = names.updated;
-        const read = `${kept}=${lookup(name)}`;
-        const assign = `${context}.assign(${JSON.stringify(name)},${kept},${setter(name)})`;
+        const read = `${kept}=${current(access, use)}`;
+        const assign = `${context}.assign(${JSON.stringify(name)},${kept}${fallback(access, name, '$v')})`;
         const text =
           node.prefix || !used
             ? `(${read},${node.operator}${kept},${assign})`
@@ -162,7 +189,9 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
         edits.replace(node.start, node.end, text);
         return true;
       }
-      if (access.mode === 'through' && !use.inFunction) {
+      if (isLocal(access, use)) {
+        // A constant: the update itself throws.
+        if (access.writes !== 'both') return true;
         const { text } = access;
         if (!used) edits.replace(node.start, node.end, `${text}=${node.operator}${name}`);
         else if (node.prefix) edits.replace(node.start, node.end, `(${text}=${node.operator}${name})`);
@@ -179,12 +208,9 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
     case 'target': {
       const { use, shorthand, anonymousDefault } = site;
       const access = options.access(use);
-      const text =
-        access.mode === 'lookup'
-          ? `({set v($v){${context}.assign(${JSON.stringify(use.name)},$v,${setter(use.name).replaceAll('$v', '$w')})}}).v`
-          : access.mode === 'through'
-            ? undefined
-            : textOf(access, use);
+      const text = isAsked(access, use)
+        ? `({set v($v){${context}.assign(${JSON.stringify(use.name)},$v${fallback(access, use.name, '$w')})}}).v`
+        : textOf(access, use);
       if (text === undefined) return true;
       edits.replace(use.start, use.end, shorthand ? `${use.name}:${text}` : text);
       if (anonymousDefault) nameIt(edits, use.name, anonymousDefault);
@@ -210,14 +236,15 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
       }
       if (inFunction) return true;
       const copies = site.declared ? [] : copiesOf(site.targets, options);
-      if (isAwait) copies.push(...refresh);
+      if (isAwait) copies.push(...options.refresh(node.body.start));
       atStartOfBody(edits, node.body, copies);
       return true;
     }
     case 'await': {
       if (!options.wrapsAwaits) return true;
       const { node, used, inFunction } = site;
-      const refreshes = !inFunction && refresh.length > 0;
+      const refresh = inFunction ? [] : options.refresh(node.start);
+      const refreshes = refresh.length > 0;
       if (refreshes && used) edits.before(node.start, `(${names.awaited}=`);
       edits.before(node.argument.start, `${context}.await(`);
       if (refreshes) edits.after(node.end, `,${refresh.join(',')}${used ? `,${names.awaited})` : ''}`);
@@ -258,6 +285,10 @@ export function atStartOfBody(
   }
 }
 
+function isEmptyObject(node: Expression): boolean {
+  return node.type === 'ObjectExpression' && node.properties.length === 0;
+}
+
 /** A function takes its name from a variable that it is assigned to, but not from a property of a box. */
 function nameIt(edits: Edits, name: string, expression: { start: number; end: number }): void {
   edits.before(expression.start, `{${name}:`);
@@ -268,7 +299,7 @@ function copiesOf(targets: readonly NameUse[], options: EmitOptions): string[] {
   const copies: string[] = [];
   for (const use of targets) {
     const access = options.access(use);
-    if (access.mode === 'through' && !use.inFunction) copies.push(`${access.text}=${use.name}`);
+    if (isLocal(access, use) && access.writes === 'both') copies.push(`${access.text}=${use.name}`);
   }
   return copies;
 }

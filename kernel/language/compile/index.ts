@@ -2,9 +2,11 @@
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
 import type { CellCompiler, CellParts, CompiledCell, CompileResult } from '../../interfaces.ts';
-import type { Program } from 'oxc-parser';
+import type { BindingPattern, Program, TSTypeName } from 'oxc-parser';
 import { rewriteCell } from './cell.ts';
+import type { OriginalKind } from './cell.ts';
 import { isComplete } from './completeness.ts';
+import { nameDecoratedClasses } from './decorated.ts';
 import { Edits } from './edits.ts';
 import { InternalNames } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
@@ -24,6 +26,8 @@ export interface CellCompilerOptions extends LoweringOptions {
   /** Names of line magics, which tell `%who` from a remainder. */
   knownMagics?: () => Iterable<string>;
 }
+
+const NOTHING: ReadonlyMap<string, OriginalKind> = new Map();
 
 const CELL_MAGIC = /^\s*%%(?=[\w!])([\w!]+)([^\n]*)\n?/;
 
@@ -70,6 +74,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
       options,
       (edits, program, lowered) => {
         putMagics(source, found, edits, names);
+        if (lowered && options.legacyDecorators !== true) nameDecoratedClasses(source, program, edits);
         const last = program.body.findLast(({ type }) => type !== 'EmptyStatement');
         // Lowering may add statements behind it.
         if (lowered && !endsWithMagic && last?.type === 'ExpressionStatement') {
@@ -87,17 +92,11 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
             withResult: !lowered && !endsWithMagic,
             awaits: found.magics.some(({ isTime, place }) => !isTime && place?.inFunction === false),
             isInternal: (name) => lowered && !source.includes(name),
+            original: lowered ? originalKinds(front.parsed.program) : NOTHING,
           },
           session,
         ),
     );
-    const fixed = fixedNames(front.parsed.program);
-    for (const binding of output.bindings) {
-      // Lowered to variables, but no cell can assign them.
-      if (!fixed.has(binding.name) || (binding.kind !== 'var' && binding.kind !== 'let')) continue;
-      binding.kind = 'const';
-      binding.assigned = false;
-    }
     session.expect(execution, output.bindings);
     return { code: output.code, filename, map, async: output.async, bindings: output.bindings };
   };
@@ -147,15 +146,57 @@ function isObjectLiteral(source: string): boolean {
   );
 }
 
-/** Enums and namespaces. */
-function fixedNames(program: Program): Set<string> {
-  const names = new Set<string>();
+/** How the top level declares what lowering makes variables of. */
+function originalKinds(program: Program): Map<string, OriginalKind> {
+  const kinds = new Map<string, OriginalKind>();
   for (const statement of program.body) {
-    const node = statement.type === 'ExportNamedDeclaration' ? statement.declaration : statement;
-    if (node?.type === 'TSEnumDeclaration') names.add(node.id.name);
-    else if (node?.type === 'TSModuleDeclaration' && 'name' in node.id) names.add(node.id.name);
+    const isExport =
+      statement.type === 'ExportNamedDeclaration' || statement.type === 'ExportDefaultDeclaration';
+    const node = isExport ? statement.declaration : statement;
+    switch (node?.type) {
+      case 'TSEnumDeclaration':
+      case 'TSModuleDeclaration': {
+        const { id } = node;
+        const name =
+          id.type === 'TSQualifiedName' ? rootOf(id) : id.type === 'Identifier' ? id.name : undefined;
+        if (name !== undefined && !kinds.has(name)) kinds.set(name, 'object');
+        break;
+      }
+      case 'ClassDeclaration':
+        if (node.id) kinds.set(node.id.name, 'class');
+        break;
+      case 'VariableDeclaration':
+        if (node.kind === 'var') break;
+        for (const { id } of node.declarations)
+          for (const name of patternNames(id)) kinds.set(name, node.kind === 'let' ? 'let' : 'const');
+        break;
+      default:
+    }
   }
-  return names;
+  return kinds;
+}
+
+function rootOf(name: TSTypeName): string | undefined {
+  let at = name;
+  while (at.type === 'TSQualifiedName') at = at.left;
+  return at.type === 'Identifier' ? at.name : undefined;
+}
+
+function patternNames(pattern: BindingPattern): string[] {
+  switch (pattern.type) {
+    case 'Identifier':
+      return [pattern.name];
+    case 'ObjectPattern':
+      return pattern.properties.flatMap((property) =>
+        patternNames(property.type === 'RestElement' ? property.argument : property.value),
+      );
+    case 'ArrayPattern':
+      return pattern.elements.flatMap((element) =>
+        element ? patternNames(element.type === 'RestElement' ? element.argument : element) : [],
+      );
+    default:
+      return patternNames(pattern.left);
+  }
 }
 
 /** Puts the calls of the magics in their places. */

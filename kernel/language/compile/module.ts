@@ -1,4 +1,5 @@
 import type { CompiledModule } from '../../interfaces.ts';
+import { nameDecoratedClasses } from './decorated.ts';
 import type { Edits } from './edits.ts';
 import { emitCommon, InternalNames, PLAIN } from './emit.ts';
 import type { Access, EmitOptions } from './emit.ts';
@@ -30,7 +31,9 @@ export function compileModule(
     source,
     front,
     options,
-    () => undefined,
+    (edits, program, lowered) => {
+      if (lowered && options.legacyDecorators !== true) nameDecoratedClasses(source, program, edits);
+    },
     ({ source: text, program, edits }) => new ModuleRewriter(text, program, edits, names).run(),
   );
   return { code: output.code, filename, map, imports: output.imports };
@@ -70,7 +73,7 @@ class ModuleRewriter {
       names,
       access: (use) => this.access(use),
       wrapsAwaits: false,
-      refresh: [],
+      refresh: () => [],
     };
     for (const site of walk.sites) {
       if (emitCommon(site, edits, options)) continue;

@@ -5,9 +5,11 @@ export class SessionNames {
   private readonly bindings = new Map<string, Binding>();
   /** Compiled, and not known to have run: by execution. */
   private readonly pending = new Map<number, Binding[]>();
-  /** Names that a function of some cell assigns, though no cell had declared them when it was compiled. */
-  private readonly assignedUnresolved = new Set<string>();
-  private count = 0;
+  /**
+   * Names that a function of some cell assigns. A name is one variable for the whole session, so that counts for cells
+   * that declare it again, too.
+   */
+  private readonly assignedInFunctions = new Set<string>();
 
   get(name: string): Binding | undefined {
     return this.bindings.get(name);
@@ -17,17 +19,12 @@ export class SessionNames {
     return [...this.bindings.values()];
   }
 
-  /** A property name that no other binding of the session has. */
-  newKey(name: string): string {
-    return `${name}$${++this.count}`;
+  noteFunctionAssignment(name: string): void {
+    this.assignedInFunctions.add(name);
   }
 
-  noteUnresolvedAssignment(name: string): void {
-    this.assignedUnresolved.add(name);
-  }
-
-  isAssignedUnresolved(name: string): boolean {
-    return this.assignedUnresolved.has(name);
+  isAssignedInFunction(name: string): boolean {
+    return this.assignedInFunctions.has(name);
   }
 
   expect(execution: number, bindings: readonly Binding[]): void {
@@ -42,6 +39,13 @@ export class SessionNames {
     }
   }
 
+  /** Whether a cell that may be running declares it. */
+  isExpected(name: string): boolean {
+    for (const bindings of this.pending.values())
+      if (bindings.some((binding) => binding.name === name)) return true;
+    return false;
+  }
+
   commit(execution: number, declared: readonly string[]): void {
     const names = new Set(declared);
     for (const binding of this.pending.get(execution) ?? [])
@@ -52,6 +56,6 @@ export class SessionNames {
   reset(): void {
     this.bindings.clear();
     this.pending.clear();
-    this.assignedUnresolved.clear();
+    this.assignedInFunctions.clear();
   }
 }

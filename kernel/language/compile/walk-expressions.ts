@@ -22,6 +22,8 @@ export abstract class ExpressionWalk {
   /** Whether top-level code awaits. */
   hasTopAwait = false;
 
+  /** Where in its pattern a name of the top level has got its value. */
+  protected readonly bound = new Map<string, number>();
   protected scope = new Scope(undefined, true);
   protected inFunction = false;
   private ownThis = false;
@@ -43,6 +45,7 @@ export abstract class ExpressionWalk {
         this.types.eraseAfterName(pattern);
         scope.add(pattern.name);
         names?.push(pattern.name);
+        if (scope.isTop) this.bound.set(pattern.name, pattern.end);
         return;
       case 'ObjectPattern':
         for (const property of pattern.properties) {
@@ -61,6 +64,7 @@ export abstract class ExpressionWalk {
         break;
       case 'AssignmentPattern':
         this.bind(pattern.left, scope, names);
+        if (scope.isTop && pattern.left.type === 'Identifier') this.bound.set(pattern.left.name, pattern.end);
         this.expression(pattern.right);
         return;
       case 'TSParameterProperty':

@@ -15,8 +15,10 @@ export interface TopName {
   kind: TopKind;
   /** Offset from which top-level code may read it; 0 where it is hoisted. */
   from: number;
-  /** Range of its own declarator, in which its box does not exist yet. */
-  start: number;
+  /** Where its declaration ends, also where it is hoisted. */
+  end?: number;
+  /** The part of the pattern that declares it whose defaults see its value already. */
+  pattern?: { start: number; end: number };
 }
 
 type List = readonly Statement[];
@@ -168,7 +170,7 @@ export class Walk extends ExpressionWalk {
         }
         if (node.moduleReference.type !== 'TSExternalModuleReference') throw NeedsLowering.signal;
         const { name } = node.id;
-        this.top.set(name, { kind: 'const', from: node.end, start: node.start });
+        this.top.set(name, { kind: 'const', from: node.end });
         const specifier = node.moduleReference.expression.value;
         this.sites.push({ kind: 'import-require', node, name, specifier });
         return;
@@ -198,7 +200,7 @@ export class Walk extends ExpressionWalk {
     if (name !== undefined) {
       this.scope.add(name);
       if (this.scope.isTop) {
-        this.top.set(name, { kind: 'function', from: 0, start: node.start });
+        this.top.set(name, { kind: 'function', from: 0 });
         this.sites.push({ kind: 'function', node, name });
       }
     }
@@ -210,7 +212,7 @@ export class Walk extends ExpressionWalk {
     if (name !== undefined) {
       this.scope.add(name);
       if (this.scope.isTop) {
-        this.top.set(name, { kind: 'class', from: node.end, start: node.start });
+        this.top.set(name, { kind: 'class', from: node.end });
         this.sites.push({ kind: 'class', node, name });
       }
     }
@@ -242,7 +244,8 @@ export class Walk extends ExpressionWalk {
             this.top.set(name, {
               kind: kind === 'var' || kind === 'let' ? kind : 'const',
               from: kind === 'var' ? 0 : declarator.end,
-              start: declarator.start,
+              end: declarator.end,
+              pattern: { start: this.bound.get(name) ?? declarator.id.end, end: declarator.id.end },
             });
       if (declarator.init) this.expression(declarator.init);
     }
@@ -266,7 +269,7 @@ export class Walk extends ExpressionWalk {
       for (const { id } of left.declarations) this.bind(id, scope, names);
       if (scope.isTop)
         for (const name of names) {
-          if (!this.top.has(name)) this.top.set(name, { kind: 'var', from: 0, start: left.start });
+          if (!this.top.has(name)) this.top.set(name, { kind: 'var', from: 0 });
           targets.push({ name, start: left.start, end: left.end, inFunction });
         }
     } else this.target(left, targets);
@@ -283,7 +286,7 @@ export class Walk extends ExpressionWalk {
     this.sites.push({ kind: 'import', node });
     for (const specifier of node.specifiers) {
       if (specifier.type === 'ImportSpecifier' && specifier.importKind === 'type') continue;
-      this.top.set(specifier.local.name, { kind: 'import', from: 0, start: node.start });
+      this.top.set(specifier.local.name, { kind: 'import', from: 0 });
     }
   }
 }

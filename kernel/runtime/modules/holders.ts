@@ -17,8 +17,8 @@ export function describeHolders(path: string, old: Namespace, names: Names): str
     }
   }
   const holders: string[] = [];
-  for (const [name, value, box] of names.entries()) {
-    if (box === old || value === old || exported.has(value) || isInstance(value, exported))
+  for (const [name, value, namespace] of names.entries()) {
+    if (namespace === old || value === old || exported.has(value) || isInstance(value, exported))
       holders.push(name);
   }
   if (holders.length === 0) return undefined;

@@ -8,12 +8,15 @@ import type { RunningKernel } from './kernels.ts';
 
 /**
  * A loop of additions over a top-level `let`, in nanoseconds an addition: local to its cell, captured by a function
- * that is also called, and declared by an earlier cell. Beside each the same text as one module.
+ * that is also called, and declared by an earlier cell; and a loop in a function over a constant and a function of the
+ * top level, also after their cell was edited. Next to each the same text as one module.
  */
 interface Loop {
   name: string;
   /** Run in this order, each a cell; joined, the module to compare with. */
   cells: readonly string[];
+  /** Cells that ran before, with other values. */
+  earlier?: readonly string[];
 }
 
 const timing = (body: string, count: number): string =>
@@ -22,6 +25,14 @@ const timing = (body: string, count: number): string =>
 function loops(count: number): Loop[] {
   const add = (name: string): string =>
     timing(`for (let i = 0; i < ${count}; i++) { ${name} += i * 0.5; }`, count);
+  /** Warm first: what is measured is the loop and not its compilation. */
+  const hot = (name: string): string[] => [
+    `const ${name} = 0.5;`,
+    `const half${name} = (x) => x * ${name};\n` +
+      `const run${name} = (n) => { let s = 0; for (let i = 0; i < n; i++) s += half${name}(i) + ${name}; return s; };\n` +
+      `run${name}(1e5); run${name}(1e5);`,
+    timing(`run${name}(${count});`, count).replaceAll('started$', `started${name}`),
+  ];
   return [
     { name: 'loop, local to the cell', cells: [`let a$ = 0.5;\n${add('a$')}`] },
     {
@@ -29,6 +40,8 @@ function loops(count: number): Loop[] {
       cells: [`let b$ = 0.5;\nfunction read$() { return b$; }\n${add('b$')}\nread$();`],
     },
     { name: 'loop, of an earlier cell', cells: ['let c$ = 0.5;', add('c$')] },
+    { name: 'loop, constant in a function', cells: hot('d$') },
+    { name: 'loop, constant of an edited cell', cells: hot('e$'), earlier: ['const e$ = 0.25;'] },
   ];
 }
 
@@ -48,7 +61,7 @@ export async function measureLoop(
   const loop = loops(counts[peer] ?? 3e7).find((one) => one.name === name);
   let text = '';
   const from = kernel.client.late.length;
-  for (const cell of loop?.cells ?? []) {
+  for (const cell of [...(loop?.earlier ?? []), ...(loop?.cells ?? [])]) {
     const exchange = await kernel.client.execute(cell.replaceAll('$', `${round}`), 60_000);
     if (exchange === undefined) return { failed: 'no idle' };
     if (exchange.reply['status'] !== 'ok') return { failed: textOf(exchange.reply['ename']) };

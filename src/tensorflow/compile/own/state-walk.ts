@@ -42,6 +42,8 @@ export class StateWalk {
   readonly #declarations: Declarations;
   readonly #tfjs: ReadonlySet<unknown>;
   readonly #seen = new Set<object>();
+  /** Functions whose closures never change. */
+  readonly #fixed = new Set<object>();
   /** Whose closures are to be read next. */
   #pending: { subject: object; path: string; names: SourceNames | undefined }[] = [];
   #bytes = 0;
@@ -185,11 +187,12 @@ export class StateWalk {
         continue;
       }
       if (isCellContext(value)) throw new Obstacle(`${path} asks the notebook while it runs`);
-      // Where a variable of a cell lives is never moved.
+      // A name of the notebook has one box for the whole session.
       if (!isBox(name, value)) watch.variables.push({ scope, name, value });
       if (isModuleNamespaceObject(value)) this.#namespace(value as object, names?.members.get(name), name);
       else this.#value(value, isBox(name, value) ? '' : name);
     }
+    if (this.#fixed.has(subject)) return;
     if (watch.variables.length > 0 || watch.privates !== undefined) this.closures.push(watch);
   }
 
@@ -316,8 +319,12 @@ export class StateWalk {
         this.#slot(value, name, property.value);
         this.#value(property.value, label);
       } else {
-        if (property.get !== undefined) this.#value(property.get, label);
-        if (property.set !== undefined) this.#value(property.set, label);
+        const { get, set } = property;
+        this.checks.push(() => propertyOf(value, name).get === get);
+        // The box of an import: what its getter closes over is a constant of generated code.
+        if (path === '' && typeof get === 'function') this.#fixed.add(get);
+        if (get !== undefined) this.#value(get, label);
+        if (set !== undefined) this.#value(set, label);
       }
     }
   }
@@ -415,7 +422,7 @@ function onlyLooksUp(members: ReadonlySet<string> | 'any' | undefined): boolean 
   return members !== 'any' && [...(members ?? [])].every((name) => name === 'lookup' || name === 'assign');
 }
 
-/** Where a variable of a cell lives: an object with that one property, in a constant named after it. */
+/** Where the value of a name of the notebook is: an object with that one property, in a constant named after it. */
 function isBox(name: string, value: unknown): value is object {
   if (typeof value !== 'object' || value === null || isProxy(value)) return false;
   const keys = Object.keys(value);
