@@ -33,6 +33,13 @@ export interface BindingObserver {
     end: number,
     bytes: number,
   ): void;
+  /**
+   * A function of a graph is about to run.
+   *
+   * @param scopes of its operations, such as `dense_1.layer`.
+   * @param names of layers in the model that runs it, where the function was made for another one.
+   */
+  layers?(scopes: readonly string[], names: ReadonlyMap<string, string>): void;
 }
 
 /** What `%memory` knows of a tensor. */

@@ -86,6 +86,7 @@ const declarations = {
 
   TF_GraphToFunction: 'P TF_GraphToFunction(P, P, uint8_t, int, P, int, M, int, M, P, P, P, P)',
   TF_DeleteFunction: 'void TF_DeleteFunction(P)',
+  TF_FunctionToFunctionDef: 'void TF_FunctionToFunctionDef(P, P, P)',
   TF_GraphCopyFunction: 'void TF_GraphCopyFunction(P, P, P, P)',
   TFE_ContextAddFunction: 'void TFE_ContextAddFunction(P, P, P)',
   TFE_ContextRemoveFunction: 'void TFE_ContextRemoveFunction(P, P, P)',

@@ -168,12 +168,8 @@ export class BatchGroups {
     this.#loop = { loop, step };
     this.#choice = undefined;
     if (this.#ended === undefined) return this.#loop;
-    this.#choice = step.xla.get(`loop ${key}`) as XlaLoopChoice | undefined;
-    if (this.#choice === undefined) {
-      this.#choice = new XlaLoopChoice(this.#loop, shape);
-      step.xla.set(`loop ${key}`, this.#choice);
-    }
-    return (this.#loop = await this.#choice.next(data, left ?? 0, this.#ended));
+    this.#choice = XlaLoopChoice.of(step, key, loop, shape);
+    return (this.#loop = await this.#choice.next(step, data, left ?? 0, this.#ended));
   }
 
   /** Tells of a call. @param ms how long it took. */

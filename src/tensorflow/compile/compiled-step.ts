@@ -1,16 +1,20 @@
+import { createHash } from 'node:crypto';
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Pointer } from '../c-api/functions.ts';
 import type { Binding } from '../binding.ts';
-import { cText, Status } from '../c-api/library.ts';
+import { cText } from '../c-api/library.ts';
 import { newHandle } from '../c-api/tensor.ts';
 import type { NodeBackend } from '../tfjs/instance.ts';
 import { settleLoop } from './running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from './finite-watch.ts';
+import { FunctionContent } from './function-content.ts';
 import type { GraphInput } from './graph-inputs.ts';
 import type { Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
+import { layerOfScope } from './layer-scopes.ts';
 import { callConfig, type Precision } from './precision.ts';
+import { removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { prepareVariable } from './variable-resources.ts';
 import { xlaObstacle } from './xla-kernels.ts';
 
@@ -29,20 +33,17 @@ const forgotten = new FinalizationRegistry<Held>((held) => {
 });
 
 /**
- * A traced function as TensorFlow runs it. With the attribute `config_proto` the eager runtime lets grappler optimize it,
- * as in Python; without it a function that is run by its name gets none.
+ * A traced function as TensorFlow runs it, with the variables, numbers and tensors that it takes. The function itself is
+ * shared with all steps of the same content (`shared-functions.ts`).
+ *
+ * With the attribute `config_proto` the eager runtime lets grappler optimize it, as in Python; without it a function that
+ * is run by its name gets none.
  */
 export class CompiledStep {
-  readonly name: string;
-  /** How many operations of each kind the graph had before TensorFlow optimized it. */
-  readonly histogram: ReadonlyMap<string, number>;
-  readonly randomOps: number;
   /** Who knows where a step first was not finite; only for training steps. */
   readonly watch: FiniteWatch | undefined;
   /** The ConfigProto that calls of the function bring along. */
   readonly config: Uint8Array;
-  /** A kind of operation because of which XLA must not, or cannot, compile the step. */
-  readonly xlaObstacle: string | undefined;
   /** Traces the step once more, for XLA; undefined where that would give the same graph. */
   retraceForXla: (() => CompiledStep) | undefined;
   /** That trace, once there is one. */
@@ -52,42 +53,57 @@ export class CompiledStep {
   readonly #trace: Trace;
   readonly #inputs: GraphInput[];
   readonly #variables: Extract<GraphInput, { kind: 'resource' }>[];
-  readonly #outputs: number;
-  /** TF_DataTypes of the outputs. */
-  readonly outputTypes: readonly number[];
-  /** The function, for graphs that call it. */
-  readonly #function: Pointer;
-  readonly #loops = new Map<string, { dispose(): void }>();
-  readonly #xla = new Map<string, { dispose(): void }>();
+  /** The function, which other steps may use too. */
+  readonly shared: SharedFunction;
+  /** What the function is known by. */
+  readonly content: string;
+  /** Layers of the shared function by the names that they have in this step's model, where those differ. */
+  readonly #layers: ReadonlyMap<string, string>;
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Pointer }[];
   readonly #held: Held;
 
   constructor(trace: Trace, outputs: readonly GraphOutput[], precision: Precision = 'float32') {
-    const { api } = trace.graph;
-    this.name = `tensorcell_step_${names++}`;
     this.config = callConfig(precision);
     this.precision = precision;
     this.#trace = trace;
     this.#inputs = trace.inputs.map(({ input }) => input);
     this.#variables = this.#inputs.filter((input) => input.kind === 'resource');
-    this.#outputs = outputs.length;
-    this.outputTypes = outputs.map((output) => trace.graph.dtype(output));
     this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
-    this.randomOps = trace.randomOps;
     this.watch = trace.watch;
-    this.histogram = trace.graph.histogram;
-    this.xlaObstacle = xlaObstacle(trace.graphs);
-    const inputs = trace.inputs.map(({ output }) => output);
-    const made = trace.graph.toFunction(this.name, inputs, outputs);
-    const { binding } = trace.backend;
-    api.TFE_ContextAddFunction(binding.context.pointer, made, binding.status.pointer);
-    this.#function = made;
-    binding.status.check();
+    const { content, shared, scopes } = share(trace, outputs, precision);
+    this.shared = shared;
+    this.content = content;
+    this.#layers = renamed(shared.scopes, scopes);
     trace.dispose(true);
-    const functions = [...trace.functions, { name: this.name, pointer: made }];
-    this.#held = hold(binding, functions, this.#inputs, this.#numbers, [this.#xla, this.#loops], this.watch);
+    const { binding } = trace.backend;
+    this.#held = hold(binding, this.#inputs, this.#numbers, this.watch, content, shared);
     forgotten.register(this, this.#held);
+  }
+
+  /** The function's name. */
+  get name(): string {
+    return this.shared.name;
+  }
+
+  /** How many operations of each kind the graph had before TensorFlow optimized it. */
+  get histogram(): ReadonlyMap<string, number> {
+    return this.shared.histogram;
+  }
+
+  /** How many numbers of the random stream a run draws. */
+  get randomOps(): number {
+    return this.shared.randomOps;
+  }
+
+  /** A kind of operation because of which XLA must not, or cannot, compile the step. */
+  get xlaObstacle(): string | undefined {
+    return this.shared.xlaObstacle;
+  }
+
+  /** TF_DataTypes of the outputs. */
+  get outputTypes(): readonly number[] {
+    return this.shared.outputTypes;
   }
 
   /** Says what has changed since the trace, if it makes the graph wrong. */
@@ -120,7 +136,7 @@ export class CompiledStep {
     for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
     let results: Pointer[];
     try {
-      results = binding.run(this.name, this.#outputs);
+      results = binding.run(this.name, this.outputTypes.length);
     } catch (error) {
       throw this.explain(error);
     }
@@ -131,7 +147,7 @@ export class CompiledStep {
 
   /** An error of a run, with the op, the layer and the user's line that it comes from. */
   explain(error: unknown): unknown {
-    return saysWhatIsDone(this.#trace.lines.explain(error));
+    return saysWhatIsDone(this.#trace.lines.explain(error, (layer) => this.#layers.get(layer) ?? layer));
   }
 
   /** What the step's function takes, in order. */
@@ -139,22 +155,23 @@ export class CompiledStep {
     return this.#inputs;
   }
 
+  /** The function, for graphs that call it. */
   get function(): Pointer {
-    return this.#function;
+    return this.shared.pointer;
   }
 
   get backend(): NodeBackend {
     return this.#trace.backend;
   }
 
-  /** Loops over this step, which live as long as it does. */
-  get loops(): Map<string, { dispose(): void }> {
-    return this.#loops;
+  /** Loops over this step's function, which live as long as the function does. */
+  get loops(): SharedFunction['loops'] {
+    return this.shared.loops;
   }
 
-  /** What has to do with XLA's compiling it; lives as long too. */
-  get xla(): Map<string, { dispose(): void }> {
-    return this.#xla;
+  /** What is known of the compilation of the function by XLA; lives as long too. */
+  get xla(): SharedFunction['xla'] {
+    return this.shared.xla;
   }
 
   /** Done in JavaScript after so many runs. */
@@ -173,6 +190,7 @@ export class CompiledStep {
       prepareVariable(tf, backend, prepared, resource, updated);
     }
     const handles: Pointer[] = [];
+    binding.observer?.layers?.(this.shared.scopes, this.#layers);
     for (const [i, input] of this.#inputs.entries()) {
       switch (input.kind) {
         case 'argument':
@@ -208,21 +226,88 @@ export class CompiledStep {
     return cached.handle;
   }
 
-  /** Removes the function from TensorFlow. */
+  /** Frees what is this step's only; its function is kept for a while, for steps of the same content. */
   dispose(): void {
+    this.forXla?.dispose();
+    this.forXla = undefined;
     this.#held.free();
   }
 }
 
+/** Makes the function of a trace, or takes the one that has its content. */
+function share(
+  trace: Trace,
+  outputs: readonly GraphOutput[],
+  precision: Precision,
+): { content: string; shared: SharedFunction; scopes: readonly string[] } {
+  const { binding } = trace.backend;
+  const { api, pointer } = binding.context;
+  const name = `tensorcell_step_${names++}`;
+  const made = trace.graph.toFunction(
+    name,
+    trace.inputs.map(({ output }) => output),
+    outputs,
+  );
+  const functions = [...trace.functions, { name, pointer: made }];
+  const content = new FunctionContent(api, binding.status);
+  const hash = createHash('sha256');
+  // A function is optimized for a device and a precision, and its loops count arguments and random numbers.
+  hash.update(JSON.stringify([binding.device ?? '', precision, trace.randomOps, trace.inputs.map(kindOf)]));
+  for (const one of functions) hash.update(content.digest(one.name, one.pointer));
+  const key = hash.digest('base64');
+  let isNew = false;
+  const shared = SharedFunctions.of(binding).retain(key, () => {
+    isNew = true;
+    api.TFE_ContextAddFunction(pointer, made, binding.status.pointer);
+    binding.status.check();
+    return {
+      name,
+      functions,
+      pointer: made,
+      outputTypes: outputs.map((output) => trace.graph.dtype(output)),
+      histogram: trace.graph.histogram,
+      randomOps: trace.randomOps,
+      xlaObstacle: xlaObstacle(trace.graphs),
+      scopes: content.scopes,
+    };
+  });
+  if (!isNew) removeFunctions(binding, functions);
+  return { content: key, shared, scopes: content.scopes };
+}
+
+/** What callers of a function have to know of an input beside its dtype and shape. */
+function kindOf({ input }: Trace['inputs'][number]): (string | number | boolean)[] {
+  switch (input.kind) {
+    case 'argument':
+      return [input.kind, input.index, input.dtype, ...input.shape];
+    case 'number':
+      return [input.kind, input.dtype, input.random === true];
+    case 'resource':
+      return [input.kind, input.resource.dtype, ...input.resource.shape];
+    default:
+      return [input.kind, input.dtype, ...input.shape];
+  }
+}
+
+/** For layers of one function their names in another of the same content, where they differ. */
+function renamed(from: readonly string[], to: readonly string[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const [i, scope] of from.entries()) {
+    const [before, after] = [scope, to[i] ?? scope].map(layerOfScope);
+    if (before !== undefined && after !== undefined && before !== after) names.set(before, after);
+  }
+  return names;
+}
+
 function hold(
   binding: Binding,
-  functions: readonly { name: string; pointer: Pointer }[],
   inputs: readonly GraphInput[],
   numbers: readonly { handle: Pointer }[],
-  loops: readonly ReadonlyMap<string, { dispose(): void }>[],
   watch: FiniteWatch | undefined,
+  content: string,
+  shared: SharedFunction,
 ): Held {
-  const { api, pointer } = binding.context;
+  const { api } = binding.context;
   const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
   let freed = false;
   return {
@@ -230,16 +315,10 @@ function hold(
       if (freed) return;
       freed = true;
       settleLoop();
-      for (const map of loops) for (const loop of map.values()) loop.dispose();
-      const status = new Status(api);
-      for (const { name, pointer: made } of functions) {
-        api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
-        api.TF_DeleteFunction(made);
-      }
-      api.TF_DeleteStatus(status.pointer);
       watch?.dispose();
       for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
       for (const handle of constants) api.TFE_DeleteTensorHandle(handle);
+      SharedFunctions.of(binding).release(content, shared);
     },
   };
 }

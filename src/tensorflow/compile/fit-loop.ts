@@ -120,15 +120,14 @@ export async function fitLoop(
       return undefined;
     }
     const key = loopKey(data, shape);
-    choice = step.xla.get(`loop ${key}`) as XlaLoopChoice | undefined;
-    if (choice === undefined) {
+    let loop = step.loops.get(key) as StepLoop | undefined;
+    if (loop === undefined) {
       if (left < FEWEST_STEPS) return undefined;
-      const loop = new StepLoop(step, data, shape);
+      loop = new StepLoop(step, data, shape);
       step.loops.set(key, loop);
-      choice = new XlaLoopChoice({ loop, step }, shape);
-      step.xla.set(`loop ${key}`, choice);
     }
-    const next = await choice.next(data, left, () => model.stopTraining_);
+    choice = XlaLoopChoice.of(step, key, loop, shape);
+    const next = await choice.next(step, data, left, () => model.stopTraining_);
     onTrainingStop(model, next.loop.stop.bind(next.loop));
     return next;
   };

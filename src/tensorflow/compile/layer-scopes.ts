@@ -19,6 +19,19 @@ export function layerOfNode(node: string): { layer: string; what: 'layer' | 'gra
   return layer === undefined ? undefined : { layer, what: what as 'layer' | 'gradient' };
 }
 
+/** The layer of a scope such as `dense_1.layer`; undefined for other scopes. */
+export function layerOfScope(scope: string): string | undefined {
+  return layerOfNode(`${scope}/`)?.layer;
+}
+
+/** A text in which scopes of layers have other layers' names. */
+export function withLayersRenamed(text: string, nameOf: (layer: string) => string): string {
+  return text.replaceAll(
+    /(^|\/)([\w.-]+)\.(layer|gradient)(?=\/)/g,
+    (_, before: string, layer: string, what: string) => `${before}${nameOf(layer)}.${what}`,
+  );
+}
+
 /** tfjs's layers, as far as they are called. */
 interface Layer {
   name: string;

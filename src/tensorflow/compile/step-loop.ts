@@ -415,7 +415,8 @@ export class StepLoop {
       } finally {
         over = true;
         leaveLoop(running);
-        this.#running = undefined;
+        // Another model of the same form may run this loop by now.
+        if (this.#running === running) this.#running = undefined;
       }
     }
     try {

@@ -55,8 +55,12 @@ export class TracedLines {
     this.#lines.set(name, { type, place: callerPlace() });
   }
 
-  /** An error of a run, in terms of what was traced; other errors, and those of unknown operations, as they are. */
-  explain(error: unknown): unknown {
+  /**
+   * An error of a run, in terms of what was traced; other errors, and those of unknown operations, as they are.
+   *
+   * @param nameOf the name of a layer in this trace's model, where the function was made for another model.
+   */
+  explain(error: unknown, nameOf: (layer: string) => string = (layer) => layer): unknown {
     if (!(error instanceof TensorflowError)) return error;
     for (const [, node = ''] of error.message.matchAll(/\{\{node ([^}\s]+)\}\}/g)) {
       const line = this.#lines.get(/(?:^|\/)(op\d+)$/.exec(node)?.[1] ?? '');
@@ -67,8 +71,8 @@ export class TracedLines {
         layer === undefined
           ? ''
           : layer.what === 'layer'
-            ? ` in ${layer.layer}`
-            : ` in the gradient of ${layer.layer}`;
+            ? ` in ${nameOf(layer.layer)}`
+            : ` in the gradient of ${nameOf(layer.layer)}`;
       const said = error.message
         .replace(/^tensorcell_\w+: /, '')
         .replaceAll(/\s*\[\[\{\{node [^}]*\}\}\]\]/g, '')

@@ -16,12 +16,14 @@ const SHORTEST_RUN_MS = 2000;
 
 const KEY = 'step';
 
-/** A step as XLA may have it, for all loops over it. Lives as long as the step. */
+/**
+ * What is known of a step's function as far as XLA is concerned, for all loops over it. Steps of the same content share it,
+ * and it lives as long as the function.
+ */
 export class XlaStep {
-  /** Milliseconds that the step has run so far. */
+  /** Milliseconds that loops over the function have run so far. */
   spent = 0;
-  readonly #graph: CompiledStep;
-  #prepared = false;
+  readonly #operations: number;
   #problem: string | undefined;
 
   /** That of a step. */
@@ -35,7 +37,9 @@ export class XlaStep {
   }
 
   private constructor(step: CompiledStep) {
-    this.#graph = step;
+    let operations = 0;
+    for (const [kind, count] of step.histogram) if (kind !== 'Const') operations += count;
+    this.#operations = operations;
     if (step.precision !== 'float32') this.#problem = `XLA does not know ${step.precision}`;
     else if (step.retraceForXla === undefined) this.#judge(step);
   }
@@ -57,32 +61,32 @@ export class XlaStep {
    */
   isWorthIt(left: number, stepTime: number): boolean {
     if (xlaSetting() === 'on') return true;
-    // Who has trained for so long is expected to go on as long again.
+    // A training that took so long is expected to go on as long again.
     const expected = Math.max(left, this.spent);
-    let operations = 0;
-    for (const [kind, count] of this.#graph.histogram) if (kind !== 'Const') operations += count;
     return (
-      expected > SHORTEST_RUN_MS && expected * gainOf(stepTime) > COMPILE_MS + COMPILE_MS_PER_OP * operations
+      expected > SHORTEST_RUN_MS &&
+      expected * gainOf(stepTime) > COMPILE_MS + COMPILE_MS_PER_OP * this.#operations
     );
   }
 
   /** The step that XLA compiles, this very one or the same traced once more; undefined if it cannot have it. */
-  prepare(): CompiledStep | undefined {
-    if (!this.#prepared && this.#problem === undefined) {
-      this.#prepared = true;
-      try {
-        this.#graph.forXla = this.#graph.retraceForXla?.();
-        this.#judge(this.#graph.forXla ?? this.#graph);
-      } catch (error) {
-        this.#problem = asError(error).message;
+  prepare(step: CompiledStep): CompiledStep | undefined {
+    if (this.#problem !== undefined) return undefined;
+    if (step.retraceForXla === undefined) return step;
+    try {
+      if (step.forXla?.stale() !== undefined) {
+        step.forXla.dispose();
+        step.forXla = undefined;
       }
+      step.forXla ??= step.retraceForXla();
+      this.#judge(step.forXla);
+    } catch (error) {
+      this.#problem = asError(error).message;
     }
-    return this.#problem === undefined ? (this.#graph.forXla ?? this.#graph) : undefined;
+    return this.#problem === undefined ? step.forXla : undefined;
   }
 
   dispose(): void {
-    this.#problem ??= 'the step is gone';
-    this.#graph.forXla?.dispose();
-    this.#graph.forXla = undefined;
+    this.#problem ??= 'the function is gone';
   }
 }

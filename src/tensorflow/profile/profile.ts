@@ -3,6 +3,7 @@ import { setRendering, type Rendered } from '../../display/rendered.ts';
 import { writeWhole } from '../../files/index.ts';
 import { notebookHost } from '../../host.ts';
 import type { BindingObserver } from '../binding.ts';
+import { layerOfScope, withLayersRenamed } from '../compile/layer-scopes.ts';
 import { TensorflowError } from '../errors.ts';
 import { loadTf } from '../index.ts';
 import { loadedTensorflow, type LoadedTensorflow } from '../loading.ts';
@@ -123,6 +124,37 @@ class Recording implements BindingObserver {
     this.calls.push({ kind, name, start: begin * 1000, duration: (end - begin) * 1000, bytes });
   }
 
+  /** For each layer in the names of operations, the layers of the models that ran them. */
+  readonly #layers = new Map<string, Set<string>>();
+
+  layers(scopes: readonly string[], names: ReadonlyMap<string, string>): void {
+    for (const scope of scopes) {
+      const layer = layerOfScope(scope);
+      if (layer === undefined) continue;
+      const known = this.#layers.get(layer) ?? new Set();
+      this.#layers.set(layer, known.add(names.get(layer) ?? layer));
+    }
+  }
+
+  /** Gives layers the names of the model that ran, where that shares the functions of another one. */
+  #rename(rows: readonly TimelineRow[]): void {
+    const names = new Map(
+      [...this.#layers]
+        .map(([layer, all]) => [layer, [...all].join('--')] as const)
+        .filter(([layer, name]) => layer !== name),
+    );
+    if (names.size === 0) return;
+    const nameOf = (layer: string) => names.get(layer) ?? layer;
+    for (const { events } of rows) {
+      for (const event of events) {
+        event.name = withLayersRenamed(event.name, nameOf);
+        for (const [key, value] of Object.entries(event.details ?? {}))
+          if (typeof value === 'string' && event.details !== undefined)
+            event.details[key] = withLayersRenamed(value, nameOf);
+      }
+    }
+  }
+
   get profiled(): boolean {
     return this.#session !== undefined;
   }
@@ -145,6 +177,7 @@ class Recording implements BindingObserver {
     const session = this.#session;
     if (session === undefined) return [];
     const rows = parseTimeline(session.stop());
+    this.#rename(rows);
     const executed = rows
       .flatMap(({ events }) => events.flatMap(({ name, start }) => (name === 'EagerExecute' ? start : [])))
       .sort((a, b) => a - b);
