@@ -55,6 +55,7 @@ export function compile<Args extends unknown[], Result>(
         say: options.say ?? ((line) => console.warn(line)),
         precision,
         lossScale,
+        xla: true,
         ...(options.limit === undefined ? {} : { limit: options.limit }),
       });
     }

@@ -121,9 +121,10 @@ export class CompiledStep {
   /**
    * Runs the step once.
    *
+   * @param name of another function that takes the same and calls this step's.
    * @throws TensorflowError when an op fails. Unless it says otherwise no variable has changed then: updates come last.
    */
-  run(args: readonly Tensor[]): Tensor[] {
+  run(args: readonly Tensor[], name = this.name): Tensor[] {
     const { backend } = this.#trace;
     const { binding } = backend;
     const { api } = binding.context;
@@ -131,12 +132,12 @@ export class CompiledStep {
       const [id] = backend.getInputTensorIds([args[index] as Tensor]);
       return binding.handle(id as number);
     });
-    const op = binding.startOp(this.name);
+    const op = binding.startOp(name);
     api.TFE_OpSetAttrString(op, cText('config_proto'), this.config, this.config.length);
     for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
     let results: Pointer[];
     try {
-      results = binding.run(this.name, this.outputTypes.length);
+      results = binding.run(name, this.outputTypes.length);
     } catch (error) {
       throw this.explain(error);
     }

@@ -137,7 +137,7 @@ export async function fitDataset(
   const single = async (batch: Batch, index: number): Promise<void> => {
     await reports.single(index, batch.size, { batch: index, size: batch.size }, () => {
       const began = performance.now();
-      const outs = reports.tried(index, () => f(batch.tensors));
+      const outs = reports.tried(index, () => parts.graphs().withoutXla(() => f(batch.tensors)));
       tf.dispose(batch.tensors as Tensor[]);
       // The first step of a graph includes its trace.
       if (groups.ran(batch)) {

@@ -7,6 +7,7 @@ import { onTrainingStop } from './running-trainings.ts';
 import type { StepCache } from './step-cache.ts';
 import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
 import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
+import { XlaStep } from './xla-step.ts';
 
 /** The model's own part in a training. */
 export interface FitModel {
@@ -52,6 +53,18 @@ const LONG_STEP_MS = 10;
 /** One step alone may have had to wait for others on the machine. */
 const TIMED_STEPS = 3;
 
+/** What earlier trainings found out of a model's steps, by the kind of their data: many short ones count as one long. */
+const earlier = new WeakMap<StepCache, Map<string, Earlier>>();
+
+interface Earlier {
+  step: CompiledStep;
+  /** How many steps have run. */
+  steps: number;
+  /** Milliseconds of the shortest step that ran alone, and how many were looked at. */
+  stepTime: number;
+  timed: number;
+}
+
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
  * many). What callbacks see is what they see with tfjs's own; logs are numbers instead of scalars on the device.
@@ -96,8 +109,11 @@ export async function fitLoop(
   const batches = Math.ceil(samples / batch);
   const whole = Math.floor(samples / batch);
   const shape: LoopShape = { batch, shuffled: shuffle !== false, outputs: labels.length };
+  const key = loopKey(data, shape);
   /** The graph of a whole batch's step, once one has run. */
   let known: { graphs: StepCache; step: CompiledStep } | undefined;
+  /** Steps of earlier trainings, and of this one. */
+  let done = 0;
   let last = performance.now();
 
   const breathe = async (): Promise<void> => {
@@ -119,10 +135,9 @@ export async function fitLoop(
       known = undefined;
       return undefined;
     }
-    const key = loopKey(data, shape);
     let loop = step.loops.get(key) as StepLoop | undefined;
     if (loop === undefined) {
-      if (left < FEWEST_STEPS) return undefined;
+      if (left + done < FEWEST_STEPS) return undefined;
       loop = new StepLoop(step, data, shape);
       step.loops.set(key, loop);
     }
@@ -144,6 +159,22 @@ export async function fitLoop(
   let stepTime = Infinity;
   let timed = 0;
 
+  /** Goes on where the last training of this kind has ended. */
+  const recall = (): void => {
+    const graphs = parts.graphs();
+    const before = earlier.get(graphs)?.get(key);
+    if (before === undefined || !graphs.serves(before.step)) return;
+    known = { graphs, step: before.step };
+    ({ steps: done, stepTime, timed } = before);
+  };
+
+  const remember = (): void => {
+    if (known === undefined) return;
+    const { graphs, step } = known;
+    const all = earlier.get(graphs) ?? new Map<string, Earlier>();
+    earlier.set(graphs, all.set(key, { step, steps: done, stepTime, timed }));
+  };
+
   const single = async (order: Tensor, index: number, epochLogs: Logs): Promise<void> => {
     const begin = index * batch;
     const count = Math.min(batch, samples - begin);
@@ -151,16 +182,19 @@ export async function fitLoop(
       const began = performance.now();
       const again = known !== undefined;
       const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
-      const outs = reports.tried(index, () =>
-        f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor))),
-      );
       const graphs = parts.graphs();
+      const outs = reports.tried(index, () =>
+        graphs.withoutXla(() => f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor)))),
+      );
       if (count === batch && graphs.latest !== undefined) known = { graphs, step: graphs.latest };
       // The first step of a graph includes its trace.
       if (again) {
-        stepTime = Math.min(stepTime, performance.now() - began);
+        const ms = performance.now() - began;
+        stepTime = Math.min(stepTime, ms);
         timed++;
+        if (known !== undefined) XlaStep.of(known.step).spent += ms;
       }
+      done++;
       if (index === batches - 1) validate(epochLogs);
       return outs;
     });
@@ -193,6 +227,7 @@ export async function fitLoop(
         return result;
       },
       (steps) => {
+        done += steps;
         if (index + steps === batches) validate(epochLogs);
       },
     );
@@ -201,6 +236,7 @@ export async function fitLoop(
   model.history = history;
   await callbackList.onTrainBegin();
   model.stopTraining_ = false;
+  recall();
   for (let epoch = initial; epoch < epochs; epoch++) {
     await callbackList.onEpochBegin(epoch);
     const epochLogs: Logs = {};
@@ -226,6 +262,7 @@ export async function fitLoop(
     await callbackList.onEpochEnd(epoch, epochLogs);
     if (model.stopTraining_) break;
   }
+  remember();
   await callbackList.onTrainEnd();
   await history.syncData();
   return history;

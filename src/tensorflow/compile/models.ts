@@ -158,6 +158,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
         watch,
         lossScale,
         own: own(),
+        xla: true,
       }),
       test: cache(`evaluating ${model.name}`),
       predict: cache(`predicting with ${model.name}`),

@@ -9,6 +9,7 @@ import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
 import { Untraceable, userLine } from './untraceable.ts';
+import { runByXla } from './xla-call-choice.ts';
 
 interface Entry {
   /** Runs op by op so far: a trace comes after the first, which may create variables. */
@@ -37,6 +38,7 @@ export class StepCache {
   readonly #watch: (() => FiniteWatch) | undefined;
   readonly #lossScale: LossScale | undefined;
   readonly #own: OwnSteps | undefined;
+  #xla: boolean;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -55,6 +57,8 @@ export class StepCache {
       lossScale?: LossScale | undefined;
       /** Who looks after code of the user's in the function. */
       own?: OwnSteps | undefined;
+      /** Whether XLA may compile single calls. */
+      xla?: boolean;
       say: (line: string) => void;
     },
   ) {
@@ -66,6 +70,7 @@ export class StepCache {
     this.#watch = options.watch;
     this.#lossScale = options.lossScale;
     this.#own = options.own;
+    this.#xla = options.xla ?? false;
     this.#say = options.say;
   }
 
@@ -105,7 +110,7 @@ export class StepCache {
     if (entry.step === undefined || entry.result === undefined) return run(...args);
     this.#latest = entry.step;
     this.#own?.settled();
-    const results = entry.step.run(taken.tensors);
+    const results = this.#xla ? runByXla(entry.step, taken.tensors) : entry.step.run(taken.tensors);
     // A function without a result has an output of its own, which waits for its updates.
     for (const extra of results.slice(entry.result.tensors.length)) extra.dispose();
     // The first run has TensorFlow optimize the graph.
@@ -113,12 +118,25 @@ export class StepCache {
     return entry.result.build(results) as Result;
   }
 
-  /** Whether a graph of this cache is right as JavaScript is now. */
+  /** Whether a graph of this cache is there, and right as JavaScript and the device are now. */
   serves(step: CompiledStep): boolean {
-    if (step.stale() !== undefined) return false;
-    if (this.#own === undefined) return true;
-    const state = this.#own.state();
-    return [...this.#entries.values()].some((entry) => entry.step === step && entry.state === state);
+    if (this.#blocked() || step.stale() !== undefined) return false;
+    const state = this.#own === undefined ? '' : this.#own.state();
+    const device = this.#backend.binding.device ?? '';
+    return [...this.#entries].some(
+      ([key, entry]) => entry.step === step && entry.state === state && key.startsWith(`${device} `),
+    );
+  }
+
+  /** Runs `action`, in which calls are few of many: XLA does not compile them. */
+  withoutXla<T>(action: () => T): T {
+    const before = this.#xla;
+    this.#xla = false;
+    try {
+      return action();
+    } finally {
+      this.#xla = before;
+    }
   }
 
   /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */

@@ -54,8 +54,12 @@ export class XlaCompilation {
   #first: number | undefined;
   #over = false;
 
-  /** Begins. Variables must not be in training at this moment. @param data what the loop was made for. */
-  constructor(step: CompiledStep, loop: StepLoop, data: readonly Tensor[]) {
+  /**
+   * Begins. Variables must not be in training at this moment.
+   *
+   * @param loop over the step; without one XLA compiles the step by itself. @param data what the loop was made for.
+   */
+  constructor(step: CompiledStep, loop?: StepLoop, data: readonly Tensor[] = []) {
     this.#step = step;
     const { backend } = step;
     const { binding } = backend;
@@ -86,7 +90,7 @@ export class XlaCompilation {
         handle: api.TFE_TensorHandleDataType(handle) === TF.RESOURCE ? this.#copy(input, handle) : handle,
       };
     };
-    if (loop.innerName === undefined) {
+    if (loop?.innerName === undefined) {
       const arguments_ = new Map(
         step.inputs.flatMap((input) =>
           input.kind === 'argument' ? [[input.index, zeros(input.shape, input.dtype)] as const] : [],
@@ -109,8 +113,8 @@ export class XlaCompilation {
     const inputs = given.map(({ handle }) => handle);
     const others = given.map(({ handle, other }) => other ?? handle);
     const types = inputs.map((handle) => api.TFE_TensorHandleDataType(handle));
-    this.#name = loop.innerName ?? step.name;
-    this.#types = loop.innerName === undefined ? step.outputTypes : loop.innerTypes;
+    this.#name = loop?.innerName ?? step.name;
+    this.#types = loop?.innerName === undefined ? step.outputTypes : loop.innerTypes;
     this.#done = onProcessor(binding, () => {
       const done = new VariableResource(binding, TF.INT32, []);
       done.set(number(0, TF.INT32));

@@ -5,8 +5,8 @@ import type { CompiledStep } from './compiled-step.ts';
 import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { StepLoop, type LoopShape } from './step-loop.ts';
 import { XlaCompilation } from './xla-compilation.ts';
-import { isXlaAsked, xlaSetting } from './xla-setting.ts';
-import { debug, XlaStep } from './xla-step.ts';
+import { xlaSetting } from './xla-setting.ts';
+import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
 /** A loop with the step that it runs. */
 export interface RunnableLoop {
@@ -14,20 +14,10 @@ export interface RunnableLoop {
   step: CompiledStep;
 }
 
-/** XLA's loop is taken when it takes at most this part of the graph's time. */
-const FASTER = 0.9;
 /** How often each is measured, unless calls are so short that this says little. */
 const FEWEST_CALLS = 3;
 const MOST_CALLS = 9;
 const MEASURED_MS = 150;
-/**
- * So many loops are compiled unasked in one process: TensorFlow keeps each, about 100 MB, until the process ends, and who
- * looks for the best of a hundred models would run out of memory.
- */
-const MOST_UNASKED = 5;
-
-/** Loops that were compiled unasked. */
-let unasked = 0;
 
 interface Measured {
   loop: StepLoop;
@@ -111,11 +101,10 @@ export class XlaLoopChoice {
       if (known.problem !== undefined) return this.#settleGraph(graph, known.problem);
       const stepTime = graph.loop.stepTime ?? 0;
       if (!known.isWorthIt(left * stepTime, stepTime)) return graph;
-      if (!isXlaAsked() && unasked >= MOST_UNASKED) {
-        return this.#settleGraph(graph, `${unasked} loops were compiled before, and their memory is kept`);
-      }
+      const bound = mayCompile();
+      if (bound !== undefined) return this.#settleGraph(graph, bound);
       this.#begin(known, step, data);
-      if (!isXlaAsked() && this.#compilation !== undefined) unasked++;
+      if (this.#compilation !== undefined) countCompilation();
     }
     if (setting === 'on') while (this.state === 'running' && !ended()) await pause(5);
     if (this.#chosen === this.#graph) return graph;
@@ -219,8 +208,4 @@ export class XlaLoopChoice {
     this.#chosen = this.#graph;
     this.#release();
   }
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 }

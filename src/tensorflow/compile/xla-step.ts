@@ -1,7 +1,7 @@
 import { debuglog } from 'node:util';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { xlaSetting } from './xla-setting.ts';
+import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
 export const debug = debuglog('tensorcell');
@@ -15,6 +15,32 @@ const gainOf = (stepTime: number) => (stepTime < 0.5 ? 0.6 : stepTime < 2 ? 0.4 
 const SHORTEST_RUN_MS = 2000;
 
 const KEY = 'step';
+
+/** XLA's program is taken when it takes at most this part of the graph's time. */
+export const FASTER = 0.9;
+/**
+ * So many programs are compiled unasked in one process: TensorFlow keeps each, about 100 MB, until the process ends, and
+ * a search among a hundred forms of model would run out of memory. Models of the same form share their programs.
+ */
+const MOST_UNASKED = 5;
+
+/** Programs that were compiled unasked. */
+let unasked = 0;
+
+/** Why nothing more is compiled; undefined where it may be. */
+export function mayCompile(): string | undefined {
+  if (isXlaAsked() || unasked < MOST_UNASKED) return undefined;
+  return `${unasked} programs were compiled before, and their memory is kept`;
+}
+
+/** Counts a compilation that has begun. */
+export function countCompilation(): void {
+  if (!isXlaAsked()) unasked++;
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
 
 /**
  * What is known of a step's function as far as XLA is concerned, for all loops over it. Steps of the same content share it,
