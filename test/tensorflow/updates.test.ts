@@ -8,6 +8,7 @@ import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
 import { cText } from '../../src/tensorflow/c-api/library.ts';
 import { newHandle } from '../../src/tensorflow/c-api/tensor.ts';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
 import { resourceOf } from '../../src/tensorflow/compile/variable-resources.ts';
 import { compile, loadTf } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
@@ -189,10 +190,26 @@ const known = (prefix: string, suffix = '') =>
   Array.from({ length: 300 }, (_, i) => `${prefix}${i}${suffix}`).filter(
     (name) => api.TFE_ContextHasFunction(binding.context.pointer, cText(name)) !== 0,
   );
-const steps = () => known('tensorcell_step_').length;
+/** Functions that TensorFlow knows of steps that are in use: those that are kept for the next model are removed first. */
+const steps = () => {
+  SharedFunctions.of(binding).clear();
+  return known('tensorcell_step_').length;
+};
 const loops = () => known('tensorcell_loop_', '_body').length;
 
-test('no more graphs are kept than the bound, and those that are not used any more are removed from TensorFlow', async () => {
+test('of functions that no step uses TensorFlow keeps 32 at most', () => {
+  const before = steps();
+  for (let n = 100; n < 150; n++) {
+    const fn = compile((x: Tensor) => x.mul(n));
+    for (let i = 0; i < 3; i++) fn(tf.scalar(2));
+    fn.dispose();
+    assert.ok(known('tensorcell_step_').length - before <= 32, 'more functions are kept');
+  }
+  assert.equal(known('tensorcell_step_').length - before, 32);
+  assert.equal(steps(), before);
+});
+
+test('no more graphs are used than the bound, and those that are not used any more can be removed from TensorFlow', async () => {
   const said: string[] = [];
   const fn = compile((x: Tensor, n: number) => x.mul(n), { limit: 3, say: (line) => said.push(line) });
   const others = steps();

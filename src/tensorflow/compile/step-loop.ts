@@ -420,7 +420,9 @@ export class StepLoop {
       }
     }
     try {
+      const reads = performance.now();
       const values = results.map((handle) => handleValues(api, binding.status, handle)[0] as number);
+      binding.observer?.call('download', 'from TensorFlow', reads, performance.now(), 4 * values.length);
       const steps = values[0] as number;
       // The first call prepares the function.
       if (this.#calls++ > 0 && steps > 0) this.stepTime = (performance.now() - began) / steps;
