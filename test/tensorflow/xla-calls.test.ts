@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { SharedFunction } from '../../src/tensorflow/compile/shared-functions.ts';
+import type { SharedFunction } from '../../src/tensorflow/compile/shared-functions.ts';
 import { XlaCallChoice } from '../../src/tensorflow/compile/xla-call-choice.ts';
 import { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
@@ -106,11 +106,7 @@ test('a compiled function with an optimizer runs by XLA as without', async () =>
       const optimizer = tf.train.momentum(0.01, 0.9);
       const step = compile((input: Tensor) => {
         const loss = optimizer.minimize(
-          () =>
-            tf
-              .matMul(input as never, weight as never)
-              .square()
-              .mean() as Scalar,
+          () => tf.mean<Scalar>(tf.square(tf.matMul(input as never, weight as never))),
           true,
         ) as Scalar;
         return { loss, noise: tf.randomUniform([2]) };
