@@ -14,6 +14,8 @@ import { compile, loadTf } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
+// A slow machine would let XLA compile in the middle, and what XLA compiled is kept.
+process.env['TENSORCELL_XLA'] = 'off';
 const tf = loadTf();
 const backend = tensorflowBackend() as NodeBackend;
 const { binding } = backend;
