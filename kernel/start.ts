@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { userInfo } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from './interfaces.ts';
@@ -17,6 +16,7 @@ import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
 import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
+import { userName } from '../src/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
 /** Time in which a client may still take what was said last. */
@@ -103,7 +103,7 @@ export async function start(
     });
   });
   const session: Session = new Session({
-    codec: createCodec({ signer, session: randomUUID(), username: userInfo().username }),
+    codec: createCodec({ signer, session: randomUUID(), username: userName() }),
     transport,
     log,
     info: kernelInfo({

@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
 import { connectTransport } from '../transport/client-transport.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
@@ -17,6 +16,7 @@ import type { PythonEnvironment } from '../../src/python/environments.ts';
 import { environmentFor, ipykernelCommand } from '../../src/python/environments.ts';
 import { createPrivateConnection } from './connection.ts';
 import { PythonFailure } from './failure.ts';
+import { userName } from '../../src/user-name.ts';
 
 export interface PythonProcessOptions {
   environment: PythonEnvironment;
@@ -93,7 +93,7 @@ export class PythonProcess {
     const { connection, file, remove } = createPrivateConnection();
     this.#removeFolder = remove;
     const signer = createSigner(connection.signatureScheme, connection.key);
-    this.#codec = createClientCodec({ signer, username: userInfo().username });
+    this.#codec = createClientCodec({ signer, username: userName() });
     const { executable } = options.environment;
     this.#child = spawn(executable, [options.bridgeFile, file], {
       cwd: options.directory,

@@ -16,6 +16,12 @@ export class Execution {
   /** Interrupted while it awaits, and listeners may still finish a batch. */
   finishing = false;
   result: { value: unknown } | undefined;
+  /** Promises that its code made and that have not settled; counted for unattended executions only. */
+  pendingPromises = 0;
+  /** Grows whenever such a promise is made or settles. */
+  promiseActivity = 0;
+  /** Ends the wait for what its code left behind (settling.ts); set while that wait lasts. */
+  stopSettling: (() => void) | undefined;
   readonly interruptListeners = new Set<() => void | 'continue' | Promise<void | 'continue'>>();
   readonly endListeners: (() => void)[] = [];
   /** Sends the outcome; what that is differs between cells and user expressions. */

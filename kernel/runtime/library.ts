@@ -4,6 +4,7 @@ export * as tslab from '../../src/display/tslab.ts';
 export { consoleTable, isDisplayHandle, renderAsync } from '../../src/display/index.ts';
 export {
   answerQuestions,
+  isComputing,
   loadTf,
   preload,
   restoreEngineState,

@@ -24,7 +24,9 @@ import type { Namespace } from './modules/namespace.ts';
 import { createNativeFlush } from './native-output.ts';
 import { createNotebookHost } from './notebook-host.ts';
 import { installOutput } from './output.ts';
+import { isHandledByUser, listenAlways } from './process-events.ts';
 import { Runtime } from './runtime.ts';
+import { Settling } from './settling.ts';
 import { installStackTraces } from './stack.ts';
 import { createTracker } from './tracking.ts';
 
@@ -34,7 +36,7 @@ const OUTPUT_FD = 3;
 const MAIN_FD = 4;
 
 // An interrupt comes through the control thread; a SIGINT to the process group must not end the process.
-process.on('SIGINT', () => {});
+listenAlways('SIGINT', () => {});
 
 const controlFile = process.argv[2] ?? '';
 const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
@@ -124,6 +126,11 @@ const modules = new Modules({
 runtime.connect({
   channel,
   tracker,
+  settling: new Settling({
+    tracker,
+    nativeWork: () => library.loaded?.isComputing() ?? false,
+    environment: process.env,
+  }),
   modules,
   input,
   host,
@@ -149,9 +156,14 @@ installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
 defineGlobals(modules, library, tfNamespace);
 
-process.on('uncaughtException', (error) => runtime.lateError(error, tracker.takeThrower()));
-process.on('unhandledRejection', (reason, promise) => runtime.lateError(reason, tracker.ofPromise(promise)));
-process.on('exit', (code) => {
+listenAlways('uncaughtException', (error: unknown) => {
+  const execution = tracker.takeThrower();
+  if (!isHandledByUser('uncaughtException')) runtime.lateError(error, execution);
+});
+listenAlways('unhandledRejection', (reason: unknown, promise: object) => {
+  if (!isHandledByUser('unhandledRejection')) runtime.lateError(reason, tracker.ofPromise(promise));
+});
+listenAlways('exit', (code: number) => {
   try {
     channel.internal({ type: 'exiting', code });
   } catch {

@@ -24,6 +24,7 @@ import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
 import { describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
+import type { Settling } from './settling.ts';
 import { isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
 
@@ -38,6 +39,7 @@ const IDLE_MS = 400;
 export interface RuntimeParts {
   channel: KernelChannel;
   tracker: Tracker;
+  settling: Settling;
   modules: Modules;
   input: InputRequests;
   host: RuntimeNotebookHost;
@@ -188,6 +190,7 @@ export class Runtime {
       },
     });
     this.#begin(execution);
+    this.#parts.settling.begin(execution);
     this.#run(execution, request.cell, (shown) => {
       if (!execution.silent)
         this.#parts.channel.send({ type: 'result', execution: execution.id, payload: shown });
@@ -236,12 +239,12 @@ export class Runtime {
     const rendered = (payload: Rendered | undefined): void => {
       if (execution.interrupted || execution.ended) return;
       if (payload) show(payload);
-      this.#end(execution, undefined);
+      this.#complete(execution);
     };
     const render = (value: unknown): void => {
       if (execution.interrupted || execution.ended) return;
       if (value === undefined) {
-        this.#end(execution, undefined);
+        this.#complete(execution);
         return;
       }
       try {
@@ -283,12 +286,25 @@ export class Runtime {
     }
   }
 
+  /** Its code has run; an unattended execution also waits for what that left behind. */
+  #complete(execution: Execution): void {
+    const { settling, tracker } = this.#parts;
+    const end = (): void => this.#end(execution, undefined);
+    // In no execution: the wait itself must not count as work of this one.
+    tracker.run(undefined, () => {
+      const waiting = settling.wait(execution);
+      if (waiting) void waiting.then(end);
+      else end();
+    });
+  }
+
   /**
    * Marks it as ended only when everything was sent: a termination in here leads to `recover`, which does it again,
    * and the kernel process ignores a second `done`.
    */
   #end(execution: Execution, error: CellError | undefined): void {
     if (execution.ended) return;
+    execution.stopSettling?.();
     for (let listener = execution.endListeners.shift(); listener; listener = execution.endListeners.shift()) {
       try {
         listener();
@@ -362,6 +378,8 @@ export class Runtime {
       execution: execution?.id ?? this.#fallback()?.id ?? 0,
       error: describeThrown(error),
     });
+    // An unattended cell fails with it: nothing more is worth waiting for.
+    for (const running of this.#running.values()) running.stopSettling?.();
   }
 
   // -------------------------------------------------------------- interrupts

@@ -19,6 +19,8 @@ export interface Tracker {
   ofPromise(promise: object): Execution | undefined;
   /** The execution whose callback has just thrown; forgotten by the call. */
   takeThrower(): Execution | undefined;
+  /** From now on, unattended executions know how many of their promises are pending. */
+  countPromises(): void;
   /** JavaScript was terminated: what it had entered is left. */
   reset(): void;
 }
@@ -42,13 +44,56 @@ function contextFrameTracker(): Tracker {
     run: (execution, action) => storage.run(execution, action),
     // Node calls the listeners of rejections and exceptions in the context that caused them.
     ofPromise: () => storage.getStore(),
+    countPromises: () => countPromises(() => storage.getStore()),
     takeThrower: () => storage.getStore(),
     reset: () => storage.enterWith(undefined),
   };
 }
 
-const OWNER = Symbol('tensorcell.execution');
-type Owned = { [OWNER]?: Execution };
+/** A base class that returns the object it is given, so that a derived class can add a private field to it. */
+const Given = function (this: unknown, object: object): object {
+  return object;
+} as unknown as new (object: object) => object;
+
+/**
+ * The execution that made a promise, in a private field of the promise: unlike a property, no inspection, spread or
+ * proxy of the user's sees it.
+ */
+class Owned extends Given {
+  #execution: Execution;
+
+  private constructor(promise: object, execution: Execution) {
+    super(promise);
+    this.#execution = execution;
+  }
+
+  static mark(promise: object, execution: Execution): void {
+    if (!(#execution in promise)) new Owned(promise, execution);
+  }
+
+  static of(promise: object): Execution | undefined {
+    return #execution in promise ? promise.#execution : undefined;
+  }
+}
+
+/** Counts the promises of unattended executions that are still pending (see settling.ts). */
+function countPromises(current: () => Execution | undefined): void {
+  promiseHooks.createHook({
+    init(promise) {
+      const execution = current();
+      if (!execution?.unattended) return;
+      Owned.mark(promise, execution);
+      execution.pendingPromises++;
+      execution.promiseActivity++;
+    },
+    settled(promise) {
+      const execution = Owned.of(promise);
+      if (!execution?.unattended) return;
+      execution.pendingPromises--;
+      execution.promiseActivity++;
+    },
+  });
+}
 
 function promiseHookTracker(): Tracker {
   let current: Execution | undefined;
@@ -69,10 +114,10 @@ function promiseHookTracker(): Tracker {
 
   promiseHooks.createHook({
     init(promise) {
-      if (current) (promise as Owned)[OWNER] = current;
+      if (current) Owned.mark(promise, current);
     },
     before(promise) {
-      current = (promise as Owned)[OWNER];
+      current = Owned.of(promise);
     },
     after() {
       current = undefined;
@@ -84,7 +129,8 @@ function promiseHookTracker(): Tracker {
     kind: 'promise-hooks',
     current: () => current,
     run,
-    ofPromise: (promise) => (promise as Owned)[OWNER],
+    ofPromise: (promise) => Owned.of(promise),
+    countPromises: () => countPromises(() => current),
     takeThrower() {
       const last = thrower ?? current;
       thrower = undefined;

@@ -19,6 +19,8 @@ import { publishError } from './runtime-output.ts';
 import type { Stdin } from './stdin.ts';
 import type { Surroundings } from './surroundings.ts';
 import { formatDiagnostics } from './type-checks.ts';
+import { unhandledError } from './unattended.ts';
+import type { UnattendedOutput } from './unattended.ts';
 import type { TypeChecks } from './type-checks.ts';
 
 export interface CellRunnerOptions {
@@ -34,6 +36,7 @@ export interface CellRunnerOptions {
   assistance: () => Assistance;
   /** Replies wait for type errors: for runs without a person who could see them later. */
   waitForTypes: boolean;
+  unattended: UnattendedOutput;
 }
 
 export class CellRunner {
@@ -46,7 +49,7 @@ export class CellRunner {
 
   /** Publishes all that the cell says, and resolves to its reply. Never rejects. */
   async run(request: ExecuteRequest, parent: Parent): Promise<ExecuteReply> {
-    const { iopub, history, stdin } = this.#options;
+    const { iopub, history, stdin, unattended } = this.#options;
     const { code, silent } = request;
     const blank = code.trim() === '';
     const stored = request.store_history && !blank;
@@ -58,8 +61,10 @@ export class CellRunner {
       silent,
       allowStdin: request.allow_stdin,
       numbered: stored,
+      unattended: !silent && !request.allow_stdin,
     });
     if (!silent) iopub.publish('execute_input', { code, execution_count: count }, parent);
+    unattended.began(execution);
 
     let error: CellError | undefined;
     let user: Record<string, Record<string, unknown>> = {};
@@ -76,6 +81,10 @@ export class CellRunner {
     } catch (thrown) {
       error = toCellError(thrown);
     }
+    const unhandled = unhandledError(execution);
+    // The cell's own error goes into its reply; the other one must not be lost.
+    if (error && unhandled) publishError(iopub, unhandled, execution);
+    error ??= unhandled;
     execution.running = false;
     stdin.forget(execution.id);
     if (stored) history.add(count, code, execution.output);
@@ -130,7 +139,8 @@ export class CellRunner {
   }
 
   async #runCode(code: string, execution: Execution): Promise<ExecuteOutcome> {
-    const { typeChecks, host, surroundings, waitForTypes } = this.#options;
+    const { typeChecks, host, surroundings } = this.#options;
+    const waitForTypes = this.#options.waitForTypes || execution.unattended;
     const compiler = await this.#options.compiler();
     const compiled = compiler.compile(code, execution.id);
     if (!compiled.ok) return failed(syntaxError(compiled));

@@ -1,4 +1,5 @@
 /** Which message caused which execution, so that output finds its cell, also long after the cell has ended. */
+import type { CellError } from '../interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
 
 /** One run of one cell, or of something else that may print (a comm message, a magic's own code). */
@@ -10,13 +11,23 @@ export interface Execution {
   /** Nothing of it is published. */
   readonly silent: boolean;
   readonly allowStdin: boolean;
+  /** A cell that may not ask anything is executed by a program, such as nbclient (see unattended.ts). */
+  readonly unattended: boolean;
   /** Ends magics and waits that belong to it. */
   readonly abort: AbortController;
   /** The text of its result, for the history. */
   output: string | undefined;
   running: boolean;
+  /** Errors that no code handled while this cell ran, which make an unattended cell fail. */
+  readonly unhandled: UnhandledError[];
   /** The runtime process is at it, which can run one thing under one number. */
   inRuntime: boolean;
+}
+
+export interface UnhandledError {
+  error: CellError;
+  /** The cell whose code caused it. */
+  from: Execution;
 }
 
 /** Numbers of executions that are no numbered cell: they must not meet those that are. */
@@ -37,19 +48,23 @@ export class Executions {
   begin(
     options: Pick<Execution, 'parent' | 'count' | 'silent' | 'allowStdin'> & {
       numbered?: boolean;
+      unattended?: boolean;
       abort?: AbortController;
     },
   ): Execution {
-    const { parent, count, silent, allowStdin, numbered = false, abort = new AbortController() } = options;
+    const { parent, count, silent, allowStdin, numbered = false, unattended = false } = options;
+    const { abort = new AbortController() } = options;
     const execution: Execution = {
       id: numbered ? count : ++this.#unnumbered,
       parent,
       count,
       silent,
       allowStdin,
+      unattended,
       abort,
       output: undefined,
       running: true,
+      unhandled: [],
       inRuntime: false,
     };
     this.#newest = execution;
@@ -61,6 +76,10 @@ export class Executions {
   /** The newest one stands in for those that are not known (0) or forgotten. */
   find(id: number): Execution | undefined {
     return this.#byId.get(id) ?? this.#newest;
+  }
+
+  runningUnattended(): Execution | undefined {
+    return this.running().findLast(({ unattended }) => unattended);
   }
 
   running(): Execution[] {

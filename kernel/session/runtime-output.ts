@@ -5,10 +5,12 @@ import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 import type { Stdin } from './stdin.ts';
 import type { TrainingDisplay } from './training-display.ts';
+import { UnattendedOutput } from './unattended.ts';
 
 type Output = Parameters<OutputSink['output']>[0];
 
 export class RuntimeOutput implements OutputSink {
+  readonly unattended: UnattendedOutput;
   readonly #iopub: Iopub;
   readonly #executions: Executions;
   readonly #comms: Comms;
@@ -33,6 +35,9 @@ export class RuntimeOutput implements OutputSink {
     this.#training = options.training;
     this.#magic = options.magic;
     this.#request = options.request;
+    this.unattended = new UnattendedOutput(options.executions, (message, execution) =>
+      this.#publish(message, execution),
+    );
   }
 
   /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
@@ -53,6 +58,11 @@ export class RuntimeOutput implements OutputSink {
     }
     const execution = this.#executions.find(message.execution);
     if (execution?.silent) return;
+    if (!execution || !this.unattended.take(message, execution)) this.#publish(message, execution);
+    return this.#iopub.backPressure();
+  }
+
+  #publish(message: Output, execution: Execution | undefined): void {
     const parent = execution?.parent;
     switch (message.type) {
       case 'stream':
@@ -84,7 +94,6 @@ export class RuntimeOutput implements OutputSink {
       case 'late-error':
         publishError(this.#iopub, message.error, execution);
     }
-    return this.#iopub.backPressure();
   }
 }
 

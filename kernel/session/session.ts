@@ -185,6 +185,7 @@ export class Session {
       magics: () => magicRunner,
       assistance: () => this.#assistance,
       waitForTypes: options.waitForTypes,
+      unattended: output.unattended,
     }));
     const magicRunner: MagicRunner = new MagicRunner({
       registry: options.magics,

@@ -1,5 +1,7 @@
+import { constants } from 'node:os';
 import { basename, resolve } from 'node:path';
-import { KernelAPI, KernelConnection, ServerConnection, type KernelMessage } from '@jupyterlab/services';
+import { KernelAPI, KernelConnection, ServerConnection } from '@jupyterlab/services';
+import { CellOutputs } from './cell-outputs.ts';
 import {
   cellSource,
   parameterLines,
@@ -28,10 +30,29 @@ export interface RunOptions {
 
 /**
  * Executes a notebook from top to bottom through a Jupyter server, and stops at the first error. Resolves to the exit
- * code: 0, 1 after an error in a cell, 130 when it was interrupted.
+ * code: 0, 1 after an error in a cell or one that no code handled, 130 when it was interrupted, 128 and the signal's
+ * number when a signal ended it.
  */
 export async function runNotebook(options: RunOptions): Promise<number> {
   const notebook = withParameters(readNotebook(options.notebook), parameterLines(options.parameters));
+  const { kernel, name } = await startKernel(options, notebook);
+  const lost = lossOf(kernel, name);
+  const signals = watchSignals(() => void kernel.interrupt().catch(() => undefined));
+  const run = new NotebookRun(kernel, notebook, options);
+  try {
+    return await Promise.race([run.cells(signals), lost, signals.ended]);
+  } finally {
+    signals.stop();
+    if (options.output) saveNotebook(notebook, options.output);
+    await kernel.shutdown().catch(() => undefined);
+    kernel.dispose();
+  }
+}
+
+async function startKernel(
+  options: RunOptions,
+  notebook: Notebook,
+): Promise<{ kernel: KernelConnection; name: string }> {
   const { url, token } = options.server;
   const serverSettings = ServerConnection.makeSettings({
     baseUrl: url,
@@ -50,58 +71,111 @@ export async function runNotebook(options: RunOptions): Promise<number> {
       });
     },
   );
-  const kernel = new KernelConnection({ model, serverSettings });
-  const lost = lossOf(kernel, name);
+  return { kernel: new KernelConnection({ model, serverSettings }), name };
+}
+
+interface SignalWatch {
+  /** A SIGINT has come. */
+  interrupted(): boolean;
+  /** Resolves to the exit code when a signal asks this process to end. */
+  readonly ended: Promise<number>;
+  stop(): void;
+}
+
+/** Listens until `stop`: SIGINT interrupts the notebook, SIGTERM and SIGHUP end the run. */
+function watchSignals(interrupt: () => void): SignalWatch {
   let interrupted = false;
-  const interrupt = (): void => {
-    interrupted = true;
-    kernel.interrupt().catch(() => undefined);
+  let end: (code: number) => void;
+  const ended = new Promise<number>((resolve) => (end = resolve));
+  const listeners: Partial<Record<NodeJS.Signals, () => void>> = {
+    SIGINT: () => {
+      interrupted = true;
+      interrupt();
+    },
+    SIGTERM: () => end(128 + constants.signals.SIGTERM),
+    SIGHUP: () => end(128 + constants.signals.SIGHUP),
   };
-  process.on('SIGINT', interrupt);
-  const cells = notebook.cells.filter((cell) => cell.cell_type === 'code' && cellSource(cell).trim() !== '');
-  let failed = false;
-  try {
-    for (const [at, cell] of cells.entries()) {
+  for (const [signal, listener] of Object.entries(listeners)) process.on(signal, listener);
+  return {
+    interrupted: () => interrupted,
+    ended,
+    stop() {
+      for (const [signal, listener] of Object.entries(listeners)) process.off(signal, listener);
+    },
+  };
+}
+
+/** One execution of a notebook's cells. */
+class NotebookRun {
+  readonly #kernel: KernelConnection;
+  readonly #notebook: Notebook;
+  readonly #options: RunOptions;
+  /** By id of the request: what comes after a cell's idle still goes to that cell. */
+  readonly #outputs = new Map<string, CellOutputs>();
+  #failed = false;
+
+  constructor(kernel: KernelConnection, notebook: Notebook, options: RunOptions) {
+    this.#kernel = kernel;
+    this.#notebook = notebook;
+    this.#options = options;
+    kernel.iopubMessage.connect((_sender, message) => {
+      const { msg_id: request } = message.parent_header as { msg_id?: string };
+      this.#outputs.get(request ?? '')?.add(message);
+      if (message.header.msg_type === 'error') this.#failed = true;
+    });
+  }
+
+  /** Resolves to the exit code. */
+  async cells(signals: SignalWatch): Promise<number> {
+    const { say } = this.#options;
+    const { cells } = this.#notebook;
+    const code = cells.filter((cell) => cell.cell_type === 'code' && cellSource(cell).trim() !== '');
+    for (const [at, cell] of code.entries()) {
       const start = performance.now();
       const first = cellSource(cell).trim().split('\n')[0] ?? '';
-      options.say(`[${at + 1}/${cells.length}] ${first.slice(0, 70)}`);
-      const future = kernel.requestExecute({
-        code: cellSource(cell),
-        stop_on_error: true,
-        allow_stdin: false,
-      });
-      cell.outputs = [];
-      let clearNext = false;
-      future.onIOPub = (message) => {
-        if (message.header.msg_type === 'clear_output') {
-          clearNext = (message as KernelMessage.IClearOutputMsg).content.wait;
-          if (!clearNext) cell.outputs = [];
-          return;
-        }
-        const output = outputOf(message);
-        if (!output) return;
-        if (clearNext) cell.outputs = [];
-        clearNext = false;
-        addOutput(cell, output, options.print);
-      };
-      const reply = await Promise.race([future.done, lost]);
-      cell.execution_count = (reply.content as { execution_count?: number }).execution_count ?? null;
-      options.say(`      ${((performance.now() - start) / 1000).toFixed(1)} s`);
-      if (reply.content.status !== 'ok') {
-        failed = true;
-        const { traceback = [] } = reply.content as { traceback?: string[] };
-        options.say(traceback.join('\n'));
-        options.say(`the notebook stopped at cell ${notebook.cells.indexOf(cell) + 1}: ${first}`);
-        break;
-      }
+      say(`[${at + 1}/${code.length}] ${first.slice(0, 70)}`);
+      const reply = await this.#execute(cell);
+      say(`      ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      if (reply.status === 'ok') continue;
+      this.#report(reply);
+      say(`the notebook stopped at cell ${cells.indexOf(cell) + 1}: ${first}`);
+      return signals.interrupted() ? 130 : 1;
     }
-  } finally {
-    process.off('SIGINT', interrupt);
-    if (options.output) saveNotebook(notebook, options.output);
-    await kernel.shutdown().catch(() => undefined);
-    kernel.dispose();
+    // An error that no code handles may come after the last cell: an empty one fails with it.
+    const last = await this.#request('', false);
+    if (last.status !== 'ok') this.#report(last);
+    return signals.interrupted() ? 130 : this.#failed ? 1 : 0;
   }
-  return interrupted ? 130 : failed ? 1 : 0;
+
+  async #execute(cell: NotebookCell): Promise<ExecuteReply> {
+    const outputs = new CellOutputs(cell, this.#options.print);
+    const reply = await this.#request(cellSource(cell), true, outputs);
+    cell.execution_count = reply.execution_count ?? null;
+    return reply;
+  }
+
+  async #request(code: string, numbered: boolean, outputs?: CellOutputs): Promise<ExecuteReply> {
+    const future = this.#kernel.requestExecute({
+      code,
+      stop_on_error: true,
+      // Tells the kernel that a program executes the notebook (kernel/session/unattended.ts).
+      allow_stdin: false,
+      store_history: numbered,
+    });
+    if (outputs) this.#outputs.set(future.msg.header.msg_id, outputs);
+    return (await future.done).content as ExecuteReply;
+  }
+
+  #report({ traceback = [] }: ExecuteReply): void {
+    this.#failed = true;
+    this.#options.say(traceback.join('\n'));
+  }
+}
+
+interface ExecuteReply {
+  status: string;
+  execution_count?: number;
+  traceback?: string[];
 }
 
 /** The sockets of Jupyter's client, with the token in a header as its other requests have it. */
@@ -155,56 +229,6 @@ async function isKnown(kernel: KernelConnection): Promise<boolean> {
   } catch {
     return true;
   }
-}
-
-/** A message as the notebook file has it; undefined for those that leave nothing in it. */
-function outputOf(message: KernelMessage.IIOPubMessage): Record<string, unknown> | undefined {
-  const { content } = message as { content: Record<string, unknown> };
-  switch (message.header.msg_type) {
-    case 'stream':
-      return { output_type: 'stream', name: content['name'], text: content['text'] };
-    case 'execute_result':
-    case 'display_data':
-    case 'update_display_data': {
-      const { data, metadata, execution_count } = content;
-      const transient = content['transient'] as { display_id?: string } | undefined;
-      const type = message.header.msg_type;
-      return {
-        output_type: type,
-        data,
-        metadata,
-        ...(type === 'execute_result' ? { execution_count } : {}),
-        ...(transient?.display_id ? { display_id: transient.display_id } : {}),
-      };
-    }
-    case 'error': {
-      const { ename, evalue, traceback } = content;
-      return { output_type: 'error', ename, evalue, traceback };
-    }
-    default:
-      return undefined;
-  }
-}
-
-function addOutput(cell: NotebookCell, output: Record<string, unknown>, print: (text: string) => void): void {
-  const outputs = (cell.outputs ??= []);
-  const last = outputs.at(-1);
-  if (output['output_type'] === 'stream') {
-    print(String(output['text']));
-    if (last?.['output_type'] === 'stream' && last['name'] === output['name']) {
-      last['text'] = `${String(last['text'])}${String(output['text'])}`;
-      return;
-    }
-  } else if (output['output_type'] === 'update_display_data') {
-    for (const shown of outputs.filter(({ display_id }) => display_id === output['display_id'])) {
-      Object.assign(shown, { data: output['data'], metadata: output['metadata'] });
-    }
-    return;
-  } else {
-    const text = (output['data'] as Record<string, unknown> | undefined)?.['text/plain'];
-    if (typeof text === 'string' && output['output_type'] === 'execute_result') print(`${text}\n`);
-  }
-  outputs.push(output);
 }
 
 /** @throws FileError; the file that was there before is kept then */

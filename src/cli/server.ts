@@ -12,6 +12,28 @@ export interface JupyterServer {
   close(): Promise<void>;
 }
 
+/**
+ * Runs the server and ends it when standard input does: the end of a pipe is the one sign of our death that SIGKILL
+ * gives too. Kernels end with their server.
+ */
+const SERVER_PROGRAM = `
+import os, shutil, signal, sys, threading, time
+
+def end():
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=end, daemon=True).start()
+from jupyter_server.serverapp import main
+try:
+    main()
+finally:
+    shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
+`;
+
 /** Time that a server may take to listen on a slow machine. */
 const START_MS = 60_000;
 
@@ -22,15 +44,15 @@ export async function startServer(environment: string, folder: string): Promise<
   const server = spawn(
     environmentPython(environment),
     [
-      '-m',
-      'jupyter_server',
+      '-c',
+      SERVER_PROGRAM,
       '--ServerApp.ip=127.0.0.1',
       '--ServerApp.port=0',
       `--ServerApp.root_dir=${folder}`,
       ...own,
     ],
     {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['pipe', 'ignore', 'pipe'],
       env: { ...process.env, JUPYTER_RUNTIME_DIR: runtime },
       detached: true,
     },

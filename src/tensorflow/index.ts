@@ -40,6 +40,7 @@ export { setContextOptions } from './loading.ts';
 export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
 export { compile, type Compiled, type CompileOptions } from './compile/compile.ts';
+export { isComputing } from './compile/native-call.ts';
 export type { MixedPrecision } from './compile/precision.ts';
 export { eager, traceable } from './compile/own-code.ts';
 export { profile, Profile } from './profile/profile.ts';

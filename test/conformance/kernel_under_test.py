@@ -140,7 +140,7 @@ class Kernel:
         return Run(msg_id, self.reply(msg_id, channel, timeout), self.until_idle(msg_id, timeout))
 
     def execute(self, code: str, timeout: float = DEADLINE, **options: Any) -> Run:
-        options.setdefault("allow_stdin", False)
+        options.setdefault("allow_stdin", True)
         return self.finish(self.client.execute(code, **options), "shell", timeout)
 
     def wait_for_output(self, msg_id: str, timeout: float = DEADLINE) -> dict[str, Any]:

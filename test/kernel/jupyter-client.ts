@@ -300,7 +300,7 @@ function request(code: string, options: object): object {
     silent: false,
     store_history: true,
     user_expressions: {},
-    allow_stdin: false,
+    allow_stdin: true,
     stop_on_error: true,
     ...options,
   };

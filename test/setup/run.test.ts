@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -140,3 +140,74 @@ test('what is no notebook is told, and nothing is started', async () => {
   assert.match((await run([join(folder, 'absent.ipynb')])).err, /cannot be read as a notebook/);
   assert.ok(!existsSync(join(folder, 'absent.ipynb')));
 });
+
+test('an error that no code handles ends the run with 1, also after the last cell', async () => {
+  const path = write('floating.ipynb', [
+    "console.log('one')",
+    "void (async () => { await new Promise((done) => setTimeout(done, 50)); throw new Error('floating'); })();",
+  ]);
+  const done = await run([path]);
+  assert.deepEqual([done.code, done.out], [1, 'one\n']);
+  assert.match(done.err, /floating/);
+  assert.match(done.err, /in cell 2: no code awaits or catches it/);
+});
+
+test('output and type errors of an executed notebook are in its copy', async () => {
+  const path = write('late.ipynb', [
+    "setTimeout(() => console.log('late'), 200);",
+    'const text: string = 5;',
+  ]);
+  const copy = join(folder, 'late-executed.ipynb');
+  assert.equal((await run([path, '--output', copy])).code, 0);
+  const [late, wrong] = JSON.parse(readFileSync(copy, 'utf8')).cells;
+  assert.deepEqual(late.outputs, [{ output_type: 'stream', name: 'stdout', text: 'late\n' }]);
+  assert.match(wrong.outputs[0].text, /not assignable to type 'string'/);
+});
+
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+  ['SIGKILL', null],
+] as const) {
+  test(`${signal} leaves no server, no kernel and no folder behind`, async () => {
+    const temporary = mkdtempSync(join(tmpdir(), 'tensorcell-signal-'));
+    const path = write(`${signal}.ipynb`, ["console.log('started');\nwhile (true);"]);
+    const child = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'run', path], {
+      cwd: folder,
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (text: Buffer) => {
+        if (text.toString().includes('started')) resolve();
+      });
+    });
+    const left = (): string[] => processesWith(`TMPDIR=${temporary}`);
+    assert.ok(left().length >= 3, 'server, kernel and runtime process run');
+    child.kill(signal);
+    assert.equal(await ended, code);
+    for (let waited = 0; left().length > 0 && waited < 200; waited++) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.deepEqual(left(), []);
+    assert.deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith('tensorcell-run-')),
+      [],
+    );
+    rmSync(temporary, { recursive: true, force: true });
+  });
+}
+
+/** Command lines of the processes whose environment holds `assignment`. */
+function processesWith(assignment: string): string[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      return environment.includes(assignment) ? [readFileSync(`/proc/${pid}/cmdline`, 'utf8')] : [];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -3,6 +3,14 @@ import type { Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { asError } from '../errors.ts';
 
+/** Calls that run on background threads. */
+let underWay = 0;
+
+/** Whether TensorFlow computes on a background thread, which Node does not know of. */
+export function isComputing(): boolean {
+  return underWay > 0;
+}
+
 /**
  * One call of a function on a thread of its own, so that this one's event loop lives. What C writes lies in memory of
  * C's: it can be looked at before the thread has told, and it outlives JavaScript that is terminated in the middle.
@@ -66,12 +74,14 @@ export class NativeCall {
     const count = this.#memory + 8 * this.#outputs;
     const begin = performance.now();
     await new Promise<void>((resolve, reject) => {
+      underWay++;
       this.#binding.context.api.TFE_ExecuteAt.async(
         this.#op,
         this.#memory,
         count,
         this.#status.pointer,
         (error) => {
+          underWay--;
           if (error) reject(asError(error));
           else resolve();
         },

@@ -123,7 +123,7 @@ export class BenchClient {
         silent: false,
         store_history: true,
         user_expressions: {},
-        allow_stdin: false,
+        allow_stdin: true,
         stop_on_error: true,
       },
       timeoutMs === undefined ? {} : { timeoutMs },
