@@ -3,6 +3,19 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
+ * The user's home folder: `HOME`, else the entry of the password database. Containers often run under a user id that
+ * has none, where Node's `homedir` throws: `/` then, as Docker sets `HOME`.
+ */
+export function homeFolder(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  if (environment['HOME']) return environment['HOME'];
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
+/**
  * Folder of everything that Tensorcell keeps for a user: runtimes, settings, history. `TENSORCELL_HOME`, or
  * `tensorcell` in the user's data folder (XDG base directory specification).
  */
@@ -10,10 +23,7 @@ export function tensorcellHome(environment: NodeJS.ProcessEnv = process.env): st
   const named = environment['TENSORCELL_HOME'];
   if (named) return named;
   const data = environment['XDG_DATA_HOME'];
-  return join(
-    data?.startsWith('/') ? data : join(environment['HOME'] ?? homedir(), '.local', 'share'),
-    'tensorcell',
-  );
+  return join(data?.startsWith('/') ? data : join(homeFolder(environment), '.local', 'share'), 'tensorcell');
 }
 
 /** TensorFlow runtimes live here, one folder each (`cpu-2.21.0`), complete once it holds `runtime.json`. */

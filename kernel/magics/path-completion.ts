@@ -1,13 +1,13 @@
 import { readdirSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { homeFolder } from '../../src/home.ts';
 
 const escapeSpaces = (text: string): string => text.replace(/[\s\\'"]/g, String.raw`\$&`);
 const unescape = (text: string): string => text.replace(/\\(.)/g, '$1');
 
 /** `~` and `~/…` with the home folder in place. */
 export function expandHome(path: string, home: string | undefined): string {
-  return path === '~' || path.startsWith('~/') ? join(home ?? homedir(), path.slice(1)) : path;
+  return path === '~' || path.startsWith('~/') ? join(home ?? homeFolder(), path.slice(1)) : path;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import type * as Library from './library.ts';
 import type { Rendered } from './runtime.ts';
 
@@ -54,6 +54,7 @@ export class LazyLibrary {
 
   /** What a result looks like; undefined when nothing is to be shown. */
   render(value: unknown): Rendered | undefined | Promise<Rendered | undefined> {
+    if (isTimer(value)) return undefined;
     if (this.#loaded) return renderWith(this.#loaded, value);
     return plainly(value) ?? this.load().then((library) => renderWith(library, value));
   }
@@ -64,6 +65,18 @@ function renderWith(
   value: unknown,
 ): Rendered | undefined | Promise<Rendered | undefined> {
   return library.isDisplayHandle(value) ? undefined : library.renderAsync(value);
+}
+
+const immediate = setImmediate(() => {});
+clearImmediate(immediate);
+const timeout = setTimeout(() => {}, 0);
+clearTimeout(timeout);
+const TIMERS = new Set<object>([immediate, timeout].map((timer) => Object.getPrototypeOf(timer) as object));
+
+/** `setTimeout(…)` as the last line is there for what it does: its value is forty lines of Node's internals. */
+function isTimer(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
+  return TIMERS.has(Object.getPrototypeOf(value) as object);
 }
 
 /** Values whose one form is their text, as the library would make it. */

@@ -1,8 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { writeWhole } from '../files/index.ts';
-import { tensorcellHome } from '../home.ts';
+import { homeFolder, tensorcellHome } from '../home.ts';
 import { askPython, findPython, SetupError } from '../runtimes/python.ts';
 import { installedRuntimes, sizeOnDisk } from '../runtimes/store.ts';
 import { formatBytes } from '../runtimes/wheels.ts';
@@ -14,7 +13,7 @@ import { tutorialsFolder } from './tutorials.ts';
 function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
   const named = environment['JUPYTER_DATA_DIR'];
   if (named) return named;
-  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] ?? homedir(), '.local', 'share');
+  const data = environment['XDG_DATA_HOME'] || join(homeFolder(environment), '.local', 'share');
   return join(data, 'jupyter');
 }
 

@@ -1,15 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { writeWhole } from '../files/index.ts';
 import { SetupError } from '../runtimes/python.ts';
 import type { Places } from './places.ts';
 import type { Reporter } from './progress.ts';
+import { homeFolder } from '../home.ts';
 
 /** Where an installed package puts the reader's own copy of the tutorials. */
 export function tutorialsFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  return join(environment['HOME'] ?? homedir(), 'tensorcell-tutorials');
+  return join(homeFolder(environment), 'tensorcell-tutorials');
 }
 
 interface Manifest {

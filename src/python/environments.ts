@@ -1,9 +1,9 @@
 /** The Pythons of this machine: where to look, what they have, and which one is meant. */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { PythonError } from './errors.ts';
+import { homeFolder } from '../home.ts';
 
 export type EnvironmentKind = 'active' | 'venv' | 'conda' | 'pyenv' | 'system' | 'chosen';
 
@@ -96,7 +96,7 @@ export function findCandidates({ environment, directory }: Surroundings): Enviro
     const executable = pythonIn(prefix);
     if (executable) found.push({ kind, name, executable });
   };
-  const home = environment['HOME'] ?? homedir();
+  const home = homeFolder(environment);
 
   const active = environment['VIRTUAL_ENV'] || environment['CONDA_PREFIX'];
   if (active) add('active', active);
@@ -253,7 +253,7 @@ export async function resolveEnvironment(
   named: string,
   surroundings: Surroundings,
 ): Promise<PythonEnvironment> {
-  const home = surroundings.environment['HOME'] ?? homedir();
+  const home = homeFolder(surroundings.environment);
   const path = resolve(surroundings.directory, named.replace(/^~(?=\/|$)/, home));
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
   if (isFolder !== undefined) {

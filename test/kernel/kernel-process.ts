@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,8 @@ export interface KernelOptions {
   mayLog?: RegExp;
   /** In a process group of its own, which can be signalled as a whole. */
   ownGroup?: boolean;
+  /** Runs under this user id, with nothing in the environment that names a user or a home. Root only. */
+  user?: number;
 }
 
 export class KernelProcess {
@@ -53,6 +55,16 @@ export class KernelProcess {
       ...options.connection,
     };
     writeFileSync(this.connectionFile, JSON.stringify(connection), { mode: 0o600 });
+    const { user } = options;
+    const environment: NodeJS.ProcessEnv = {
+      ...process.env,
+      TENSORCELL_HISTORY: join(this.folder, 'history.sqlite'),
+      ...options.environment,
+    };
+    if (user !== undefined) {
+      for (const path of [this.folder, this.connectionFile]) chownSync(path, user, user);
+      for (const name of ['HOME', 'USER', 'LOGNAME']) delete environment[name];
+    }
     this.child = spawn(
       process.execPath,
       [join(root, 'dist', 'kernel.js'), '--connection-file', this.connectionFile],
@@ -60,11 +72,8 @@ export class KernelProcess {
         cwd: this.folder,
         detached: options.ownGroup ?? false,
         stdio: ['ignore', 'inherit', 'pipe'],
-        env: {
-          ...process.env,
-          TENSORCELL_HISTORY: join(this.folder, 'history.sqlite'),
-          ...options.environment,
-        },
+        env: environment,
+        ...(user === undefined ? {} : { uid: user, gid: user }),
       },
     );
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));

@@ -1,11 +1,17 @@
 // Beginning and end: shutdown, signals, the parent's death; nothing stays behind.
 import { strict as assert } from 'node:assert';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { within } from './jupyter-client.ts';
 import { KernelProcess, withKernel } from './kernel-process.ts';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** A user id of which the system knows nothing, as containers use them. */
+const NO_ENTRY = 54_321;
 
 /** Every process below one, by /proc. */
 function descendants(pid: number): number[] {
@@ -43,7 +49,7 @@ async function goneWithin(pids: number[], ms: number): Promise<void> {
 }
 
 const ENDLESS = `
-  import { spawn } from 'node:child_process';
+  import { spawn, spawnSync } from 'node:child_process';
   spawn('sleep', ['1000']);
   console.log('begun');
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -158,4 +164,21 @@ test('SIGINT to the whole group, while the kernel starts and while it is idle, e
   } finally {
     kernel.kill();
   }
+});
+
+test('a user id without an entry in the password database, and without a home', (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root can run a process as another user');
+  // As under /root, where other users cannot read the checkout.
+  const readable = spawnSync('ls', [join(root, 'dist', 'kernel.js')], { uid: NO_ENTRY, gid: NO_ENTRY });
+  if (readable.status !== 0) return t.skip('the checkout lies in a folder that other users cannot read');
+  return withKernel(
+    async (client) => {
+      const info = await client.request('shell', 'kernel_info_request', {});
+      assert.equal(info.reply!.header['username'], `uid-${NO_ENTRY}`);
+      assert.equal((await client.cell('process.getuid!()')).result, String(NO_ENTRY));
+      assert.equal((await client.cell('await input("? ")', { allow_stdin: false })).reply['status'], 'error');
+      assert.equal((await client.cell('%pwd')).reply['status'], 'ok');
+    },
+    { user: NO_ENTRY },
+  );
 });
