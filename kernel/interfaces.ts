@@ -86,13 +86,16 @@ export interface CellContext {
   readonly meta: ImportMeta;
   readonly require: (specifier: string) => unknown;
   /** Runs a line magic or `!command` in the kernel process; resolves to its value, if it has one. */
-  magic(name: string, line: string): Promise<unknown>;
+  magic(name: string, line: string, parts?: readonly InterpolatedPart[]): Promise<unknown>;
   /** `%time statement`: reports the time of what lies between the two calls. */
   timeStart(): unknown;
   timeEnd(token: unknown): void;
   /** The value of the last expression, to be shown when the cell ends. */
   result(value: unknown): void;
 }
+
+/** Range of a command's line, braces included, and the value that takes its place unless computing it throws. */
+export type InterpolatedPart = readonly [from: number, to: number, value: () => unknown];
 
 /** A local TypeScript or JavaScript file, compiled for the runtime's own module loader. */
 export interface CompiledModule {
@@ -144,7 +147,7 @@ export type CellParts =
   /** `%%name arguments` on the first line: the rest of the cell is the magic's body. */
   | { kind: 'cell-magic'; name: string; line: string; body: string }
   /** TypeScript, perhaps with `%magic` and `!command` lines in it. */
-  | { kind: 'code'; magics: { name: string; line: string; at: SourcePosition }[] };
+  | { kind: 'code'; magics: { name: string; line: string; at: SourcePosition; interpolates: boolean }[] };
 
 export interface CellCompiler {
   split(source: string): CellParts;
@@ -241,6 +244,11 @@ export type ControlMessage =
   | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
   | { type: 'shutdown' };
 
+export interface SurroundingsChange {
+  directory?: string;
+  environment?: Record<string, string | null>;
+}
+
 export interface CommMessage {
   type: 'comm';
   action: 'open' | 'message' | 'close';
@@ -271,6 +279,8 @@ export type RuntimeMessage =
       values: Record<string, { payload: DisplayPayload } | { error: CellError }>;
     }
   | { type: 'inspected'; id: number; found: boolean; summary?: string; typeName?: string }
+  /** Cells have changed the folder or variables of the environment (null: removed). */
+  | ({ type: 'surroundings' } & SurroundingsChange)
   | { type: 'answered'; id: number; value: unknown; error?: string }
   | { type: 'magic'; id: number; execution: number; name: string; line: string }
   /** Something that the kernel process does for the library (`python`); answered by `magic-reply`, ids are shared. */

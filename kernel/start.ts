@@ -129,6 +129,7 @@ export async function start(
         ask,
         log: debug,
         surroundings: () => ({ environment: surroundings.environment, directory: surroundings.directory }),
+        adopt: (change) => surroundings.adopt(change, 'python'),
       });
     },
     exit: () => void end(0),

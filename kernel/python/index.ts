@@ -8,14 +8,17 @@ import type { PythonEnvironment, Surroundings } from '../../src/python/environme
 import type { PythonDevices } from '../../src/python/devices.ts';
 import { PythonError } from '../../src/python/errors.ts';
 import type { PythonProcessDescription, PythonRequest, PythonStatus } from '../../src/python/requests.ts';
-import type { CommMessage, OutputSink, PythonCell, PythonHost } from '../interfaces.ts';
+import type { CommMessage, OutputSink, PythonCell, PythonHost, SurroundingsChange } from '../interfaces.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 import { PythonFailure, failureFrom } from './failure.ts';
 import { PythonProcess, noIpykernel } from './python-process.ts';
 import { toRuntimeMessage } from './messages.ts';
+import { SharedSurroundings } from './shared-surroundings.ts';
 
 export interface PythonHostOptions {
   surroundings: () => Surroundings;
+  /** Python has changed its folder or environment. */
+  adopt: (change: SurroundingsChange) => void;
   sink: OutputSink;
   /** Asks the person at the front end; undefined when it allows no input. */
   ask: (execution: number, question: { prompt: string; password: boolean }) => Promise<string | undefined>;
@@ -35,6 +38,7 @@ class Host implements PythonHost {
   readonly #options: PythonHostOptions;
   /** By executable: those that run. */
   readonly #processes = new Map<string, PythonProcess>();
+  readonly #shared = new WeakMap<PythonProcess, SharedSurroundings>();
   /** Which process holds the other end of a comm. */
   readonly #comms = new Map<string, PythonProcess>();
   /** Cells of TypeScript that run Python: its results are shown, and are not the cell's. */
@@ -55,21 +59,33 @@ class Host implements PythonHost {
     const process = await this.#started(cell);
     // An interrupt from before the request was sent: later ones are heard by the process.
     if (cell.signal.aborted) throw interruptedStart();
-    const reply = await process.request(
-      'execute_request',
-      {
-        code,
-        silent: false,
-        store_history: true,
-        user_expressions: {},
-        allow_stdin: cell.allowStdin,
-        // Whatever else waits is not this cell's business.
-        stop_on_error: false,
-      },
-      { execution: cell.execution, id: cell.messageId, metadata: { tensorcell_count: cell.count } },
+    const reply = await this.#sharing(process, cell, () =>
+      process.request(
+        'execute_request',
+        {
+          code,
+          silent: false,
+          store_history: true,
+          user_expressions: {},
+          allow_stdin: cell.allowStdin,
+          // Whatever else waits is not this cell's business.
+          stop_on_error: false,
+        },
+        { execution: cell.execution, id: cell.messageId, metadata: { tensorcell_count: cell.count } },
+      ),
     );
     if (reply['status'] !== 'ok') throw failureFrom(reply);
     return Array.isArray(reply['payload']) ? (reply['payload'] as Record<string, unknown>[]) : [];
+  }
+
+  /** Runs `action` in Python, with the session's folder and environment. */
+  async #sharing<T>(process: PythonProcess, cell: PythonCell, action: () => Promise<T>): Promise<T> {
+    const shared = this.#shared.get(process);
+    await shared?.push(cell.execution);
+    if (cell.signal.aborted) throw interruptedStart();
+    const result = await action();
+    if (!cell.signal.aborted) await shared?.pull(cell.execution);
+    return result;
   }
 
   async answer(argument: unknown, cell: PythonCell): Promise<unknown> {
@@ -88,10 +104,8 @@ class Host implements PythonHost {
         const process = await this.#started(cell);
         if (cell.signal.aborted) throw interruptedStart();
         const { op, argument } = request;
-        const reply = await process.request(
-          'tensorcell_request',
-          { op, argument },
-          { execution: cell.execution },
+        const reply = await this.#sharing(process, cell, () =>
+          process.request('tensorcell_request', { op, argument }, { execution: cell.execution }),
         );
         if (reply['status'] !== 'ok') throw failureFrom(reply);
         return reply['value'];
@@ -262,6 +276,10 @@ class Host implements PythonHost {
       },
     });
     this.#processes.set(environment.executable, process);
+    this.#shared.set(
+      process,
+      new SharedSurroundings(process, surroundings, (change) => this.#options.adopt(change)),
+    );
     return process;
   }
 

@@ -1,4 +1,4 @@
-import type { CellContext, CompiledCell } from '../interfaces.ts';
+import type { CellContext, CompiledCell, InterpolatedPart } from '../interfaces.ts';
 import { formatDuration } from '../duration.ts';
 import { never, type Execution } from './execution.ts';
 import type { Names } from './names.ts';
@@ -65,7 +65,7 @@ export function createCellContext(
     get require() {
       return services.require;
     },
-    magic: (name, line) => services.magic(owner().id, name, line),
+    magic: (name, line, parts = []) => services.magic(owner().id, name, interpolate(line, parts)),
     timeStart: () => process.hrtime.bigint(),
     timeEnd(token) {
       const elapsed = Number(process.hrtime.bigint() - (token as bigint)) / 1e6;
@@ -76,6 +76,22 @@ export function createCellContext(
     },
   };
   return context;
+}
+
+/** What does not evaluate is the shell's own, and left alone. */
+function interpolate(line: string, parts: readonly InterpolatedPart[]): string {
+  let text = '';
+  let at = 0;
+  for (const [from, to, value] of parts) {
+    text += line.slice(at, from);
+    at = to;
+    try {
+      text += String(value());
+    } catch {
+      text += line.slice(from, to);
+    }
+  }
+  return text + line.slice(at);
 }
 
 /**

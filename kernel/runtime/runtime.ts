@@ -25,6 +25,7 @@ import type { RuntimeNotebookHost } from './notebook-host.ts';
 import { describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
 import type { Settling } from './settling.ts';
+import { SurroundingsReport } from './surroundings-report.ts';
 import { isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
 
@@ -56,7 +57,11 @@ export interface RuntimeParts {
 
 export class Runtime {
   readonly names = new Names();
-  readonly requests = new KernelRequests((message) => this.#parts.channel.send(message));
+  readonly requests = new KernelRequests((message) => {
+    this.#reportSurroundings();
+    this.#parts.channel.send(message);
+  });
+  readonly #surroundings = new SurroundingsReport();
   readonly #running = new Map<number, Execution>();
   readonly #recent = new Map<number, Execution>();
   #parts!: RuntimeParts;
@@ -81,6 +86,10 @@ export class Runtime {
       magic: (execution, name, line) => this.requests.magic(execution, name, line),
       print: (text) => void process.stdout.write(text),
     };
+  }
+
+  #reportSurroundings(): void {
+    this.#surroundings.send((change) => this.#parts.channel.send({ type: 'surroundings', ...change }));
   }
 
   /** The execution of the calling code: exactly where it can be told, else the running or the last one. */
@@ -151,10 +160,13 @@ export class Runtime {
       }
       case 'directory':
         process.chdir(message.path);
+        // Noted at once: a cell may change it back.
+        this.#reportSurroundings();
         break;
       case 'environment':
         if (message.value === undefined) delete process.env[message.name];
         else process.env[message.name] = message.value;
+        this.#reportSurroundings();
         break;
       case 'preload':
         void this.#preload();
@@ -181,6 +193,7 @@ export class Runtime {
       allowStdin: request.allowStdin,
       finish: (ended, error) => {
         this.#parts.flushNative(ended.id);
+        this.#reportSurroundings();
         this.#parts.channel.send({
           type: 'done',
           execution: ended.id,

@@ -237,7 +237,8 @@ function typeError(problems: Parameters<typeof formatDiagnostics>[0], execution:
 
 /** Every line that is not blank or a comment is a magic that stands alone (`x = !ls` and `%time code` do not). */
 function holdsOnlyMagics(code: string, parts: Extract<CellParts, { kind: 'code' }>): boolean {
-  if (parts.magics.length === 0 || parts.magics.some(({ name }) => name === 'time')) return false;
+  if (parts.magics.length === 0) return false;
+  if (parts.magics.some(({ name, interpolates }) => name === 'time' || interpolates)) return false;
   const magicLines = new Set(parts.magics.map(({ at }) => at.line));
   return code
     .split(/\r?\n/)

@@ -1,5 +1,5 @@
 /** What the runtime process says, as messages under the cell that caused them. */
-import type { CellError, DisplayPayload, OutputSink } from '../interfaces.ts';
+import type { CellError, DisplayPayload, OutputSink, SurroundingsChange } from '../interfaces.ts';
 import type { Comms } from './comms.ts';
 import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';
@@ -18,6 +18,7 @@ export class RuntimeOutput implements OutputSink {
   readonly #training: TrainingDisplay;
   readonly #magic: (message: Extract<Output, { type: 'magic' }>) => void;
   readonly #request: (message: Extract<Output, { type: 'request' }>) => void;
+  readonly #surroundings: (change: SurroundingsChange) => void;
 
   constructor(options: {
     iopub: Iopub;
@@ -27,6 +28,7 @@ export class RuntimeOutput implements OutputSink {
     training: TrainingDisplay;
     magic: (message: Extract<Output, { type: 'magic' }>) => void;
     request: (message: Extract<Output, { type: 'request' }>) => void;
+    surroundings: (change: SurroundingsChange) => void;
   }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
@@ -35,6 +37,7 @@ export class RuntimeOutput implements OutputSink {
     this.#training = options.training;
     this.#magic = options.magic;
     this.#request = options.request;
+    this.#surroundings = options.surroundings;
     this.unattended = new UnattendedOutput(options.executions, (message, execution) =>
       this.#publish(message, execution),
     );
@@ -51,6 +54,9 @@ export class RuntimeOutput implements OutputSink {
         return;
       case 'request':
         this.#request(message);
+        return;
+      case 'surroundings':
+        this.#surroundings(message);
         return;
       case 'comm':
         this.#comms.send(message);

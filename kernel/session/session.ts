@@ -139,6 +139,7 @@ export class Session {
       training,
       magic: (message) => void magicRunner.answer(message),
       request: (message) => void magicRunner.request(message),
+      surroundings: (change) => surroundings.adopt(change, 'runtime'),
     });
     const host = (this.#host = options.createHost(output));
     const surroundings: Surroundings = (this.surroundings = new Surroundings({

@@ -1,5 +1,5 @@
 /** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime has to get again. */
-import type { LanguageService, MainMessage, Settings } from '../interfaces.ts';
+import type { LanguageService, MainMessage, Settings, SurroundingsChange } from '../interfaces.ts';
 
 export class Surroundings {
   readonly settings: Settings = { typecheck: 'warn' };
@@ -37,10 +37,29 @@ export class Surroundings {
   }
 
   setEnvironment(name: string, value: string | undefined): void {
+    this.#note(name, value);
+    this.#send({ type: 'environment', name, value });
+  }
+
+  /** What cells (`runtime`) or Python have changed by their own means; the other one is told. */
+  adopt({ directory, environment = {} }: SurroundingsChange, from: 'runtime' | 'python'): void {
+    if (directory !== undefined && directory !== this.#directory) {
+      this.#directory = directory;
+      if (from === 'python') this.#send({ type: 'directory', path: directory });
+      void this.#language().then((language) => language.setDirectory(directory));
+    }
+    for (const [name, given] of Object.entries(environment)) {
+      const value = given ?? undefined;
+      if (this.#environment[name] === value) continue;
+      this.#note(name, value);
+      if (from === 'python') this.#send({ type: 'environment', name, value });
+    }
+  }
+
+  #note(name: string, value: string | undefined): void {
     this.#environment = { ...this.#environment, [name]: value };
     if (value === undefined) delete this.#environment[name];
     this.#changed.set(name, value);
-    this.#send({ type: 'environment', name, value });
   }
 
   /** Tells a fresh runtime process what has changed since the session began. */

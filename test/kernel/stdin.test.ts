@@ -35,7 +35,7 @@ test('a password is asked for as one', () =>
 test('without a front end that allows input they throw at once', () =>
   withKernel(async (client) => {
     for (const code of ['await input("x")', 'prompt("x")', 'confirm("x")']) {
-      const cell = await client.cell(code, { stop_on_error: false });
+      const cell = await client.cell(code, { stop_on_error: false, allow_stdin: false });
       assert.equal(cell.reply['status'], 'error', code);
       assert.match(cell.reply['evalue'], /input/i);
     }

@@ -84,7 +84,7 @@ test('input() asks the person', async () => {
   assert.equal(question.parent, id);
   await client.send('stdin', 'input_reply', { value: 'ada' });
   assert.equal((await client.finishCell(id)).result, "'ADA'");
-  const refused = await client.cell('%%python\ninput("x")', { stop_on_error: false });
+  const refused = await client.cell('%%python\ninput("x")', { stop_on_error: false, allow_stdin: false });
   assert.equal(refused.reply['ename'], 'StdinNotImplementedError');
 });
 

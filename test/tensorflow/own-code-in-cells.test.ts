@@ -151,7 +151,7 @@ test('a layer class of a cell; one that shows something runs op by op and shows 
     /runs op by op: it shows something in the notebook \(cell \d+:3:\d+\)\. Results are the same/,
   );
   const shown = notebook.messages.filter(
-    ({ type, execution }) => type === 'display' && execution === notebook.last,
+    (message) => message.type === 'display' && message.execution === notebook.last,
   );
   assert.equal(shown.length, 4);
 });

@@ -12,6 +12,7 @@ import { notebookJson } from '../notebooks/notebook-file.ts';
 
 /** As JupyterLab asks: somebody looks on. */
 const ATTENDED = { allow_stdin: true };
+const UNATTENDED = { allow_stdin: false };
 const PATIENCE = 60_000;
 
 const MODEL = `
@@ -88,7 +89,7 @@ for (const [name, call] of [
 
   test(`${name} where a program executes the notebook: lines as they come, and the chart`, () =>
     withModel(async (client) => {
-      const cell = await run(client, `await ${call} })`, {});
+      const cell = await run(client, `await ${call} })`, UNATTENDED);
       assert.deepEqual(steady(cell.stdout).trimEnd().split('\n'), LINES.slice(0, 2));
       const [chart, ...more] = cell.of('display_data');
       assert.deepEqual([more, cell.of('update_display_data'), cell.of('execute_result')], [[], [], []]);
@@ -224,7 +225,7 @@ for (const step of steps) {
     const lines = await run(
       client,
       `for (const item of tensorcell.progress([1, 2], { label: 'headless' })) void item;`,
-      {},
+      UNATTENDED,
     );
     assert.equal(steady(lines.stdout), 'headless · 2 of 2 · R · T\n');
     assert.deepEqual(lines.of('display_data'), []);

@@ -12,7 +12,7 @@ import { InternalNames } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import type { LoweringOptions } from './lower.ts';
 import { findMagics } from './magics.ts';
-import type { FoundMagics } from './magics.ts';
+import type { FoundMagics, MagicLine } from './magics.ts';
 import { composeMaps, sourceMap } from './maps.ts';
 import { parse } from './parse.ts';
 import { SessionNames } from './names.ts';
@@ -114,7 +114,12 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
       const { magics } = findMagics(source, isKnown, 'ts');
       return {
         kind: 'code',
-        magics: magics.map(({ name, line, start }) => ({ name, line, at: positionAt(source, start) })),
+        magics: magics.map(({ name, line, start, interpolations }) => ({
+          name,
+          line,
+          at: positionAt(source, start),
+          interpolates: interpolations.length > 0,
+        })),
       };
     },
     compile(source, execution): CompileResult {
@@ -202,7 +207,8 @@ function patternNames(pattern: BindingPattern): string[] {
 /** Puts the calls of the magics in their places. */
 function putMagics(source: string, found: FoundMagics, edits: Edits, names: InternalNames): void {
   const { context } = names;
-  for (const { name, line, start, end, isTime, place } of found.magics) {
+  for (const magic of found.magics) {
+    const { name, line, start, end, isTime, place } = magic;
     if (!place) continue;
     const shown = name === '!' ? `!${line}` : `%${name}`;
     if (isTime) {
@@ -222,7 +228,25 @@ function putMagics(source: string, found: FoundMagics, edits: Edits, names: Inte
         source,
         problemAt(source, `${shown} can only be used in an async function`, start, end),
       );
-    const call = `await ${context}.await(${context}.magic(${JSON.stringify(name)},${JSON.stringify(line)}))`;
-    edits.replace(start, end, place.last ? `${context}.result(${call});` : `${call};`);
+    const call = `await ${context}.await(${context}.magic(${JSON.stringify(name)},${JSON.stringify(line)}`;
+    const [head, tail] = place.last ? [`${context}.result(${call}`, ')));'] : [call, '));'];
+    if (magic.interpolations.length === 0) edits.replace(start, end, `${head}${tail}`);
+    else putInterpolations(source, magic, edits, head, tail);
   }
+}
+
+/** `magic('!', line, [[from, to, _=>(expression)], …])`: the expressions stay where they are, and are rewritten there. */
+function putInterpolations(source: string, magic: MagicLine, edits: Edits, head: string, tail: string): void {
+  const text = source.slice(magic.start + 1, magic.end);
+  const lineStart = magic.start + 1 + text.length - text.trimStart().length;
+  let at = magic.start;
+  let before = `${head},[`;
+  for (const { start, end } of magic.interpolations) {
+    edits.replace(at, start, `${before}[${start - 1 - lineStart},${end + 1 - lineStart},`);
+    edits.before(start, '_=>(');
+    edits.after(end, ')]');
+    at = end;
+    before = ',';
+  }
+  edits.replace(at, magic.end, `]${tail}`);
 }

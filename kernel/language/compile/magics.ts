@@ -1,5 +1,7 @@
 import type { Node, Program } from 'oxc-parser';
 import { visitorKeys } from 'oxc-parser';
+import { findInterpolations } from './interpolation.ts';
+import type { Interpolation } from './interpolation.ts';
 import { parse } from './parse.ts';
 import type { ParseProblem, SourceLanguage } from './parse.ts';
 
@@ -13,6 +15,8 @@ export interface MagicLine {
   end: number;
   /** `%time statement`: what follows is TypeScript. */
   isTime: boolean;
+  /** `{expression}` of a command, in order. */
+  interpolations: readonly Interpolation[];
 }
 
 /** Where a magic stands in the tree. */
@@ -26,7 +30,7 @@ export interface MagicPlace {
 }
 
 export interface FoundMagics {
-  /** The cell, as long as before, with an empty block in place of every magic. */
+  /** The cell, as long as before, with a block in place of every magic: empty, or of what is interpolated. */
   text: string;
   magics: (MagicLine & { place: MagicPlace | undefined })[];
 }
@@ -79,10 +83,13 @@ function candidates(source: string): MagicLine[] {
     while (source[start] === '!' && source[end - 1] === '\\' && end < source.length)
       end = lineEnd(source, end + 1);
     const text = source.slice(start + 1, end);
-    if (source[start] === '!') found.push({ name: '!', line: text.trim(), start, end, isTime: false });
-    else {
+    if (source[start] === '!') {
+      const interpolations = findInterpolations(source, start, end);
+      found.push({ name: '!', line: text.trim(), start, end, isTime: false, interpolations });
+    } else {
       const name = /^\w+/.exec(text)?.[0] ?? '';
-      found.push({ name, line: text.slice(name.length).trim(), start, end, isTime: name === 'time' });
+      const line = text.slice(name.length).trim();
+      found.push({ name, line, start, end, isTime: name === 'time', interpolations: [] });
     }
     CANDIDATE.lastIndex = end;
   }
@@ -98,12 +105,31 @@ function lineEnd(source: string, from: number): number {
 function blanked(source: string, magics: readonly MagicLine[]): string {
   let text = '';
   let at = 0;
-  for (const { start, end, isTime } of magics) {
+  for (const magic of magics) {
+    const { start, end, isTime, interpolations } = magic;
     const stop = isTime ? start + '%time'.length : end;
-    text += `${source.slice(at, start)}{}${source.slice(start + 2, stop).replace(/[^\n\r]/g, ' ')}`;
+    text += source.slice(at, start);
+    text +=
+      interpolations.length > 0 ? interpolated(source, magic) : `{}${spaces(source.slice(start + 2, stop))}`;
     at = stop;
   }
   return text + source.slice(at);
+}
+
+/** A block of the expressions, each where it stands: the parser and the rewriting see their names. */
+function interpolated(source: string, { start, end, interpolations }: MagicLine): string {
+  let text = '{';
+  let at = start + 1;
+  for (const expression of interpolations) {
+    // In place of the brace before it.
+    text += `${spaces(source.slice(at, expression.start - 1))};${source.slice(expression.start, expression.end)}`;
+    at = expression.end;
+  }
+  return `${text}${spaces(source.slice(at, end - 1))}}`;
+}
+
+function spaces(text: string): string {
+  return text.replace(/[^\n\r]/g, ' ');
 }
 
 /** The magics without the one that the parser stumbles over, if leaving one out helps. */

@@ -54,6 +54,14 @@ def load_helper(name):
     return module
 
 
+def current_directory():
+    """None when the folder was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 class UnknownName(Exception):
     """Said as a NameError, with what the user may have meant."""
 
@@ -84,6 +92,7 @@ class Operations:
     def __init__(self, shell):
         self.shell = shell
         self.values = load_helper("tensorcell_values")
+        self.known = (current_directory(), dict(os.environ))
 
     @property
     def namespace(self):
@@ -113,6 +122,26 @@ class Operations:
 
     async def devices(self, argument):
         return load_helper("tensorcell_devices").describe()
+
+    async def surroundings(self, argument):
+        """Takes over what the session has changed, and returns what Python has changed since the last call."""
+        known_directory, known = self.known
+        directory, environment = current_directory(), dict(os.environ)
+        changed = {name: value for name, value in environment.items() if known.get(name) != value}
+        changed.update((name, None) for name in known if name not in environment)
+        if argument.get("directory"):
+            try:
+                os.chdir(argument["directory"])
+            except OSError as error:
+                print("Python cannot change to the session's folder: %s" % error, file=sys.stderr)
+        for name, value in (argument.get("environment") or {}).items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self.known = (current_directory(), dict(os.environ))
+        moved = directory is not None and directory != known_directory
+        return {"directory": directory if moved else None, "environment": changed}
 
     async def names(self, argument):
         hidden = getattr(self.shell, "user_ns_hidden", {})
