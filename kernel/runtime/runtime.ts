@@ -229,7 +229,7 @@ export class Runtime {
       // A timer can come between a termination and its end, which would find the library half loaded.
       if (this.#terminated()) this.loadLibraryWhenIdle();
       else if (this.#running.size === 0) library.load().catch((error) => this.lateError(error, undefined));
-    }, IDLE_MS);
+    }, IDLE_MS).unref();
   }
 
   #begin(execution: Execution): void {
