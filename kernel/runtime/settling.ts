@@ -105,19 +105,17 @@ export class Settling {
   /** Node lists intervals as `Timeout`, so those that cells start are remembered. */
   #watchIntervals(): void {
     const intervals = this.#intervals;
-    const timers = createRequire(import.meta.url)('node:timers') as { setInterval: unknown };
+    const timers = createRequire(import.meta.url)('node:timers') as object;
     for (const owner of [globalThis, timers]) {
-      const original = owner.setInterval as (...values: unknown[]) => NodeJS.Timeout;
-      const wrapped = {
-        setInterval(this: unknown, ...values: unknown[]): NodeJS.Timeout {
-          const interval = Reflect.apply(original, this, values) as NodeJS.Timeout;
-          intervals.add(interval);
-          return interval;
-        },
-      }.setInterval;
-      Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(original));
+      const original = Reflect.get(owner, 'setInterval') as (...values: unknown[]) => NodeJS.Timeout;
+      const setInterval = function (this: unknown, ...values: unknown[]): NodeJS.Timeout {
+        const interval = Reflect.apply<unknown, unknown[], NodeJS.Timeout>(original, this, values);
+        intervals.add(interval);
+        return interval;
+      };
+      Object.defineProperties(setInterval, Object.getOwnPropertyDescriptors(original));
       Object.defineProperty(owner, 'setInterval', {
-        value: wrapped,
+        value: setInterval,
         configurable: true,
         enumerable: true,
         writable: true,

@@ -68,7 +68,8 @@ class Owned extends Given {
   }
 
   static mark(promise: object, execution: Execution): void {
-    if (!(#execution in promise)) new Owned(promise, execution);
+    // The constructor's effect is the field; its value is the promise itself.
+    if (!(#execution in promise)) void new Owned(promise, execution);
   }
 
   static of(promise: object): Execution | undefined {
