@@ -1,5 +1,8 @@
 /** Errors and notices of compiled and op-by-op code name the line of the cell. */
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { ExecuteOutcome } from '../../kernel/interfaces.ts';
 import { openNotebook, type Notebook } from '../runtime/notebook.ts';
@@ -116,4 +119,23 @@ test('a profile that a cell ends with shows itself', async () => {
   assert.deepEqual(Object.keys(shown.payload.data).toSorted(), ['text/html', 'text/plain']);
   assert.match(String(shown.payload.data['text/plain']), /\nop +calls[^]*MatMul +1 /);
   assert.match(String(shown.payload.data['text/html']), /<svg [^]*<table/);
+});
+
+test("a file below a folder called dist is the user's", async () => {
+  const root = mkdtempSync(join(tmpdir(), 'tensorcell-lines-'));
+  after(() => rmSync(root, { recursive: true, force: true }));
+  for (const folder of ['dist', 'src/tensorflow']) {
+    const file = join(root, folder, 'look.ts');
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, 'export const look = (table, i) =>\n  tf.gather(table, i).sum();\n');
+    const { traceback } = errorOf(
+      await notebook.cell(
+        `import { look as far } from '${file}';
+const traced = tensorcell.compile((i) => far(tf.ones([3, 2]), i));
+for (let k = 0; k < 3; k++) traced(tf.tensor1d([0, 1], 'int32'));
+traced(tf.tensor1d([0, 9], 'int32'))`,
+      ),
+    );
+    assert.match(traceback, new RegExp(`caused by:\nTraced: [^]*${folder}/look\\.ts:2:6`));
+  }
 });

@@ -1,3 +1,5 @@
+import { libraryFolders } from '../tfjs/instance.ts';
+
 /** Why a function cannot become a graph. It then runs op by op, as without us. */
 export class Untraceable extends Error {
   override readonly name = 'Untraceable';
@@ -12,7 +14,9 @@ export class Untraceable extends Error {
 
 /** Whether a file, or a place in one, is neither Node's nor ours nor tfjs's. */
 export function isUserPlace(place: string): boolean {
-  return !/node:|tf\.cjs|[/\\]dist[/\\]|[/\\]src[/\\]tensorflow[/\\]/.test(place);
+  const path = place.replace(/^file:\/\//, '');
+  if (path.startsWith('node:') || path.includes('/node_modules/@tensorflow/')) return false;
+  return !libraryFolders().some((folder) => path.startsWith(folder));
 }
 
 /** The first line of a stack that is not ours or tfjs's: where the user's code asked for what cannot be traced. */

@@ -155,6 +155,17 @@ function tfBundle(): string {
   }
 }
 
+let folders: string[] | undefined;
+
+/** Absolute folders, each with a slash at its end, of our own code and tfjs's: bundles, and sources in a checkout. */
+export function libraryFolders(): readonly string[] {
+  if (!folders) {
+    const bundles = dirname(tfBundle());
+    folders = [bundles, join(dirname(bundles), 'src', 'tensorflow')].map((folder) => `${folder}/`);
+  }
+  return folders;
+}
+
 let instance: Tf | undefined;
 
 /** The one instance of tfjs in this process, without a backend of ours yet. */
