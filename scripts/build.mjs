@@ -37,6 +37,7 @@ const entries = {
   'data-worker': 'src/data/pipeline/worker-main.ts',
   probe: 'src/devices/probe/main.ts',
   'first-operation': 'src/devices/doctor/first-operation-main.ts',
+  'xla-trial': 'src/tensorflow/compile/xla-trial-main.ts',
 };
 
 const common = {

@@ -9,6 +9,7 @@ import { runtimesFolder } from '../home.ts';
 import { nvmlMeaning } from './nvml/report.ts';
 import type { BuildInfo, InstalledRuntime } from './runtimes.ts';
 import { cudaBuildOf, detectBuildInfo, detectRuntimes } from './runtimes.ts';
+import { xlaKnowledge } from './xla.ts';
 
 /** One way to compute, best first. */
 export interface Rung {
@@ -196,7 +197,9 @@ function judgeCuda(
       fix: [INSTALL_CUDA],
     };
   }
-  return { works: true, hardware: true, why: title };
+  const xla = xlaKnowledge(machine, answering, build, runtime);
+  const remark = xla === undefined || xla.works ? '' : `; training steps run without XLA: ${xla.why}`;
+  return { works: true, hardware: true, why: `${title}${remark}` };
 }
 
 function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly InstalledRuntime[]): Verdict {

@@ -1,5 +1,6 @@
 import { cudaReportProblem } from '../devices/cuda/fit.ts';
 import { readCuda } from '../devices/cuda/read.ts';
+import type { CudaReport } from '../devices/cuda/report.ts';
 import { CUDA_WHEEL, type BuildInfo } from '../devices/runtimes.ts';
 import { koffi, libraryProblem } from './c-api/library.ts';
 
@@ -14,9 +15,14 @@ export function cudaDriverProblem(
   build: BuildInfo = CUDA_WHEEL,
   candidates: readonly string[] = CANDIDATES,
 ): string | undefined {
-  for (const file of candidates) {
-    if (libraryProblem(file) !== undefined) continue;
-    return cudaReportProblem(readCuda(file, koffi()), build);
-  }
-  return 'no NVIDIA driver (libcuda.so.1) was found';
+  const report = cudaReport(candidates);
+  return report === undefined
+    ? 'no NVIDIA driver (libcuda.so.1) was found'
+    : cudaReportProblem(report, build);
+}
+
+/** What the driver's library says; undefined without one. Loads it for good. */
+export function cudaReport(candidates: readonly string[] = CANDIDATES): CudaReport | undefined {
+  const file = candidates.find((candidate) => libraryProblem(candidate) === undefined);
+  return file === undefined ? undefined : readCuda(file, koffi());
 }

@@ -15,7 +15,7 @@ export interface MissingDevice {
 }
 
 /** What a CUDA runtime was built for, as its wheel says. */
-function buildInfo(runtime: TensorflowRuntime): BuildInfo {
+export function buildInfo(runtime: TensorflowRuntime): BuildInfo {
   const file = join(runtime.libraries, 'python', 'platform', 'build_info.py');
   return existsSync(file) ? parseBuildInfo(readFileSync(file, 'utf8')) : CUDA_WHEEL;
 }

@@ -1,4 +1,5 @@
 // The matrix: one entry for each machine and each way it fails.
+import { join } from 'node:path';
 import {
   CARD,
   COMMON,
@@ -16,6 +17,27 @@ import {
   wsl,
   type Spec,
 } from './machine-parts.ts';
+
+/** What a trial of XLA left in the user's folder. */
+const xlaTrials = (works: boolean): Record<string, string> => ({
+  [join(STORE, '..', 'xla-trials.json')]: JSON.stringify({
+    trials: [
+      {
+        device: 'NVIDIA GeForce RTX 4070 Laptop GPU',
+        capabilities: ['8.9'],
+        cuda: '12.9',
+        driver: '/usr/lib/wsl/lib/libcuda.so.1',
+        build: 'cuda-2.21.0',
+        works,
+        why: works
+          ? 'compiled on CPU:0, GPU:0'
+          : 'the child process that tried XLA ended with SIGABRT (LLVM ERROR: Cannot select: intrinsic)',
+        timedOut: false,
+        at: 1000,
+      },
+    ],
+  }),
+});
 
 export const SPECS: Record<string, Spec> = {
   'wsl2-nvidia': wsl({
@@ -146,6 +168,8 @@ export const SPECS: Record<string, Spec> = {
   }),
   'wsl2-kepler': wsl({ environment: { FAKE_NVML: 'kepler' }, files: runtime('cpu'), backend: onCpu }),
   'wsl2-blackwell': wsl({ environment: { FAKE_NVML: 'blackwell' }, backend: onCuda }),
+  'wsl2-xla-crashed': wsl({ files: xlaTrials(false), backend: onCuda }),
+  'wsl2-xla-works': wsl({ files: xlaTrials(true), backend: onCuda }),
   'wsl2-memory-full': wsl({ environment: { FAKE_NVML: 'full' }, backend: onCuda }),
   'wsl2-growth-off': wsl({ environment: { TF_FORCE_GPU_ALLOW_GROWTH: 'false' }, backend: onCuda }),
   'wsl2-driver-minor': wsl({ environment: { FAKE_NVML: 'minor-driver' }, backend: onCuda }),

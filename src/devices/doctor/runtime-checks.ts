@@ -3,6 +3,7 @@ import { wantedRuntime } from '../ladder.ts';
 import { exists, listFolder, readText } from '../machine.ts';
 import type { Machine } from '../machine.ts';
 import type { Check } from './check.ts';
+import { xlaKnowledge, xlaTrialsFile } from '../xla.ts';
 import { PYTHON_STUB } from '../../runtimes/python-stub.ts';
 import { formatBytes } from '../units.ts';
 import { broken, note, ok, slow } from './finding.ts';
@@ -146,6 +147,32 @@ export const runtimeChecks: readonly Check[] = [
       return runtimes.length === 0
         ? undefined
         : ok(`the libraries of ${runtimes.length === 1 ? 'the runtime are' : 'all runtimes are'} complete`);
+    },
+  },
+  {
+    code: 'xla',
+    look({ machine, inventory, ladder, runtimes, build }) {
+      const runtime = runtimes.find(({ name }) => name === 'cuda');
+      const serves = ladder.some(({ name, state }) => name === 'cuda' && state !== 'passed over');
+      if (runtime === undefined || !serves) return undefined;
+      const cards = inventory.devices.filter(
+        ({ vendor, source, id, unavailable }) =>
+          vendor === 'NVIDIA' && source !== 'directx' && id !== null && unavailable['name'] === undefined,
+      );
+      const xla = xlaKnowledge(machine, cards, build, runtime);
+      if (xla === undefined) return undefined;
+      if (xla.works) return ok(`XLA was tried on this GPU with this driver and TensorFlow build: ${xla.why}`);
+      if (!xla.tried) {
+        return note(
+          `training steps run without XLA: ${xla.why}`,
+          'tensorcell runtime install cuda   (when a newer one is out)',
+        );
+      }
+      return slow(
+        `training steps run without XLA: ${xla.why}`,
+        'update the NVIDIA driver: XLA is then tried again',
+        `or, to try again with this one: rm ${xlaTrialsFile(machine.environment)}`,
+      );
     },
   },
   {

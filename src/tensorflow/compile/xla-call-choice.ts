@@ -8,6 +8,7 @@ import { FUNCTION } from './graph-attributes.ts';
 import { Graph } from './graph.ts';
 import { removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { XlaCompilation } from './xla-compilation.ts';
+import { xlaGate } from './xla-gate.ts';
 import { XLA_COMPILES, xlaSetting } from './xla-setting.ts';
 import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
@@ -103,6 +104,7 @@ export class XlaCallChoice {
       return;
     }
     if (calls === 0 || !known.isWorthIt(0, known.spent / calls)) return;
+    if (xlaGate().look() === 'trying') return;
     const bound = mayCompile();
     if (bound !== undefined) {
       this.#settle('graph', bound);

@@ -11,6 +11,9 @@ import { onProcessor, type StepLoop } from './step-loop.ts';
 import { VariableResource } from './variable-resources.ts';
 import { XLA_COMPILES } from './xla-setting.ts';
 
+/** Why a compilation is of no use although XLA succeeded. */
+export const RECOMPILES = 'XLA compiles it again for other numbers';
+
 /** Compilations under way. */
 const running = new Set<XlaCompilation>();
 
@@ -233,8 +236,7 @@ export class XlaCompilation {
     if (done === 2) {
       const compiled = this.#first as number;
       this.took = compiled - this.#began;
-      if (now - compiled > Math.max(200, this.took / 2))
-        this.problem = 'XLA compiles it again for other numbers';
+      if (now - compiled > Math.max(200, this.took / 2)) this.problem = RECOMPILES;
       this.#end();
       return this.problem === undefined ? 'ready' : 'failed';
     }

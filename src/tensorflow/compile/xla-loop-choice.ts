@@ -5,6 +5,7 @@ import type { CompiledStep } from './compiled-step.ts';
 import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { StepLoop, type LoopShape } from './step-loop.ts';
 import { XlaCompilation } from './xla-compilation.ts';
+import { xlaGate } from './xla-gate.ts';
 import { xlaSetting } from './xla-setting.ts';
 import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
@@ -101,6 +102,9 @@ export class XlaLoopChoice {
       if (known.problem !== undefined) return this.#settleGraph(graph, known.problem);
       const stepTime = graph.loop.stepTime ?? 0;
       if (!known.isWorthIt(left * stepTime, stepTime)) return graph;
+      // On a GPU a child process compiles first.
+      if (setting === 'on') while (xlaGate().look() === 'trying' && !ended()) await pause(20);
+      if (xlaGate().look() === 'trying') return graph;
       const bound = mayCompile();
       if (bound !== undefined) return this.#settleGraph(graph, bound);
       this.#begin(known, step, data);

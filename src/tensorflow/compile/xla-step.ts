@@ -1,6 +1,7 @@
 import { debuglog } from 'node:util';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
+import { xlaGate } from './xla-gate.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
@@ -27,8 +28,10 @@ const MOST_UNASKED = 5;
 /** Programs that were compiled unasked. */
 let unasked = 0;
 
-/** Why nothing more is compiled; undefined where it may be. */
+/** Why nothing more is compiled; undefined where it may be. Asked when no trial of XLA is under way. */
 export function mayCompile(): string | undefined {
+  const gate = xlaGate();
+  if (gate.look() === 'shut') return gate.why;
   if (isXlaAsked() || unasked < MOST_UNASKED) return undefined;
   return `${unasked} programs were compiled before, and their memory is kept`;
 }
