@@ -3,19 +3,21 @@
 import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { patchGradients } from './tfjs-gradient-patches.mjs';
 import { patchLayers } from './tfjs-layers-patches.mjs';
 import { edited, Patches } from './tfjs-patcher.mjs';
 import { patchTraining } from './tfjs-training-patches.mjs';
+import { patchValues } from './tfjs-value-patches.mjs';
 
 /** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
 const esPackages = /^@tensorflow\/tfjs-(core|layers|data|converter|backend-cpu)$/;
 
-/** Random ops by file: what our generator calls them, and their two parameters. */
+/** Random ops by file: what our generator calls them, their two parameters, and what `null` means for these. */
 const randomOps = {
-  random_uniform: ['uniform', 'minval', 'maxval'],
-  random_normal: ['normal', 'mean', 'stdDev'],
-  truncated_normal: ['truncatedNormal', 'mean', 'stdDev'],
-  random_gamma: ['gamma', 'alpha', 'beta'],
+  random_uniform: ['uniform', 'minval', 'maxval', 'minval ??= 0; maxval ??= 1;'],
+  random_normal: ['normal', 'mean', 'stdDev', 'mean ??= 0; stdDev ??= 1;'],
+  truncated_normal: ['truncatedNormal', 'mean', 'stdDev', 'mean ??= 0; stdDev ??= 1;'],
+  random_gamma: ['gamma', 'alpha', 'beta', 'beta ??= 1;'],
 };
 
 /** Ops and layers that ask hooks of ours first. @param hooks the hooks' file, as text of an import. */
@@ -24,13 +26,16 @@ function asksHooks(patches, hooks) {
   patches.add(
     /tfjs-core\/dist\/ops\/(random_uniform|random_normal|truncated_normal|random_gamma)\.js$/,
     (path, text) => {
-      const [kind, low, high] = randomOps[basename(path, '.js')];
+      const [kind, low, high, defaults] = randomOps[basename(path, '.js')];
       const check = 'assertNonNegativeIntegerDimensions(shape);';
       return `import { random as ours } from ${hooks};\n${edited(path, text, [
         [
           check,
           `${check}
-    const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype ?? 'float32', seed ?? undefined);
+    ${defaults}
+    dtype ??= 'float32';
+    seed ??= undefined;
+    const drawn = ours.draw?.('${kind}', shape, ${low}, ${high}, dtype, seed);
     if (drawn !== undefined) return drawn;`,
         ],
       ])}`;
@@ -80,6 +85,8 @@ function tfjsInOneInstance(root) {
       const patches = new Patches();
       patchLayers(patches, join(here, 'hooks.mjs'));
       patchTraining(patches);
+      patchGradients(patches, hooks);
+      patchValues(patches);
       asksHooks(patches, hooks);
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({

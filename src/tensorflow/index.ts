@@ -11,6 +11,7 @@ import { describeDevicesWith } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
 import { DeviceLoad } from '../training/device-load.ts';
 import { tensorDevice } from './tensor-device.ts';
+import { installTensorOperators } from './tensor-operators.ts';
 import { installTraining } from '../training/index.ts';
 import { installFileHandler } from '../training/model-files/tfjs-folder.ts';
 import { describeBackend, describeMemory } from './describe.ts';
@@ -27,6 +28,7 @@ import { installOptimizers } from './compile/optimizers.ts';
 import { installSmallTransposes } from './compile/small-transposes.ts';
 import { installSoftmax } from './compile/softmax.ts';
 import { installRecurrentLoops } from './compile/recurrent-loop.ts';
+import { installGradients } from './gradients/index.ts';
 import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
 import { installNormalization } from './normalization.ts';
@@ -90,6 +92,7 @@ export function loadTf(): Tf {
       }
       onOutOfMemory((message) => explainOutOfMemory(currentMachine(), message, describeMemory()));
       installKernels(tf, tensorflowBackend() as NodeBackend);
+      installGradients(tf, tensorflowBackend() as NodeBackend);
       installMissingKernels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);
       });
@@ -124,6 +127,7 @@ export function loadTf(): Tf {
   describeDevicesWith(tensorDevice);
   installCellMemory(tf);
   installFileHandler(tf);
+  installTensorOperators(tf);
   installTraining(tf, {
     load: () => new DeviceLoad(currentMachine(), describeBackend),
     noticed: firstNotFinite,

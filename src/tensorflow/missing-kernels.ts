@@ -1,4 +1,4 @@
-import type { NamedAttrMap, Tensor, Tensor5D, TensorInfo } from '@tensorflow/tfjs';
+import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import { kernelReplacer, type KernelInputs } from './kernel-replacer.ts';
 import { installNumericPadding } from './numeric-padding.ts';
@@ -118,11 +118,18 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
     'SearchSorted',
     () =>
       ({ sortedSequence, values }, { side }) =>
-        backend.executeSingleOutput(
-          side === 'left' ? 'LowerBound' : 'UpperBound',
-          [type('T', dtypeOf(values as Tensor)), type('out_type', TF.INT32)],
-          [sortedSequence as Tensor, values as Tensor],
-        ),
+        tf.tidy(() => {
+          const [sequence, sought] = [sortedSequence as Tensor, values as Tensor];
+          const common = sequence.dtype === sought.dtype && sought.dtype !== 'bool';
+          // Of two kinds of numbers both become float32, as for tfjs's other ops; truth values become integers.
+          const wide = sequence.dtype === 'float32' || sought.dtype === 'float32' ? 'float32' : 'int32';
+          const [a, b] = common ? [sequence, sought] : [tf.cast(sequence, wide), tf.cast(sought, wide)];
+          return backend.executeSingleOutput(
+            side === 'left' ? 'LowerBound' : 'UpperBound',
+            [type('T', dtypeOf(b)), type('out_type', TF.INT32)],
+            [a, b],
+          );
+        }),
   );
 
   replaceKernel(
@@ -228,13 +235,6 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
 
   installNumericPadding(tf, replaceKernel);
 
-  // tfjs has none for these, which stops the gradient of a ThresholdedReLU; a truth value does not change with its input.
-  for (const kernelName of ['Greater', 'Less', 'LessEqual', 'Equal', 'NotEqual']) {
-    if (tf.getGradient(kernelName) === undefined) {
-      tf.registerGradient({ ...tf.getGradient('GreaterEqual'), kernelName });
-    }
-  }
-
   // Of an op with one output tfjs gives its gradient as a tensor; these want a list (a sequence of one step of time).
   for (const name of ['Unpack', 'SplitV']) {
     const config = tf.getGradient(name);
@@ -244,27 +244,6 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
       gradFunc: (dy, saved, attributes) => config.gradFunc(Array.isArray(dy) ? dy : [dy], saved, attributes),
     });
   }
-
-  // As tfjs's gradient of the transposed convolution in two dimensions; it has none in three.
-  tf.registerGradient({
-    kernelName: 'Conv3DBackpropInputV2',
-    inputsToSave: ['dy', 'filter'],
-    gradFunc: (ddx, saved, attributes) => {
-      const [dy, filter] = saved as [Tensor, Tensor];
-      const { strides, pad } = attributes as { strides: number; pad: 'valid' | 'same' };
-      return {
-        dy: () => tf.conv3d(ddx as Tensor5D, filter as Tensor5D, strides, pad),
-        filter: () =>
-          tf
-            .engine()
-            .runKernel<Tensor>(
-              'Conv3DBackpropFilterV2',
-              { x: ddx as Tensor, dy },
-              { strides, pad, filterShape: filter.shape },
-            ),
-      };
-    },
-  });
 }
 
 type MultipleOutputs = (

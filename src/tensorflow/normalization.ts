@@ -138,28 +138,6 @@ export function installNormalization(tf: Tf, backend: NodeBackend): void {
     if (beta !== null) y = tf.add(y, tf.reshape(beta, [width]));
     return tf.reshape(y, x.shape);
   };
-
-  // tfjs adds up one slice for each repetition.
-  const tile = tf.getGradient('Tile');
-  tf.unregisterGradient('Tile');
-  tf.registerGradient({
-    ...tile,
-    gradFunc: (dy, saved, attrs) => {
-      const [x] = saved as [Tensor];
-      const reps = attrs['reps'] as unknown as number[];
-      if (x.rank > 4) return tile.gradFunc(dy, saved, attrs);
-      return {
-        x: () => {
-          const split = x.shape.flatMap((size, i) => [reps[i] as number, size]);
-          const sums = tf.sum(
-            tf.reshape(dy as Tensor, split),
-            x.shape.map((_, i) => 2 * i),
-          );
-          return tf.reshape(sums, x.shape);
-        },
-      };
-    },
-  });
 }
 
 function gradientDepth(tf: Tf): number {

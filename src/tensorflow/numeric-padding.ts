@@ -84,22 +84,14 @@ function coverage(plan: Plan): { counts: number[]; shape: number[] } {
 }
 
 export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): void {
-  const padded = (x: Tensor, { axes, batch, channels }: Plan, fill: number): Tensor => {
-    const kept = axes.map(({ input, after }) => input + Math.min(0, after));
-    return tf.pad(
-      tf.slice(x, [0, ...kept.map(() => 0), 0], [batch, ...kept, channels]),
-      [[0, 0], ...axes.map(({ before, after }): [number, number] => [before, Math.max(0, after)]), [0, 0]],
-      fill,
-    );
-  };
+  const pairs = ({ axes }: Plan, sign: 1 | -1): [number, number][] => [
+    [0, 0],
+    ...axes.map(({ before, after }): [number, number] => [sign * before, sign * after]),
+    [0, 0],
+  ];
+  const padded = (x: Tensor, plan: Plan, fill: number): Tensor => tf.pad(x, pairs(plan, 1), fill);
   /** A gradient of the padded input as one of the input. */
-  const unpadded = (gradient: Tensor, { axes, batch, channels }: Plan): Tensor => {
-    const kept = axes.map(({ input, after }) => input + Math.min(0, after));
-    return tf.pad(
-      tf.slice(gradient, [0, ...axes.map(({ before }) => before), 0], [batch, ...kept, channels]),
-      [[0, 0], ...axes.map(({ after }): [number, number] => [0, Math.max(0, -after)]), [0, 0]],
-    );
-  };
+  const unpadded = (gradient: Tensor, plan: Plan): Tensor => tf.pad(gradient, pairs(plan, -1));
   /** A mean over whole windows times this is the mean over what they cover. */
   const shares = (plan: Plan): Tensor => {
     const window = plan.axes.reduce((product, one) => product * one.window, 1);
@@ -119,11 +111,12 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
     name: string,
     plan: (inputs: KernelInputs, attributes: NamedAttrMap) => Plan,
     own: Own,
+    always = false,
   ) => {
     replaceKernel(name, (original) => (inputs, attributes): TensorInfo | TensorInfo[] => {
       const planned = plan(inputs, attributes);
       if (planned.outShape.includes(0) && inputs['dy'] === undefined) return tf.zeros(planned.outShape);
-      if (planned.plain) return original(inputs, attributes);
+      if (planned.plain && !always) return original(inputs, attributes);
       return tf.tidy(() =>
         own(
           inputs,
@@ -158,7 +151,7 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
         rank === 2
           ? computePool2DInfo(shape as Shape4D, filterSize, strides, 1, pad, dimRoundingMode)
           : computePool3DInfo(shape as Shape5D, filterSize, strides, 1, pad, dimRoundingMode),
-        inputs['dy'],
+        inputs['dy'] ?? inputs['output'],
       );
     };
     replace(`MaxPool${suffix}`, plan, ({ x }, planned, valid) =>
@@ -169,6 +162,19 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
     );
     replace(`MaxPool${suffix}Grad`, plan, ({ input }, planned, valid) =>
       unpadded(valid({ input: padded(input as Tensor, planned, -Infinity) }), planned),
+    );
+    // Where the output is as large as the input, TensorFlow's op writes it over `ddx` before it has read that.
+    replace(
+      `MaxPool${suffix}GradGrad`,
+      plan,
+      ({ input, ddx }, planned, valid) =>
+        planned.axes.every(({ window, stride }) => window === 1 && stride === 1)
+          ? tf.clone(ddx as Tensor)
+          : valid({
+              input: padded(input as Tensor, planned, -Infinity),
+              ddx: padded(ddx as Tensor, planned, 0),
+            }),
+      true,
     );
     replace(`AvgPool${suffix}Grad`, plan, ({ input, dy }, planned, valid) =>
       unpadded(

@@ -113,6 +113,8 @@ export interface TfInternals {
     ofProbabilities:
       ((target: tfjs.Tensor, output: tfjs.Tensor, epsilon: number) => tfjs.Tensor | undefined) | undefined;
   };
+  /** Asked for the reason when a gradient needs a kernel that has none: a sentence after a space, or nothing. */
+  withoutGradient: { reason: (kernel: string) => string };
   /** Asked by tfjs's recurrent layers before they unroll; time comes first in the inputs and the mask. */
   recurrent: {
     loop:

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadTf } from '../../src/tensorflow/index.ts';
+import { cases } from './gradients/cases.ts';
+import { judgeCompiled } from './gradients/judge.ts';
+
+const tf = loadTf();
+
+for (const op of new Set(cases.map((one) => one.op))) {
+  test(`gradients of ${op} of both orders are the same in a compiled function`, () => {
+    assert.deepEqual(
+      cases.filter((one) => one.op === op).flatMap((one) => judgeCompiled(tf, one)),
+      [],
+    );
+  });
+}

@@ -1,0 +1,73 @@
+import type { GradientCase, Loose } from './case.ts';
+import { opsOf, reasonWithout } from './ops.ts';
+import type { Judged } from './judge.ts';
+
+/** docs/gradients.md, from what the cases came to. */
+
+const HEAD = `# Gradients
+
+\`tf.grad\`, \`tf.grads\`, \`tf.valueAndGrads\`, \`tf.variableGrads\` and optimizers differentiate every op below, eagerly and in
+compiled functions, and differentiate the gradients again. Each number of "Cases" stands for a combination of
+attributes (paddings, formats, strides, dilations, axes, broadcasting, ties, and so on). A case passes when gradients of
+both orders equal numeric differences, and, in the cases that "TensorFlow" counts, those of TensorFlow 2.21. \`npm test\` runs the
+cases and fails when this table differs from what they come to.
+
+- _yes_: the gradient. _yes, 0_: the derivative is 0 wherever it exists, and does not stop the gradients of other paths.
+- A gradient that does not depend on the input, as that of \`x.mul(2)\`, has no gradient itself: \`tf.grad\` says that the
+  result does not depend on \`x\`, as in tfjs.
+- Where a function has a kink the gradient is TensorFlow's: equal extremes share it in \`max\` and \`min\`, the first argument
+  has it in \`maximum\` and \`minimum\`, \`relu\` has 0 at 0.
+- Complex numbers follow TensorFlow: the gradient of a real result with respect to \`a + bi\` is that of \`a\` plus \`i\` times
+  that of \`b\`.
+- \`where(condition, f(x), 0)\` has no NaN where the slope of \`f\` is infinite and \`f\` is \`sqrt\` or \`rsqrt\`. For others, for
+  example \`log\`, choose the argument as well: \`where(c, log(where(c, x, 1)), 0)\`. TensorFlow does the same.
+- Three numbers differ from TensorFlow, whose gradients are wrong there: \`cumprod\` with a 0, the second order of \`prod\` with a 0, and
+  the second order of \`resizeBilinear\`.
+
+`;
+
+const FOOT = `
+This page is generated: \`node test/tensorflow/gradients/make-table.mjs\`. TensorFlow's numbers are in
+\`test/tensorflow/gradients/goldens.json\`, made by \`make-goldens.mjs\` in the same folder.
+`;
+
+export interface Result {
+  one: GradientCase;
+  judged: Judged;
+  problems: readonly string[];
+}
+
+/** The page as Markdown, before Prettier. @throws Error for an op without a case and without a reason. */
+export function gradientPage(tf: Loose, results: readonly Result[]): string {
+  const rows = opsOf(tf).map((op) => {
+    const own = results.filter(({ one }) => one.op === op);
+    const reason = reasonWithout(op);
+    if (own.length === 0) {
+      if (reason === undefined)
+        throw new Error(`${op} has neither a case nor a reason why it has no gradient`);
+      return [`\`${op}\``, 'no', 'no', '', '', reason];
+    }
+    if (reason !== undefined) throw new Error(`${op} has a case, and a reason why it has no gradient`);
+    const order = (which: 'first' | 'second') => {
+      if (own.some(({ problems }) => problems.length > 0)) return 'WRONG';
+      const still = own.every(
+        ({ one, judged }) => one.constant === true || judged[which].flat().every((value) => value === 0),
+      );
+      return still ? 'yes, 0' : 'yes';
+    };
+    const beside = own.filter(({ one }) => one.python !== undefined).length;
+    return [
+      `\`${op}\``,
+      order('first'),
+      order('second'),
+      String(own.length),
+      beside > 0 ? `TensorFlow: ${beside}` : '',
+    ];
+  });
+  const lines = [
+    ['Op', 'First', 'Second', 'Cases', 'TensorFlow', 'Why not'],
+    ['-', '-', '-', '-:', '-:', '-'],
+    ...rows,
+  ];
+  return `${HEAD}${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n${FOOT}`;
+}

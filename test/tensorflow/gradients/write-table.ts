@@ -1,0 +1,15 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { loadTf } from '../../../src/tensorflow/index.ts';
+import { cases } from './cases.ts';
+import { judgeWithGoldens } from './judge.ts';
+import { gradientPage } from './table.ts';
+
+const tf = loadTf();
+const file = join(import.meta.dirname, '..', '..', '..', 'docs', 'gradients.md');
+const text = gradientPage(
+  tf,
+  cases.map((one) => ({ one, ...judgeWithGoldens(tf, one) })),
+);
+writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }));
