@@ -15,7 +15,7 @@ export class InputError extends Error {
 }
 
 const NO_STDIN =
-  'this front end takes no input: run the notebook in JupyterLab, or set the value in the cell instead of asking';
+  'this front end takes no input, so input(), prompt() and process.stdin cannot ask: run the notebook in JupyterLab, or set the value in the cell';
 
 /** Questions to the person at the front end. */
 export class InputRequests {
@@ -72,6 +72,11 @@ export class InputRequests {
     this.#waiting.delete(id);
     if (error !== undefined) waiting.reject(new InputError('INPUT_FAILED', error));
     else waiting.resolve(value ?? '');
+  }
+
+  /** @throws InputError when the front end of this cell takes no input */
+  check(execution: Execution | undefined): void {
+    this.#allowed(execution);
   }
 
   #allowed(execution: Execution | undefined): Execution {

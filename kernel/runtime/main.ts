@@ -28,6 +28,7 @@ import { isHandledByUser, listenAlways } from './process-events.ts';
 import { Runtime } from './runtime.ts';
 import { Settling } from './settling.ts';
 import { installStackTraces } from './stack.ts';
+import { CellInput } from './standard-input.ts';
 import { createTracker } from './tracking.ts';
 
 const requireBundle = createRequire(import.meta.url);
@@ -144,14 +145,21 @@ runtime.connect({
   },
 });
 
-installOutput(
-  (name, text) => channel.stream(name, owner()?.id ?? 0, text),
-  (data, columns) => {
+installOutput({
+  emit: (name, text) => channel.stream(name, owner()?.id ?? 0, text),
+  showTable: (data, columns) => {
     const table = library.loaded?.consoleTable(data, columns);
     if (table) host.display({ data: table, metadata: {} });
     return table !== undefined;
   },
-);
+  clear: () => host.clearOutput(false),
+  isAttended: () => owner()?.allowStdin ?? true,
+});
+Object.defineProperty(process, 'stdin', {
+  value: new CellInput(input, owner),
+  configurable: true,
+  enumerable: true,
+});
 installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
 defineGlobals(modules, library, tfNamespace);

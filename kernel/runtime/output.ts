@@ -1,6 +1,9 @@
 import { Console } from 'node:console';
+import { syncBuiltinESMExports } from 'node:module';
 import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';
+import tty from 'node:tty';
+import { TerminalLine } from './terminal-line.ts';
 
 /**
  * `process.stdout` and `process.stderr` of a notebook: text goes to the cell at once and in order. Nothing is kept
@@ -8,14 +11,62 @@ import { Writable } from 'node:stream';
  */
 export class CellStream extends Writable {
   readonly fd: number;
-  readonly isTTY = false;
+  readonly columns = 80;
+  readonly rows = 24;
+  readonly #isAttended: () => boolean;
+  readonly #line = new TerminalLine();
   readonly #emit: (text: string) => void;
   readonly #decoder = new StringDecoder('utf8');
 
-  constructor(fd: number, emit: (text: string) => void) {
+  constructor(fd: number, emit: (text: string) => void, isAttended: () => boolean) {
     super({ decodeStrings: false });
     this.fd = fd;
     this.#emit = emit;
+    this.#isAttended = isAttended;
+  }
+
+  /** Programs draw progress bars for a person; a program that executes the notebook gets plain lines. */
+  get isTTY(): boolean {
+    return this.#isAttended();
+  }
+
+  /** 256 colours, which front ends show. */
+  getColorDepth(): number {
+    return 8;
+  }
+
+  hasColors(count: unknown = 16): boolean {
+    return typeof count !== 'number' || count <= 256;
+  }
+
+  getWindowSize(): [number, number] {
+    return [this.columns, this.rows];
+  }
+
+  cursorTo(column: number, ...rest: unknown[]): boolean {
+    this.#put(`\u001B[${column + 1}G`, 'utf8');
+    return this.#moved(rest);
+  }
+
+  /** Up and down is more than front ends can show: the cursor stays in its line. */
+  moveCursor(_columns: number, _rows: number, ...rest: unknown[]): boolean {
+    return this.#moved(rest);
+  }
+
+  /** @param direction -1: to the left, 1: to the right, 0: the whole line */
+  clearLine(direction: -1 | 0 | 1, ...rest: unknown[]): boolean {
+    this.#put(`\u001B[${direction < 0 ? 1 : direction > 0 ? 0 : 2}K`, 'utf8');
+    return this.#moved(rest);
+  }
+
+  clearScreenDown(...rest: unknown[]): boolean {
+    return this.clearLine(1, ...rest);
+  }
+
+  #moved(rest: readonly unknown[]): true {
+    const done = rest.find((value) => typeof value === 'function') as (() => void) | undefined;
+    if (done) process.nextTick(done);
+    return true;
   }
 
   /** Bypasses the machinery of streams: the write below is synchronous and never needs its queue. */
@@ -60,20 +111,29 @@ export class CellStream extends Writable {
         `process.${this.fd === 1 ? 'stdout' : 'stderr'}.write takes a string or bytes, not ${typeof chunk}`,
       );
     }
-    if (text.length > 0) this.#emit(text);
+    if (text.length > 0) this.#emit(this.#line.write(text));
   }
 }
 
-/**
- * Replaces the streams and the console of the process. `showTable` shows what has rows as a table, and says whether it
- * has any.
- */
-export function installOutput(
-  emit: (name: 'stdout' | 'stderr', text: string) => void,
-  showTable: (data: unknown, columns: string[] | undefined) => boolean,
-): void {
-  const stdout = new CellStream(1, (text) => emit('stdout', text));
-  const stderr = new CellStream(2, (text) => emit('stderr', text));
+export interface OutputOptions {
+  emit: (name: 'stdout' | 'stderr', text: string) => void;
+  /** Shows what has rows as a table; whether it has any. */
+  showTable: (data: unknown, columns: string[] | undefined) => boolean;
+  clear: () => void;
+  /** Whether a person looks at the output of the cell that runs. */
+  isAttended: () => boolean;
+}
+
+/** Replaces the streams and the console of the process. */
+export function installOutput({ emit, showTable, clear, isAttended }: OutputOptions): void {
+  const stdout = new CellStream(1, (text) => emit('stdout', text), isAttended);
+  const stderr = new CellStream(2, (text) => emit('stderr', text), isAttended);
+  // Packages that colour their text ask this first (supports-color).
+  const { isatty } = tty;
+  tty.isatty = (fd) => fd === 1 || fd === 2 || isatty(fd);
+  syncBuiltinESMExports();
+  // The next question is what the terminal can do; ipykernel answers it in the same way.
+  if ((process.env['TERM'] ?? 'dumb') === 'dumb') process.env['TERM'] = 'xterm-256color';
   Object.defineProperty(process, 'stdout', { value: stdout, configurable: true, enumerable: true });
   Object.defineProperty(process, 'stderr', { value: stderr, configurable: true, enumerable: true });
   const console = new Console({
@@ -89,6 +149,7 @@ export function installOutput(
     if (typeof method === 'function') target[name] = method;
   }
   target['Console'] = Console;
+  target['clear'] = clear;
   target['table'] = (data: unknown, columns?: string[]) => {
     if (!showTable(data, columns)) console.log(data);
   };

@@ -1,0 +1,112 @@
+// What programs expect of a terminal: questions on standard input, colours, lines that are drawn again.
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import type { JupyterClient } from './jupyter-client.ts';
+import { withKernel } from './kernel-process.ts';
+
+async function answer(client: JupyterClient, value: string): Promise<void> {
+  const question = await client.take('stdin', ({ type }) => type === 'input_request', 'input_request');
+  assert.equal(question.content['password'], false);
+  await client.send('stdin', 'input_reply', { value });
+}
+
+/** Programs that read lines, each with the answers it is given and its result. */
+const READERS: [name: string, code: string, answers: string[], result: string][] = [
+  [
+    'readline.question',
+    `import { createInterface } from 'node:readline';
+const lines = createInterface({ input: process.stdin, output: process.stdout });
+const name = await new Promise<string>((done) => lines.question('Name? ', done));
+lines.close();
+name`,
+    ['Ada'],
+    "'Ada'",
+  ],
+  [
+    'readline/promises, two questions',
+    `import { createInterface as ask } from 'node:readline/promises';
+const both = ask({ input: process.stdin, output: process.stdout });
+const first = await both.question('First? ');
+const second = await both.question('Second? ');
+both.close();
+[first, second]`,
+    ['a', 'b'],
+    "[ 'a', 'b' ]",
+  ],
+  [
+    'an event',
+    `process.stdin.resume();
+const line = await new Promise<string>((done) => process.stdin.once('data', (text) => done(String(text))));
+process.stdin.pause();
+line`,
+    ['typed'],
+    "'typed\\n'",
+  ],
+];
+
+test('reading process.stdin asks the front end', async (t) => {
+  await withKernel(async (client) => {
+    for (const [name, code, answers, result] of READERS) {
+      await t.test(name, async () => {
+        const id = await client.startCell(code);
+        for (const value of answers) await answer(client, value);
+        assert.equal((await client.finishCell(id)).result, result);
+      });
+    }
+    assert.equal((await client.cell('1 + 1')).result, '2');
+  });
+});
+
+test('without a front end that takes input a reader fails at once, and the error names input()', () =>
+  withKernel(async (client) => {
+    const cell = await client.cell(READERS[0]![1], { allow_stdin: false });
+    assert.equal(cell.reply['status'], 'error');
+    assert.match(
+      cell.reply['evalue'],
+      /takes no input, so input\(\), prompt\(\) and process\.stdin cannot ask/,
+    );
+  }));
+
+test('colours, columns and cursor movements', async () => {
+  await withKernel(async (client) => {
+    const terminal = await client.cell(
+      `import { isatty } from 'node:tty';
+console.log(process.stdout.isTTY, process.stdout.hasColors(), process.stdout.getColorDepth(), process.stdout.columns, isatty(1))`,
+    );
+    assert.equal(terminal.stdout, 'true true 8 80 true\n');
+    // A program that executes the notebook has no use for lines that are drawn again.
+    assert.equal((await client.cell('process.stdout.isTTY', { allow_stdin: false })).result, 'false');
+    const bar = await client.cell(
+      `import { clearLine, cursorTo } from 'node:readline';
+for (const text of ['first text', 'second']) {
+  cursorTo(process.stdout, 0);
+  clearLine(process.stdout, 0);
+  process.stdout.write(text);
+}
+process.stdout.write('\\n');`,
+    );
+    assert.equal(drawn(bar.stdout), 'second\n');
+    const own = await client.cell(
+      `process.stdout.write('abcdef'); process.stdout.cursorTo(2); process.stdout.write('X'); process.stdout.clearLine(1); console.log('.')`,
+    );
+    assert.equal(drawn(own.stdout), 'abX.\n');
+  });
+});
+
+/** Text as JupyterLab shows it: a carriage return overwrites what stands there. */
+function drawn(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      let shown = '';
+      for (const part of line.split('\r')) shown = part + shown.slice(part.length);
+      return shown.trimEnd();
+    })
+    .join('\n');
+}
+
+test('console.clear() clears the output', () =>
+  withKernel(async (client) => {
+    const cell = await client.cell('console.log("a"); console.clear(); console.log("b")');
+    assert.deepEqual(cell.order, ['busy', 'execute_input', 'stdout', 'clear_output', 'stdout', 'idle']);
+  }));
