@@ -72,17 +72,22 @@ export class CellInput extends Readable {
   #ask(owner: Execution): void {
     if (!this.#wanted || this.isPaused() || (this.#asking && !this.#asking.ended)) return;
     this.#asking = owner;
-    this.#input.ask(owner, '', false).then(
-      (line) => {
-        this.#asking = undefined;
-        this.#wanted = false;
-        this.push(`${line}\n`);
-      },
-      (error: Error) => {
-        this.#asking = undefined;
-        this.#wanted = false;
-        this.emit('error', error);
-      },
-    );
+    void this.#answer(owner);
+  }
+
+  async #answer(owner: Execution): Promise<void> {
+    try {
+      const line = await this.#input.ask(owner, '', false);
+      this.#settle();
+      this.push(`${line}\n`);
+    } catch (error) {
+      this.#settle();
+      this.emit('error', error);
+    }
+  }
+
+  #settle(): void {
+    this.#asking = undefined;
+    this.#wanted = false;
   }
 }
