@@ -1,5 +1,7 @@
 /** Variables that are assigned from outside between compiled steps: what they share, and whose memory they are. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Optimizer, Rank, Tensor, Variable } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
@@ -198,3 +200,18 @@ test('a variable keeps its value when it is assigned itself, and when a disposed
   assert.throws(() => variable.assign(gone), /cannot be assigned a tensor that was disposed/);
   assert.deepEqual(Array.from(variable.dataSync()), [1, 2]);
 });
+
+if (process.env['MALLOC_PERTURB_'] === undefined) {
+  test('all of this once more with freed memory overwritten', async () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    // glibc fills what is freed with these bytes (mallopt(3), M_PERTURB): a handle that is used after that is noticed.
+    const child = spawn(process.execPath, [process.argv[1] as string], {
+      env: { ...env, MALLOC_PERTURB_: '165' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    const end = (await once(child, 'close')) as [number | null, string | null];
+    assert.deepEqual(end, [0, null], output);
+  });
+}
