@@ -147,7 +147,12 @@ export type CellParts =
   /** `%%name arguments` on the first line: the rest of the cell is the magic's body. */
   | { kind: 'cell-magic'; name: string; line: string; body: string }
   /** TypeScript, perhaps with `%magic` and `!command` lines in it. */
-  | { kind: 'code'; magics: { name: string; line: string; at: SourcePosition; interpolates: boolean }[] };
+  | {
+      kind: 'code';
+      /** It begins with a brace and means an object (`{ a: 1 }.a`): TypeScript has to see it in parentheses. */
+      isExpression: boolean;
+      magics: { name: string; line: string; at: SourcePosition; interpolates: boolean }[];
+    };
 
 export interface CellCompiler {
   split(source: string): CellParts;

@@ -1,5 +1,9 @@
 import type { CellError } from '../interfaces.ts';
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { inspect, types } from 'node:util';
+import { shownPath } from './shown-path.ts';
 import { framesOf, originalPosition, sourceText, type StackFrame } from './stack.ts';
 
 const BOLD_RED = '\u001B[1;31m';
@@ -79,7 +83,11 @@ function traceback(thrown: unknown, depth: number, seen: Set<unknown>): string[]
   if (!isError(thrown)) return lines;
   seen.add(thrown);
   const frames = guard(() => framesOf(thrown), []);
-  lines.push(...codeFrame(thrown, frames), ...stackLines(frames), ...extraProperties(thrown));
+  const place = syntaxErrorPlace(thrown);
+  lines.push(...codeFrame(thrown, frames));
+  if (place && !/^cell \d/u.test(place.file))
+    lines.push(`    ${DIM}at${RESET} ${shownPath(place.file)}:${place.line}:${place.column}`);
+  lines.push(...stackLines(frames), ...extraProperties(thrown));
 
   const errors = guard(() => (thrown as { errors?: unknown }).errors, undefined);
   if (Array.isArray(errors) && depth < MAX_DEPTH) {
@@ -111,10 +119,10 @@ function stackLines(frames: StackFrame[]): string[] {
 
 /** Two lines before, the line, and a caret under the column. */
 function codeFrame(error: Error, frames: StackFrame[]): string[] {
-  const frame = frames.find((candidate) => candidate.compiled);
-  const place = frame ?? syntaxErrorPlace(error);
+  // Of a file that cannot be parsed, the file's line and not that of its import.
+  const place = syntaxErrorPlace(error) ?? frames.find((candidate) => candidate.compiled);
   if (!place) return [];
-  const text = guard(() => sourceText(place.file), undefined);
+  const text = guard(() => sourceText(place.file) ?? fileText(place.file), undefined);
   const rows = text?.split(/\r?\n/u);
   if (!rows || place.line < 1 || place.line > rows.length) return [];
   const from = Math.max(1, place.line - 2);
@@ -133,16 +141,22 @@ function codeFrame(error: Error, frames: StackFrame[]): string[] {
   return lines;
 }
 
+/** What lies on the disk: packages, and files that no parser has got through. */
+function fileText(file: string): string | undefined {
+  return isAbsolute(file) ? readFileSync(file, 'utf8') : undefined;
+}
+
 /** V8 puts `file:line` on the first row of the stack of a syntax error found while compiling a script. */
 function syntaxErrorPlace(error: Error): { file: string; line: number; column: number } | undefined {
   if (guard(() => error.name, '') !== 'SyntaxError') return undefined;
   const rows = guard(() => String(error.stack).split('\n', 3), []);
   const match = /^(?<file>.+):(?<line>\d+)$/u.exec(rows[0] ?? '');
   if (!match?.groups) return undefined;
+  const written = match.groups['file']!;
+  const file = written.startsWith('file:') ? guard(() => fileURLToPath(written), written) : written;
   const line = Number(match.groups['line']);
   const column = Math.max(1, (rows[2]?.indexOf('^') ?? 0) + 1);
-  const at = originalPosition(match.groups['file']!, line, column) ?? { line, column };
-  return { file: match.groups['file']!, ...at };
+  return { file, ...(originalPosition(file, line, column) ?? { line, column }) };
 }
 
 const SHOWN_ELSEWHERE = new Set(['name', 'message', 'stack', 'cause', 'errors', 'domain', 'domainThrown']);
@@ -153,6 +167,8 @@ const OWN_ERRORS = new Set(['TensorflowError', 'ModuleNotFoundError', 'InputErro
 /** `code`, `path`, `status`…: what libraries add to their errors. */
 function extraProperties(error: Error): string[] {
   if (OWN_ERRORS.has(guard(() => error.name, ''))) return [];
+  // A local file that cannot be compiled: the message holds its lines.
+  if (guard(() => (error as { code?: unknown }).code === 'syntax' && 'frame' in error, false)) return [];
   const extra: Record<string, unknown> = {};
   for (const key of guard(() => Object.keys(error), [])) {
     if (SHOWN_ELSEWHERE.has(key)) continue;

@@ -73,6 +73,9 @@ export class CellRunner {
       const asked = askedFor(code);
       if (asked) {
         payload.push(await this.#page(asked));
+      } else if (await this.#isExit(code)) {
+        // What ends a console; a notebook takes no notice of it.
+        payload.push({ source: 'ask_exit', keepkernel: false });
       } else if (!blank) {
         const outcome = await this.#runCell(code, execution);
         if (outcome.status === 'error') error = outcome.error;
@@ -99,6 +102,14 @@ export class CellRunner {
       payload: [],
       user_expressions: {},
     };
+  }
+
+  /** `exit` or `quit` as IPython's consoles have it, unless a cell has declared the name. */
+  async #isExit(code: string): Promise<boolean> {
+    const name = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/.exec(code)?.[1];
+    if (name === undefined) return false;
+    const compiler = await this.#options.compiler();
+    return !compiler.bindings().some((binding) => binding.name === name);
   }
 
   /** `?name`, `name?`: what a tooltip would show, in the pager. `??` shows all of it. */

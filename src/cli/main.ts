@@ -13,6 +13,8 @@ if (!command) {
     `tensorcell: there is no command "${name}": ${COMMANDS.map((known) => known.name).join(', ')}`,
   );
   process.exitCode = 2;
+} else if (asksForHelp(args)) {
+  console.log(`usage: tensorcell ${command.usage}\n\n${command.summary}`);
 } else {
   try {
     process.exitCode = await command.run(args);
@@ -29,4 +31,10 @@ if (!command) {
     if (usage) console.error(`usage: tensorcell ${command.usage}`);
     process.exitCode = usage ? 2 : 1;
   }
+}
+
+/** `--help` or `-h` before `--`, behind which arguments belong to another program. */
+function asksForHelp(given: readonly string[]): boolean {
+  const end = given.indexOf('--');
+  return (end < 0 ? given : given.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
 }

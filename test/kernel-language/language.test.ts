@@ -353,3 +353,36 @@ test('after a burst of 200 cells completion answers while their types are still 
     assert.equal((await complete(client, '[1,2,3].[cur]'))['matches'].length >= 30, true);
     assert.deepEqual((await complete(client, 'burst199.toFix[cur]'))['matches'], ['toFixed']);
   }));
+
+test('a syntax error of an imported file shows the lines around it, whatever the file is', () =>
+  withKernel(async (client, { folder }) => {
+    const broken = 'const a = 1;\nconst b = ;\nconst c = 3;\n';
+    for (const name of ['bad.ts', 'bad.tsx', 'bad.js', 'bad.mjs', 'bad.cjs', 'bad.cts'])
+      writeFileSync(join(folder, name), broken);
+    writeFileSync(join(folder, 'outer.ts'), "import './bad.ts'\n");
+    writeFileSync(join(folder, 'bad.json'), '{\n  "a": 1,\n  b: 2\n}\n');
+    mkdirSync(join(folder, 'node_modules', 'commonjs'), { recursive: true });
+    const manifest = JSON.stringify({ name: 'commonjs', type: 'commonjs', main: 'bad.js' });
+    writeFileSync(join(folder, 'node_modules', 'commonjs', 'package.json'), manifest);
+    writeFileSync(join(folder, 'node_modules', 'commonjs', 'bad.js'), broken);
+    for (const [source, file, line] of [
+      ["import './bad.ts'", 'bad.ts', 2],
+      ["import './bad.tsx'", 'bad.tsx', 2],
+      ["import './bad.js'", 'bad.js', 2],
+      ["import './bad.mjs'", 'bad.mjs', 2],
+      ["import './bad.cjs'", 'bad.cjs', 2],
+      ["import './bad.cts'", 'bad.cts', 2],
+      ["import './outer.ts'", 'bad.ts', 2],
+      ["await import('./bad.ts')", 'bad.ts', 2],
+      ["require('./bad.cjs')", 'bad.cjs', 2],
+      ["import data from './bad.json'", 'bad.json', 3],
+      ["import 'commonjs'", 'bad.js', 2],
+    ] as const) {
+      const { reply } = await client.cell(source);
+      const shown = stripVTControlCharacters((reply['traceback'] as string[]).join('\n'));
+      assert.equal(reply['ename'], 'SyntaxError', source);
+      assert.match(shown, new RegExp(`^> ${line} \\| +(?:const b = ;|b: 2)\\n +\\| +\\^`, 'm'), shown);
+      assert.match(shown, new RegExp(`${file.replace('.', '\\.')}:${line}:\\d+`), shown);
+      assert.doesNotMatch(shown, /code: 'syntax'/);
+    }
+  }));

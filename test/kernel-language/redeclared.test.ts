@@ -118,6 +118,14 @@ test('the type check follows the newest declaration, and types of earlier values
       assert.equal((await cells(client, 'f() + 1; g() + 1')).stderr, '');
       assert.match((await client.cell('k = "six"')).stderr, /Cannot assign to 'k' because it is a constant/);
       assert.equal((await cells(client, 'let k = 7', 'k = 8')).stderr, '');
+      // An edited number is no type error where the old one was read.
+      await cells(
+        client,
+        'const rate = 1',
+        'const twice = () => rate * 2\nconst get = () => rate',
+        'const rate = 5',
+      );
+      assert.equal((await cells(client, 'get() === 5 && twice() === 10')).stderr, '');
     },
     { environment: { TENSORCELL_HEADLESS: '1' } },
   ));

@@ -174,6 +174,65 @@ test('is_complete, with the indent of the next line', () =>
     assert.match((answers[1] as any).indent, /^(\t| +)$/);
   }));
 
+test('is_complete of statements that go on in the next line', () =>
+  withKernel(async (client) => {
+    for (const [code, status] of [
+      ['try {\n1\n}', 'incomplete'],
+      ['do {\n1\n}', 'incomplete'],
+      ['x\n ? y', 'incomplete'],
+      ['1 ?', 'incomplete'],
+      ['import {a} from', 'incomplete'],
+      ['{ a: 1 }.', 'incomplete'],
+      ['{ a: 1 }.a', 'complete'],
+      ['try {} x', 'invalid'],
+    ])
+      assert.equal(
+        (await client.request('shell', 'is_complete_request', { code })).reply!.content['status'],
+        status,
+        code,
+      );
+  }));
+
+test('exit and quit end a console, unless they are names of the session', () =>
+  withKernel(async (client) => {
+    const ended = [{ source: 'ask_exit', keepkernel: false }];
+    for (const code of ['exit', 'quit', 'exit()', ' quit( ) ;\n']) {
+      const { reply } = await client.cell(code);
+      assert.deepEqual([reply['status'], reply['payload']], ['ok', ended], code);
+    }
+    for (const code of ['exit(1)', 'exits', 'exit.code'])
+      assert.equal((await client.cell(code)).reply['ename'], 'ReferenceError', code);
+    await client.cell('const exit = 5');
+    const own = await client.cell('exit');
+    assert.deepEqual([own.result, own.reply['payload']], ['5', []]);
+  }));
+
+test('a cell that begins with an object is an expression', () =>
+  withKernel(async (client) => {
+    for (const [code, result] of [
+      ['{ a: 1 }', '{ a: 1 }'],
+      ['{a: 1}.a', '1'],
+      ['{ a: [1, 2] }.a.map((x) => x * 2)', '[ 2, 4 ]'],
+      ['{ a: 1 }["a"] + 1', '2'],
+      ['{ a: 1, ...{ b: 2 } }.b === 2 ? "yes" : "no"', "'yes'"],
+      ['/* first */ { a: 1 }.a', '1'],
+      ['let q = 1; { q = 2 }', undefined],
+      ['{ q = 3; }\n[q][0]', '3'],
+    ] as const)
+      assert.equal((await client.cell(code)).result, result, code);
+  }));
+
+test('completion within a name replaces the rest of it', () =>
+  withKernel(async (client) => {
+    await client.cell('const 𝒳value = { abacus: 1, abc: 2 }');
+    const code = '"😀"; 𝒳value.ab';
+    const cursor = Array.from(code).length - 2;
+    const { reply } = await client.request('shell', 'complete_request', { code, cursor_pos: cursor });
+    const { matches, cursor_start, cursor_end } = reply!.content;
+    assert.deepEqual([cursor_start, cursor_end], [cursor, cursor + 2]);
+    assert.ok(matches.includes('abacus') && matches.includes('abc'));
+  }));
+
 test('completion: matches, positions in code points, types; also while a cell runs', () =>
   withKernel(async (client) => {
     await client.cell('const 𝒳counter = { hits: 1, misses: 2 };');

@@ -4,7 +4,9 @@ import { test } from 'node:test';
 import { analyzeCell } from '../../kernel/language/service/declarations.ts';
 
 const kinds = (source: string) =>
-  Object.fromEntries([...analyzeCell(source).declarations].map(([name, { kind }]) => [name, kind]));
+  Object.fromEntries(
+    [...analyzeCell(source).declarations].map(([name, { value }]) => [name, value ?? 'type']),
+  );
 
 test('finds every kind of declaration', () => {
   assert.deepEqual(
@@ -54,7 +56,7 @@ test('what shares a name with a type lives at run time', () => {
   assert.deepEqual(
     kinds('interface A {} const A = 1; class B {} interface B {} function C(): void; function C() {}'),
     {
-      A: 'alias',
+      A: 'const',
       B: 'alias',
       C: 'alias',
     },
@@ -96,14 +98,17 @@ test('while somebody types: declarations at the beginning of a line', () => {
     'const a = 1\nlet { b, c: d } = x\nexport async function e() {}\nimport { f, g as h } from "m"\n  const inner = 1\nclass I {\nfoo(',
   );
   assert.deepEqual(found.parsed, false);
-  assert.deepEqual(Object.fromEntries([...found.declarations].map(([name, { kind }]) => [name, kind])), {
-    a: 'const',
-    b: 'let',
-    d: 'let',
-    e: 'alias',
-    I: 'alias',
-    f: 'alias',
-    g: 'alias',
-    h: 'alias',
-  });
+  assert.deepEqual(
+    Object.fromEntries([...found.declarations].map(([name, { value }]) => [name, value ?? 'type'])),
+    {
+      a: 'const',
+      b: 'let',
+      d: 'let',
+      e: 'alias',
+      I: 'alias',
+      f: 'alias',
+      g: 'alias',
+      h: 'alias',
+    },
+  );
 });

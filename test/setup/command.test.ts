@@ -214,3 +214,17 @@ test('unknown commands and options end with 2', () => {
   assert.equal(wrong.code, 2);
   assert.match(wrong.text, /usage: tensorcell install \[--user/);
 });
+
+test('every command has --help, which does nothing else', () => {
+  const { home, run } = fresh();
+  const names = [...run(['help']).text.matchAll(/^  tensorcell (\w+)/gm)].map(([, name]) => name!);
+  assert.ok(names.length >= 10);
+  for (const name of new Set(names))
+    for (const option of ['--help', '-h']) {
+      const { code, text } = run([name, option]);
+      assert.equal(code, 0, name);
+      assert.match(text, new RegExp(`^usage: tensorcell ${name}\\b`), name);
+    }
+  assert.match(run(['runtime', 'install', '--help']).text, /^usage: tensorcell runtime/);
+  assert.deepEqual(readdirSync(home), []);
+});

@@ -1,7 +1,8 @@
 import type { Completeness } from '../../interfaces.ts';
 import { findMagics } from './magics.ts';
 import { scan } from './brackets.ts';
-import { parseTypeScript } from './frontend.ts';
+import { parse, parseSyntax, type ParseProblem, type SourceLanguage } from './parse.ts';
+import { isExpressionCell } from './expression-cell.ts';
 
 /** Whether a console should run the text or ask for another line, and how far that line is indented. */
 export function isComplete(source: string, isKnown: (name: string) => boolean): Completeness {
@@ -10,31 +11,82 @@ export function isComplete(source: string, isKnown: (name: string) => boolean): 
     return /\n[ \t]*\n?$/.test(source) ? { status: 'complete' } : { status: 'incomplete', indent: '' };
   }
   const { text } = findMagics(source, isKnown, 'ts');
-  const { parsed } = parseTypeScript(text);
-  const { problem } = parsed;
-  if (!problem) return { status: 'complete' };
+  if (isExpressionCell(text)) return { status: 'complete' };
+  const languages: SourceLanguage[] = text.includes('<') ? ['ts', 'tsx'] : ['ts'];
+  // A cell that begins with a brace may become an object.
+  const readings = (/^\s*\{/.test(text) ? [text, `(${text}`] : [text]).flatMap((whole) =>
+    languages.map((language) => ({ language, whole, problem: parseSyntax(whole, language) })),
+  );
+  if (readings.some(({ problem }) => !problem)) return judgeMeaning(text, languages);
   const state = scan(text);
   if (state.open === 'template' || state.open === 'comment') return { status: 'incomplete', indent: '' };
   if (state.open === 'broken') return { status: 'invalid' };
-  // Whatever else is wrong is wrong with every continuation, unless the parser ran out of text.
-  const end = text.trimEnd().length;
-  const atEnd = problem.start >= end;
-  if (state.depth > 0 || (atEnd && endsOpen(text))) {
-    if (!atEnd && !reachesEnd(text, state.closers)) return { status: 'invalid' };
-    return { status: 'incomplete', indent: state.indentUnit.repeat(state.depth) };
-  }
-  return { status: 'invalid' };
+  const goesOn = readings.some(
+    ({ language, whole, problem }) =>
+      isAtEnd(whole, problem!) ||
+      canGoOn(whole, whole === text ? state.closers : `${state.closers})`, language),
+  );
+  if (!goesOn) return { status: 'invalid' };
+  return { status: 'incomplete', indent: state.indentUnit.repeat(state.depth) };
 }
 
-/** With the missing brackets, does it parse, or does what is wrong come only at the end? */
-function reachesEnd(text: string, closers: string): boolean {
-  const { parsed } = parseTypeScript(`${text}\n${closers}`);
-  return !parsed.problem || parsed.problem.start >= text.trimEnd().length;
+/** The grammar has nothing against the text; there may be mistakes such as a name that is declared twice. */
+function judgeMeaning(text: string, languages: readonly SourceLanguage[]): Completeness {
+  const isRight = (whole: string): boolean =>
+    languages.some((language) => {
+      const { problem } = parse(whole, language);
+      return !problem || /^Export '.*' is not defined/u.test(problem.message);
+    });
+  if (isRight(text)) return { status: 'complete' };
+  // `let`, `interface` and `delete name` are wrong as expressions, and begin something that is right.
+  const goesOn = [' x = 0', ' X {}', '.x'].some((ending) => isRight(text + ending));
+  return goesOn ? { status: 'incomplete', indent: '' } : { status: 'invalid' };
 }
 
-/** Whether the text stops where an expression or statement cannot. */
-function endsOpen(text: string): boolean {
-  for (const rest of [' 0', ' {}', ' x', ' x = 0', ' from "x"', '\nclass X {}'])
-    if (!parseTypeScript(text + rest).parsed.problem) return true;
+/** The parser ran out of text: everything before it is the beginning of a program. */
+function isAtEnd(text: string, { start }: ParseProblem): boolean {
+  return start >= text.trimEnd().length;
+}
+
+/** What may complete a text about which the parser complains before its end. */
+const ENDINGS = [
+  '',
+  ' x',
+  ' 0',
+  ' = 0',
+  ' {}',
+  ' => 0',
+  ' of []',
+  ' class X {}',
+  ' function x() {}',
+  ' from "x"',
+  ': 0',
+  ' as x',
+  '() {}',
+  '\nclass X {}',
+];
+
+/** Of `import.` and `new.`. */
+const MEMBERS = ['meta', 'target'];
+
+/** Type arguments of a call, which the parser takes for comparisons until they are closed. */
+const ARGUMENTS = ['>()', ' x>()', ' x>>()', '>>()', ' x>>>()', '>>>()'];
+
+/**
+ * Some text makes it a program: an ending, and the missing brackets around it. A pattern that is assigned
+ * (`({ a = 1 } = …`) is wrong as an object until its bracket is closed.
+ */
+function canGoOn(text: string, closers: string, language: SourceLanguage): boolean {
+  const endings = [
+    ...ENDINGS,
+    ...(/\.\s*$/.test(text) ? MEMBERS : []),
+    ...(text.includes('<') ? ARGUMENTS : []),
+  ];
+  for (let count = 0; count <= Math.min(closers.length, 4); count++)
+    for (const ending of endings) {
+      const whole = `${text}${closers.slice(0, count)}${ending}\n${closers.slice(count)}`;
+      const problem = parseSyntax(whole, language);
+      if (!problem || problem.start >= text.length + count + ending.length) return true;
+    }
   return false;
 }

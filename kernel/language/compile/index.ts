@@ -9,12 +9,12 @@ import { isComplete } from './completeness.ts';
 import { nameDecoratedClasses } from './decorated.ts';
 import { Edits } from './edits.ts';
 import { InternalNames } from './emit.ts';
+import { isExpressionCell } from './expression-cell.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import type { LoweringOptions } from './lower.ts';
 import { findMagics } from './magics.ts';
 import type { FoundMagics, MagicLine } from './magics.ts';
 import { composeMaps, sourceMap } from './maps.ts';
-import { parse } from './parse.ts';
 import { SessionNames } from './names.ts';
 import { CompileError, positionAt, problemAt } from './problems.ts';
 
@@ -49,7 +49,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
   };
 
   const compile = (source: string, execution: number): CompiledCell => {
-    if (isObjectLiteral(source)) {
+    if (isExpressionCell(source)) {
       // In parentheses it is a value; the map is joined with that of putting them there.
       const edits = new Edits();
       edits.before(0, '(');
@@ -114,6 +114,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
       const { magics } = findMagics(source, isKnown, 'ts');
       return {
         kind: 'code',
+        isExpression: isExpressionCell(source),
         magics: magics.map(({ name, line, start, interpolations }) => ({
           name,
           line,
@@ -135,20 +136,6 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
     bindings: () => session.all(),
     isComplete: (source) => isComplete(source, isKnown),
   };
-}
-
-/** `{ a: 1 }` is a block with a label to the grammar; whoever types it as a whole cell means the object. */
-function isObjectLiteral(source: string): boolean {
-  if (!/^\s*\{/.test(source) || !/\}\s*$/.test(source)) return false;
-  const { program, problem } = parse(`(${source}\n)`, 'ts');
-  const [statement] = program.body;
-  if (problem || program.body.length !== 1 || statement?.type !== 'ExpressionStatement') return false;
-  const { expression } = statement;
-  return (
-    expression.type === 'ParenthesizedExpression' &&
-    expression.expression.type === 'ObjectExpression' &&
-    expression.expression.properties.length > 0
-  );
 }
 
 /** How the top level declares what lowering makes variables of. */

@@ -40,3 +40,17 @@ export function parse(source: string, lang: SourceLanguage): Parsed {
     },
   };
 }
+
+/** The first error of grammar alone: mistakes such as a name that is declared twice do not count. */
+export function parseSyntax(source: string, lang: SourceLanguage): ParseProblem | undefined {
+  if (isNestedTooDeeply(source)) return { message: 'this is nested too deeply', start: 0, end: 0 };
+  const { errors } = parseSync('cell.ts', source, { lang, sourceType: 'module', astType: 'ts' });
+  const error = errors.find(({ severity }) => (severity as string) === 'Error');
+  if (!error) return undefined;
+  const [label] = error.labels;
+  return {
+    message: error.message,
+    start: label?.start ?? source.length,
+    end: label?.end ?? source.length,
+  };
+}

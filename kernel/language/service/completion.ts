@@ -41,6 +41,8 @@ const NOISE = /^(?:__After$|GPU[A-Z]|__)/;
 
 const IDENTIFIER_END = /[\p{ID_Start}\p{ID_Continue}$#]*$/u;
 
+const IDENTIFIER_REST = /^[\p{ID_Continue}$]*/u;
+
 export interface SelectedCompletions extends Completions {
   /** The server's item for each of `items`. */
   from: ServerItem[];
@@ -55,6 +57,8 @@ export function toCompletions(
 ): SelectedCompletions {
   const items = Array.isArray(list) ? list : (list?.items ?? []);
   const word = IDENTIFIER_END.exec(source.slice(0, cursor))![0];
+  // Within a name: an item replaces all of it.
+  const rest = IDENTIFIER_REST.exec(source.slice(cursor))![0];
   const identifierStart = cursor - word.length;
   const found = items.flatMap((item) => {
     const edit = item.textEdit && 'range' in item.textEdit ? item.textEdit : undefined;
@@ -78,7 +82,7 @@ export function toCompletions(
   return {
     items: kept.map(({ item, text }) => ({ text, type: TYPES[item.kind ?? 0] ?? 'text' })),
     start,
-    end: cursor,
+    end: start === identifierStart ? cursor + rest.length : cursor,
     from: kept.map(({ item }) => item),
   };
 }

@@ -1,18 +1,32 @@
 /** What a cell declares at its top level, and what it imports: all that later cells have to know of its text. */
 import { parseSync } from 'oxc-parser';
 
-/**
- * `const`, `let`: variables, which later cells see by their type. `alias`: functions, classes, enums, namespaces and
- * imports, which are also types or have overloads. `type`: what leaves no trace at run time.
- */
-export type DeclarationKind = 'const' | 'let' | 'alias' | 'type';
+/** How later cells see a value: by its type (`const` and `let`), or as an alias, where overloads or a type come with it. */
+export type ValueKind = 'const' | 'let' | 'alias';
+
+/** Why a name cannot be assigned: TypeScript's number for it, and its words. */
+export interface Refusal {
+  code: number;
+  words: string;
+}
 
 export interface Declaration {
   name: string;
-  kind: DeclarationKind;
+  /** Undefined for what leaves no trace at run time. */
+  value: ValueKind | undefined;
+  /** The value is a type, too: a class, an enum, a namespace, perhaps an import. */
+  isTypeToo: boolean;
+  /** Declared by `type` or `interface`: its type parameters, and the same as arguments. */
+  type: { parameters: string; arguments: string } | undefined;
+  refusal?: Refusal | undefined;
   /** The user wrote a type, so that TypeScript narrows the variable by what was assigned last. */
   annotated: boolean;
 }
+
+const CONSTANT: Refusal = { code: 2588, words: 'a constant' };
+const IMPORT: Refusal = { code: 2632, words: 'an import' };
+const ENUM: Refusal = { code: 2628, words: 'an enum' };
+const NAMESPACE: Refusal = { code: 2631, words: 'a namespace' };
 
 export interface CellAnalysis {
   declarations: Map<string, Declaration>;
@@ -98,10 +112,11 @@ function readStatement(node: Node, analysis: CellAnalysis): void {
     case 'VariableDeclaration':
       for (const declarator of node['declarations'] as Node[]) {
         const id = declarator['id'] as Node;
-        const kind = node['kind'] === 'let' || node['kind'] === 'var' ? 'let' : 'const';
+        const value = node['kind'] === 'let' || node['kind'] === 'var' ? 'let' : 'const';
         const annotated = id.type === 'Identifier' && Boolean(id['typeAnnotation']);
         for (const name of patternNames(id)) {
-          add(analysis, name, node['declare'] === true ? 'type' : kind, annotated);
+          if (node['declare'] === true) add(analysis, { name, isTypeToo: true });
+          else add(analysis, { name, value, annotated, refusal: value === 'const' ? CONSTANT : undefined });
         }
       }
       return;
@@ -114,27 +129,37 @@ function readStatement(node: Node, analysis: CellAnalysis): void {
       if (id?.type === 'Identifier' && node['kind'] !== 'global') {
         const erased =
           node['declare'] === true || (node.type === 'TSModuleDeclaration' && isTypeNamespace(node['body']));
-        add(analysis, String(id['name']), erased ? 'type' : 'alias', false);
+        add(analysis, {
+          name: String(id['name']),
+          value: erased ? undefined : 'alias',
+          isTypeToo: erased || !node.type.includes('Function'),
+          refusal:
+            node.type === 'TSEnumDeclaration'
+              ? ENUM
+              : node.type === 'TSModuleDeclaration'
+                ? NAMESPACE
+                : undefined,
+        });
       }
       return;
     }
     case 'TSInterfaceDeclaration':
     case 'TSTypeAliasDeclaration':
-      add(analysis, String((node['id'] as Node)['name']), 'type', false);
+      add(analysis, {
+        name: String((node['id'] as Node)['name']),
+        type: typeParameters(node['typeParameters'] as Node | null | undefined),
+      });
       return;
     case 'TSImportEqualsDeclaration':
-      add(
-        analysis,
-        String((node['id'] as Node)['name']),
-        node['importKind'] === 'type' ? 'type' : 'alias',
-        false,
-      );
+      addImport(analysis, node['id'] as Node, node['importKind'] === 'type');
       return;
     case 'ImportDeclaration':
-      for (const specifier of node['specifiers'] as Node[]) {
-        const erased = node['importKind'] === 'type' || specifier['importKind'] === 'type';
-        add(analysis, String((specifier['local'] as Node)['name']), erased ? 'type' : 'alias', false);
-      }
+      for (const specifier of node['specifiers'] as Node[])
+        addImport(
+          analysis,
+          specifier['local'] as Node,
+          node['importKind'] === 'type' || specifier['importKind'] === 'type',
+        );
       return;
     case 'ExportNamedDeclaration': {
       const declaration = node['declaration'] as Node | null;
@@ -156,11 +181,40 @@ function readStatement(node: Node, analysis: CellAnalysis): void {
   }
 }
 
-function add(analysis: CellAnalysis, name: string, kind: DeclarationKind, annotated: boolean): void {
-  const earlier = analysis.declarations.get(name);
-  // An interface beside a class or a constant of the same name: one name, and it lives at run time.
-  if (earlier && (kind === 'type' || earlier.kind !== 'type')) return;
-  analysis.declarations.set(name, { name, kind: earlier ? 'alias' : kind, annotated });
+/** A name may have a value and a type, each declared where it likes: `const User = …` and `type User = …`. */
+function add(analysis: CellAnalysis, found: Partial<Declaration> & { name: string }): void {
+  const earlier = analysis.declarations.get(found.name);
+  const merged = found.value !== undefined && earlier?.value !== undefined;
+  analysis.declarations.set(found.name, {
+    name: found.name,
+    // A class or function beside a namespace of its name: one alias stands for both.
+    value: merged ? earlier.value : (found.value ?? earlier?.value),
+    isTypeToo: (found.isTypeToo ?? false) || (earlier?.isTypeToo ?? false),
+    type: earlier?.type ?? found.type,
+    refusal: merged ? earlier.refusal : (found.refusal ?? earlier?.refusal),
+    annotated: (found.annotated ?? false) || (earlier?.annotated ?? false),
+  });
+}
+
+function addImport(analysis: CellAnalysis, local: Node, erased: boolean): void {
+  add(analysis, {
+    name: String(local['name']),
+    value: erased ? undefined : 'alias',
+    isTypeToo: true,
+    refusal: erased ? undefined : IMPORT,
+  });
+}
+
+/** `<T extends X = Y>` as `<T = any>` and `<T>`: what they stand for may be out of sight. */
+function typeParameters(node: Node | null | undefined): { parameters: string; arguments: string } {
+  const params = (node?.['params'] as Node[] | undefined) ?? [];
+  if (params.length === 0) return { parameters: '', arguments: '' };
+  const names = params.map((param) => {
+    const name = param['name'] as Node | string;
+    return typeof name === 'string' ? name : String(name['name']);
+  });
+  const declared = names.map((name, index) => (params[index]!['default'] ? `${name} = any` : name));
+  return { parameters: `<${declared.join(', ')}>`, arguments: `<${names.join(', ')}>` };
 }
 
 /** A namespace of types only is erased. */
@@ -225,7 +279,7 @@ function walk(value: unknown, inFunction: boolean, analysis: CellAnalysis): void
         for (const declarator of node['declarations'] as Node[]) {
           for (const name of patternNames(declarator['id'] as Node)) {
             if (analysis.declarations.has(name)) continue;
-            add(analysis, name, 'let', false);
+            add(analysis, { name, value: 'let' });
             analysis.nestedVars.add(name);
           }
         }
@@ -270,18 +324,19 @@ function guessDeclarations(source: string, analysis: CellAnalysis): void {
               /([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:=[^,]*)?$/u.exec(part.split(':').at(-1)!)?.[1],
           )
       : [what];
-    const kind = /const|using/.test(keyword!)
-      ? 'const'
+    const declares: Partial<Declaration> = /const|using/.test(keyword!)
+      ? { value: 'const', refusal: CONSTANT }
       : /let|var/.test(keyword!)
-        ? 'let'
+        ? { value: 'let' }
         : /interface|type/.test(keyword!)
-          ? 'type'
-          : 'alias';
-    for (const name of names) if (name) add(analysis, name, kind, false);
+          ? { type: typeParameters(undefined) }
+          : { value: 'alias', isTypeToo: !/function/.test(keyword!) };
+    for (const name of names) if (name) add(analysis, { ...declares, name });
   }
   for (const [, clause] of source.matchAll(/^import\s+([^'"]*?)\s+from\b/gm)) {
     for (const word of clause!.match(WORDS) ?? []) {
-      if (word !== 'as' && word !== 'type' && word !== 'default') add(analysis, word, 'alias', false);
+      if (word !== 'as' && word !== 'type' && word !== 'default')
+        add(analysis, { name: word, value: 'alias', isTypeToo: true });
     }
   }
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Diagnostic as ServerDiagnostic } from 'vscode-languageserver-protocol';
 import type { Diagnostic } from '../../interfaces.ts';
+import type { Refusal } from './declarations.ts';
 import { withoutOwnNames } from './own-names.ts';
 
 /**
@@ -18,7 +19,7 @@ export const DROPPED: Readonly<Record<number, string>> = {
   2528: 'exports of a cell mean nothing',
   2539: 'functions and classes of earlier cells may be assigned, as within one cell',
   2630: 'functions may be assigned',
-  2632: 'what an earlier cell declares is imported for the checker only; it may be assigned',
+  2632: 'functions and classes of earlier cells are imported for the checker only (see `asRefused` for the rest)',
   2686: 'names such as tf are global in a notebook',
   2695: 'a value that is computed for show, as in `a, b`',
   5097: 'imports may end in .ts',
@@ -38,22 +39,27 @@ export interface DiagnosticContext {
   lines: number;
   text: string;
   directory: string;
+  /** Names that may not be assigned, and why. */
+  refusals?: ReadonlyMap<string, Refusal>;
 }
 
 /** What is shown of the findings, in the order of the text, each once. */
 export function selectDiagnostics(
   found: readonly ServerDiagnostic[],
-  { execution, lines, text, directory }: DiagnosticContext,
+  { execution, lines, text, directory, refusals }: DiagnosticContext,
 ): Diagnostic[] {
   const seen = new Set<string>();
   return found
-    .filter(({ severity, code }) => (severity ?? 1) <= 2 && !(Number(code) in DROPPED))
+    .map((one) => asRefused(one, refusals))
+    .filter(
+      ({ severity, code }) => (severity ?? 1) <= 2 && !(Number(code) in DROPPED && code !== IMPORT_REFUSED),
+    )
     .filter(({ range }) => range.start.line >= 1 && range.start.line <= lines)
     .filter(({ code, message }) => !(UNTYPED_MODULE.has(Number(code)) && loadsAnyway(message, directory)))
     .map(({ severity, code, message, range }): Diagnostic => ({
       severity: severity === 2 ? 'warning' : 'error',
       code: Number(code),
-      message: shortMessage(typeof message === 'string' ? message : message.value),
+      message: shortMessage(textOf(message)),
       start: { line: range.start.line - 1, column: range.start.character },
       end: endWithin(range.end.line - 1, range.end.character, lines, text),
       execution,
@@ -65,6 +71,26 @@ export function selectDiagnostics(
     .sort((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);
 }
 
+/** A number of TS2632 that is shown. */
+const IMPORT_REFUSED = '2632';
+
+/** Of an assignment to a name that the checker sees as an import: what it is in truth. */
+function asRefused(one: ServerDiagnostic, refusals: DiagnosticContext['refusals']): ServerDiagnostic {
+  if (Number(one.code) !== 2632) return one;
+  const name = /'([^']+)'/.exec(textOf(one.message))?.[1];
+  const refusal = name === undefined ? undefined : refusals?.get(name);
+  if (!refusal) return one;
+  return {
+    ...one,
+    code: String(refusal.code),
+    message: `Cannot assign to '${name}' because it is ${refusal.words}.`,
+  };
+}
+
+function textOf(message: ServerDiagnostic['message']): string {
+  return typeof message === 'string' ? message : message.value;
+}
+
 /** An error about something that is never closed may reach behind the cell. */
 function endWithin(line: number, column: number, lines: number, text: string): Diagnostic['end'] {
   if (line < lines) return { line, column };
@@ -73,7 +99,7 @@ function endWithin(line: number, column: number, lines: number, text: string): D
 
 /** Files that the runtime imports as text or data, and packages named in Deno's way. */
 function loadsAnyway(message: ServerDiagnostic['message'], directory: string): boolean {
-  const specifier = /'([^']+)'/.exec(typeof message === 'string' ? message : message.value)?.[1];
+  const specifier = /'([^']+)'/.exec(textOf(message))?.[1];
   if (specifier === undefined) return false;
   if (/^(?:npm|data|https?|file):/.test(specifier)) return true;
   return /^\.{0,2}\//.test(specifier) && existsSync(resolve(directory, specifier));

@@ -8,17 +8,21 @@
 import { resolve } from 'node:path';
 import { MagicString } from 'magic-string';
 import type { CellAnalysis, Node } from './declarations.ts';
+import { globalPart } from './global-parts.ts';
 import { OWN_PREFIX } from './own-names.ts';
 
 export interface HistoryPart {
-  /** Statements for the document's top: imports, and declarations that are global in any case. */
+  /** Imports, for the document's top. */
   top: string[];
+  /** `declare global { … }` and `declare module 'x' { … }`, and what they declare: the newest counts. */
+  globals: { text: string; keys: string[] }[];
   /** `export namespace __cell3 { … }`. */
   text: string;
 }
 
 /**
  * @param before What the cell sees of others, as statements of its namespace.
+ * @param origins The cells that names of `before` come from.
  * @param ends Names whose type at the cell's end is wanted as `__cell_end_NAME`.
  */
 export function historyPart(options: {
@@ -26,10 +30,12 @@ export function historyPart(options: {
   source: string;
   analysis: CellAnalysis;
   before: string;
+  origins: ReadonlyMap<string, number>;
   ends: readonly string[];
   directory: string;
 }): HistoryPart {
-  const { execution, source, analysis, before, ends, directory } = options;
+  const { execution, source, analysis, before, origins, ends, directory } = options;
+  const globals: HistoryPart['globals'] = [];
   const text = new MagicString(source);
   const top: string[] = [];
   const aliases: string[] = [];
@@ -40,7 +46,9 @@ export function historyPart(options: {
       aliases.push(...importAliases(statement, module));
       text.remove(statement.start, statement.end);
     } else if (isGlobal(statement)) {
-      top.push(source.slice(statement.start, statement.end));
+      const cellOf = (name: string): number | undefined =>
+        analysis.declarations.has(name) ? execution : origins.get(name);
+      globals.push(globalPart(statement, source, directory, cellOf));
       text.remove(statement.start, statement.end);
     } else exportStatement(statement, text);
   }
@@ -49,6 +57,7 @@ export function historyPart(options: {
   const exports = ends.map((name) => `export const ${OWN_PREFIX}_end_${name} = ${name};`);
   return {
     top,
+    globals,
     text: `export namespace ${OWN_PREFIX}${execution} { ${before} ${aliases.join(' ')}\n${text.toString()}\n${exports.join(' ')} }`,
   };
 }
@@ -113,7 +122,7 @@ function specifierText(source: Node, directory: string): string {
 }
 
 /** The history does not move when the folder does. */
-function absolute(specifier: string, directory: string): string {
+export function absolute(specifier: string, directory: string): string {
   return /^\.{1,2}(?:\/|$)/.test(specifier) ? resolve(directory, specifier) : specifier;
 }
 
@@ -174,5 +183,6 @@ function rewrite(value: unknown, text: MagicString, inFunction: boolean, directo
 /** The document: what the living cells need at its top, then the cells in order. */
 export function historyText(parts: Iterable<HistoryPart>): string {
   const all = [...parts];
-  return ['export {};', ...all.flatMap(({ top }) => top), ...all.map(({ text }) => text)].join('\n');
+  const top = all.flatMap((part) => [...part.top, ...part.globals.map(({ text }) => text)]);
+  return ['export {};', ...top, ...all.map(({ text }) => text)].join('\n');
 }

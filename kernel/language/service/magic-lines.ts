@@ -17,6 +17,8 @@ export interface BlankedCell {
   text: string;
   /** `%%bash` and its kin: nothing of the cell is TypeScript. */
   foreign: boolean;
+  /** It means an object, and TypeScript would take it for a block: it has to stand in parentheses. */
+  isExpression?: boolean;
 }
 
 /** Cell magics whose body is TypeScript. */
@@ -69,7 +71,7 @@ export function blankParts(
       lines[next + 1] = blank(original[next + 1] ?? '');
     }
   }
-  return { text: lines.join('\n'), foreign: false };
+  return { text: lines.join('\n'), foreign: false, isExpression: parts.isExpression };
 }
 
 function blankLine(line: string, magics: ReadonlySet<string> | undefined): string {

@@ -3,12 +3,12 @@
  * others, each a namespace `__cell3` of the history.
  *
  * A later cell gets `declare let x: typeof __cell3.x` for a variable (an imported variable could not be assigned:
- * TS2632) and `import A = __cell3.A` for what is a type too, or has overloads. All of it stands on one line before the
- * cell, so a position differs by that line and nothing else. A cell keeps what it was given: its closures keep
- * their types when a name is declared again.
+ * TS2632) and `import A = __cell3.A` for constants, and for what is a type too or has overloads. A name's value and its
+ * type may come from two cells. All of it stands on one line before the cell, so a position differs by that line and
+ * nothing else. A cell keeps what it was given: its closures keep their types when a name is declared again.
  */
 import type { CellCompiler } from '../../interfaces.ts';
-import { analyzeCell, type CellAnalysis } from './declarations.ts';
+import { analyzeCell, type CellAnalysis, type Refusal, type ValueKind } from './declarations.ts';
 import { blankMagics, blankParts } from './magic-lines.ts';
 import { historyPart, historyText, type HistoryPart } from './history.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';
@@ -23,15 +23,34 @@ export interface CellModule {
   lines: number;
   /** Cells that this one needs. */
   uses: Set<number>;
+  /** Names that may not be assigned, though the line before the cell imports them all. */
+  refusals: ReadonlyMap<string, Refusal>;
   analysis: CellAnalysis;
   history: HistoryPart;
 }
 
-interface Name {
+/** A name's value. */
+interface Value {
   execution: number;
-  kind: 'const' | 'let' | 'alias' | 'type';
+  kind: ValueKind;
+  isTypeToo: boolean;
+  refusal: Refusal | undefined;
   /** The cell at whose end the type is known more exactly (`let m: Model | undefined; m = …`), 0 for none. */
   narrowedBy: number;
+}
+
+/** A name's type, declared by `type` or `interface`, or by something that is no value. */
+interface Type {
+  execution: number;
+  /** Its cell declares no value of that name. */
+  isAlone: boolean;
+  parameters: string;
+  arguments: string;
+}
+
+interface Meaning {
+  value: Value | undefined;
+  type: Type | undefined;
 }
 
 /** How many cells whose names were all declared again may stay because a living cell has types from them. */
@@ -41,10 +60,13 @@ const CHAIN_LIMIT = 60;
 const UNDECIDED_LIMIT = 50;
 
 export class CellNames {
-  readonly #names = new Map<string, Name>();
+  readonly #values = new Map<string, Value>();
+  readonly #types = new Map<string, Type>();
   readonly #modules = new Map<number, CellModule>();
   /** What a cell's declarations replaced, until its outcome is known. */
-  readonly #replaced = new Map<number, Map<string, Name | undefined>>();
+  readonly #replaced = new Map<number, Map<string, Meaning>>();
+  /** What cells declare for all: which one did so last. */
+  readonly #globals = new Map<string, number>();
   /** Counts up with every cell that the history gets or loses. */
   version = 0;
   /** The folder of the next cell. */
@@ -68,7 +90,7 @@ export class CellNames {
 
   /** The names in scope for the next cell. */
   visible(): string[] {
-    return [...this.#names.keys()];
+    return [...new Set([...this.#values.keys(), ...this.#types.keys()])];
   }
 
   /** Adds a cell; its declarations are in force at once. Undefined when nothing of it is TypeScript. */
@@ -77,22 +99,26 @@ export class CellNames {
       ? blankParts(source, this.split, this.magics)
       : blankMagics(source, this.magics);
     if (blanked.foreign) return undefined;
-    const analysis = analyzeCell(blanked.text);
+    const isExpression = blanked.isExpression === true;
+    // It declares nothing.
+    const analysis = analyzeCell(isExpression ? `(${blanked.text}\n)` : blanked.text);
     const before = this.prelude(analysis, analysis.words);
     const module: CellModule = {
       execution,
       directory: this.directory,
-      text: `${before.text}\n${blanked.text}`,
+      text: isExpression ? `${before.text} (\n${blanked.text}\n)` : `${before.text}\n${blanked.text}`,
       lines: source.split('\n').length,
       uses: before.uses,
+      refusals: before.refusals,
       analysis,
       history: historyPart({
         execution,
-        source: blanked.text,
-        analysis,
+        source: isExpression ? '' : blanked.text,
+        analysis: isExpression ? analyzeCell('') : analysis,
         before: before.inHistory,
+        origins: before.origins,
         ends: [...analysis.declarations.values()]
-          .filter(({ kind, annotated }) => kind === 'let' && annotated)
+          .filter(({ value, annotated }) => value === 'let' && annotated)
           .map(({ name }) => name)
           .concat([...before.lets].filter((name) => analysis.assigned.has(name))),
         directory: this.directory,
@@ -100,22 +126,30 @@ export class CellNames {
     };
     this.#modules.set(execution, module);
     this.version++;
-    const replaced = new Map<string, Name | undefined>();
-    for (const { name, kind, annotated } of analysis.declarations.values()) {
-      replaced.set(name, this.#names.get(name));
-      const narrows = kind === 'let' && annotated && !analysis.assignedInFunctions.has(name);
-      this.#names.set(name, { execution, kind, narrowedBy: narrows ? execution : 0 });
+    for (const { keys } of module.history.globals) for (const key of keys) this.#globals.set(key, execution);
+    const replaced = new Map<string, Meaning>();
+    for (const { name, value, type, isTypeToo, refusal, annotated } of analysis.declarations.values()) {
+      replaced.set(name, { value: this.#values.get(name), type: this.#types.get(name) });
+      if (value) {
+        const narrows = value === 'let' && annotated && !analysis.assignedInFunctions.has(name);
+        const narrowedBy = narrows ? execution : 0;
+        this.#values.set(name, { execution, kind: value, isTypeToo, refusal, narrowedBy });
+      }
+      const none = { parameters: '', arguments: '' };
+      if (type ?? !value)
+        this.#types.set(name, { execution, isAlone: !value && type !== undefined, ...(type ?? none) });
+      else if (isTypeToo) this.#types.delete(name);
     }
     for (const name of before.lets) {
-      const entry = this.#names.get(name);
-      if (!entry || !analysis.assigned.has(name)) continue;
-      replaced.set(name, entry);
+      const value = this.#values.get(name);
+      if (!value || !analysis.assigned.has(name)) continue;
+      replaced.set(name, { value, type: this.#types.get(name) });
       const known = analysis.parsed && !analysis.assignedInFunctions.has(name);
-      this.#names.set(name, { ...entry, narrowedBy: known ? execution : 0 });
+      this.#values.set(name, { ...value, narrowedBy: known ? execution : 0 });
     }
     for (const name of analysis.assignedInFunctions) {
-      const entry = this.#names.get(name);
-      if (entry && before.lets.has(name)) this.#names.set(name, { ...entry, narrowedBy: 0 });
+      const value = this.#values.get(name);
+      if (value && before.lets.has(name)) this.#values.set(name, { ...value, narrowedBy: 0 });
     }
     this.#replaced.set(execution, replaced);
     const oldest = this.#replaced.keys().next().value;
@@ -130,45 +164,86 @@ export class CellNames {
     this.#replaced.delete(execution);
     if (!module || !replaced) return;
     const kept = new Set(declared);
+    const isAlive = (earlier: Value | Type | undefined): boolean =>
+      earlier !== undefined && this.#modules.has(earlier.execution);
     for (const [name, earlier] of replaced) {
       const declaration = module.analysis.declarations.get(name);
-      const stays = declared !== undefined && (!declaration || kept.has(name) || declaration.kind === 'type');
-      const current = this.#names.get(name);
-      const ours = current?.execution === execution || current?.narrowedBy === execution;
-      if (stays || !ours) continue;
-      if (earlier && this.#modules.has(earlier.execution)) this.#names.set(name, earlier);
-      else this.#names.delete(name);
+      const hasRun = declared !== undefined;
+      const value = this.#values.get(name);
+      const isOurs = value?.execution === execution || value?.narrowedBy === execution;
+      const valueStays = hasRun && (!declaration?.value || kept.has(name));
+      if (!valueStays && isOurs) {
+        if (isAlive(earlier.value)) this.#values.set(name, earlier.value!);
+        else this.#values.delete(name);
+        // A class that the cell did not reach leaves the earlier type.
+        if (!this.#types.has(name) && isAlive(earlier.type)) this.#types.set(name, earlier.type!);
+      }
+      if (hasRun || this.#types.get(name)?.execution !== execution) continue;
+      if (isAlive(earlier.type)) this.#types.set(name, earlier.type!);
+      else this.#types.delete(name);
     }
+    if (declared) return;
+    for (const [key, owner] of this.#globals) if (owner === execution) this.#globals.delete(key);
   }
 
   /** The line before a cell: every visible name of `wanted` (all without it) that the cell does not declare itself. */
   prelude(
     analysis: CellAnalysis,
     wanted?: ReadonlySet<string>,
-  ): { text: string; inHistory: string; uses: Set<number>; lets: Set<string> } {
+  ): {
+    text: string;
+    inHistory: string;
+    uses: Set<number>;
+    lets: Set<string>;
+    refusals: Map<string, Refusal>;
+    /** The cells that the names come from. */
+    origins: Map<string, number>;
+  } {
     const uses = new Set<number>();
     const lets = new Set<string>();
+    const refusals = new Map<string, Refusal>();
+    const origins = new Map<string, number>();
     const inHistory: string[] = [];
     const outside: string[] = [];
-    const say = (statement: (root: string) => string) => {
-      inHistory.push(statement(OWN_PREFIX));
-      outside.push(statement(`${HISTORY}.${OWN_PREFIX}`));
-    };
-    for (const [name, { execution, kind, narrowedBy }] of this.#names) {
-      if (analysis.declarations.has(name) || (wanted && !wanted.has(name))) continue;
-      uses.add(execution);
-      if (kind === 'const') say((root) => `declare const ${name}: typeof ${root}${execution}.${name};`);
-      else if (kind === 'let') {
-        lets.add(name);
-        if (narrowedBy) {
-          uses.add(narrowedBy);
-          say((root) => {
-            const declared = `typeof ${root}${execution}.${name}`;
-            const end = `typeof ${root}${narrowedBy}.${OWN_PREFIX}_end_${name}`;
-            return `let ${name}: ${declared} = null! as __After<${declared}, ${end}>;`;
-          });
-        } else say((root) => `declare let ${name}: typeof ${root}${execution}.${name};`);
-      } else say((root) => `import ${name} = ${root}${execution}.${name};`);
+    for (const { name, refusal } of analysis.declarations.values()) if (refusal) refusals.set(name, refusal);
+    for (const name of this.visible()) {
+      if (wanted && !wanted.has(name)) continue;
+      const own = analysis.declarations.get(name);
+      const value = own?.value ? undefined : this.#values.get(name);
+      const type = own?.type || own?.isTypeToo === true ? undefined : this.#types.get(name);
+      const say = (execution: number, statement: (root: string) => string): void => {
+        uses.add(execution);
+        origins.set(name, execution);
+        // A namespace exports all declarations of a name or none.
+        inHistory.push(`${own ? 'export ' : ''}${statement(`${OWN_PREFIX}${execution}.`)}`);
+        outside.push(statement(`${HISTORY}.${OWN_PREFIX}${execution}.`));
+      };
+      const isOne = value !== undefined && type?.execution === value.execution;
+      if (value) {
+        const { execution, kind, narrowedBy, refusal } = value;
+        if (isOne || (kind !== 'let' && !type && !own)) {
+          say(execution, (root) => `import ${name} = ${root}${name};`);
+          if (refusal) refusals.set(name, refusal);
+        } else if (kind !== 'let')
+          say(execution, (root) => `declare ${refusal ? 'const' : 'let'} ${name}: typeof ${root}${name};`);
+        else {
+          lets.add(name);
+          if (narrowedBy) {
+            uses.add(narrowedBy);
+            say(execution, (root) => {
+              const declared = `typeof ${root}${name}`;
+              const end = `${root.slice(0, -String(execution).length - 1)}${narrowedBy}.${OWN_PREFIX}_end_${name}`;
+              return `let ${name}: ${declared} = null! as __After<${declared}, typeof ${end}>;`;
+            });
+          } else say(execution, (root) => `declare let ${name}: typeof ${root}${name};`);
+        }
+      }
+      if (type && !isOne)
+        say(type.execution, (root) =>
+          type.isAlone || (!value && !own?.value)
+            ? `import ${name} = ${root}${name};`
+            : `type ${name}${type.parameters} = ${root}${name}${type.arguments};`,
+        );
     }
     // The import is the same for all cells, so that a new one does not change the shape of the project. The last
     // semicolon is a statement of its own: after an import the server completes what may follow an import.
@@ -178,24 +253,37 @@ export class CellNames {
       inHistory: inHistory.join(' '),
       uses,
       lets,
+      refusals,
+      origins,
     };
   }
 
   /** The document with all living cells. */
   historyText(): string {
-    return historyText([...this.#modules.values()].map(({ history }) => history));
+    return historyText(
+      [...this.#modules.values()].map(({ execution, history }) => ({
+        ...history,
+        globals: history.globals.filter(({ keys }) =>
+          keys.every((key) => this.#globals.get(key) === execution),
+        ),
+      })),
+    );
   }
 
   /** Forgets cells that nothing needs any more. Returns those that were forgotten. */
   collect(keep: ReadonlySet<number>): CellModule[] {
     const named = new Set(keep);
-    for (const { execution, narrowedBy } of this.#names.values()) {
+    const add = ({ value, type }: Meaning): void => {
+      if (value) named.add(value.execution);
+      if (value?.narrowedBy) named.add(value.narrowedBy);
+      if (type) named.add(type.execution);
+    };
+    for (const value of this.#values.values()) add({ value, type: undefined });
+    for (const type of this.#types.values()) add({ value: undefined, type });
+    for (const execution of this.#globals.values()) named.add(execution);
+    for (const [execution, replaced] of this.#replaced) {
       named.add(execution);
-      if (narrowedBy) named.add(narrowedBy);
-    }
-    for (const execution of this.#replaced.keys()) named.add(execution);
-    for (const replaced of this.#replaced.values()) {
-      for (const name of replaced.values()) if (name) named.add(name.execution).add(name.narrowedBy);
+      for (const meaning of replaced.values()) add(meaning);
     }
     const live = new Set<number>();
     const queue = [...named];
@@ -216,7 +304,9 @@ export class CellNames {
 
   reset(): void {
     this.version++;
-    this.#names.clear();
+    this.#values.clear();
+    this.#types.clear();
+    this.#globals.clear();
     this.#modules.clear();
     this.#replaced.clear();
   }

@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { nodeLibraries } from './node-libraries.ts';
 
 type CompilerOptions = Record<string, unknown>;
 
@@ -45,7 +46,7 @@ const DEFAULTS: CompilerOptions = {
   noImplicitAny: false,
   noImplicitThis: false,
   useUnknownInCatchVariables: false,
-  lib: ['esnext'],
+  lib: nodeLibraries(),
   jsx: 'preserve',
   types: [],
 };

@@ -30,6 +30,7 @@ import { selectDiagnostics } from './diagnostics.ts';
 import { ImportedFiles } from './imported-files.ts';
 import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
 import { blankMagics } from './magic-lines.ts';
+import { webAssemblyTypes } from './node-libraries.ts';
 import { CellNames, type CellModule } from './names.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';
 import { packageFolder, projectText, readUserOptions } from './project.ts';
@@ -141,7 +142,12 @@ class TypeScriptService implements LanguageService {
   }
 
   async #check(module: CellModule): Promise<Diagnostic[]> {
-    const { execution, directory, lines, text, analysis } = module;
+    const { execution, directory, lines, text, analysis, refusals } = module;
+    // TypeScript obeys this comment in the first lines of a file only, and there stands what the cell sees of others.
+    if (/@ts-nocheck\b/.test(analysis.pragmas)) {
+      this.#pending.delete(execution);
+      return [];
+    }
     const found = await this.#ask(`checking cell ${execution}`, async () => {
       await this.#prepare();
       // Before the history: what is new on the disk counts for it too.
@@ -158,7 +164,7 @@ class TypeScriptService implements LanguageService {
       return report.items ?? [];
     });
     this.#pending.delete(execution);
-    return selectDiagnostics(found ?? [], { execution, lines, text, directory });
+    return selectDiagnostics(found ?? [], { execution, lines, text, directory, refusals });
   }
 
   async complete(source: string, cursor: number): Promise<Completions> {
@@ -349,7 +355,7 @@ class TypeScriptService implements LanguageService {
         user,
       }),
     );
-    this.#server.write(helpers, HELPERS);
+    this.#server.write(helpers, HELPERS + webAssemblyTypes(this.#findTsc(), user?.['lib']));
     this.#server.write(this.#history, this.#names.historyText());
     for (const path of cells) this.#server.write(path, `import * as ${HISTORY} from "./${HISTORY}"; ;\n`);
   }

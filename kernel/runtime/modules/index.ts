@@ -111,7 +111,7 @@ export class Modules {
         if (!isModuleSyntax(resolution.path)) return this.#commonJs(resolution.path);
         return this.#local.load(resolution.path, from);
       case 'json':
-        return namespaceOf(JSON.parse(readFileSync(resolution.path, 'utf8')));
+        return namespaceOf(parseJson(readFileSync(resolution.path, 'utf8'), resolution.path));
       case 'text':
         return namespaceOf(readFileSync(resolution.path, 'utf8'));
       case 'types':
@@ -265,6 +265,22 @@ function isModuleSyntax(path: string): boolean {
   }
   const { parseSync } = createRequire(import.meta.url)('oxc-parser') as typeof oxcParser;
   return parseSync(path, readFileSync(path, 'utf8'), { sourceType: 'unambiguous' }).module.hasModuleSyntax;
+}
+
+/** @throws SyntaxError whose stack begins with the file's line, as that of a script does */
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    const at = Number(/at position (\d+)/u.exec(message)?.[1] ?? text.length);
+    const before = text.slice(0, at).split('\n');
+    const row = text.split('\n')[before.length - 1] ?? '';
+    const failure = new SyntaxError(`${shownPath(path)}: ${message}`);
+    const caret = `${' '.repeat(before.at(-1)!.length)}^`;
+    failure.stack = `${path}:${before.length}\n${row}\n${caret}\n\n${failure.stack ?? ''}`;
+    throw failure;
+  }
 }
 
 const loadedAt = new Map<string, { modified: number; files: string[] }>();
