@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from './interfaces.ts';
+import { once } from './once.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';
@@ -100,6 +101,7 @@ export async function start(
       magics: () => names,
       split: (source) => cells.split(source),
       log: debug,
+      notify: (text) => session.notify(text),
     });
   });
   const session: Session = new Session({
@@ -163,12 +165,6 @@ export async function start(
       throw error;
     }
   }
-}
-
-/** What is loaded when it is needed first, and then kept. */
-function once<T>(load: () => Promise<T>): () => Promise<T> {
-  let loaded: Promise<T> | undefined;
-  return () => (loaded ??= load());
 }
 
 /** The types of what cells have in scope: built beside the bundles, or the sources of a checkout. */

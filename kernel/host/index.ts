@@ -14,7 +14,7 @@ import type {
 } from '../interfaces.ts';
 import type { ControlReport, InternalMessage } from '../runtime/frames.ts';
 import { Delivery } from './delivery.ts';
-import { continueStopped, isStopped } from './stopped.ts';
+import { continueStopped, isStopped } from '../stopped.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
 export interface RuntimeHostOptions {
@@ -132,7 +132,7 @@ class Host implements RuntimeHost {
         again: false,
         resolve,
       });
-      this.send(message);
+      this.#sendOrFail(message);
     });
   }
 
@@ -261,6 +261,8 @@ class Host implements RuntimeHost {
       {
         message: (message) => this.#take(started, delivery, message),
         internal: (message) => this.#internal(started, delivery, message),
+        unreadable: (why) => this.#tell(`${why}\n`),
+        lost: (message, why) => this.#lost(message, new RuntimeError('failed', why)),
         report: (report) => this.#report(report),
         readOn: () => {
           delivery.pump();
@@ -474,8 +476,29 @@ class Host implements RuntimeHost {
           reject(error);
         },
       });
-      this.send(message);
+      this.#sendOrFail(message);
     });
+  }
+
+  /** What waits for the answer to a message that cannot be sent gets the reason. */
+  #sendOrFail(message: MainMessage): void {
+    try {
+      this.send(message);
+    } catch (error) {
+      this.#lost(message, error as Error);
+    }
+  }
+
+  #lost(message: MainMessage, error: Error): void {
+    if (message.type === 'execute') {
+      const { name, message: text } = error;
+      this.#finish(message.execution, {
+        status: 'error',
+        declared: [],
+        error: { name, message: text, traceback: [`\u001B[1;31m${name}\u001B[0m: ${text}`] },
+      });
+    } else if ('id' in message && typeof message.id === 'number') this.#fail(message.id, error);
+    else this.#log(`a message (${message.type}) was lost: ${error.message}`);
   }
 
   #settle(id: number, value: unknown): void {

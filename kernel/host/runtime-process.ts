@@ -13,6 +13,7 @@ import {
   type ControlReport,
   type ControlRequest,
   type InternalMessage,
+  type RuntimeFrame,
 } from '../runtime/frames.ts';
 import { describeDeath } from './death.ts';
 import { NativePipe } from './native-pipe.ts';
@@ -28,6 +29,10 @@ export interface ProcessEvents {
   /** In the order in which the runtime wrote them. */
   message(message: RuntimeMessage): void;
   internal(message: InternalMessage): void;
+  /** A message of the runtime that cannot be decoded. */
+  unreadable(why: string): void;
+  /** A message that the runtime could not decode. */
+  lost(message: MainMessage, why: string): void;
   report(report: ControlReport): void;
   /** After each chunk of messages; reading stops while it says so. */
   readOn(): boolean;
@@ -49,8 +54,8 @@ export class RuntimeProcess {
   readonly stdout: NativePipe;
   readonly stderr: NativePipe;
   readonly #assembler = new FrameAssembler();
-  /** Sent, and not yet confirmed: sent again after a termination. */
-  readonly #unconfirmed = new Map<number, MainMessage>();
+  /** Sent, and not yet confirmed: sent again after a termination. Encoded, so that this cannot fail. */
+  readonly #unconfirmed = new Map<number, { message: MainMessage; frame: Buffer }>();
   #sequence = 0;
   #exiting: number | undefined;
   #why: string | undefined;
@@ -101,10 +106,12 @@ export class RuntimeProcess {
     return this.child.pid;
   }
 
+  /** @throws EncodingError when the message cannot be encoded: it does not count as sent then */
   send(message: MainMessage): number {
+    const frame = encodeMain(this.#sequence + 1, message);
     const sequence = ++this.#sequence;
-    this.#unconfirmed.set(sequence, message);
-    if (!this.#ended) this.#main.write(encodeMain(sequence, message));
+    this.#unconfirmed.set(sequence, { message, frame });
+    if (!this.#ended) this.#main.write(frame);
     return sequence;
   }
 
@@ -115,7 +122,7 @@ export class RuntimeProcess {
   /** Executions that were sent and that the runtime has not taken in. */
   unconfirmedExecutions(): Set<number> {
     const executions = new Set<number>();
-    for (const message of this.#unconfirmed.values()) {
+    for (const { message } of this.#unconfirmed.values()) {
       if (message.type === 'execute') executions.add(message.execution);
     }
     return executions;
@@ -155,7 +162,13 @@ export class RuntimeProcess {
   #take(chunk: Buffer): void {
     this.#assembler.push(chunk);
     for (let body = this.#assembler.next(); body; body = this.#assembler.next()) {
-      const frame = decodeRuntimeFrame(body);
+      let frame: RuntimeFrame;
+      try {
+        frame = decodeRuntimeFrame(body);
+      } catch (error) {
+        this.#events.unreadable(`${body.length} bytes of output could not be read: ${String(error)}`);
+        continue;
+      }
       if (frame.kind === 'received') this.#unconfirmed.delete(frame.sequence);
       else if (frame.kind === 'internal') this.#internal(frame.message);
       else {
@@ -169,10 +182,15 @@ export class RuntimeProcess {
   #internal(message: InternalMessage): void {
     if (message.type === 'exiting') this.#exiting = message.code;
     if (message.type === 'giving-up') this.#why = message.why;
+    if (message.type === 'unreadable') {
+      const lost = this.#unconfirmed.get(message.sequence)?.message;
+      this.#unconfirmed.delete(message.sequence);
+      if (lost) this.#events.lost(lost, message.why);
+    }
     this.#events.internal(message);
     if (message.type !== 'terminated') return;
     this.#main.write(resumeToken(message.count));
-    for (const [sequence, lost] of this.#unconfirmed) this.#main.write(encodeMain(sequence, lost));
+    for (const { frame } of this.#unconfirmed.values()) this.#main.write(frame);
   }
 
   async #exited(code: number | null, signal: NodeJS.Signals | null): Promise<void> {

@@ -11,6 +11,7 @@ import type { ClientTransport } from '../transport/client-transport.ts';
 import { createClientCodec } from '../wire/client-codec.ts';
 import type { ClientCodec, FromKernel } from '../wire/client-codec.ts';
 import { createSigner } from '../wire/signature.ts';
+import { continueStopped } from '../stopped.ts';
 import { describeDeath } from '../host/death.ts';
 import type { PythonEnvironment } from '../../src/python/environments.ts';
 import { environmentFor, ipykernelCommand } from '../../src/python/environments.ts';
@@ -202,6 +203,7 @@ export class PythonProcess {
   async interrupt(stubborn: () => void): Promise<void> {
     if (this.#pending.size === 0) return;
     this.#interrupting = true;
+    continueStopped(this.#child.pid);
     if ([...this.#pending.values()].some(({ begun }) => begun)) this.#signal('SIGINT');
     const all = [...this.#pending.values()].map(
       (pending) =>

@@ -5,7 +5,7 @@
  * again are taken out, right before the termination; afterwards they are put back.
  */
 import { promiseHooks } from 'node:v8';
-import { quietly } from './quietly.ts';
+import { quietly } from '../quietly.ts';
 
 /** Node's `internalBinding('async_wrap')`, as far as it is used here (lib/internal/async_hooks.js). */
 interface AsyncWrap {

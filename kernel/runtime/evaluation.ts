@@ -2,7 +2,8 @@ import type { CellError, CompiledCell, CompileResult, MainMessage } from '../int
 import { Execution } from './execution.ts';
 import type { Rendered } from './runtime.ts';
 
-type Values = Record<string, { payload: Rendered } | { error: CellError }>;
+/** What came of each expression, by its name. */
+export type EvaluatedValues = Record<string, { payload: Rendered } | { error: CellError }>;
 
 /**
  * User expressions, one after the other, each an execution of its own; an interrupt ends those that have not begun too.
@@ -13,9 +14,9 @@ export function evaluate(
   message: Extract<MainMessage, { type: 'evaluate' }>,
   sequence: number,
   run: (execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void) => void,
-  done: (values: Values) => void,
+  done: (values: EvaluatedValues) => void,
 ): void {
-  const values: Values = {};
+  const values: EvaluatedValues = {};
   const entries = Object.entries(message.expressions);
   const step = (index: number): void => {
     const entry = entries[index];

@@ -8,6 +8,7 @@
  */
 import { deserialize, serialize } from 'node:v8';
 import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
+import { EncodingError, requireNesting } from '../nesting.ts';
 
 const FrameKind = {
   /** `v8.serialize` of a `RuntimeMessage`. */
@@ -30,6 +31,8 @@ export type InternalMessage =
    * everything again that was not confirmed. Executions that are not listed are over.
    */
   | { type: 'terminated'; count: number; running: number[] }
+  /** Message `sequence` could not be read. */
+  | { type: 'unreadable'; sequence: number; why: string }
   /** `process.exit` was called. */
   | { type: 'exiting'; code: number }
   /** The runtime ends itself, for a reason in words. */
@@ -49,9 +52,12 @@ export type ControlRequest =
   | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
   | { type: 'shutdown' };
 
-/** `u32 length, u32 sequence, v8.serialize(message)`. */
+/**
+ * `u32 length, u32 sequence, v8.serialize(message)`.
+ * @throws EncodingError when the message cannot be sent; nothing was sent then
+ */
 export function encodeMain(sequence: number, message: MainMessage): Buffer {
-  const body = serialize(message);
+  const body = serialized(message, nameOf(message));
   const frame = Buffer.allocUnsafe(8 + body.length);
   frame.writeUInt32LE(4 + body.length, 0);
   frame.writeUInt32LE(sequence, 4);
@@ -91,17 +97,51 @@ export function encodeReceived(sequence: number): Buffer {
   return frame;
 }
 
+/** @throws EncodingError when the message cannot be sent; nothing was sent then */
 export function encodeMessage(message: RuntimeMessage): Buffer {
-  return encodeSerialized(FrameKind.message, message);
+  const body = serialized(message, nameOf(message));
+  const frame = frameOf(FrameKind.message, body.length);
+  body.copy(frame, PACKET_HEADER + 1);
+  return frame;
+}
+
+/** What a message carries, in words for the person who made it. */
+function nameOf({ type }: MainMessage | RuntimeMessage): string {
+  switch (type) {
+    case 'comm':
+      return 'data of a comm';
+    case 'display':
+      return 'what is to be displayed';
+    case 'result':
+      return "the cell's result";
+    case 'ask':
+    case 'answered':
+      return 'an answer';
+    case 'magic-reply':
+      return 'the value of a magic';
+    default:
+      return `a message (${type})`;
+  }
+}
+
+/** Lengths are 32 bits, and one frame has to fit in memory twice. */
+const MAX_BODY = 2 ** 31;
+
+function serialized(message: MainMessage | RuntimeMessage, what: string): Buffer {
+  requireNesting(message, what);
+  const body = serialize(message);
+  if (body.length > MAX_BODY) {
+    throw new EncodingError(
+      'size',
+      `${what} has ${body.length} bytes, at most ${MAX_BODY} can be sent: write it to a file`,
+    );
+  }
+  return body;
 }
 
 export function encodeInternal(message: InternalMessage): Buffer {
-  return encodeSerialized(FrameKind.internal, message);
-}
-
-function encodeSerialized(kind: number, message: unknown): Buffer {
   const body = serialize(message);
-  const frame = frameOf(kind, body.length);
+  const frame = frameOf(FrameKind.internal, body.length);
   body.copy(frame, PACKET_HEADER + 1);
   return frame;
 }

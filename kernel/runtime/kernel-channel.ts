@@ -9,6 +9,7 @@ import {
   resumeToken,
   type InternalMessage,
 } from './frames.ts';
+import { EncodingError } from '../nesting.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
 /**
@@ -28,20 +29,26 @@ export class KernelChannel {
     this.#writer = writer;
   }
 
-  /** @throws Error with code EPIPE when the kernel process is gone */
+  /**
+   * @throws EncodingError when the message cannot be encoded: nothing was sent then
+   * @throws Error with code EPIPE when the kernel process is gone
+   */
   send(message: RuntimeMessage): void {
-    let frame: Buffer;
-    try {
-      frame = encodeMessage(message);
-    } catch {
-      // Something in it cannot be copied (a function in display data); JSON drops what the front end could not use.
-      frame = encodeMessage(JSON.parse(JSON.stringify(message)) as RuntimeMessage);
-    }
-    this.#writer.write(frame);
+    this.#writer.write(encode(message));
   }
 
+  /** A text of any length goes in pieces: the kernel process reads each into one string. */
   stream(name: 'stdout' | 'stderr', execution: number, text: string): void {
-    this.#writer.write(encodeStream(name, execution, text));
+    if (text.length <= PIECE) this.#writer.write(encodeStream(name, execution, text));
+    else {
+      for (let start = 0; start < text.length;) {
+        let end = Math.min(start + PIECE, text.length);
+        const last = text.charCodeAt(end - 1);
+        if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
+        this.#writer.write(encodeStream(name, execution, text.slice(start, end)));
+        start = end;
+      }
+    }
   }
 
   internal(message: InternalMessage): void {
@@ -55,7 +62,11 @@ export class KernelChannel {
     for (let frame = this.#splitter.next(); frame; frame = this.#splitter.next()) {
       const sequence = frame.readUInt32LE(0);
       if (sequence <= Math.max(this.#confirmed, this.#inbox.at(-1)?.sequence ?? 0)) continue;
-      this.#inbox.push({ sequence, message: deserialize(frame.subarray(4)) as MainMessage });
+      try {
+        this.#inbox.push({ sequence, message: deserialize(frame.subarray(4)) as MainMessage });
+      } catch (error) {
+        this.internal({ type: 'unreadable', sequence, why: String(error) });
+      }
     }
   }
 
@@ -91,5 +102,24 @@ export class KernelChannel {
     this.#resumeAt = undefined;
     this.#splitter.push(bytes.subarray(at + token.length));
     return true;
+  }
+}
+
+/** UTF-16 code units of printed text in one frame. */
+const PIECE = 4 * 1024 * 1024;
+
+function encode(message: RuntimeMessage): Buffer {
+  try {
+    return encodeMessage(message);
+  } catch (error) {
+    if (error instanceof EncodingError) throw error;
+    // Something in it cannot be copied (a function in display data); JSON drops what the front end could not use.
+    let text: string;
+    try {
+      text = JSON.stringify(message);
+    } catch (cause) {
+      throw new EncodingError('value', `a value cannot be sent to the notebook: ${String(cause)}`, { cause });
+    }
+    return encodeMessage(JSON.parse(text) as RuntimeMessage);
   }
 }

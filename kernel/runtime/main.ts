@@ -15,7 +15,7 @@ import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
 import { LazyLibrary } from './lazy-library.ts';
 import { prepareAsyncHooks } from './async-hooks.ts';
-import { quietly } from './quietly.ts';
+import { quietly } from '../quietly.ts';
 import type * as Library from './library.ts';
 import type * as Compile from '../language/compile/index.ts';
 import { describeHolders } from './modules/holders.ts';

@@ -53,7 +53,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
           id,
           data,
           ...(options.metadata ? { metadata: options.metadata } : {}),
-          ...(options.buffers ? { buffers: options.buffers } : {}),
+          ...(options.buffers ? { buffers: options.buffers.map(bytesOf) } : {}),
           execution: ownerId(),
         });
       },
@@ -103,7 +103,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
         target,
         data,
         ...(options.metadata ? { metadata: options.metadata } : {}),
-        ...(options.buffers ? { buffers: options.buffers } : {}),
+        ...(options.buffers ? { buffers: options.buffers.map(bytesOf) } : {}),
         execution: ownerId(),
       });
       return comm;
@@ -162,4 +162,16 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
       else comm?.receiveClose(message.data);
     },
   };
+}
+
+/** A buffer of a comm, as bytes that can be copied. @throws TypeError for what has no bytes */
+function bytesOf(buffer: unknown, index: number): Uint8Array {
+  const view = ArrayBuffer.isView(buffer)
+    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    : buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer
+      ? new Uint8Array(buffer)
+      : undefined;
+  if (!view) throw new TypeError(`buffer ${index} of a comm message is no ArrayBuffer and no view of one`);
+  // Shared memory cannot be serialized.
+  return view.buffer instanceof SharedArrayBuffer ? view.slice() : view;
 }

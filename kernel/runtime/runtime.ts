@@ -12,7 +12,7 @@ import { ChildSignals } from './child-signals.ts';
 import { Shared } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
 import { describeError } from './errors.ts';
-import { evaluate } from './evaluation.ts';
+import { evaluate, type EvaluatedValues } from './evaluation.ts';
 import { Execution, interruptedError } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import { inspectPath } from './inspect-path.ts';
@@ -20,6 +20,7 @@ import type { KernelChannel } from './kernel-channel.ts';
 import { KernelRequests } from './kernel-requests.ts';
 import type { Modules } from './modules/index.ts';
 import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
+import { LateErrors } from './late-errors.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
 import { describeThrown } from './reported-error.ts';
@@ -64,6 +65,13 @@ export class Runtime {
   readonly #surroundings = new SurroundingsReport();
   readonly #running = new Map<number, Execution>();
   readonly #recent = new Map<number, Execution>();
+  readonly #late = new LateErrors((id, withheld) =>
+    this.#parts.channel.stream(
+      'stderr',
+      id,
+      `${withheld} more ${withheld === 1 ? 'error' : 'errors'} like these, not shown: each was thrown in a callback, or was a rejection that nothing handles\n`,
+    ),
+  );
   #parts!: RuntimeParts;
   #services!: CellServices;
   #last: Execution | undefined;
@@ -150,7 +158,7 @@ export class Runtime {
             this.#begin(execution);
             this.#run(execution, cell, show);
           },
-          (values) => channel.send({ type: 'evaluated', id: message.id, values }),
+          (values) => this.#evaluated(message.id, values),
         );
         break;
       case 'inspect': {
@@ -210,6 +218,18 @@ export class Runtime {
     });
   }
 
+  /** A value that cannot be sent is an error of its expression. */
+  #evaluated(id: number, values: EvaluatedValues): void {
+    const { channel } = this.#parts;
+    try {
+      channel.send({ type: 'evaluated', id, values });
+    } catch (thrown) {
+      const error = describeThrown(thrown);
+      const failed = Object.fromEntries(Object.keys(values).map((name) => [name, { error }]));
+      channel.send({ type: 'evaluated', id, values: failed });
+    }
+  }
+
   async #preload(): Promise<void> {
     const { preload } = await this.#parts.library.load();
     await preload();
@@ -244,6 +264,16 @@ export class Runtime {
 
   #run(execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void): void {
     const { tracker } = this.#parts;
+    /** What throws in a callback of a promise would else leave the cell without an end. */
+    const guarded =
+      <T>(action: (value: T) => void) =>
+      (value: T): void => {
+        try {
+          action(value);
+        } catch (error) {
+          fail(error);
+        }
+      };
     const fail = (error: unknown): void => {
       // A child process that the interrupt ended makes its caller throw: the reason is the interrupt.
       const interrupted = Atomics.load(this.#parts.state, Shared.interrupted) === 1;
@@ -262,7 +292,7 @@ export class Runtime {
       }
       try {
         const payload = tracker.run(execution, () => this.#parts.library.render(value));
-        if (payload instanceof Promise) payload.then(rendered, fail);
+        if (payload instanceof Promise) payload.then(guarded(rendered), fail);
         else rendered(payload);
       } catch (error) {
         fail(error);
@@ -292,7 +322,7 @@ export class Runtime {
       const body = script.runInThisContext() as (context: unknown) => unknown;
       const context = createCellContext(this.#services, execution, cell);
       const outcome = tracker.run(execution, () => body(context));
-      if (cell.async) (outcome as Promise<unknown>).then(finished, fail);
+      if (cell.async) (outcome as Promise<unknown>).then(guarded(finished), fail);
       else finished();
     } catch (error) {
       fail(error);
@@ -384,13 +414,12 @@ export class Runtime {
     else library.load().then(answer, fail);
   }
 
-  /** An error that ends no cell. */
+  /** An error that ends no cell. Of a flood the first few are shown, the others counted. */
   lateError(error: unknown, execution: Execution | undefined): void {
-    this.#parts.channel.send({
-      type: 'late-error',
-      execution: execution?.id ?? this.#fallback()?.id ?? 0,
-      error: describeThrown(error),
-    });
+    const id = execution?.id ?? this.#fallback()?.id ?? 0;
+    if (this.#late.admit(id)) {
+      this.#parts.channel.send({ type: 'late-error', execution: id, error: describeThrown(error) });
+    }
     // An unattended cell fails with it: nothing more is worth waiting for.
     for (const running of this.#running.values()) running.stopSettling?.();
   }

@@ -1,5 +1,6 @@
 /** Comms: open on both sides until one closes; the runtime process holds the handlers. */
 import type { CommMessage } from '../interfaces.ts';
+import { requireNesting } from '../nesting.ts';
 import type { Incoming } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';
 import type { Executions } from './executions.ts';
@@ -56,9 +57,19 @@ export class Comms {
   }
 
   #deliver(comm: CommMessage, { parent }: Incoming): void {
-    const python = this.#toPython(comm, parent.header.msg_id);
-    if (comm.action === 'open' && python) this.#pythons.add(comm.id);
-    if (!python) this.#toRuntime(comm);
+    try {
+      requireNesting(comm, 'data of a comm');
+      const python = this.#toPython(comm, parent.header.msg_id);
+      if (comm.action === 'open' && python) this.#pythons.add(comm.id);
+      if (!python) this.#toRuntime(comm);
+    } catch (error) {
+      if (comm.action === 'open') {
+        // The other end does not know of it: as with an unknown target, it is answered by closing.
+        this.#open.delete(comm.id);
+        this.#iopub.publish('comm_close', { comm_id: comm.id, data: {} }, parent);
+      }
+      throw error;
+    }
   }
 
   /** From the runtime, or from Python. */

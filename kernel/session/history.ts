@@ -34,6 +34,10 @@ const SCHEMA = `
 /** Another kernel that writes holds us up for at most this long; what could not be written is tried again later. */
 const BUSY_TIMEOUT_MS = 250;
 const WRITE_AFTER_MS = 1000;
+/** A database that could not be opened is tried again with the first cell after this time. */
+const RETRY_MS = 5000;
+/** Cells that are kept until they can be written. */
+const MAX_UNWRITTEN = 10_000;
 
 export class History {
   readonly #path: string;
@@ -52,6 +56,7 @@ export class History {
 
   add(line: number, source: string, output: string | undefined): void {
     this.#unwritten.push({ line, source, output });
+    if (this.#unwritten.length > MAX_UNWRITTEN) this.#unwritten.shift();
     this.#lines++;
     this.#timer ??= setTimeout(() => void this.write(), WRITE_AFTER_MS).unref();
   }
@@ -87,7 +92,7 @@ export class History {
         }
       })();
     } catch (error) {
-      this.#unwritten = [...lines, ...this.#unwritten].slice(-10_000);
+      this.#unwritten = [...lines, ...this.#unwritten].slice(-MAX_UNWRITTEN);
       this.#log(`cannot write the history to ${this.#path}: ${String(error)}`);
     }
   }
@@ -108,8 +113,18 @@ export class History {
   }
 
   #open(): Promise<Database | undefined> {
-    this.#database ??= this.#connect();
-    return this.#database;
+    if (this.#database) return this.#database;
+    const database = this.#connect();
+    this.#database = database;
+    void database.then((opened) => {
+      // A lack of file descriptors passes: what was run is kept, and written with a later cell.
+      if (opened === undefined && this.#database === database) {
+        setTimeout(() => {
+          if (this.#database === database) this.#database = undefined;
+        }, RETRY_MS).unref();
+      }
+    });
+    return database;
   }
 
   async #connect(): Promise<Database | undefined> {

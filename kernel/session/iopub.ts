@@ -77,9 +77,20 @@ export class Iopub {
     parent: Parent | undefined,
     extra: { metadata?: Record<string, unknown>; buffers?: readonly Uint8Array[] },
   ): void {
-    this.#transport.publish(
-      this.#codec.encode({ type, content, parent, identities: [this.#topic(type, content)], ...extra }),
-    );
+    const encode = (): Buffer[] =>
+      this.#codec.encode({ type, content, parent, identities: [this.#topic(type, content)], ...extra });
+    let frames: Buffer[];
+    try {
+      frames = encode();
+    } catch (cause) {
+      // Longer than a string can be, or not bytes where bytes have to be: never an error of whoever publishes.
+      const evalue = `${type} could not be sent to the notebook: ${String(cause)}`;
+      if (type === 'error') throw cause;
+      const traceback = [`\u001b[31mOutputError\u001b[39m: ${evalue}`];
+      this.#send('error', { ename: 'OutputError', evalue, traceback }, parent, {});
+      return;
+    }
+    this.#transport.publish(frames);
   }
 
   /** Clients subscribe to everything, as a rule; the topics are ipykernel's for those who do not. */

@@ -13,6 +13,8 @@ import type {
 import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';
+import { EncodingError } from '../nesting.ts';
+import { once } from '../once.ts';
 import { readContent } from '../wire/content.ts';
 import type {
   CommInfoReply,
@@ -154,9 +156,8 @@ export class Session {
       settings: surroundings.settings,
       log,
     }));
-    let loadingPython: Promise<PythonHost> | undefined;
-    const python = async (): Promise<PythonHost> => {
-      loadingPython ??= options.createPython({
+    const loadPython = once(() =>
+      options.createPython({
         surroundings,
         sink: {
           output(message) {
@@ -169,9 +170,9 @@ export class Session {
           await new Promise((resolve) => {
             stdin.ask({ type: 'input', id: 0, execution, blocking: false, ...question }, resolve);
           }),
-      });
-      return (this.#python = await loadingPython);
-    };
+      }),
+    );
+    const python = async (): Promise<PythonHost> => (this.#python = await loadPython());
     let compiler: CellCompiler | undefined;
     const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({
@@ -246,6 +247,13 @@ export class Session {
     await Promise.all([this.#python?.interrupt().catch(failed), this.#host.interrupt().catch(failed)]);
   }
 
+  /** A line for the person, under the cell that was run last. */
+  notify(text: string): void {
+    const last = this.#executions.find(0);
+    if (last) this.#iopub.stream('stderr', `${text}\n`, last.parent);
+    else this.#options.log(text);
+  }
+
   /** Ends the runtime process and everything that it started. */
   async dispose(): Promise<void> {
     if (this.#ended) return;
@@ -302,6 +310,12 @@ export class Session {
       content = await handler(message);
     } catch (error) {
       content = this.#failure(type, error);
+      if (!type.endsWith('_request')) {
+        // A comm message has no reply that could tell.
+        const { ename, evalue, traceback } = content as ErrorReply;
+        this.#iopub.publish('error', { ename, evalue, traceback }, parent);
+        content = undefined;
+      }
     }
     this.#iopub.flush();
     if (content) this.#outbox.reply(channel, replyType(type), content, parent);
@@ -313,7 +327,7 @@ export class Session {
 
   #failure(type: string, error: unknown): ErrorReply {
     const { name, message } = toCellError(error);
-    if (!(error instanceof WireError)) {
+    if (!(error instanceof WireError) && !(error instanceof EncodingError)) {
       this.#options.log(`${type}: ${error instanceof Error ? (error.stack ?? message) : message}`);
     }
     return { status: 'error', ename: name, evalue: message, traceback: [`${name}: ${message}`] };

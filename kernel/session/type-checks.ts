@@ -3,6 +3,7 @@
  * The language server starts once no cell has begun or ended for a moment.
  */
 import type { Diagnostic, LanguageService, Settings } from '../interfaces.ts';
+import { once } from '../once.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 
@@ -20,7 +21,7 @@ export class TypeChecks {
   readonly #log: (message: string) => void;
   /** Cells from before the server was started. */
   #early: Cell[] | undefined = [];
-  #service: Promise<LanguageService> | undefined;
+  #used = false;
 
   constructor(options: {
     language: () => Promise<LanguageService>;
@@ -28,7 +29,7 @@ export class TypeChecks {
     settings: Settings;
     log: (message: string) => void;
   }) {
-    this.#language = options.language;
+    this.#language = once(options.language);
     this.#iopub = options.iopub;
     this.#settings = options.settings;
     this.#log = options.log;
@@ -36,16 +37,18 @@ export class TypeChecks {
 
   /** The service, started. */
   service(): Promise<LanguageService> {
-    this.#service ??= this.#language();
-    return this.#service;
+    this.#used = true;
+    return this.#language();
   }
 
   /** Starts the server and checks the cells that were run before. */
   async start(): Promise<void> {
     const early = this.#early;
     if (!early) return;
-    this.#early = undefined;
+    // A failure leaves the cells where they are, for the next try.
     const service = await this.service();
+    if (this.#early !== early) return;
+    this.#early = undefined;
     service.start();
     for (const { execution, source, declared } of early) {
       service.addCell(execution.id, source);
@@ -90,7 +93,7 @@ export class TypeChecks {
   }
 
   async dispose(): Promise<void> {
-    await (await this.#service)?.dispose();
+    if (this.#used) await (await this.#language()).dispose();
   }
 
   async #report(execution: Execution): Promise<void> {

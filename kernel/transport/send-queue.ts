@@ -8,6 +8,12 @@ export interface SendQueueOptions {
   log: (message: string) => void;
   /** Longest pause between two tries, in milliseconds. */
   maxPauseMs?: number;
+  /**
+   * Sends without regard to readers whose queue is full: they lose the message, and all that follows until they read
+   * again. Called for a message that the socket has not taken for `patienceMs`; without it there is no such limit.
+   */
+  leaveBehind?: (frames: Buffer[]) => Promise<void>;
+  patienceMs?: number;
 }
 
 interface Waiting {
@@ -78,9 +84,12 @@ export class SendQueue {
 
   async #send(frames: Buffer[]): Promise<void> {
     let pause = 1;
+    const { leaveBehind, patienceMs = Number.POSITIVE_INFINITY } = this.#options;
+    const began = performance.now();
     while (!this.#closed) {
       try {
-        await this.#options.send(frames);
+        const late = leaveBehind !== undefined && performance.now() - began > patienceMs;
+        await (late ? leaveBehind(frames) : this.#options.send(frames));
         return;
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;

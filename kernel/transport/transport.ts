@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { Connection, Ports, Registration } from './connection-file.ts';
+import { quietly } from '../quietly.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { readMessages } from './received-messages.ts';
 import { SendQueue } from './send-queue.ts';
@@ -29,6 +30,14 @@ export interface Transport {
  * 64 KiB, so a client that stalls costs at most 16 MiB in the socket.
  */
 const IOPUB_HIGH_WATER_MARK = 256;
+
+/**
+ * So long a subscriber that does not read holds up all others. Then it alone loses messages: a subscription needs no
+ * key, so that any local process could else stop the output of every client. What a slow network needs is less.
+ */
+const IOPUB_PATIENCE_MS = 2000;
+/** A subscriber that stalls again and again is logged once in this time. */
+const LOG_AGAIN_MS = 60_000;
 
 /** One frame larger than this ends the connection of whoever sends it. */
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
@@ -77,11 +86,34 @@ export async function openTransport(
       send: (frames) => sockets[name].send(frames),
       log: (message) => log(`${name}: ${message}`),
     });
+  let lostAt = 0;
+  const setNoDrop = (value: boolean): void =>
+    // zeromq.js warns of every option that is set late; libzmq takes this one at once (`xpub_t::xsetsockopt`).
+    quietly(/Socket option/u, () => {
+      sockets.iopub.noDrop = value;
+    });
   const queues = {
     shell: queue('shell'),
     control: queue('control'),
     stdin: queue('stdin'),
-    iopub: queue('iopub'),
+    iopub: new SendQueue({
+      send: (frames) => sockets.iopub.send(frames),
+      patienceMs: IOPUB_PATIENCE_MS,
+      async leaveBehind(frames) {
+        if (Date.now() - lostAt > LOG_AGAIN_MS) {
+          lostAt = Date.now();
+          log('iopub: a client has stopped reading: it loses messages until it reads again');
+        }
+        setNoDrop(false);
+        try {
+          await sockets.iopub.send(frames);
+        } finally {
+          // libzmq has taken the full pipe out of its list, and asks for no room in it until the client reads.
+          setNoDrop(true);
+        }
+      },
+      log: (message) => log(`iopub: ${message}`),
+    }),
   };
   let closed = false;
 

@@ -69,7 +69,7 @@ function shows<Shown>(show: (rendered: Rendered | Promise<Rendered>) => Shown): 
     jpeg: (bytes: Uint8Array | string) => picture('image/jpeg', bytes),
     json: (value: unknown) => {
       const plain = toPlainJson(value);
-      return one('application/json', plain, JSON.stringify(plain, null, 2));
+      return one('application/json', plain, jsonText(plain, 2) ?? 'null');
     },
     vegaLite: (specification: object) =>
       one('application/vnd.vegalite.v5+json', toPlainJson(specification), 'Vega-Lite chart'),
@@ -78,9 +78,22 @@ function shows<Shown>(show: (rendered: Rendered | Promise<Rendered>) => Shown): 
   });
 }
 
+/** @throws RangeError that says what to do about a value that is nested deeper than the stack allows */
+function jsonText(value: unknown, indent?: number): string | undefined {
+  try {
+    return JSON.stringify(value, null, indent) as string | undefined;
+  } catch (cause) {
+    if (!(cause instanceof RangeError) || !cause.message.includes('call stack')) throw cause;
+    throw new RangeError(
+      'what is to be displayed is nested too deeply for JSON: make it flatter, or display it as text',
+      { cause },
+    );
+  }
+}
+
 /** What JSON.stringify would keep; throws its error for circular values and big integers. */
 function toPlainJson(value: unknown): unknown {
-  const text = JSON.stringify(value) as string | undefined;
+  const text = jsonText(value);
   return text === undefined ? null : (JSON.parse(text) as unknown);
 }
 

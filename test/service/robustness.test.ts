@@ -39,17 +39,16 @@ test('the server dies between requests and in the middle of one: answers go on, 
   }
 });
 
-test('a server that hangs: completion and inspection end within their limit, empty', async () => {
+test('a server that is stopped: the question lets it go on, within its limit', async () => {
   const session = openSession();
   try {
     await session.cell('const known = 1');
     const pid = pidOf(session.service);
     process.kill(pid, 'SIGSTOP');
     const started = performance.now();
-    assert.deepEqual(await session.complete('kno[cur]'), { items: [], start: 3, end: 3, texts: [] });
-    assert.equal(performance.now() - started < 7_000, true);
-    process.kill(pid, 'SIGCONT');
     assert.deepEqual((await session.complete('kno[cur]')).texts, ['known']);
+    assert.equal(performance.now() - started < 7_000, true);
+    assert.equal(pidOf(session.service), pid);
   } finally {
     await session.close();
   }

@@ -6,6 +6,7 @@ import { extname } from 'node:path';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Readable, Writable } from 'node:stream';
+import { continueStopped, isStopped } from '../../stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
 
 export interface LanguageServerOptions {
@@ -13,6 +14,8 @@ export interface LanguageServerOptions {
   tscPath: () => string;
   directory: string;
   log: (message: string) => void;
+  /** Tells the person, once an outage. */
+  notify?: (text: string) => void;
 }
 
 /** Thrown for requests that got no answer: the server died, was too slow, or the request was overtaken. */
@@ -39,9 +42,15 @@ interface Running {
   open: Map<string, string>;
 }
 
-/** So many deaths in so long a time, and the server stays down until `revive`. */
-const DEATHS = 5;
+/** So many deaths in so long a time, and the next start waits: 1 s, then twice as long after each death. */
+const DEATHS = 3;
 const DEATH_WINDOW_MS = 60_000;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+/** While a request waits, the server is looked at this often: a signal may have stopped it. */
+const LOOK_MS = 1500;
+/** So many requests in a row without an answer in time, and the server is replaced. */
+const TIMEOUTS = 2;
 
 const LANGUAGES: Readonly<Record<string, string>> = { '.tsx': 'typescriptreact', '.json': 'jsonc' };
 
@@ -72,6 +81,10 @@ export class LanguageServer {
   readonly #documents = new Map<string, Document>();
   #running: Promise<Running> | undefined;
   #deaths: number[] = [];
+  #retry: NodeJS.Timeout | undefined;
+  /** The person knows that there are no types for now. */
+  #notified = false;
+  #timeouts = 0;
   #disposed = false;
   #changedFiles: { uri: string; type: 1 | 2 | 3 }[] = [];
 
@@ -113,6 +126,7 @@ export class LanguageServer {
   /** Lets a server that died too often try again. */
   revive(): void {
     this.#deaths = [];
+    clearTimeout(this.#retry);
   }
 
   /**
@@ -143,7 +157,10 @@ export class LanguageServer {
         source.cancel();
         reject(new NoAnswerError(code, method));
       };
-      timer = setTimeout(end, timeoutMs, 'timeout');
+      timer = setTimeout(() => {
+        end('timeout');
+        if (++this.#timeouts >= TIMEOUTS) this.#replace(`no answer to ${this.#timeouts} requests`);
+      }, timeoutMs);
       timer.unref();
       if (signal?.aborted) end('stale');
       overtaken = () => end('stale');
@@ -162,8 +179,22 @@ export class LanguageServer {
   async #send<T>(method: string, parameters: unknown, token: CancellationToken): Promise<T> {
     const running = await this.#ensure();
     this.#synchronize(running);
+    let continued = false;
+    const looking = setInterval(() => {
+      if (continued && isStopped(running.child.pid)) this.#replace('it was stopped again and again');
+      if (!continueStopped(running.child.pid)) return;
+      continued = true;
+      this.#options.log('language server: it was stopped by a signal, and goes on');
+    }, LOOK_MS);
+    looking.unref();
     try {
-      return await Promise.race([running.connection.sendRequest<T>(method, parameters, token), running.died]);
+      const answer = await Promise.race([
+        running.connection.sendRequest<T>(method, parameters, token),
+        running.died,
+      ]);
+      this.#timeouts = 0;
+      this.#notified = false;
+      return answer;
     } catch (error) {
       if (error instanceof NoAnswerError) throw error;
       const { ConnectionError } = await import('vscode-jsonrpc/node');
@@ -171,7 +202,16 @@ export class LanguageServer {
         throw new NoAnswerError('died', method, { cause: error });
       }
       throw error;
+    } finally {
+      clearInterval(looking);
     }
+  }
+
+  /** Ends a server that does not answer; the next request starts another one. */
+  #replace(why: string): void {
+    this.#timeouts = 0;
+    this.#options.log(`language server: replaced (${why})`);
+    this.#child?.kill('SIGKILL');
   }
 
   #synchronize({ connection, open }: Running): void {
@@ -204,17 +244,39 @@ export class LanguageServer {
     if (this.#disposed) return Promise.reject(new NoAnswerError('disposed', 'start'));
     if (!this.#running) {
       const recent = this.#deaths.filter((at) => Date.now() - at < DEATH_WINDOW_MS);
-      if (recent.length >= DEATHS) return Promise.reject(new NoAnswerError('died', 'start'));
       this.#deaths = recent;
+      if (this.#pause() > 0) return Promise.reject(new NoAnswerError('died', 'start'));
       const starting = this.#launch();
       this.#running = starting;
       starting.catch((error) => {
         if (this.#running === starting) this.#running = undefined;
-        this.#deaths.push(Date.now());
+        this.#died();
         this.#options.log(`language server: cannot start: ${String(error)}`);
       });
     }
     return this.#running;
+  }
+
+  /** How long the next start has to wait. */
+  #pause(): number {
+    const over = this.#deaths.length - DEATHS;
+    if (over < 0) return 0;
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** over, LONGEST_PAUSE_MS);
+    return Math.max(0, (this.#deaths.at(-1) ?? 0) + pause - Date.now());
+  }
+
+  #died(): void {
+    this.#deaths.push(Date.now());
+    const pause = this.#pause();
+    if (pause === 0 || this.#disposed) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.start(), pause);
+    this.#retry.unref();
+    if (this.#notified) return;
+    this.#notified = true;
+    this.#options.notify?.(
+      "TypeScript's language server ends again and again: type checks, completion and help pause, and come back by themselves.",
+    );
   }
 
   async #launch(): Promise<Running> {
@@ -239,7 +301,7 @@ export class LanguageServer {
           this.#child = undefined;
           this.#running = undefined;
           if (!this.#disposed) {
-            this.#deaths.push(Date.now());
+            this.#died();
             this.#options.log(`language server: gone (${String(why)})`);
           }
         }
@@ -305,6 +367,7 @@ export class LanguageServer {
   /** Ends the process; what was asked gets no answer. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    clearTimeout(this.#retry);
     const child = this.#child;
     await this.#running?.catch(() => undefined);
     this.#running = undefined;

@@ -50,6 +50,8 @@ export interface LanguageServiceOptions {
   /** The compiler's word on which lines of a cell are magics; told by their looks when left out. */
   split?: CellCompiler['split'];
   log: (message: string) => void;
+  /** Tells the person what they have to do without. */
+  notify?: (text: string) => void;
 }
 
 const COMPLETION_LIMIT_MS = 5_000;
@@ -99,6 +101,7 @@ class TypeScriptService implements LanguageService {
       tscPath: () => this.#findTsc(),
       directory: this.#directory,
       log: options.log,
+      ...(options.notify ? { notify: options.notify } : {}),
     });
   }
 
@@ -332,8 +335,13 @@ class TypeScriptService implements LanguageService {
 
   /** The project's options and what is declared for every cell; once for a folder. */
   #prepare(): Promise<void> {
-    this.#project ??= this.#writeProject(this.#directory);
-    return this.#project;
+    if (this.#project) return this.#project;
+    const project = this.#writeProject(this.#directory);
+    this.#project = project;
+    project.catch(() => {
+      if (this.#project === project) this.#project = undefined;
+    });
+    return project;
   }
 
   async #writeProject(directory: string): Promise<void> {
