@@ -11,7 +11,7 @@ const LONGEST_MS = 32_000;
 export class LateErrors {
   readonly #rest: (execution: number, withheld: number) => void;
   readonly #seen = new Map<number, { shown: number; withheld: number }>();
-  #timer: NodeJS.Timeout | undefined;
+  #counting = false;
   #window = WINDOW_MS;
 
   /** @param rest tells how many of an execution were not shown, when the time is over */
@@ -21,7 +21,7 @@ export class LateErrors {
 
   /** Whether an error of an execution is shown. */
   admit(execution: number): boolean {
-    this.#timer ??= setTimeout(() => this.#next(), this.#window).unref();
+    if (!this.#counting) this.#count();
     const seen = this.#seen.get(execution) ?? { shown: 0, withheld: 0 };
     this.#seen.set(execution, seen);
     if (seen.shown >= SHOWN) {
@@ -33,7 +33,7 @@ export class LateErrors {
   }
 
   #next(): void {
-    this.#timer = undefined;
+    this.#counting = false;
     let goesOn = false;
     for (const [execution, seen] of this.#seen) {
       if (seen.withheld === 0) this.#seen.delete(execution);
@@ -44,6 +44,11 @@ export class LateErrors {
       }
     }
     this.#window = goesOn ? Math.min(2 * this.#window, LONGEST_MS) : WINDOW_MS;
-    if (goesOn) this.#timer = setTimeout(() => this.#next(), this.#window).unref();
+    if (goesOn) this.#count();
+  }
+
+  #count(): void {
+    this.#counting = true;
+    setTimeout(() => this.#next(), this.#window).unref();
   }
 }

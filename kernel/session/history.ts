@@ -116,15 +116,16 @@ export class History {
     if (this.#database) return this.#database;
     const database = this.#connect();
     this.#database = database;
-    void database.then((opened) => {
-      // A lack of file descriptors passes: what was run is kept, and written with a later cell.
-      if (opened === undefined && this.#database === database) {
-        setTimeout(() => {
-          if (this.#database === database) this.#database = undefined;
-        }, RETRY_MS).unref();
-      }
-    });
+    void this.#retry(database);
     return database;
+  }
+
+  /** A lack of file descriptors passes: what was run is kept, and written with a later cell. */
+  async #retry(database: Promise<Database | undefined>): Promise<void> {
+    if (await database) return;
+    setTimeout(() => {
+      if (this.#database === database) this.#database = undefined;
+    }, RETRY_MS).unref();
   }
 
   async #connect(): Promise<Database | undefined> {

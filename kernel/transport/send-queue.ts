@@ -86,9 +86,11 @@ export class SendQueue {
     let pause = 1;
     const { leaveBehind, patienceMs = Number.POSITIVE_INFINITY } = this.#options;
     const began = performance.now();
-    while (!this.#closed) {
+    // Tries count as well: a process that had no time to try has not waited for any reader.
+    const enough = patienceMs / (this.#options.maxPauseMs ?? 8) / 2;
+    for (let tries = 0; !this.#closed; tries++) {
       try {
-        const late = leaveBehind !== undefined && performance.now() - began > patienceMs;
+        const late = leaveBehind !== undefined && tries > enough && performance.now() - began > patienceMs;
         await (late ? leaveBehind(frames) : this.#options.send(frames));
         return;
       } catch (error) {

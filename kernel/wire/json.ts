@@ -1,6 +1,8 @@
 /** JSON as Jupyter's clients read it: UTF-8, objects at the top, no lone surrogates. */
-import { MAX_NESTING } from '../nesting.ts';
 import { WireError } from './wire-error.ts';
+
+/** Python's `json` reads about 1,000 levels. */
+const MAX_DEPTH = 900;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -46,7 +48,7 @@ function plain(value: unknown, above: Set<unknown>): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
   if (above.has(value)) return '[circular]';
-  if (above.size >= MAX_NESTING) return '[nested too deeply]';
+  if (above.size >= MAX_DEPTH) return '[nested too deeply]';
   above.add(value);
   try {
     if (Array.isArray(value)) return value.map((item) => plain(item, above));

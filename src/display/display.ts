@@ -81,7 +81,7 @@ function shows<Shown>(show: (rendered: Rendered | Promise<Rendered>) => Shown): 
 /** @throws RangeError that says what to do about a value that is nested deeper than the stack allows */
 function jsonText(value: unknown, indent?: number): string | undefined {
   try {
-    return JSON.stringify(value, null, indent) as string | undefined;
+    return JSON.stringify(value, null, indent);
   } catch (cause) {
     if (!(cause instanceof RangeError) || !cause.message.includes('call stack')) throw cause;
     throw new RangeError(

@@ -17,7 +17,7 @@ const levels = [800, 2_500, 5_000, 20_000, 200_000];
 const nested = (code: (levels: number) => string): Record<string, Case> =>
   Object.fromEntries(
     levels.map((count) => [
-      `${code(count)}`,
+      code(count),
       {
         code: code(count),
         expected:
