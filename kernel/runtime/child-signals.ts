@@ -36,9 +36,13 @@ export class ChildSignals {
     this.#state = state;
   }
 
-  /** Sends SIGINT to every child that has not got one, unless the other thread does this for the interrupt. */
+  /**
+   * Sends SIGINT to every child that has not got one. Those from before the last look of the other thread have, if that has
+   * the interrupt.
+   */
   signal(): void {
-    if (!this.#claim() || !this.#look()) return;
+    const since = this.#claim() ? 0 : Atomics.load(this.#state, Shared.looked);
+    if (!this.#look(process.pid, since)) return;
     // A shell may just be starting its own child, and would wait for that. Whatever else begins now belongs to later code.
     for (const ms of FOLLOW_MS) setTimeout(() => this.#follow(), ms).unref();
   }
@@ -73,15 +77,19 @@ export class ChildSignals {
   }
 
   /** True when a new one was found below `root`. */
-  #look(root = process.pid): boolean {
+  #look(root = process.pid, since = 0): boolean {
     let found = false;
+    const now = ticks();
     for (const pid of descendants(root)) {
       const started = startOf(pid);
-      if (started === undefined || this.#children.get(pid)?.started === started) continue;
+      if (started === undefined || Number(started) < since) continue;
+      if (this.#children.get(pid)?.started === started) continue;
       this.#children.set(pid, { pid, started, since: performance.now(), last: 'SIGINT' });
       send(pid, 'SIGINT');
       found = true;
     }
+    // Before the look: what was started during it may have been missed.
+    if (root === process.pid) Atomics.store(this.#state, Shared.looked, now);
     return found;
   }
 
@@ -101,6 +109,15 @@ function startOf(pid: number): string | undefined {
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;
+  }
+}
+
+/** Now, in the unit of `startOf`: hundredths of a second on every system that Node runs on. */
+function ticks(): number {
+  try {
+    return Math.floor(Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 100);
+  } catch {
+    return 0;
   }
 }
 

@@ -28,9 +28,11 @@ export const Shared = {
   signalled: 10,
   /** Number of the last message that the main thread has begun to handle. */
   taken: 11,
+  /** When children were looked for last, in clock ticks since the system's start. */
+  looked: 12,
 } as const;
 
-export const SHARED_BYTES = 48;
+export const SHARED_BYTES = 52;
 
 /** Control thread -> main thread. */
 export type ControlToMain =
