@@ -19,6 +19,8 @@ const ASK_MS = 20;
 const RETRY_MS = 10;
 /** A main thread that is not at its event loop so long after a termination runs something else, which is ended too. */
 const AGAIN_MS = 30;
+/** So long a hook may run that had begun when hooks were taken out. */
+const LEAVE_MS = 4;
 /** V8 says when a termination is over; after this time it is not waited for. */
 const FORGOTTEN_MS = 500;
 /** The same while no cell runs. */
@@ -100,9 +102,21 @@ function interrupt(sequence: number, sent: number): void {
   setTimeout(insist, patience);
   // The main thread signals them itself when it comes to it. It may be waiting for one of them (execSync): once that
   // has ended, what the cell does next must meet the termination, which is therefore requested first.
-  setTimeout(() => {
-    if (!answered()) children.signalUntil(answered);
-  }, ASK_MS);
+  setTimeout(
+    () => {
+      if (!answered()) children.signalUntil(answered);
+    },
+    ASK_MS + LEAVE_MS + 1,
+  );
+}
+
+/** No hook of a cell's `async_hooks` begins any more; see async-hooks.ts. */
+function leaveAsyncHooks(): void {
+  const session = new Session();
+  session.connectToMainThread();
+  session.post('Runtime.evaluate', { expression: LEAVE_ASYNC_HOOKS, silent: true }, () =>
+    session.disconnect(),
+  );
 }
 
 /**
@@ -119,15 +133,20 @@ function terminate(sequence: number, children: ChildSignals): void {
   const attempt = (): void => {
     if (recovered()) return;
     requested = true;
+    leaveAsyncHooks();
+    setTimeout(request, LEAVE_MS);
+  };
+  const request = (): void => {
     // A session is opened for the one call: while one is open, process.exit waits for it.
     const session = new Session();
     session.connectToMainThread();
+    // Once more: the first time can have met a hook at its beginning.
     session.post('Runtime.evaluate', { expression: LEAVE_ASYNC_HOOKS, silent: true });
     session.post('Runtime.terminateExecution', (error) => {
       session.disconnect();
       if (error) {
         // V8 takes one request at a time, and has not yet reported the end of the one before.
-        setTimeout(attempt, RETRY_MS);
+        setTimeout(request, RETRY_MS);
         return;
       }
       requested = false;

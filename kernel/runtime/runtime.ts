@@ -281,13 +281,18 @@ export class Runtime {
     };
     const rendered = (payload: Rendered | undefined): void => {
       if (execution.interrupted || execution.ended) return;
+      if (this.#isBeingInterrupted(execution)) {
+        // What it waited for was ended by the interrupt, before this thread heard of that.
+        this.#end(execution, interruptedError());
+        return;
+      }
       if (payload) show(payload);
       this.#complete(execution);
     };
     const render = (value: unknown): void => {
       if (execution.interrupted || execution.ended) return;
       if (value === undefined) {
-        this.#complete(execution);
+        rendered(undefined);
         return;
       }
       try {
@@ -445,6 +450,7 @@ export class Runtime {
       this.#clearUp();
       return;
     }
+    this.#parts.restoreHooks();
     new ChildSignals(sequence, state, 'main').signal();
     const holding: Promise<unknown>[] = [];
     modules.abandon();
@@ -494,6 +500,18 @@ export class Runtime {
     this.#clearedUp = Atomics.load(state, Shared.terminations);
     channel.resynchronize([...this.#running.keys()]);
     channel.internal({ type: 'interrupted', sequence });
+  }
+
+  /** An interrupt has come that no listener of the execution handles. */
+  #isBeingInterrupted(execution: Execution): boolean {
+    const { state } = this.#parts;
+    return (
+      Atomics.load(state, Shared.interrupted) === 1 &&
+      execution.sequence > 0 &&
+      execution.sequence <= Atomics.load(state, Shared.endedUpTo) &&
+      Atomics.load(state, Shared.asked) < Atomics.load(state, Shared.sequence) &&
+      execution.interruptListeners.size === 0
+    );
   }
 
   /** Executions from before the interrupt, and one that a late termination has hit. */

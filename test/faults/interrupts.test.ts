@@ -43,14 +43,13 @@ const LEFT_BEHIND = [
 ];
 
 /** Interrupts the cell as soon as it has printed `begun`, and checks that its variables are there. */
-async function interrupted(client: JupyterClient, code: string, waitMs: number, slow = false): Promise<void> {
+async function interrupted(client: JupyterClient, code: string, waitMs: number): Promise<void> {
   const kept = Math.random();
   const id = await client.startCell(`globalThis.kept = ${kept}; console.log('begun');\n${code}`);
   await client.take('iopub', ({ type, parent }) => type === 'stream' && parent === id, 'begun');
   if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
   await client.request('control', 'interrupt_request', {});
   const cell = await client.finishCell(id);
-  if (!slow) assert.equal(cell.stderr, '');
   assert.equal(cell.reply['ename'], 'Interrupted', JSON.stringify(cell.reply));
   const next = await client.cell('globalThis.hook?.disable(); globalThis.hook = undefined; globalThis.kept');
   assert.equal(next.result, String(kept), next.stderr);
@@ -119,10 +118,10 @@ describe('an interrupt ends children that have just been started', () => {
           });
         }
       }
-      const left = processesOf(kernel.child.pid!).filter(({ command }) => command === 'sleep');
-      assert.deepEqual(left, []);
+      const all = processesOf(kernel.child.pid!);
+      assert.ok(!all.some(({ command }) => command === 'sleep'), JSON.stringify(all, undefined, 1));
       // Some shells and services ignore SIGINT: they get SIGTERM.
-      await interrupted(client, CHILD_WITHOUT_SIGINT, 0, true);
+      await interrupted(client, CHILD_WITHOUT_SIGINT, 0);
     }));
 });
 
