@@ -159,6 +159,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
         lossScale,
         own: own(),
         xla: true,
+        atOnce: true,
       }),
       test: cache(`evaluating ${model.name}`),
       predict: cache(`predicting with ${model.name}`),

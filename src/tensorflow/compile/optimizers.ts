@@ -1,10 +1,11 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
 import { identityOf } from './signature.ts';
+import { makeSlots } from './optimizer-slots.ts';
 import type { Trace } from './trace.ts';
 import { Untraceable } from './untraceable.ts';
 
@@ -217,6 +218,7 @@ export function installOptimizers(tf: Tf): void {
         return;
       }
       const optimizer = new WeakRef(this);
+      makeSlots(tf, trace, this as unknown as Optimizer, namedVariables(tf, gradients));
       // A class of the user's that extends this one, and calls it with other gradients, gets the same.
       if (trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients))) {
         this.incrementIterations();
@@ -257,16 +259,26 @@ function countRuns(prototype: Counted): void {
   });
 }
 
+/** The variables of gradients, by name and in their order. */
+function namedVariables(tf: Tf, gradients: Gradients): (readonly [string, Variable])[] {
+  const names = Array.isArray(gradients) ? gradients.map(({ name }) => name) : Object.keys(gradients);
+  const registered = registeredVariables(tf);
+  return names.map((name) => [name, registered[name] as Variable] as const);
+}
+
+function registeredVariables(tf: Tf): Record<string, Variable> {
+  return (tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }).state
+    .registeredVariables;
+}
+
 function stepsOf(tf: Tf, trace: Trace, gradients: Gradients): Step[] {
-  const { registeredVariables } = (
-    tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }
-  ).state;
+  const registered = registeredVariables(tf);
   const named = Array.isArray(gradients)
     ? gradients.map(({ name, tensor }) => [name, tensor] as const)
     : Object.entries(gradients);
   return named.flatMap(([name, gradient], index) =>
     gradient === null || gradient === undefined
       ? []
-      : [{ variable: registeredVariables[name] as Variable, gradient: trace.outputOf(gradient), index }],
+      : [{ variable: registered[name] as Variable, gradient: trace.outputOf(gradient), index }],
   );
 }

@@ -39,6 +39,7 @@ export class StepCache {
   readonly #lossScale: LossScale | undefined;
   readonly #own: OwnSteps | undefined;
   #xla: boolean;
+  readonly #atOnce: boolean;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
@@ -59,6 +60,8 @@ export class StepCache {
       own?: OwnSteps | undefined;
       /** Whether XLA may compile single calls. */
       xla?: boolean;
+      /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
+      atOnce?: boolean;
       say: (line: string) => void;
     },
   ) {
@@ -71,6 +74,7 @@ export class StepCache {
     this.#lossScale = options.lossScale;
     this.#own = options.own;
     this.#xla = options.xla ?? false;
+    this.#atOnce = options.atOnce ?? false;
     this.#say = options.say;
   }
 
@@ -98,7 +102,11 @@ export class StepCache {
     // A graph belongs to the device that its variables are on.
     const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}`, state);
     if (entry.refused !== undefined) return run(...args);
-    if (entry.runs++ === 0 || (entry.step === undefined && this.#own?.isRipe(entry) === false)) {
+    const first = entry.runs++ === 0;
+    if (
+      (first && (this.#own !== undefined || !this.#atOnce)) ||
+      (entry.step === undefined && this.#own?.isRipe(entry) === false)
+    ) {
       return this.#own === undefined ? run(...args) : this.#own.look(entry, () => run(...args));
     }
     if (entry.step?.stale() !== undefined) {
@@ -197,6 +205,8 @@ export class StepCache {
         step.retraceForXla = () => this.#record(entry, specs, taken.build.bind(taken), run, true).step;
       }
     } catch (error) {
+      // Its first run makes variables: it runs op by op, and is traced after that.
+      if (entry.runs === 1 && error instanceof Untraceable && error.makesVariables) return;
       this.#refuse(entry, asError(error));
     }
   }

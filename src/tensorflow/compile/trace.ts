@@ -18,7 +18,7 @@ import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';
 import { separated } from './residual-activations.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
-import { Untraceable } from './untraceable.ts';
+import { MAKES_VARIABLES, Untraceable } from './untraceable.ts';
 import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
 
 interface TracedVariable {
@@ -357,14 +357,10 @@ export class Trace implements OpRecorder {
     const { registeredVariables } = (
       tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }
     ).state;
-    const variables = Object.values(registeredVariables);
+    const variables = this.#variables;
+    const holders = this.#holders;
     const engine = saveEngineState();
-    // Clones hold on to the values: what is assigned in the trace would free them.
-    const holders = variables.map((variable) => {
-      detachVariable(tf, backend, variable);
-      this.#watched.set(variable.dataId, variable);
-      return tf.keep(variable.clone());
-    });
+    for (const variable of Object.values(registeredVariables)) this.#hold(variable);
     let ended = false;
     enterTrace(this, () => {
       restoreStackTraces();
@@ -399,7 +395,7 @@ export class Trace implements OpRecorder {
         );
       }
       if (Object.keys(registeredVariables).length !== variables.length) {
-        throw new Untraceable('variables are created in the step');
+        throw new Untraceable(MAKES_VARIABLES);
       }
       const finished = this.updates.finish(this, outputs, () => {
         const [loss] = outputs;
@@ -414,6 +410,38 @@ export class Trace implements OpRecorder {
       return finished;
     } finally {
       leaveTrace();
+    }
+  }
+
+  /** Variables that there were when the trace began, or that it made beforehand, and clones that hold on to their values. */
+  readonly #variables: Variable[] = [];
+  readonly #holders: Tensor[] = [];
+
+  /** Watches a variable; what is assigned to it in the trace would free its value. */
+  #hold(variable: Variable): void {
+    detachVariable(this.tf, this.backend, variable);
+    this.#watched.set(variable.dataId, variable);
+    this.#variables.push(variable);
+    this.#holders.push(this.tf.keep(variable.clone()));
+  }
+
+  /**
+   * Makes a variable that the function would make in its first run, such as an optimizer's state, so that no run has to
+   * come before the trace: the first run of a large model by ops takes several times the memory of its graph.
+   *
+   * @param value of the variable; disposed here.
+   */
+  beforehand(value: () => Tensor): Variable {
+    const { binding } = this.backend;
+    binding.recorder = undefined;
+    try {
+      const initial = value();
+      const variable = this.tf.variable(initial, false);
+      initial.dispose();
+      this.#hold(variable);
+      return variable;
+    } finally {
+      binding.recorder = this;
     }
   }
 

@@ -1,5 +1,8 @@
 import { libraryFolders } from '../tfjs/instance.ts';
 
+/** Why a function whose first run makes variables cannot be traced before that run. */
+export const MAKES_VARIABLES = 'variables are created in the step';
+
 /** Why a function cannot become a graph. It then runs op by op, as without us. */
 export class Untraceable extends Error {
   override readonly name = 'Untraceable';
@@ -9,6 +12,11 @@ export class Untraceable extends Error {
   constructor(message: string, retry?: 'fused' | 'loops') {
     super(message);
     this.retry = retry;
+  }
+
+  /** Whether a run that is not traced may make what is missing. */
+  get makesVariables(): boolean {
+    return this.message === MAKES_VARIABLES;
   }
 }
 
