@@ -150,7 +150,7 @@ export type CellParts =
   | {
       kind: 'code';
       /** It begins with a brace and means an object (`{ a: 1 }.a`): TypeScript has to see it in parentheses. */
-      isExpression: boolean;
+      isExpression?: true;
       magics: { name: string; line: string; at: SourcePosition; interpolates: boolean }[];
     };
 

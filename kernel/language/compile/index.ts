@@ -114,7 +114,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
       const { magics } = findMagics(source, isKnown, 'ts');
       return {
         kind: 'code',
-        isExpression: isExpressionCell(source),
+        ...(isExpressionCell(source) ? { isExpression: true } : {}),
         magics: magics.map(({ name, line, start, interpolations }) => ({
           name,
           line,

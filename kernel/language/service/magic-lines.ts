@@ -71,7 +71,7 @@ export function blankParts(
       lines[next + 1] = blank(original[next + 1] ?? '');
     }
   }
-  return { text: lines.join('\n'), foreign: false, isExpression: parts.isExpression };
+  return { text: lines.join('\n'), foreign: false, isExpression: parts.isExpression === true };
 }
 
 function blankLine(line: string, magics: ReadonlySet<string> | undefined): string {
