@@ -99,8 +99,8 @@ test('split tells magics of lines and cells', () => {
       {
         kind: 'code',
         magics: [
-          { name: 'who', line: 'a b', at: { line: 1, column: 2 } },
-          { name: '!', line: 'ls', at: { line: 2, column: 0 } },
+          { name: 'who', line: 'a b', at: { line: 1, column: 2 }, interpolates: false },
+          { name: '!', line: 'ls', at: { line: 2, column: 0 }, interpolates: false },
         ],
       },
       { kind: 'code', magics: [] },
