@@ -103,6 +103,12 @@ export const allGraphs = (outcome: Outcome) => {
   assert.match(outcome.graphs, /^--?G+$/);
 };
 
+/** A graph from the first step on: nothing has to be seen of the code before. */
+export const graphsAtOnce = (outcome: Outcome) => {
+  assert.deepEqual(outcome.notices, []);
+  assert.match(outcome.graphs, /^G+$/);
+};
+
 /** Never compiled, for a reason that is said once. */
 export const opByOp = (outcome: Outcome, why: RegExp) => {
   assert.match(outcome.graphs, /^-+$/);
