@@ -189,8 +189,9 @@ export class CellRunner {
     const names = Object.keys(expressions);
     if (names.length === 0) return {};
     const compiler = await this.#options.compiler();
-    const compiled: Record<string, CompileResult> = {};
-    const found: Record<string, Record<string, unknown>> = {};
+    // Names come from the client: `__proto__` is one like any other here.
+    const compiled = Object.create(null) as Record<string, CompileResult>;
+    const found = Object.create(null) as Record<string, Record<string, unknown>>;
     for (const name of names) {
       const result = compiler.compile(expressions[name]!, execution.id);
       if (result.ok) compiled[name] = result;

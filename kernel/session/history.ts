@@ -39,9 +39,35 @@ const RETRY_MS = 5000;
 /** Cells that are kept until they can be written. */
 const MAX_UNWRITTEN = 10_000;
 
+/** What one cell's text and its output may take, and the whole file; a reply holds at most `replyCharacters`. */
+export interface HistoryLimits {
+  entryCharacters: number;
+  fileBytes: number;
+  replyCharacters: number;
+}
+
+const LIMITS: HistoryLimits = {
+  entryCharacters: 1_000_000,
+  fileBytes: 64 * 2 ** 20,
+  replyCharacters: 16_000_000,
+};
+
+/** Longer than any mark of `shortened`. */
+const MARK_CHARACTERS = 200;
+
+/** The mark behind a text that was shortened: a comment, so that what is left can still be run or read. */
+function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  // Never between the two halves of a character.
+  const code = text.charCodeAt(most - 1);
+  const end = code >= 0xd8_00 && code < 0xdc_00 ? most - 1 : most;
+  return `${text.slice(0, end)}\n// … shortened for the history: ${end} of ${text.length} characters`;
+}
+
 export class History {
   readonly #path: string;
   readonly #log: (message: string) => void;
+  readonly #limits: HistoryLimits;
   #database: Promise<Database | undefined> | undefined;
   #session = 0;
   #unwritten: Line[] = [];
@@ -49,13 +75,19 @@ export class History {
   #timer: NodeJS.Timeout | undefined;
 
   /** Opens nothing yet. A path of ':memory:' keeps nothing. */
-  constructor(options: { path: string; log: (message: string) => void }) {
+  constructor(options: { path: string; log: (message: string) => void; limits?: Partial<HistoryLimits> }) {
     this.#path = options.path;
     this.#log = options.log;
+    this.#limits = { ...LIMITS, ...options.limits };
   }
 
   add(line: number, source: string, output: string | undefined): void {
-    this.#unwritten.push({ line, source, output });
+    const most = this.#limits.entryCharacters;
+    this.#unwritten.push({
+      line,
+      source: shortened(source, most),
+      output: output === undefined ? undefined : shortened(output, most),
+    });
     if (this.#unwritten.length > MAX_UNWRITTEN) this.#unwritten.shift();
     this.#lines++;
     this.#timer ??= setTimeout(() => void this.write(), WRITE_AFTER_MS).unref();
@@ -65,12 +97,34 @@ export class History {
     await this.write();
     const database = await this.#open();
     if (!database) return [];
-    const rows = this.#select(database, request) as Found[];
+    const rows = this.#newest(this.#select(database, request));
     return rows.map(({ session, line, source, output }) => [
       session,
       line,
       request.output ? [source, output] : source,
     ]);
+  }
+
+  /** Of rows that come newest first those that one message can hold, oldest first. Files of older versions have texts of any length. */
+  #newest(rows: readonly unknown[]): Found[] {
+    const { entryCharacters, replyCharacters } = this.#limits;
+    // What was shortened has its mark behind it.
+    const most = entryCharacters + MARK_CHARACTERS;
+    const kept: Found[] = [];
+    let characters = 0;
+    for (const row of rows) {
+      const { session, line, source, output } = row as Found;
+      const found = {
+        session,
+        line,
+        source: shortened(source, most),
+        output: output === null ? null : shortened(output, most),
+      };
+      characters += found.source.length + (found.output?.length ?? 0);
+      if (characters > replyCharacters && kept.length > 0) break;
+      kept.push(found);
+    }
+    return kept.toReversed();
   }
 
   /** Writes what is new. Never fails: a locked or full disk is logged, and tried again with the next cell. */
@@ -91,6 +145,7 @@ export class History {
           if (each.output !== undefined) output.run(this.#session, each.line, each.output);
         }
       })();
+      this.#prune(database);
     } catch (error) {
       this.#unwritten = [...lines, ...this.#unwritten].slice(-MAX_UNWRITTEN);
       this.#log(`cannot write the history to ${this.#path}: ${String(error)}`);
@@ -160,9 +215,58 @@ export class History {
       .prepare('INSERT INTO sessions (start, num_cmds, remark) VALUES (?, 0, ?)')
       .run(new Date().toISOString(), '');
     this.#session = Number(lastInsertRowid);
+    this.#prune(database);
     return database;
   }
 
+  /**
+   * Removes the oldest cells, a tenth of all at a time, until the file is at most three quarters of its limit. A file of
+   * an older version may be much larger: what is freed is given back to the disk then.
+   */
+  #prune(database: Database): void {
+    const pages = (name: string): number =>
+      Number(Object.values(database.prepare(`PRAGMA ${name}`).get() as Record<string, unknown>)[0]);
+    const { fileBytes, entryCharacters } = this.#limits;
+    const pageBytes = pages('page_size');
+    if (pages('page_count') * pageBytes <= fileBytes) return;
+    const used = (): number => (pages('page_count') - pages('freelist_count')) * pageBytes;
+    try {
+      // Longer than any entry since there is a limit: removed whole, since to read them takes as long as to run them.
+      for (const [table, column] of [
+        ['history', 'source'],
+        ['output_history', 'output'],
+      ] as const) {
+        database
+          .prepare(`DELETE FROM ${table} WHERE length(${column}) > ?`)
+          .run(entryCharacters + MARK_CHARACTERS);
+      }
+      while (used() > fileBytes * 0.75) {
+        let removed = 0;
+        for (const table of ['history', 'output_history']) {
+          const { count } = database.prepare(`SELECT count(*) AS count FROM ${table}`).get() as {
+            count: number;
+          };
+          removed += database
+            .prepare(
+              `DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} ORDER BY session, line LIMIT ?)`,
+            )
+            .run(Math.ceil(count / 10)).changes;
+        }
+        if (removed === 0) break;
+      }
+      database
+        .prepare('DELETE FROM sessions WHERE session < ? AND session NOT IN (SELECT session FROM history)')
+        .run(this.#session);
+      if (pages('page_count') * pageBytes > fileBytes) database.exec('VACUUM');
+      this.#log(
+        `the history ${this.#path} was larger than ${fileBytes} bytes: its oldest cells were removed`,
+      );
+    } catch (error) {
+      this.#log(`the history ${this.#path} could not be made smaller: ${String(error)}`);
+    }
+  }
+
+  /** Newest first. */
   #select(database: Database, request: HistoryRequest): unknown[] {
     const from = `SELECT session, line, source, output FROM history LEFT JOIN output_history USING (session, line)`;
     switch (request.hist_access_type) {
@@ -170,25 +274,23 @@ export class History {
         // 0 is this session, -1 the one before it, as in IPython.
         const session = request.session > 0 ? request.session : this.#session + request.session;
         return database
-          .prepare(`${from} WHERE session = ? AND line >= ? AND line < ? ORDER BY line`)
+          .prepare(`${from} WHERE session = ? AND line >= ? AND line < ? ORDER BY line DESC`)
           .all(session, request.start, request.stop ?? Number.MAX_SAFE_INTEGER);
       }
       case 'tail': {
         // This session's cells are the newest, even if another session ran one since.
-        const rows = database
+        return database
           .prepare(`${from} ORDER BY session = ? DESC, session DESC, line DESC LIMIT ?`)
           .all(this.#session, request.n ?? 10);
-        return rows.toReversed();
       }
       default: {
         const latest = request.unique
           ? `AND (session, line) IN (SELECT session, max(line) FROM history AS h WHERE session =
                (SELECT max(session) FROM history AS s WHERE s.source = h.source) GROUP BY source)`
           : '';
-        const rows = database
+        return database
           .prepare(`${from} WHERE source GLOB ? ${latest} ORDER BY session DESC, line DESC LIMIT ?`)
           .all(request.pattern, request.n ?? -1);
-        return rows.toReversed();
       }
     }
   }

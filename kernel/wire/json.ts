@@ -55,7 +55,14 @@ function plain(value: unknown, above: Set<unknown>): unknown {
     const copy: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
       try {
-        copy[key] = plain((value as Record<string, unknown>)[key], above);
+        // Not an assignment: a property named `__proto__` would set the prototype.
+        const item = plain((value as Record<string, unknown>)[key], above);
+        Object.defineProperty(copy, key, {
+          value: item,
+          enumerable: true,
+          configurable: true,
+          writable: true,
+        });
       } catch (error) {
         copy[key] = `[failed: ${String(error)}]`;
       }

@@ -116,3 +116,18 @@ export function dtypeOf(array: NodeJS.TypedArray): Dtype {
   if (name === 'Float16Array') return 'float16';
   throw new TypeError(`a ${name} has no dtype that crosses`);
 }
+
+/** The most axes that a tensor has in TensorFlow; NumPy allows 64. */
+const MOST_AXES = 254;
+
+/**
+ * Why a shape out of a file cannot be one; undefined for a good one. The number of its elements is counted without its
+ * zeros: native code counts from the left, and would overflow.
+ */
+export function shapeProblem(shape: readonly number[]): string | undefined {
+  if (shape.length > MOST_AXES) return `it has ${shape.length} axes, and tensors have at most ${MOST_AXES}`;
+  const wrong = shape.find((length) => !Number.isSafeInteger(length) || length < 0);
+  if (wrong !== undefined) return `${wrong} is no length of an axis`;
+  const count = shape.reduce((product, length) => product * (length || 1), 1);
+  return Number.isSafeInteger(count) ? undefined : 'it has more elements than can be counted';
+}

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readJson } from '../files/index.ts';
 
 /** A notebook file, format 4. See nbformat's documentation. */
 export interface Notebook {
@@ -26,9 +26,9 @@ export class NotebookError extends Error {
 export function readNotebook(path: string): Notebook {
   let read: Partial<Notebook>;
   try {
-    read = JSON.parse(readFileSync(path, 'utf8')) as Partial<Notebook>;
+    read = readJson(path, 'a notebook') ?? {};
   } catch (error) {
-    throw new NotebookError(`${path} cannot be read as a notebook: ${(error as Error).message}`, {
+    throw new NotebookError((error as Error).message, {
       cause: error,
     });
   }
@@ -54,13 +54,27 @@ export function parameterLines(parameters: readonly (readonly [string, string])[
       }
       let literal: string;
       try {
-        literal = JSON.stringify(JSON.parse(value) as unknown);
+        literal = literalOf(JSON.parse(value) as unknown);
       } catch {
         literal = JSON.stringify(value);
       }
       return `let ${name} = ${literal};`;
     })
     .join('\n');
+}
+
+/**
+ * A JSON value as TypeScript. In an object literal `__proto__: value` sets the prototype instead of a property, which a
+ * computed name does not.
+ */
+function literalOf(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literalOf).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).map(([name, item]) => {
+    const key = JSON.stringify(name);
+    return `${name === '__proto__' ? `[${key}]` : key}:${literalOf(item)}`;
+  });
+  return `{${entries.join(',')}}`;
 }
 
 /** Puts the parameters behind the cell tagged `parameters` (papermill's rule), or first when there is none. */

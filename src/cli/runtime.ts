@@ -53,6 +53,7 @@ function list(json: boolean): number {
   const chosen = chosenRuntime();
   const rows = installedRuntimes().map((runtime) => ({
     id: runtime.id,
+    name: runtime.name,
     tensorflow: runtime.tensorflow,
     path: runtime.path,
     sizeBytes: sizeOnDisk(runtime.path),
@@ -79,7 +80,7 @@ function list(json: boolean): number {
     const notes = [
       row.chosen ? 'chosen' : '',
       row.damagedFiles.length > 0
-        ? `damaged: ${row.damagedFiles[0]} (tensorcell runtime remove ${row.id}, then install it again)`
+        ? `damaged: ${row.damagedFiles[0]} (tensorcell runtime install ${row.name} installs it again)`
         : '',
     ].filter((note) => note !== '');
     console.log(

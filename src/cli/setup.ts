@@ -3,7 +3,7 @@ import { runtimeRelease } from '../runtimes/catalogue.ts';
 import { fittingRuntime } from '../runtimes/fit.ts';
 import { downloadBytes, installRuntime } from '../runtimes/install.ts';
 import { SetupError } from '../runtimes/python.ts';
-import { findRuntime, sizeOnDisk } from '../runtimes/store.ts';
+import { damagedFiles, findRuntime, sizeOnDisk } from '../runtimes/store.ts';
 import { formatBytes } from '../runtimes/wheels.ts';
 import { prepareEnvironment } from './environment.ts';
 import { registerKernel } from './kernelspec.ts';
@@ -55,7 +55,12 @@ export async function ensureRuntime(
     throw new SetupError('usage', `there is no runtime "${name}": cpu, cuda and directml are known`);
   const id = `${release.name}-${release.version}`;
   const present = findRuntime(id);
-  if (present?.id === id) {
+  const damaged = present?.id === id ? damagedFiles(present) : [];
+  if (damaged.length > 0) {
+    report.say(
+      `${id} is damaged (${damaged[0]}${damaged.length > 1 ? ` and ${damaged.length - 1} more` : ''}): installing it again`,
+    );
+  } else if (present?.id === id) {
     if (tell) report.say(`${id} is installed in ${present.path}`);
     return;
   }

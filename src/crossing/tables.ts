@@ -1,3 +1,4 @@
+import { setOwn } from '../own-property.ts';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as flechetteModule from '@uwdata/flechette';
@@ -101,8 +102,8 @@ async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
   for (const name of names) {
     const values = rows.map((row) => (row as Row)[name] ?? null);
     const type = columnType(flechette, name, values);
-    types[name] = type;
-    columns[name] = flechette.columnFromArray<unknown>(values, type);
+    setOwn(types, name, type);
+    setOwn(columns, name, flechette.columnFromArray<unknown>(values, type));
   }
   const bytes = flechette.tableToIPC(flechette.tableFromColumns(columns), { format: 'stream' });
   if (bytes === null) throw new CrossingError('cannot-cross', 'the table could not be written as Arrow');

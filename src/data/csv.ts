@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { DataFormatError } from './format-error.ts';
+import type { FilePath } from '../files/index.ts';
+import { DataFormatError, readTextFile } from './format-error.ts';
 
 export interface CsvOptions {
   /** What stands between cells. Default: a comma; a tab for files that end with `.tsv`. */
@@ -22,10 +22,10 @@ export const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
  *
  * @throws DataFormatError for a row with more or fewer cells than there are columns, and for an open quote.
  */
-export function readCsv(file: string | URL, options: CsvOptions = {}): CsvRow[] {
+export function readCsv(file: FilePath, options: CsvOptions = {}): CsvRow[] {
   const name = String(file);
   const separator = options.separator ?? (name.endsWith('.tsv') ? '\t' : ',');
-  return parseCsv(readFileSync(file, 'utf8'), { ...options, separator }, name);
+  return parseCsv(readTextFile(file), { ...options, separator }, name);
 }
 
 /** The same for text that is there already. */

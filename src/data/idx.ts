@@ -1,3 +1,4 @@
+import { shapeProblem } from '../arrays/dtype.ts';
 import { DataFormatError } from './format-error.ts';
 
 export type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
@@ -42,6 +43,8 @@ export function parseIdxHeader(bytes: Uint8Array, name = 'the file'): IdxHeader 
   const shape = Array.from({ length: axes }, (_, axis) =>
     bytes.length < start ? 0 : view.getUint32(4 + 4 * axis),
   );
+  const problem = bytes.length < start ? undefined : shapeProblem(shape);
+  if (problem !== undefined) throw new DataFormatError(`${name} is damaged: ${problem}`);
   return { shape, start, ...type };
 }
 

@@ -1,5 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { readFileSync } from 'node:fs';
+import { FileError, readRegular } from '../files/index.ts';
 import { theTf } from '../training/tf.ts';
 import { unzip } from '../training/model-files/zip.ts';
 import { DataFormatError } from './format-error.ts';
@@ -29,7 +29,7 @@ export type { IdxArray, IdxValues } from './idx.ts';
  * @throws DataFormatError for a file that is no IDX file, or was cut short.
  */
 export function readIdx(file: string | URL): Tf.Tensor {
-  const { shape, values } = parseIdx(readFileSync(file), String(file));
+  const { shape, values } = parseIdx(readRegular(file), String(file));
   const whole = !(values instanceof Float32Array || values instanceof Float64Array);
   return theTf().tensor(
     whole ? Int32Array.from(values) : Float32Array.from(values),
@@ -45,28 +45,34 @@ export function readIdx(file: string | URL): Tf.Tensor {
  * @throws DataFormatError for a file that is no `.npy` file of numbers, or was cut short.
  */
 export function readNpy(file: string | URL): Tf.Tensor {
-  return npyTensor(readFileSync(file), String(file));
+  return npyTensor(readRegular(file), String(file));
+}
+
+export interface NpzOptions {
+  /** The most bytes that the archive may unpack to. Default: 1 GiB, or 20 times its size where that is more. */
+  maxBytes?: number;
 }
 
 /**
  * Reads the arrays that NumPy's `savez` or `savez_compressed` wrote, by their names.
  *
- * @throws DataFormatError for a file that is no such archive, or is damaged.
+ * @throws DataFormatError for a file that is no such archive, is damaged, or unpacks to more than `maxBytes`.
  */
-export function readNpz(file: string | URL): Record<string, Tf.Tensor> {
+export function readNpz(file: string | URL, options: NpzOptions = {}): Record<string, Tf.Tensor> {
   const name = String(file);
   let members: Map<string, Buffer>;
   try {
-    members = unzip(readFileSync(file), name);
+    members = unzip(readRegular(file), name, options.maxBytes);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error;
+    if (error instanceof FileError) throw error;
     throw new DataFormatError(error instanceof Error ? error.message : String(error), { cause: error });
   }
-  const arrays: Record<string, Tf.Tensor> = {};
-  for (const [member, bytes] of members) {
-    arrays[member.replace(/\.npy$/, '')] = npyTensor(bytes, `${name}: ${member}`);
-  }
-  return arrays;
+  return Object.fromEntries(
+    [...members].map(([member, bytes]) => [
+      member.replace(/\.npy$/, ''),
+      npyTensor(bytes, `${name}: ${member}`),
+    ]),
+  );
 }
 
 function npyTensor(bytes: Uint8Array, name: string): Tf.Tensor {

@@ -1,5 +1,12 @@
 import { toFloat32 } from '../arrays/convert.ts';
-import { arrayOver, dtypeBytes, elementCount, type Dtype, type NumberArray } from '../arrays/dtype.ts';
+import {
+  arrayOver,
+  dtypeBytes,
+  elementCount,
+  shapeProblem,
+  type Dtype,
+  type NumberArray,
+} from '../arrays/dtype.ts';
 import { tagArray } from '../arrays/tagged.ts';
 import { DataFormatError } from './format-error.ts';
 
@@ -63,11 +70,18 @@ export function parseNpyHeader(bytes: Uint8Array, name = 'the file'): NpyHeader 
       `${name} holds ${type ?? 'records'}, not numbers: save it as numbers, with array.astype('float32') in Python`,
     );
   }
+  const sizes = shape
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number);
+  const problem = shapeProblem(sizes);
+  if (problem !== undefined) {
+    throw new DataFormatError(
+      `${name} is damaged: its header has the shape (${shape.slice(0, 80).trim()}): ${problem}`,
+    );
+  }
   return {
-    shape: shape
-      .split(',')
-      .filter((part) => part.trim() !== '')
-      .map(Number),
+    shape: sizes,
     type,
     fortran: /'fortran_order':\s*True/.test(text),
     start,

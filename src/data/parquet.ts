@@ -1,6 +1,8 @@
 import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
+import { closeSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { openRegular } from '../files/index.ts';
 import { DataFormatError } from './format-error.ts';
 
 export type ParquetCell = string | number | bigint | boolean | Date | null | Uint8Array | object;
@@ -43,6 +45,8 @@ export async function openParquet(path: string): Promise<ParquetFile> {
     import('hyparquet'),
     import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
   ]);
+  // A pipe or a device would never end.
+  closeSync(openRegular(path).descriptor);
   const handle = await open(path, 'r');
   const damaged = (error: unknown): DataFormatError =>
     new DataFormatError(
@@ -68,6 +72,14 @@ export async function openParquet(path: string): Promise<ParquetFile> {
       ),
     );
     if (ends.some((end) => end > size)) throw new Error('its row groups lie beyond its end');
+    const rows = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
+    const counts = metadata.row_groups.map((group) => Number(group.num_rows));
+    if (
+      rows !== Number(metadata.num_rows) ||
+      !counts.every((count) => Number.isSafeInteger(count) && count >= 0)
+    ) {
+      throw new Error(`it says that it has ${metadata.num_rows} rows, and its row groups have ${rows}`);
+    }
     return {
       path,
       columns,
@@ -110,6 +122,9 @@ export async function openParquet(path: string): Promise<ParquetFile> {
   }
 }
 
+/** Cells that are read at once: each takes 8 bytes at least, and a row's object 100. */
+const MOST_CELLS = 2 ** 27;
+
 /**
  * Reads a Parquet file as an array with an object for each row, as {@link readCsv} does. 64-bit whole numbers become
  * numbers where these are exact, else bigints; times become `Date`.
@@ -122,6 +137,11 @@ export async function readParquet(file: string | URL, options: ParquetOptions = 
     const from = Math.max(0, options.from ?? 0);
     const to = Math.min(parquet.rows, options.to ?? parquet.rows);
     const columns = options.columns ?? parquet.columns;
+    if (Math.max(0, to - from) * Math.max(1, columns.length) > MOST_CELLS) {
+      throw new DataFormatError(
+        `${parquet.path} has ${to - from} rows of ${columns.length} columns, more than objects can be made of: read a part of it with from, to and columns, or use tensorcell.datasets.parquet`,
+      );
+    }
     const rows: ParquetRow[] = Array.from({ length: Math.max(0, to - from) }, () =>
       Object.fromEntries(columns.map((name) => [name, null])),
     );

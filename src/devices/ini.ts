@@ -1,3 +1,5 @@
+import { setOwn } from '../own-property.ts';
+
 /**
  * `wsl.conf` and `.wslconfig`: sections and keys, both without regard to case; `#` begins a comment. Later values win,
  * as in WSL's own parser.
@@ -19,7 +21,9 @@ export function parseIni(text: string): Record<string, Record<string, string>> {
       .slice(equals + 1)
       .trim()
       .replace(/^"(.*)"$/, '$1');
-    (sections[section] ??= {})[key] = value;
+    const own = Object.hasOwn(sections, section) ? (sections[section] as Record<string, string>) : {};
+    setOwn(own, key, value);
+    setOwn(sections, section, own);
   }
   return sections;
 }

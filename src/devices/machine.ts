@@ -126,6 +126,12 @@ export function readBytes(machine: Machine, path: string): Buffer | undefined {
   }
 }
 
+/** Bytes of a file; undefined when there is none. */
+export function sizeOf(machine: Machine, path: string): number | undefined {
+  const host = existingHostPath(machine, path);
+  return host === undefined ? undefined : statSync(host, { throwIfNoEntry: false })?.size;
+}
+
 /** Names in a folder, sorted; none when it cannot be read. */
 export function listFolder(machine: Machine, path: string): string[] {
   const host = existingHostPath(machine, path);

@@ -17,6 +17,8 @@ export interface System {
   write(into: Address, from: Memory, bytes: number): void;
   /** memcpy between two addresses. */
   copy(into: Address, from: Address, bytes: number): void;
+  /** Reads a file's bytes into memory of C's; gives how many, or -1 (man 2 pread). */
+  pread(fd: number, into: Address, bytes: number, offset: number): number;
   /** The C library's `errno` of the last call. */
   errno(): number;
   /** The address of the C library's munmap, for C code that frees a mapping itself. */
@@ -43,6 +45,7 @@ export function theSystem(): System {
     read: (into, from, bytes) => void (bytes > 0 && read(into, from, bytes)),
     write: (into, from, bytes) => void (bytes > 0 && write(into, from, bytes)),
     copy: (into, from, bytes) => void (bytes > 0 && copy(into, from, bytes)),
+    pread: call('pread', 'int64_t', ['int', 'int64_t', 'size_t', 'int64_t']),
     errno: () => koffi.errno(),
     // RTLD_DEFAULT
     munmapAddress: dlsym(0, 'munmap'),

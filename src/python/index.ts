@@ -2,6 +2,7 @@
  * Python beside TypeScript, from code: `python.run`, `get`, `set`, `call`. The kernel process owns Python, so it lives on
  * when the runtime process is replaced; what is here asks for it through the notebook host.
  */
+import { setOwn } from '../own-property.ts';
 import { notebookHost } from '../host.ts';
 import { ReportedError } from '../reported-error.ts';
 import { leaves } from './leaves.ts';
@@ -147,7 +148,7 @@ async function call(name: string, args: readonly unknown[], { as, result }: Call
       encoded.push(await encodeValue(value, context, leaves, `argument ${at + 1} of ${name}`));
     const kwargs: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(named ?? {}))
-      kwargs[key] = await encodeValue(value, context, leaves, `argument ${key} of ${name}`);
+      setOwn(kwargs, key, await encodeValue(value, context, leaves, `argument ${key} of ${name}`));
     const options = result === undefined ? {} : { as: result };
     const tree = await context.request('call', { name, args: encoded, kwargs, options });
     return await decodeValue(tree, { ...context, options }, leaves);

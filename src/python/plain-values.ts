@@ -12,6 +12,7 @@
  * | Date                           | datetime with time zone UTC               |
  * | Buffer                         | bytes; bytes come as Uint8Array           |
  */
+import { setOwn } from '../own-property.ts';
 import { PythonError } from './errors.ts';
 import type { CrossingContext, Leaf } from '../crossing/index.ts';
 import type { Leaves } from './leaves.ts';
@@ -128,7 +129,9 @@ export async function decodeValue(tree: unknown, context: CrossingContext, leave
   if (Array.isArray(tree)) return await decodeAll(tree, context, leaves);
   if (!Object.hasOwn(tree, '$')) {
     const decoded: Record<string, unknown> = {};
-    for (const [key, item] of Object.entries(tree)) decoded[key] = await decodeValue(item, context, leaves);
+    for (const [key, item] of Object.entries(tree)) {
+      setOwn(decoded, key, await decodeValue(item, context, leaves));
+    }
     return decoded;
   }
   const leaf = tree as Leaf;

@@ -15,7 +15,7 @@ import { writeWhole } from '../files/index.ts';
 import { runtimesFolder } from '../home.ts';
 import type { RuntimeRelease, Wheel } from './catalogue.ts';
 import { pythonWithPip, SetupError } from './python.ts';
-import { findRuntime, type InstalledRuntime, type RuntimeManifest } from './store.ts';
+import { damagedFiles, findRuntime, type InstalledRuntime, type RuntimeManifest } from './store.ts';
 import { downloadWheel, formatBytes, isWheel, requireSpace, unpackWheel } from './wheels.ts';
 
 export interface InstallOptions {
@@ -36,7 +36,7 @@ export function downloadBytes(release: RuntimeRelease): number {
 }
 
 /**
- * Puts a runtime into the store and returns it; does nothing when it is there. Wheels are fetched and unpacked one by
+ * Puts a runtime into the store and returns it; does nothing when it is there, and replaces one with damaged files. Wheels are fetched and unpacked one by
  * one into a hidden folder, and what was finished is kept when the run is interrupted; the folder takes its name once
  * everything is there.
  * @throws SetupError with one sentence that says what is missing and what to do
@@ -49,7 +49,7 @@ export async function installRuntime(
   const id = `${release.name}-${release.version}`;
   const present = (): InstalledRuntime | undefined => {
     const found = findRuntime(id, environment);
-    return found?.id === id ? found : undefined;
+    return found?.id === id && damagedFiles(found).length === 0 ? found : undefined;
   };
   const already = present();
   if (already) return already;
@@ -118,9 +118,12 @@ export async function installRuntime(
     };
     writeWhole(join(tree, 'runtime.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
     const target = join(store, id);
-    // A folder without its marker is what some other tool or an old version left half-made.
-    rmSync(target, { recursive: true, force: true });
+    // A damaged runtime, or a folder without its marker, which is half-made. It is moved away first: deleting takes time,
+    // and a process that has its libraries mapped keeps them.
+    const away = join(store, `.removed-${id}-${process.pid}`);
+    if (existsSync(target)) renameSync(target, away);
     renameSync(tree, target);
+    rmSync(away, { recursive: true, force: true });
     const installed = present();
     if (!installed) throw new SetupError('damaged', `${target} is not readable after it was installed`);
     return installed;

@@ -128,10 +128,32 @@ export function sizeOnDisk(path: string): number {
 }
 
 /** Files of the manifest that are missing or have another size; empty when all is as it was installed. */
-export function damagedFiles(runtime: InstalledRuntime): string[] {
+export function damagedFiles(runtime: Pick<InstalledRuntime, 'files' | 'path'>): string[] {
   return Object.entries(runtime.files ?? {})
     .filter(
       ([file, bytes]) => statSync(resolve(runtime.path, file), { throwIfNoEntry: false })?.size !== bytes,
     )
     .map(([file]) => file);
+}
+
+/** Whether a file of a runtime is loaded, or mapped by what is loaded. */
+export function isLibrary(file: string): boolean {
+  return /\.so(\.\d+)*$/.test(file);
+}
+
+/**
+ * What is wrong with the libraries of a runtime, by the sizes that its installation wrote down: a library that was cut
+ * short is mapped without an error, and ends the process when its missing part is touched.
+ *
+ * @returns `libtensorflow_cc.so.2 has 1000 of 500000000 bytes`; undefined when all are whole, or no sizes are known.
+ */
+export function libraryDamage(path: string): string | undefined {
+  const files = readManifest(path)?.files ?? {};
+  for (const [file, bytes] of Object.entries(files)) {
+    if (!isLibrary(file)) continue;
+    const found = statSync(resolve(path, file), { throwIfNoEntry: false })?.size;
+    if (found === bytes) continue;
+    return found === undefined ? `${file} is missing` : `${file} has ${found} of ${bytes} bytes`;
+  }
+  return undefined;
 }

@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import type { Tensor } from '@tensorflow/tfjs';
 import { toFloat32 } from '../arrays/convert.ts';
 import { taggedOver, type TaggedArray } from '../arrays/tagged.ts';
-import { mapFile, type Mapping } from '../memory/mapping.ts';
+import { openRegular } from '../files/index.ts';
+import { systemErrorCode } from '../memory/mapping.ts';
 import { theSystem } from '../memory/system.ts';
-import { isMemoryDtype, tensorFromMemory } from '../tensorflow/memory-tensors.ts';
+import { isMemoryDtype, tensorFilledBy } from '../tensorflow/memory-tensors.ts';
 import { theTf } from '../training/tf.ts';
 import { headerLength, parseHeader, SafetensorsError, type Header, type TensorEntry } from './header.ts';
 
@@ -16,11 +17,17 @@ export interface ReadOptions {
   as?: 'float32' | 'array';
 }
 
-/** A safetensors file, mapped into memory: only what is read of it is loaded from the disk. */
+/** Linux reads at most 2 GiB at once. */
+const LONGEST_READ = 2 ** 30;
+
+/**
+ * An open safetensors file: only what is read of it is loaded from the disk. It is not mapped into memory, since a file
+ * that becomes shorter would end the process then.
+ */
 export class SafetensorsFile implements Disposable {
   readonly #file: string;
   readonly #header: Header;
-  readonly #mapping: Mapping;
+  readonly #descriptor: number;
   #open = true;
 
   /**
@@ -28,20 +35,20 @@ export class SafetensorsFile implements Disposable {
    */
   constructor(file: string) {
     this.#file = file;
-    const fd = openSync(file, 'r');
+    const { descriptor: fd, bytes: size } = openRegular(file);
     try {
-      const { size } = fstatSync(fd);
       const first = Buffer.alloc(Math.min(8, size));
       readSync(fd, first, 0, first.length, 0);
       const json = Buffer.alloc(headerLength(first, size, file));
       readSync(fd, json, 0, json.length, 8);
       this.#header = parseHeader(json, size, file);
-      this.#mapping = mapFile(fd, size, 'reading', file);
-    } finally {
+    } catch (error) {
       closeSync(fd);
+      throw error;
     }
-    // Nobody has to close it.
-    forgotten.register(this, this.#mapping, this);
+    this.#descriptor = fd;
+    // It need not be closed.
+    forgotten.register(this, fd, this);
   }
 
   /** The tensors' names, in the order of the file's header. */
@@ -72,11 +79,10 @@ export class SafetensorsFile implements Disposable {
   get(name: string, { as }: ReadOptions = {}): Tensor | TaggedArray {
     const { dtype, shape, start, bytes } = this.info(name);
     if (!this.#open) throw new SafetensorsError('not-found', `${this.#file} was closed`);
-    const address = this.#mapping.address + start;
     const plain = as === dtype || as === undefined;
     if (plain && isMemoryDtype(dtype)) {
       const tf = theTf();
-      const tensor = tensorFromMemory(address, bytes, dtype, shape);
+      const tensor = tensorFilledBy((into) => this.#readInto(into, start, bytes), bytes, dtype, shape);
       if (tensor !== undefined) return tensor;
       if (dtype !== 'complex64') {
         return tf.tensor(this.#copy(name) as Float32Array, [...shape], dtype);
@@ -89,15 +95,38 @@ export class SafetensorsFile implements Disposable {
   #copy(name: string): TaggedArray {
     const { dtype, shape, start, bytes } = this.info(name);
     const buffer = new ArrayBuffer(bytes);
-    theSystem().read(new Uint8Array(buffer), this.#mapping.address + start, bytes);
+    const into = new Uint8Array(buffer);
+    for (let at = 0; at < bytes;) {
+      const got = readSync(this.#descriptor, into, at, Math.min(bytes - at, LONGEST_READ), start + at);
+      if (got === 0) throw this.#shorter();
+      at += got;
+    }
     return taggedOver(dtype, shape, buffer);
   }
 
-  /** Lets go of the file. What was read stays. */
+  #readInto(address: number, start: number, bytes: number): void {
+    for (let at = 0; at < bytes;) {
+      const length = Math.min(bytes - at, LONGEST_READ);
+      const got = theSystem().pread(this.#descriptor, address + at, length, start + at);
+      if (got < 0) throw new SafetensorsError('malformed', `cannot read ${this.#file}: ${systemErrorCode()}`);
+      if (got === 0) throw this.#shorter();
+      at += got;
+    }
+  }
+
+  #shorter(): SafetensorsError {
+    return new SafetensorsError(
+      'malformed',
+      `${this.#file} became shorter after it was opened: open it again`,
+    );
+  }
+
+  /** Closes the file. What was read stays. */
   close(): void {
+    if (!this.#open) return;
     this.#open = false;
     forgotten.unregister(this);
-    this.#mapping.unmap();
+    closeSync(this.#descriptor);
   }
 
   [Symbol.dispose](): void {
@@ -105,6 +134,6 @@ export class SafetensorsFile implements Disposable {
   }
 }
 
-const forgotten = new FinalizationRegistry<Mapping>((mapping) => {
-  mapping.unmap();
+const forgotten = new FinalizationRegistry<number>((descriptor) => {
+  closeSync(descriptor);
 });

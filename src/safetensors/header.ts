@@ -3,7 +3,7 @@
  * (huggingface/safetensors: README and safetensors/src/tensor.rs): 8 bytes with the header's length, the header as JSON,
  * then the tensors' bytes without gaps.
  */
-import { dtypeBytes, elementCount, type Dtype } from '../arrays/dtype.ts';
+import { dtypeBytes, elementCount, shapeProblem, type Dtype } from '../arrays/dtype.ts';
 
 export type SafetensorsErrorCode = 'malformed' | 'unsupported' | 'not-found';
 
@@ -128,6 +128,8 @@ function entryOf(name: string, value: unknown, dataStart: number, file: string):
   if (!isCount(begin) || !isCount(end) || end < begin) {
     throw wrong(`lies at the offsets ${JSON.stringify(offsets)}`);
   }
+  const problem = shapeProblem(shape);
+  if (problem !== undefined) throw wrong(`has the shape [${shape.slice(0, 8).join(', ')}…]: ${problem}`);
   const bytes = elementCount(shape) * dtypeBytes(dtype);
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
     throw wrong(
@@ -159,13 +161,13 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
   if (!isRecord(header)) throw bad('its header is not an object');
   const twice = namesTwice(text);
   if (twice !== undefined) throw bad(`its header names '${twice}' twice`);
-  const metadata: Record<string, string> = {};
+  const metadata: [string, string][] = [];
   const given = header['__metadata__'];
   if (given !== undefined) {
     if (!isRecord(given)) throw bad('its metadata is not an object');
     for (const [key, value] of Object.entries(given)) {
       if (typeof value !== 'string') throw bad(`its metadata '${key}' is not text`);
-      metadata[key] = value;
+      metadata.push([key, value]);
     }
   }
   const dataStart = 8 + json.length;
@@ -183,7 +185,7 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
   }
   if (at > fileBytes) throw bad(`it is cut off: its tensors end at byte ${at}, the file at ${fileBytes}`);
   if (at < fileBytes) throw bad(`${fileBytes - at} bytes follow the last tensor`);
-  return { tensors, metadata };
+  return { tensors, metadata: Object.fromEntries(metadata) };
 }
 
 export interface TensorDescription {

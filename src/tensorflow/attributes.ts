@@ -1,6 +1,7 @@
 import { ATTR } from './c-api/dtypes.ts';
 import type { CApi, Pointer } from './c-api/functions.ts';
 import { cText, type Status } from './c-api/library.ts';
+import { checkShape } from './c-api/shape.ts';
 import { int64List } from './c-api/tensor.ts';
 
 /** An op's attribute as tfjs-node's kernels give it. */
@@ -54,6 +55,7 @@ export function setAttribute(api: CApi, op: Pointer, status: Status, attribute: 
       break;
     case ATTR.SHAPE: {
       const shape = value as readonly number[] | null | undefined;
+      checkShape(shape ?? [], `attribute ${attribute.name}`, true);
       api.TFE_OpSetAttrShape(op, name, int64List(shape ?? []), shape ? shape.length : -1, status.pointer);
       status.check(attribute.name);
       break;

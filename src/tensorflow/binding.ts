@@ -3,6 +3,7 @@ import { ATTR, TF, elementOf, type TensorValues } from './c-api/dtypes.ts';
 import { contextDevices, type Context } from './c-api/context.ts';
 import type { Pointer } from './c-api/functions.ts';
 import { Status, cText } from './c-api/library.ts';
+import { MOST_AXES, TALL } from './c-api/shape.ts';
 import { handleValues, newHandle } from './c-api/tensor.ts';
 import { TensorflowError } from './errors.ts';
 import { SavedModels } from './saved-models.ts';
@@ -62,6 +63,20 @@ interface Mark {
   since: number;
 }
 
+/** Ops whose result has the axes of all inputs, or one more than one input; all others keep or lose axes. */
+const GROWING = new Set([
+  'Gather',
+  'GatherV2',
+  'GatherNd',
+  'ScatterNd',
+  'OneHot',
+  'ExpandDims',
+  'Where',
+  'Unique',
+]);
+/** Ops that put inputs next to each other along a new axis. */
+const JOINING = new Set(['Pack', 'ParallelConcat', 'TensorListStack', 'TensorListFromTensor']);
+
 /** dtypes that tfjs calls int32 although they are not. */
 const WIDE = new Set<number>([TF.INT64, TF.UINT8]);
 
@@ -108,6 +123,8 @@ export class Binding {
   #peak = 0;
   /** Tensors whose dtype tfjs has no name for. */
   readonly #wide = new Map<number, number>();
+  /** Ranks of tensors with so many axes that an op's result may have more than TensorFlow holds. */
+  readonly #tall = new Map<number, number>();
   readonly #savedModels: SavedModels;
   readonly #constants: SmallConstants;
   /** Ops that TensorFlow has said that it knows. */
@@ -150,6 +167,7 @@ export class Binding {
     const dtype = api.TFE_TensorHandleDataType(handle);
     const id = this.#nextId++;
     this.#handles.set(id, handle);
+    if (rank >= TALL) this.#tall.set(id, rank);
     this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
     return { id, shape, dtype };
@@ -204,6 +222,7 @@ export class Binding {
       if (key !== undefined) this.#constants.add(key, id, handle);
     }
     this.#handles.set(id, handle);
+    if (shape.length >= TALL) this.#tall.set(id, shape.length);
     this.#account(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
     this.observer?.call('upload', 'to TensorFlow', begin, performance.now(), this.#bytes.get(id) ?? 0);
@@ -223,6 +242,7 @@ export class Binding {
     this.#sum -= this.#bytes.get(id) ?? 0;
     this.#bytes.delete(id);
     if (this.#wide.size > 0) this.#wide.delete(id);
+    if (this.#tall.size > 0) this.#tall.delete(id);
     if (!this.#constants.leave(id)) this.context.api.TFE_DeleteTensorHandle(handle);
   }
 
@@ -242,6 +262,7 @@ export class Binding {
    * @throws TensorflowError with TensorFlow's own message.
    */
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
+    if (this.#tall.size > 0) this.#refuseTaller(name, inputs);
     if (this.recorder) return this.recorder.executeOp(name, attributes, inputs, outputs);
     const made: number[] = [];
     if (this.#wide.size > 0 && inputs.some((id) => this.#wide.has(id))) {
@@ -259,6 +280,23 @@ export class Binding {
       return handles.map((handle) => this.adopt(handle));
     } finally {
       for (const id of made) this.release(id);
+    }
+  }
+
+  /**
+   * TensorFlow ends the process when an op would give a tensor of more axes than it holds. Ops give at most the axes of
+   * their inputs together, and one more.
+   *
+   * @throws RangeError
+   */
+  #refuseTaller(name: string, inputs: readonly number[]): void {
+    const ranks = inputs.map((id) => this.#tall.get(id) ?? 0);
+    const most = Math.max(0, ...ranks);
+    const grown = GROWING.has(name) ? ranks.reduce((sum, rank) => sum + rank, 1) : most;
+    if (JOINING.has(name) ? most + 1 > MOST_AXES : grown > MOST_AXES) {
+      throw new RangeError(
+        `${name} of a tensor of ${most} axes may give more than ${MOST_AXES} axes, which TensorFlow does not hold: reshape it to fewer`,
+      );
     }
   }
 

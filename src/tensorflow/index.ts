@@ -4,6 +4,7 @@
  * `loadTf()` gives tfjs with TensorFlow's C library behind it, `preload()` does the slow part of that beforehand
  * without blocking, and `describeBackend()` says what is used and why.
  */
+import { installSizeChecks } from './shape-arguments.ts';
 import { registerTensorflowBackend, tensorflowBackend } from './backend.ts';
 import { firstNotFinite, installCompiledModels } from './compile/models.ts';
 import { cellMemory, installCellMemory } from './cell-memory.ts';
@@ -96,6 +97,7 @@ export function loadTf(): Tf {
       installMissingKernels(tf, tensorflowBackend() as NodeBackend, (line) => {
         say(line);
       });
+      installSizeChecks(tf, tensorflowBackend() as NodeBackend);
       installNormalization(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
       installOwnCode(tf);

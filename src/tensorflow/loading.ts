@@ -5,6 +5,7 @@ import type { CApi } from './c-api/functions.ts';
 import { cText, openLibrary, openLibraryAside, resolveCApi, Status } from './c-api/library.ts';
 import { configuredVariables } from '../devices/settings.ts';
 import { asError, nameTensorflow, TensorflowError } from './errors.ts';
+import { libraryDamage } from '../runtimes/store.ts';
 import { missingDevice, runtimeDeviceProblem, type MissingDevice } from './missing-device.ts';
 import { chooseRuntime, runtimeId, type RuntimeChoice, type TensorflowRuntime } from './runtime-choice.ts';
 import { runtimeLibraries, type RuntimeLibraries } from './runtime-libraries.ts';
@@ -77,8 +78,15 @@ function quietLog(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
 }
 
-/** What to map of a runtime. @throws TensorflowError when it was removed meanwhile */
+/** What to map of a runtime. @throws TensorflowError when it was removed meanwhile, or a library of it is damaged */
 function librariesOf(runtime: TensorflowRuntime): RuntimeLibraries {
+  const damage = libraryDamage(runtime.path);
+  if (damage !== undefined) {
+    throw new TensorflowError(
+      'BAD_RUNTIME',
+      `the runtime ${runtimeId(runtime)} is damaged: ${damage}. Install it again with \`tensorcell runtime install ${runtime.name}\``,
+    );
+  }
   const libraries = runtimeLibraries(runtime.libraries);
   if (libraries !== undefined) return libraries;
   throw new TensorflowError(

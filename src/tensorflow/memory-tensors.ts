@@ -1,8 +1,9 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { theSystem, type Address } from '../memory/system.ts';
-import type { Dtype } from '../arrays/dtype.ts';
+import { dtypeBytes, elementCount, type Dtype } from '../arrays/dtype.ts';
 import type { Mapping } from '../memory/mapping.ts';
 import { tensorflowBackend } from './backend.ts';
+import { checkShape } from './c-api/shape.ts';
 import { int64List } from './c-api/tensor.ts';
 import { TF } from './c-api/dtypes.ts';
 import type { NodeBackend } from './tfjs/instance.ts';
@@ -39,6 +40,7 @@ export function tensorOverMapping(
 ): Tensor | undefined {
   const backend = tensorflowBackend();
   if (backend === undefined || mapping.length === 0) return undefined;
+  checkMemory(dtype, shape, mapping.length);
   const { api } = backend.binding.context;
   const made = api.TF_NewTensor(
     numbers[dtype],
@@ -54,22 +56,41 @@ export function tensorOverMapping(
 }
 
 /**
- * A tensor with a copy of memory.
+ * A tensor whose memory `fill` writes: `bytes` bytes from the address on, which is never written behind.
  *
  * @returns undefined where tfjs runs without TensorFlow.
+ * @throws what `fill` throws, RangeError for a shape that does not have these bytes.
  */
-export function tensorFromMemory(
-  address: Address,
+export function tensorFilledBy(
+  fill: (address: Address) => void,
   bytes: number,
   dtype: MemoryDtype,
   shape: readonly number[],
 ): Tensor | undefined {
   const backend = tensorflowBackend();
   if (backend === undefined) return undefined;
+  checkMemory(dtype, shape, bytes);
   const { api } = backend.binding.context;
   const made = api.TF_AllocateTensor(numbers[dtype], int64List(shape), shape.length, bytes);
-  theSystem().copy(api.TF_TensorData(made), address, bytes);
+  if (made === 0) throw new RangeError(`no memory for a ${dtype} tensor of ${bytes} bytes`);
+  try {
+    if (bytes > 0) fill(api.TF_TensorData(made));
+  } catch (error) {
+    api.TF_DeleteTensor(made);
+    throw error;
+  }
   return adopt(backend, made);
+}
+
+/** @throws RangeError where native code would read or write beyond memory */
+function checkMemory(dtype: Dtype, shape: readonly number[], bytes: number): void {
+  checkShape(shape, `a ${dtype} tensor`);
+  const expected = elementCount(shape) * dtypeBytes(dtype);
+  if (expected !== bytes) {
+    throw new RangeError(
+      `a ${dtype} tensor of shape [${shape.join(', ')}] takes ${expected} bytes, but its memory has ${bytes}`,
+    );
+  }
 }
 
 /** TF_DataTypes that tfjs calls int32 although they are not. */
@@ -92,17 +113,24 @@ export function withTensorMemory<T>(
   use: (memory: { address: Address } | { array: NodeJS.TypedArray }) => T,
 ): T {
   const backend = tensorflowBackend();
+  const dtype = storedDtype(tensor);
+  const useArray = (array: NodeJS.TypedArray): T => {
+    checkMemory(dtype, tensor.shape, array.byteLength);
+    return use({ array });
+  };
   if (backend === undefined || !backend.tensorMap.has(tensor.dataId)) {
-    return use({ array: tensor.dataSync() as NodeJS.TypedArray });
+    return useArray(tensor.dataSync() as NodeJS.TypedArray);
   }
   const info = backend.tensorMap.get(tensor.dataId);
-  if (info.values !== null) return use({ array: info.values as NodeJS.TypedArray });
+  if (info.values !== null) return useArray(info.values as NodeJS.TypedArray);
   const { binding } = backend;
   const { api } = binding.context;
   const [id] = backend.getInputTensorIds([tensor]);
   const resolved = api.TFE_TensorHandleResolve(binding.handle(id as number), binding.status.pointer);
   binding.status.check();
   try {
+    // A tensor's shape is a property that any code may change.
+    checkMemory(dtype, tensor.shape, api.TF_TensorByteSize(resolved));
     return use({ address: api.TF_TensorData(resolved) });
   } finally {
     api.TF_DeleteTensor(resolved);

@@ -1,3 +1,4 @@
+import { checkSizes } from './shape-arguments.ts';
 import type { Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from './backend.ts';
 import { ATTR, TF } from './c-api/dtypes.ts';
@@ -200,6 +201,7 @@ export function installRandom(tf: Tf): void {
         throw new Untraceable(`random numbers of this kind (${kind}, ${dtype}) are drawn in JavaScript`);
       return undefined;
     }
+    checkSizes(shape, 'a random tensor');
     return tf.tidy(() => {
       const drawn =
         tracing === undefined ? drawNow(kind as Kind, shape) : drawTraced(tracing, kind as Kind, shape);

@@ -1,5 +1,11 @@
 import { isAbsolute, join, resolve } from 'node:path';
-import { chosenRuntime, findRuntime, installedRuntimes, readManifest } from '../runtimes/store.ts';
+import {
+  chosenRuntime,
+  findRuntime,
+  installedRuntimes,
+  libraryDamage,
+  readManifest,
+} from '../runtimes/store.ts';
 import { TensorflowError } from './errors.ts';
 import { runtimeLibraries } from './runtime-libraries.ts';
 
@@ -97,9 +103,11 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
   };
   const found = ['cuda', 'directml'].flatMap((name) => best(name) ?? []);
   for (const runtime of found) {
-    const why = deviceProblem(runtime);
+    const damage = libraryDamage(runtime.path);
+    const why = damage === undefined ? deviceProblem(runtime) : `it is damaged: ${damage}`;
     if (why === undefined) return { runtime, passedOver };
-    passedOver.push({ what: runtimeId(runtime), why });
+    const fix = damage === undefined ? {} : { fix: `tensorcell runtime install ${runtime.name}` };
+    passedOver.push({ what: runtimeId(runtime), why, ...fix });
   }
   // Builds for GPUs run on the CPU too, where nothing else is installed.
   return { runtime: best('cpu') ?? found[0], passedOver };

@@ -1,6 +1,7 @@
 import type { Binding, TensorMetadata } from './binding.ts';
 import type { Pointer } from './c-api/functions.ts';
 import { Status, cText } from './c-api/library.ts';
+import { dtypeName } from './c-api/dtypes.ts';
 import { TensorflowError } from './errors.ts';
 
 interface Loaded {
@@ -80,16 +81,40 @@ export class SavedModels {
       const [operation = '', index = '0'] = name.split(':');
       const oper = api.TF_GraphOperationByName(graph, cText(operation));
       if (oper === 0) throw new TensorflowError('NOT_FOUND', `the SavedModel has no operation ${operation}`);
+      const count = api.TF_OperationNumOutputs(oper);
+      if (!/^\d+$/.test(index) || Number(index) >= count) {
+        throw new TensorflowError(
+          'INVALID_ARGUMENT',
+          `the SavedModel has no output ${name}: operation ${operation} has ${count}, counted from 0`,
+        );
+      }
       return { oper, index: Number(index) };
     };
+    const from = inputNames.split(',').filter(Boolean).map(outputOf);
+    const to = outputNames.split(',').filter(Boolean).map(outputOf);
+    // TensorFlow reads as many of each as it is told, and checks neither number.
+    if (from.length !== inputs.length) {
+      throw new TensorflowError(
+        'INVALID_ARGUMENT',
+        `the SavedModel takes ${from.length} inputs here (${inputNames}), and ${inputs.length} tensors were given`,
+      );
+    }
+    for (const [at, input] of inputs.entries()) {
+      const given = api.TFE_TensorHandleDataType(binding.handle(input));
+      const wanted = api.TF_OperationOutputType(from[at] as (typeof from)[number]);
+      if (given !== wanted) {
+        throw new TensorflowError(
+          'INVALID_ARGUMENT',
+          `input ${inputNames.split(',')[at]} of the SavedModel is ${dtypeName(wanted)}, and a tensor of ${dtypeName(given)} was given: cast it`,
+        );
+      }
+    }
     const tensors: bigint[] = [];
     try {
       for (const input of inputs) {
         tensors.push(BigInt(api.TFE_TensorHandleResolve(binding.handle(input), status.pointer)));
         status.check('RunSavedModel');
       }
-      const from = inputNames.split(',').filter(Boolean).map(outputOf);
-      const to = outputNames.split(',').filter(Boolean).map(outputOf);
       const results = new BigInt64Array(to.length);
       api.TF_SessionRun(
         session,

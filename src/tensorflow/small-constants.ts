@@ -30,6 +30,8 @@ export class SmallConstants {
   key(shape: readonly number[], dtype: number, values: ArrayLike<unknown>): string | undefined {
     if (values.length > LONGEST || shape.length > 1 || (dtype !== TF.INT32 && dtype !== TF.FLOAT))
       return undefined;
+    // A wrong number of values is refused where the tensor is made.
+    if (values.length !== (shape[0] ?? 1)) return undefined;
     let key = `${dtype} ${shape.length}`;
     for (let i = 0; i < values.length; i++) {
       const value = values[i];

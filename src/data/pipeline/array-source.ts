@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
+import { openRegular } from '../../files/index.ts';
 import { DataFormatError } from '../format-error.ts';
 import { parseIdxHeader } from '../idx.ts';
 import { parseNpyHeader } from '../npy.ts';
@@ -51,7 +52,7 @@ export function arraySource(files: Readonly<Record<string, string>>, options: Ar
 }
 
 function storedArray(name: string, file: string, options: ArrayOptions): StoredArray {
-  const handle = openSync(file, 'r');
+  const { descriptor: handle } = openRegular(file);
   try {
     const { size: bytes, ino, mtimeMs } = fstatSync(handle);
     const head = new Uint8Array(Math.min(HEADER, bytes));

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readRegular } from '../../files/index.ts';
 import { Binding } from '../../tensorflow/binding.ts';
 import { newContext } from '../../tensorflow/c-api/context.ts';
 import { ATTR, TF } from '../../tensorflow/c-api/dtypes.ts';
@@ -6,6 +6,9 @@ import { openLibrary, resolveCApi } from '../../tensorflow/c-api/library.ts';
 import { runtimeLibraries } from '../../tensorflow/runtime-libraries.ts';
 import { DataFormatError } from '../format-error.ts';
 import type { BatchParts, ImageCache, ImagePlan } from './jobs.ts';
+
+/** TensorFlow's decoders take less than 2 GiB, and a text of a tensor less than 1 GiB. */
+const MOST_PICTURE_BYTES = 2 ** 30 - 1;
 
 let binding: Binding | undefined;
 
@@ -34,9 +37,9 @@ interface Decoded {
   width: number;
 }
 
-async function decode(file: string, channels: number, libraries: string | undefined): Promise<Decoded> {
+function decode(file: string, channels: number, libraries: string | undefined): Decoded {
   const tf = tensorflow(libraries);
-  const bytes = await readFile(file);
+  const bytes = readRegular(file, MOST_PICTURE_BYTES);
   const source = tf.createEagerTensor([], TF.STRING, [bytes]);
   try {
     const [picture] = tf.executeOp(
@@ -65,7 +68,7 @@ export async function imageSize(
   file: string,
   libraries: string | undefined,
 ): Promise<{ height: number; width: number }> {
-  const { tf, id, height, width } = await decode(file, 3, libraries);
+  const { tf, id, height, width } = decode(file, 3, libraries);
   tf.release(id);
   return { height, width };
 }
@@ -76,7 +79,7 @@ async function picture(
   plan: ImagePlan,
   libraries: string | undefined,
 ): Promise<ArrayLike<number>> {
-  const { tf, id, height, width } = await decode(file, plan.channels, libraries);
+  const { tf, id, height, width } = decode(file, plan.channels, libraries);
   const made = [id];
   try {
     if (height === plan.height && width === plan.width) return tf.tensorDataSync(id) as Uint8Array;

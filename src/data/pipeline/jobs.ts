@@ -136,5 +136,12 @@ export interface JobMessage {
   job: Job;
 }
 
-export type JobReply =
-  { id: number; value: unknown } | { id: number; error: { name: string; message: string; stack?: string } };
+/** An error as it crosses threads, without its class. */
+export interface JobError {
+  name: string;
+  message: string;
+  code?: string | undefined;
+  path?: string | undefined;
+}
+
+export type JobReply = { id: number; value: unknown } | { id: number; error: JobError };

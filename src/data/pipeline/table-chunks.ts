@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { openRegular } from '../../files/index.ts';
 import { csvCells, NUMBER } from '../csv.ts';
 import { DataFormatError } from '../format-error.ts';
 import { openParquet } from '../parquet.ts';
@@ -24,7 +25,7 @@ export function scanCsv(
   columns: string[] | undefined,
   missing: string[],
 ): Answers['csv-scan'] {
-  const handle = openSync(file, 'r');
+  const { descriptor: handle } = openRegular(file);
   try {
     const separatorByte = separator.charCodeAt(0);
     const buffer = Buffer.alloc(READ);

@@ -68,9 +68,14 @@ async function answer({ id, job }: JobMessage): Promise<void> {
     const value = await perform(job);
     parentPort?.postMessage({ id, value } satisfies JobReply, transfers(job.kind, value));
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const { name, message, code, path } = (
+      error instanceof Error ? error : new Error(String(error))
+    ) as Error & {
+      code?: string;
+      path?: string;
+    };
     // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    parentPort?.postMessage({ id, error: { name, message } } satisfies JobReply);
+    parentPort?.postMessage({ id, error: { name, message, code, path } } satisfies JobReply);
   }
 }
 

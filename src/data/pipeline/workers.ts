@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { FileError } from '../../files/index.ts';
 import { DataFormatError } from '../format-error.ts';
-import type { Answers, Job, JobMessage, JobReply } from './jobs.ts';
+import type { Answers, Job, JobMessage, JobReply, JobError } from './jobs.ts';
 
 /** Workers that have had nothing to do for this long end. */
 const IDLE_MS = 30_000;
@@ -106,7 +107,8 @@ class DataWorker {
 }
 
 /** Errors cross threads without their class. */
-function revived(error: { name: string; message: string; stack?: string }): Error {
+function revived(error: JobError): Error {
+  if (error.name === 'FileError') return new FileError(error.message, error.code ?? '', error.path ?? '');
   const Class =
     error.name === 'DataFormatError' ? DataFormatError : error.name === 'RangeError' ? RangeError : Error;
   const result = new Class(error.message);

@@ -1,10 +1,11 @@
 import { hasGlibc } from '../inventory.ts';
 import { wantedRuntime } from '../ladder.ts';
-import { exists, listFolder, readText } from '../machine.ts';
+import { exists, listFolder, readText, sizeOf } from '../machine.ts';
 import type { Machine } from '../machine.ts';
 import type { Check } from './check.ts';
 import { xlaKnowledge, xlaTrialsFile } from '../xla.ts';
 import { PYTHON_STUB } from '../../runtimes/python-stub.ts';
+import { isLibrary } from '../../runtimes/store.ts';
 import { formatBytes } from '../units.ts';
 import { broken, note, ok, slow } from './finding.ts';
 
@@ -38,6 +39,23 @@ function missingCudaPackages(machine: Machine, path: string): string[] {
   return CUDA_PACKAGES.filter(
     (name) => !listFolder(machine, `${path}/nvidia/${name}/lib`).some((file) => file.includes('.so')),
   );
+}
+
+/** Libraries whose size is not what the installation wrote down: `libtensorflow_cc.so.2 has 10 of 500 bytes`. */
+function damagedLibraries(machine: Machine, path: string): string[] {
+  let files: Record<string, number> | undefined;
+  try {
+    ({ files } = JSON.parse(readText(machine, `${path}/runtime.json`) ?? '{}') as typeof files & {
+      files?: Record<string, number>;
+    });
+  } catch {
+    return [];
+  }
+  return Object.entries(files ?? {}).flatMap(([file, bytes]) => {
+    const found = isLibrary(file) ? sizeOf(machine, `${path}/${file}`) : bytes;
+    if (found === bytes) return [];
+    return [found === undefined ? `${file} is missing` : `${file} has ${found} of ${bytes} bytes`];
+  });
 }
 
 export const runtimeChecks: readonly Check[] = [
@@ -129,7 +147,14 @@ export const runtimeChecks: readonly Check[] = [
         const repair =
           name === 'python'
             ? [`install TensorFlow again in its environment, in ${path}`]
-            : [`tensorcell runtime remove ${name}`, `tensorcell runtime install ${name}`];
+            : [`tensorcell runtime install ${name}`];
+        const damaged = damagedLibraries(machine, path);
+        if (damaged.length > 0 && missing.length === 0) {
+          return broken(
+            `runtime ${name} ${version} is damaged: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ` and ${damaged.length - 3} more` : ''}`,
+            ...repair,
+          );
+        }
         if (missing.length > 0) {
           return broken(
             `runtime ${name} ${version} lacks ${missing.join(', ')} (TensorFlow says "Could not load dynamic library")`,

@@ -2,6 +2,7 @@ import type * as koffiModule from 'koffi';
 import type { KoffiFunc, LibraryHandle } from 'koffi';
 import { createRequire } from 'node:module';
 import { TensorflowError, asError, statusError } from '../errors.ts';
+import { libraryFileProblem } from '../library-file.ts';
 import type { Pointer } from './functions.ts';
 import { bindFunctions, type CApi } from './functions.ts';
 
@@ -52,6 +53,8 @@ function notLoaded(file: string, why: string): TensorflowError {
 
 /** Maps a library into the process for good, and says why that is not possible. Blocks for as long as it takes. */
 export function libraryProblem(file: string): string | undefined {
+  const damage = libraryFileProblem(file);
+  if (damage !== undefined) return damage;
   const { dlopen, dlerror } = systemLoader();
   return dlopen(file, FLAGS) === 0 ? (dlerror() ?? 'unknown reason') : undefined;
 }
@@ -64,6 +67,8 @@ export function openLibrary(file: string): void {
 
 /** The same on a thread of its own. */
 export async function openLibraryAside(file: string): Promise<void> {
+  const damage = libraryFileProblem(file);
+  if (damage !== undefined) throw notLoaded(file, damage);
   const { dlopen } = systemLoader();
   const handle = await new Promise<Pointer>((resolve, reject) => {
     dlopen.async(file, FLAGS, (error: unknown, value: Pointer) => {

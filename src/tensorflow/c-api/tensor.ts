@@ -2,6 +2,7 @@ import { TensorflowError } from '../errors.ts';
 import { TF, dtypeName, elementOf, typedValues, type TensorValues } from './dtypes.ts';
 import type { CApi, Pointer } from './functions.ts';
 import type { Status } from './library.ts';
+import { checkShape } from './shape.ts';
 
 /** Dimensions as C's int64 list. The memory is used again by the next call: pass it on at once. */
 const scratch = new Int32Array(2 * 256);
@@ -34,7 +35,18 @@ const SMALL = 22;
  */
 export function packStrings(strings: readonly Uint8Array[]): Uint8Array {
   let size = strings.length * TSTRING;
-  for (const text of strings) if (text.length > SMALL) size += text.length;
+  for (const text of strings) {
+    // An offset string keeps its length in 30 bits, and its offset in 32.
+    if (text.length >= 2 ** 30) {
+      throw new RangeError(`a text of ${text.length} bytes is longer than a tensor holds (2^30): split it`);
+    }
+    if (text.length > SMALL) size += text.length;
+  }
+  if (size >= 2 ** 32) {
+    throw new RangeError(
+      `${strings.length} texts take ${size} bytes, more than one tensor holds (2^32): split them`,
+    );
+  }
   const block = new Uint8Array(size);
   const view = new DataView(block.buffer);
   let end = strings.length * TSTRING;
@@ -78,7 +90,7 @@ function unpackStrings(api: CApi, data: Pointer, count: number): Uint8Array[] {
  * A TF_Tensor that holds `values`.
  *
  * @param dtype a TF_DataType; strings are byte strings (or JavaScript strings, as UTF-8), everything else numbers.
- * @throws RangeError when there are not as many values as the shape says.
+ * @throws RangeError for a shape that TensorFlow does not hold, and when there are not as many values as it says.
  */
 export function newTensor(
   api: CApi,
@@ -86,6 +98,7 @@ export function newTensor(
   dtype: number,
   values: ArrayLike<number | bigint | boolean> | readonly (Uint8Array | string)[],
 ): Pointer {
+  checkShape(shape, `a ${dtypeName(dtype)} tensor`);
   const size = sizeOf(shape);
   let bytes: NodeJS.ArrayBufferView;
   if (dtype === TF.STRING) {

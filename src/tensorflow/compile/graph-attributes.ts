@@ -2,6 +2,7 @@ import type { OpAttribute } from '../attributes.ts';
 import { ATTR } from '../c-api/dtypes.ts';
 import type { CApi, Pointer } from '../c-api/functions.ts';
 import { cText } from '../c-api/library.ts';
+import { checkShape } from '../c-api/shape.ts';
 import { int64List } from '../c-api/tensor.ts';
 
 /** A kind of attribute that only graphs have: a function by its name. */
@@ -36,6 +37,7 @@ export function setGraphAttribute(api: CApi, node: Pointer, { name: text, type, 
       else api.TF_SetAttrType(node, name, value as number);
       break;
     case ATTR.SHAPE:
+      checkShape(list ?? [], 'an attribute', true);
       api.TF_SetAttrShape(node, name, int64List(list ?? []), list ? list.length : -1);
       break;
     case FUNCTION: {

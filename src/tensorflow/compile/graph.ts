@@ -5,6 +5,7 @@ import { TF } from '../c-api/dtypes.ts';
 import type { CApi, GraphOutput, Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { protoText, readProto } from '../c-api/proto-reader.ts';
+import { checkShape } from '../c-api/shape.ts';
 import { int64List, newTensor } from '../c-api/tensor.ts';
 import { TensorflowError } from '../errors.ts';
 
@@ -74,6 +75,7 @@ export class Graph {
     const { api } = this;
     const node = api.TF_NewOperation(this.pointer, cText('Placeholder'), this.#name('input'));
     api.TF_SetAttrType(node, cText('dtype'), dtype);
+    if (shape !== undefined) checkShape(shape, 'an input of a graph', true);
     if (shape !== undefined) api.TF_SetAttrShape(node, cText('shape'), int64List(shape), shape.length);
     const oper = this.#finish(node, 'Placeholder');
     this.#note(oper, 'Placeholder', [], [dtype, shape]);
@@ -228,6 +230,7 @@ export class Graph {
 
   /** Tells TensorFlow a shape that it cannot infer. */
   setShape(output: GraphOutput, shape: readonly number[]): void {
+    checkShape(shape, 'a tensor of a graph', true);
     this.api.TF_GraphSetTensorShape(
       this.pointer,
       output,

@@ -31,7 +31,7 @@ export function malformed(message: string, cause?: unknown): ModelFileError {
 export function parseModelJson(text: string | Uint8Array, name: string): Record<string, unknown> {
   let read: unknown;
   try {
-    read = parseJson(text, name, 'JSON of a model');
+    read = withoutPrototypes(parseJson(text, name, 'JSON of a model'));
   } catch (error) {
     throw malformed((error as Error).message, error);
   }
@@ -39,4 +39,16 @@ export function parseModelJson(text: string | Uint8Array, name: string): Record<
     throw malformed(`${name} is not JSON of a model: it holds no object`);
   }
   return read as Record<string, unknown>;
+}
+
+/** tfjs copies configurations property by property, where one named `__proto__` would set a prototype: they are dropped. */
+function withoutPrototypes(value: unknown): unknown {
+  const pending = [value];
+  while (pending.length > 0) {
+    const one = pending.pop();
+    if (typeof one !== 'object' || one === null) continue;
+    if (Object.hasOwn(one, '__proto__')) delete (one as Record<string, unknown>)['__proto__'];
+    for (const item of Object.values(one)) pending.push(item);
+  }
+  return value;
 }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as Tf from '@tensorflow/tfjs';
+import { readRegular } from '../../files/index.ts';
 import { protoText, readProto } from '../../tensorflow/c-api/proto-reader.ts';
 import type { ProtoField } from '../../tensorflow/c-api/proto-reader.ts';
 import { malformed, ModelFileError, unsupported } from './errors.ts';
@@ -136,6 +137,33 @@ function inputShape(one: SignatureTensor, path: string): (number | null)[] {
   return shape.length === 1 ? [...shape, 1] : shape;
 }
 
+/** @throws RangeError, TypeError where the tensors are not what the signature takes: TensorFlow itself checks less */
+function checkInputs({ inputs }: Signature, tensors: readonly Tf.Tensor[], path: string): void {
+  const names = inputs.map(({ key }) => key).join(', ');
+  if (tensors.length !== inputs.length) {
+    throw new RangeError(
+      `${path} takes ${inputs.length === 1 ? 'one input' : `${inputs.length} inputs`} (${names || 'none'}), and ${tensors.length} tensors were given`,
+    );
+  }
+  for (const [at, { key, shape, dtype }] of inputs.entries()) {
+    const tensor = tensors[at] as Tf.Tensor;
+    const wanted = dtypeOf({ key, dtype, name: '', shape }, path)[0];
+    if ((wanted === 'string') !== (tensor.dtype === 'string')) {
+      throw new TypeError(`${path}: input ${key} takes ${wanted}, and a tensor of ${tensor.dtype} was given`);
+    }
+    // One of a single dimension is taken as a column.
+    if (shape === undefined || shape.length === 1) continue;
+    const fits =
+      tensor.shape.length === shape.length &&
+      shape.every((size, axis) => size < 0 || size === tensor.shape[axis]);
+    if (!fits) {
+      throw new RangeError(
+        `${path}: input ${key} takes the shape [${shape.map((size) => (size < 0 ? 'any' : size)).join(', ')}], and a tensor of shape [${tensor.shape.join(', ')}] was given`,
+      );
+    }
+  }
+}
+
 /**
  * A SavedModel as a model that predicts: one layer, whose inputs and outputs are those of its signature in the order of
  * their names. It has no weights that tfjs could see, so it is neither trained nor saved again.
@@ -151,7 +179,7 @@ export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
     );
   }
   const runner = backend as SavedModelBackend;
-  const signature = readSignature(readFileSync(join(folder, 'saved_model.pb')), folder);
+  const signature = readSignature(readRegular(join(folder, 'saved_model.pb')), folder);
   const inputs = signature.inputs.map((one) =>
     tf.input({
       batchShape: inputShape(one, folder),
@@ -167,6 +195,7 @@ export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
   const id = runner.loadSavedModelMetaGraph(folder, TAG);
   const run = (tensors: Tf.Tensor | Tf.Tensor[]): Tf.Tensor[] =>
     tf.tidy(() => {
+      checkInputs(signature, [tensors].flat(), folder);
       const given = [tensors].flat().map((tensor, at) => {
         const column = signature.inputs[at]?.shape?.length === 1;
         return (column ? tensor.flatten() : tensor).cast(infos[at]?.dtype as Tf.DataType);

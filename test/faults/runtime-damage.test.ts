@@ -1,0 +1,133 @@
+/** A TensorFlow runtime whose library was cut short: no process dies, everything names the damage and its remedy. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { damagedFiles, findRuntime, libraryDamage } from '../../src/runtimes/store.ts';
+import { libraryFileProblem } from '../../src/tensorflow/library-file.ts';
+import { withKernel } from '../kernel/kernel-process.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const home = mkdtempSync(join(tmpdir(), 'tensorcell-damaged-'));
+after(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+const runtime = findRuntime('cpu');
+const skip = runtime === undefined ? 'no CPU runtime is installed' : false;
+const LIBRARY = 'tensorflow/libtensorflow_cc.so.2';
+
+/** A copy of the runtime by links; where that is not possible, of the files themselves. */
+function copyRuntime(): string {
+  const target = join(home, 'runtimes', runtime!.id);
+  for (const file of [...Object.keys(runtime!.files ?? {}), 'runtime.json']) {
+    const to = join(target, file);
+    mkdirSync(dirname(to), { recursive: true });
+    try {
+      linkSync(join(runtime!.path, file), to);
+    } catch {
+      cpSync(join(runtime!.path, file), to);
+    }
+  }
+  return target;
+}
+
+/** Cuts a library of the copy, never the original that it is a link to. */
+function cut(target: string, file: string, bytes: number): void {
+  const path = join(target, file);
+  const begin = readFileSync(path).subarray(0, bytes);
+  rmSync(path);
+  writeFileSync(path, begin);
+}
+
+const environment = { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' };
+
+test('a library that was cut short', { skip }, async () => {
+  const target = copyRuntime();
+  const whole = statSync(join(target, LIBRARY)).size;
+  cut(target, LIBRARY, 50_000_000);
+  assert.equal(libraryDamage(target), `${LIBRARY} has 50000000 of ${whole} bytes`);
+  await withKernel(
+    async (client) => {
+      await client.cell('const kept = 1');
+      // TensorFlow is loaded in the idle process, a few seconds after its start.
+      await sleep(5000);
+      const { result } = await client.cell('kept + 1');
+      assert.equal(result, '2');
+      const { stdout, stderr } = await client.cell('console.log([...tf.ones([2]).add(1).dataSync()].join())');
+      assert.match(`${stdout}${stderr}`, /2,2/);
+      assert.match(
+        `${stdout}${stderr}`,
+        /is damaged: tensorflow\/libtensorflow_cc\.so\.2 has 50000000 of \d+ bytes/,
+      );
+      assert.match(`${stdout}${stderr}`, /tensorcell runtime install cpu/);
+      assert.equal((await client.cell('kept + 1')).result, '2');
+    },
+    { environment, mayLog: /tf runs in plain JavaScript/ },
+  );
+  const cli = (...args: string[]) =>
+    spawnSync(process.execPath, [join(root, 'dist', 'cli.js'), ...args], {
+      encoding: 'utf8',
+      env: { ...process.env, ...environment },
+      timeout: 120_000,
+    });
+  const doctor = cli('doctor').stdout;
+  assert.match(
+    doctor,
+    /✘ runtime-libraries +runtime cpu .* is damaged: tensorflow\/libtensorflow_cc\.so\.2 has 50000000 of/,
+  );
+  assert.match(doctor, /→ tensorcell runtime install cpu/);
+  assert.match(
+    cli('runtime', 'list').stdout,
+    /damaged: tensorflow\/libtensorflow_cc\.so\.2 \(tensorcell runtime install cpu/,
+  );
+  // The remedy does not say that all is installed; the folder of wheels is empty here.
+  const install = cli('runtime', 'install', 'cpu', '--from', home);
+  assert.match(
+    install.stdout + install.stderr,
+    /is damaged \(tensorflow\/libtensorflow_cc\.so\.2\): installing it again/,
+  );
+  assert.match(install.stdout + install.stderr, /tensorflow.*\.whl is not in/);
+  assert.notEqual(install.status, 0);
+});
+
+test('every library of a runtime is looked at, and no other file', { skip }, () => {
+  const target = join(home, 'small');
+  mkdirSync(join(target, 'nvidia/cudnn/lib'), { recursive: true });
+  const files = { 'nvidia/cudnn/lib/libcudnn.so.9': 100, 'a/licence.txt': 5 };
+  writeFileSync(join(target, 'runtime.json'), JSON.stringify({ name: 'cuda', version: '1', files }));
+  writeFileSync(join(target, 'nvidia/cudnn/lib/libcudnn.so.9'), Buffer.alloc(99));
+  assert.equal(libraryDamage(target), 'nvidia/cudnn/lib/libcudnn.so.9 has 99 of 100 bytes');
+  writeFileSync(join(target, 'nvidia/cudnn/lib/libcudnn.so.9'), Buffer.alloc(100));
+  assert.equal(libraryDamage(target), undefined);
+  assert.deepEqual(damagedFiles({ path: target, files }), ['a/licence.txt']);
+});
+
+test('a library without a record of its size: its own tables say where it ends', () => {
+  const whole = join(home, 'whole.so');
+  copyFileSync('/bin/sh', whole);
+  assert.equal(libraryFileProblem(whole), undefined);
+  const { size } = statSync(whole);
+  for (const bytes of [0, 10, 64, 4096, Math.floor(size / 2), size - 64]) {
+    const path = join(home, 'cut.so');
+    copyFileSync(whole, path);
+    truncateSync(path, bytes);
+    assert.match(String(libraryFileProblem(path)), /^it (has|was cut short)/, `${bytes} bytes`);
+  }
+  assert.ok(readdirSync(home).length > 0);
+});
