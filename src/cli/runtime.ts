@@ -53,7 +53,6 @@ function list(json: boolean): number {
   const chosen = chosenRuntime();
   const rows = installedRuntimes().map((runtime) => ({
     id: runtime.id,
-    name: runtime.name,
     tensorflow: runtime.tensorflow,
     path: runtime.path,
     sizeBytes: sizeOnDisk(runtime.path),
@@ -80,7 +79,7 @@ function list(json: boolean): number {
     const notes = [
       row.chosen ? 'chosen' : '',
       row.damagedFiles.length > 0
-        ? `damaged: ${row.damagedFiles[0]} (tensorcell runtime install ${row.name} installs it again)`
+        ? `damaged: ${row.damagedFiles[0]} (tensorcell runtime install ${row.id.split('-')[0]} installs it again)`
         : '',
     ].filter((note) => note !== '');
     console.log(

@@ -13,13 +13,13 @@ const SIZES: Readonly<Record<string, string>> = {
 
 const LARGEST = 2 ** 31 - 1;
 
-/** @throws RangeError for sizes that are no whole numbers from 0 to 2^31 - 1 */
-export function checkSizes(sizes: unknown, op: string): void {
+/** @param least -1 where TensorFlow computes a size. @throws RangeError for other sizes than whole numbers to 2^31 - 1 */
+export function checkSizes(sizes: unknown, op: string, least = 0): void {
   const list = (Array.isArray(sizes) ? sizes : [sizes]) as unknown[];
   for (const size of list) {
-    if (typeof size === 'number' && size >= 0 && size <= LARGEST && Number.isInteger(size)) continue;
+    if (typeof size === 'number' && size >= least && size <= LARGEST && Number.isInteger(size)) continue;
     throw new RangeError(
-      `${op} takes sizes that are whole numbers from 0 to ${LARGEST}, not ${String(size)} (in [${list.slice(0, 8).join(', ')}])`,
+      `${op} takes sizes that are whole numbers from ${least} to ${LARGEST}, not ${String(size)} (in [${list.slice(0, 8).join(', ')}])`,
     );
   }
 }
@@ -29,7 +29,7 @@ export function installSizeChecks(tf: Tf, backend: NodeBackend): void {
   const replaceKernel = kernelReplacer(tf, backend);
   for (const [name, attribute] of Object.entries(SIZES)) {
     replaceKernel(name, (original) => (inputs, attributes) => {
-      checkSizes(attributes[attribute], name);
+      checkSizes(attributes[attribute], name, name === 'Reshape' ? -1 : 0);
       return original(inputs, attributes);
     });
   }

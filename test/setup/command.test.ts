@@ -148,7 +148,7 @@ test('runtime list says what is there, in words and as JSON; unknown names are a
   const lines = run(['runtime', 'list']).text.split('\n');
   assert.equal(
     lines[0],
-    `cpu-2.21.0         TensorFlow 2.21.0      2 MB  ${path}  (chosen; damaged: tensorflow/libtensorflow_cc.so.2 (tensorcell runtime remove cpu-2.21.0, then install it again))`,
+    `cpu-2.21.0         TensorFlow 2.21.0      2 MB  ${path}  (chosen; damaged: tensorflow/libtensorflow_cc.so.2 (tensorcell runtime install cpu installs it again))`,
   );
   assert.match(lines[1]!, /^not installed: cuda .* 3\.3 GB to fetch, 5\.2 GB installed$/);
   const json = JSON.parse(run(['runtime', 'list', '--json']).text);

@@ -25,6 +25,9 @@ interface MemoryFiles {
   readFile(path: string): Uint8Array;
   unlink(path: string): void;
   analyzePath(path: string): { exists: boolean };
+  getStream(descriptor: number): {
+    stream_ops: { write(stream: unknown, bytes: unknown, offset: number, length: number): number };
+  };
 }
 
 let loading: Promise<Library> | undefined;
@@ -36,6 +39,9 @@ async function hdf5(): Promise<Library> {
   loading ??= (async () => {
     const module = await import('h5wasm');
     await module.ready;
+    // HDF5 prints a page for each error, also for those that are answered here with one sentence.
+    const stderr = filesOf(module).getStream(2);
+    stderr.stream_ops = { ...stderr.stream_ops, write: (_stream, _bytes, _offset, length) => length };
     return module;
   })();
   return loading;
