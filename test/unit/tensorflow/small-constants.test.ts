@@ -18,12 +18,19 @@ test('values, shapes and types that differ have different keys', () => {
     all.key([], TF.FLOAT, [-0]),
     all.key([], TF.FLOAT, [NaN]),
     all.key([2], TF.INT32, [1, 2]),
-    all.key([2], TF.INT32, [12]),
+    all.key([1], TF.INT32, [12]),
     all.key([0], TF.INT32, []),
   ];
   expect(new Set(keys).size).toBe(keys.length);
   expect(keys).not.toContain(undefined);
   expect(all.key([2], TF.INT32, new Int32Array([1, 2]))).toBe(keys[6]);
+});
+
+test('another number of values than the shape has is not shared: it would hide the mistake', () => {
+  const { all } = constants();
+  expect(all.key([2], TF.INT32, [12])).toBeUndefined();
+  expect(all.key([], TF.FLOAT, [1, 2])).toBeUndefined();
+  expect(all.key([4], TF.FLOAT, [1])).toBeUndefined();
 });
 
 test('what is large, of another type or of several axes is not shared', () => {
