@@ -9,6 +9,7 @@ import type { TensorcellFitArgs } from './fit-arguments.ts';
 import { progressMode } from './live-display.ts';
 import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
+import { installLayers } from '../layers/install.ts';
 import { useTf } from './tf.ts';
 import type { FitData, Noticed } from './not-finite.ts';
 import { gateCallback, Watcher, watcherCallback } from './watcher.ts';
@@ -43,6 +44,7 @@ export interface TrainingOptions {
  */
 export function installTraining(tf: Tfjs, options: TrainingOptions = {}): void {
   useTf(tf);
+  installLayers(tf);
   const prototype = tf.LayersModel.prototype as Tf.LayersModel & { [PATCHED]?: boolean };
   if (prototype[PATCHED] === true) return;
   Object.defineProperty(prototype, PATCHED, { value: true });

@@ -18,8 +18,8 @@ export class ModelFileError extends Error {
 }
 
 /** Something of a model that the other side does not have. */
-export function unsupported(message: string): ModelFileError {
-  return new ModelFileError('TENSORCELL_MODEL_UNSUPPORTED', message);
+export function unsupported(message: string, cause?: unknown): ModelFileError {
+  return new ModelFileError('TENSORCELL_MODEL_UNSUPPORTED', message, cause === undefined ? {} : { cause });
 }
 
 /** A file that is not what its name says. */

@@ -9,7 +9,8 @@ import { hdf5Problem, readHdf5, writeHdf5 } from './hdf5.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
 import { compileFromKeras, optimizerState, restoreState, toCompileConfig } from './keras-compile.ts';
 import type { OptimizerState } from './keras-compile.ts';
-import { fromKerasConfig, toKerasConfig } from './keras-config.ts';
+import { buildModel } from './keras-builder.ts';
+import { toKerasConfig } from './keras-config.ts';
 import type { Json } from './keras-layers.ts';
 import { setWeightsFrom, weightGroups } from './keras-weights.ts';
 import { isSavedModel, loadSavedModel, refuseSavedModel } from './saved-model.ts';
@@ -103,9 +104,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     return found;
   };
   const config = parseModelJson(member('config.json'), `${path}: config.json`);
-  const model = await fromTopology(path, async () =>
-    tf.models.modelFromJSON({ modelTopology: fromKerasConfig(config, path) } as never),
-  );
+  const model = await fromTopology(path, async () => buildModel(tf, config, path));
   const arrays = await readHdf5(member('model.weights.h5'), path);
   setWeightsFrom(tf, model, arrays, path);
   if (options.compile ?? true) {

@@ -1,7 +1,8 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { malformed, unsupported } from './errors.ts';
-import { fromKerasLayer, MERGING, toKerasLayer } from './keras-layers.ts';
+import { unsupported } from './errors.ts';
+import { toKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
+import { MERGING, WITH_STATES } from './keras-properties.ts';
 
 /** How Keras names its models, whichever class tfjs has for them. */
 interface KerasModel {
@@ -28,9 +29,11 @@ export function toKerasConfig(model: Tf.LayersModel): KerasModel {
   const topology = model.toJSON(null, false) as unknown as { class_name: string; config: Json };
   const layers = topology.config['layers'] as TopologyLayer[];
   return topology.class_name === 'Sequential'
-    ? sequentialToKeras(String(topology.config['name']), layers)
+    ? sequentialToKeras(model, String(topology.config['name']), layers)
     : functionalToKeras(model, topology.config, layers);
 }
+
+const MODELS: ReadonlySet<string> = new Set(['Functional', 'Model', 'Sequential']);
 
 function inputLayer(name: string, shape: unknown, dtype: unknown): Json {
   return {
@@ -41,9 +44,14 @@ function inputLayer(name: string, shape: unknown, dtype: unknown): Json {
   };
 }
 
-function sequentialToKeras(name: string, layers: readonly TopologyLayer[]): KerasModel {
+function sequentialToKeras(
+  model: Tf.LayersModel,
+  name: string,
+  layers: readonly TopologyLayer[],
+): KerasModel {
   const first = layers[0];
-  const shape = first?.config['batch_input_shape'];
+  // A model that begins with a model has its shape from there.
+  const shape = first?.config['batch_input_shape'] ?? model.inputs[0]?.shape;
   if (first === undefined || shape === undefined) {
     throw unsupported(`model ${name} has no input shape: give its first layer an inputShape`);
   }
@@ -55,8 +63,8 @@ function sequentialToKeras(name: string, layers: readonly TopologyLayer[]): Kera
       name,
       trainable: true,
       layers: [
-        inputLayer('input_layer', shape, first.config['dtype']),
-        ...rest.map(({ class_name: className, config }) => kerasLayer(className, config)),
+        inputLayer(model.inputs[0]?.sourceLayer.name ?? 'input_layer', shape, model.inputs[0]?.dtype),
+        ...rest.map((layer) => kerasLayer(layer, model.getLayer(String(layer.config['name'])))),
       ],
       build_input_shape: shape,
     },
@@ -65,18 +73,22 @@ function sequentialToKeras(name: string, layers: readonly TopologyLayer[]): Kera
   };
 }
 
-function kerasLayer(className: string, config: Json): Json {
-  if (className === 'Sequential' || className === 'Model' || className === 'Functional') {
-    throw unsupported(
-      `layer ${String(config['name'])} is a model of its own; models inside models cannot be written`,
-    );
-  }
+/** A layer, or a model in a layer's place, as Keras writes it. `made` is the layer itself. */
+function kerasLayer({ class_name: className, config }: TopologyLayer, made: Tf.layers.Layer): Json {
+  if (MODELS.has(className)) return { ...toKerasConfig(made as Tf.LayersModel) };
   return {
     module: 'keras.layers',
     class_name: className,
-    config: toKerasLayer(className, config),
+    config: toKerasLayer(className, config, (inner) => innerLayer(inner as unknown as TopologyLayer, made)),
     registered_name: null,
   };
+}
+
+/** What is inside of a wrapper; models are taken from the wrapper itself. */
+function innerLayer(inner: TopologyLayer, wrapper: Tf.layers.Layer): Json {
+  const { layer } = wrapper as unknown as { layer?: Tf.layers.Layer };
+  const config = (inner.config ?? {}) as Json;
+  return kerasLayer({ class_name: inner.class_name, config }, layer ?? wrapper);
 }
 
 function functionalToKeras(
@@ -93,7 +105,9 @@ function functionalToKeras(
       trainable: true,
       layers: layers.map((layer) => functionalLayer(model, layer)),
       input_layers: config['input_layers'],
-      output_layers: config['output_layers'],
+      output_layers: (config['output_layers'] as [string, number, number][]).map(
+        ([from, node, tensor]) => [from, callNumber(model, from, node), tensor],
+      ),
     },
     registered_name: 'Functional',
   };
@@ -105,17 +119,28 @@ function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
     const input = inputLayer(name, layer.config['batch_input_shape'], layer.config['dtype']);
     return { ...input, name, inbound_nodes: [] };
   }
-  const merging = MERGING.has(layer.class_name);
   const nodes = (layer.inbound_nodes ?? []).map((inputs) => {
-    if (!merging && inputs.length !== 1) {
-      throw unsupported(
-        `layer ${name} of class ${layer.class_name} has ${inputs.length} inputs, which cannot be written`,
-      );
-    }
     const tensors = inputs.map((reference) => kerasTensor(model, name, reference));
-    return { args: merging ? [tensors] : tensors, kwargs: {} };
+    return kerasCall(name, layer.class_name, tensors);
   });
-  return { ...kerasLayer(layer.class_name, layer.config), name, inbound_nodes: nodes };
+  return { ...kerasLayer(layer, model.getLayer(name)), name, inbound_nodes: nodes };
+}
+
+/** A model counts its own output before those of its calls; a Sequential of Keras does not. */
+function callNumber(model: Tf.LayersModel, layer: string, node: number): number {
+  return model.getLayer(layer).getClassName() === 'Sequential' ? node - 1 : node;
+}
+
+/** One call of a layer: how its inputs are handed over depends on its class. */
+function kerasCall(name: string, className: string, tensors: Json[]): Json {
+  if (MERGING.has(className)) return { args: [tensors], kwargs: {} };
+  if (tensors.length === 1) return { args: tensors, kwargs: {} };
+  if (MODELS.has(className)) return { args: [tensors], kwargs: {} };
+  const [input, ...states] = tensors;
+  if (WITH_STATES.has(className)) return { args: [input], kwargs: { initial_state: states } };
+  throw unsupported(
+    `layer ${name} of class ${className} has ${tensors.length} inputs, which cannot be written`,
+  );
 }
 
 function kerasTensor(model: Tf.LayersModel, layer: string, reference: NodeReference): Json {
@@ -125,95 +150,12 @@ function kerasTensor(model: Tf.LayersModel, layer: string, reference: NodeRefere
       `layer ${layer} was applied with ${Object.keys(keywords).join(', ')}, which cannot be written`,
     );
   }
-  const outputs = model.getLayer(from).getOutputAt(node);
+  const source = model.getLayer(from);
+  // A model counts its own output among those of its calls.
+  const outputs = source.inboundNodes.length > node ? source.getOutputAt(node) : source.output;
   const output = Array.isArray(outputs) ? outputs[tensor] : outputs;
   return {
     class_name: '__keras_tensor__',
-    config: { shape: output?.shape, dtype: output?.dtype ?? 'float32', keras_history: [from, node, tensor] },
+    config: { shape: output?.shape, dtype: output?.dtype ?? 'float32', keras_history: [from, callNumber(model, from, node), tensor] },
   };
-}
-
-/** A Keras 3 configuration as tfjs's `modelFromJSON` takes it. @throws ModelFileError naming what does not fit. */
-export function fromKerasConfig(model: unknown, file: string): Json {
-  const { class_name: className, config } = (model ?? {}) as Partial<KerasModel>;
-  const layers = config?.['layers'];
-  if (config === undefined || !Array.isArray(layers))
-    throw malformed(`${file}: its config.json describes no model`);
-  if (className === 'Sequential') {
-    return {
-      class_name: 'Sequential',
-      config: { name: config['name'], layers: (layers as TopologyLayer[]).map((layer) => tfjsLayer(layer)) },
-    };
-  }
-  // Subclassed models are Python code; a registered name says so.
-  if (className !== 'Functional') {
-    throw unsupported(`${file} holds a ${String(className)}; only Sequential and Functional models are data`);
-  }
-  return {
-    class_name: 'Model',
-    config: {
-      name: config['name'],
-      layers: (layers as TopologyLayer[]).map((layer) => ({
-        ...tfjsLayer(layer),
-        name: layer.name,
-        inbound_nodes: (layer.inbound_nodes as unknown as Json[]).map((node) => tfjsNode(layer, node)),
-      })),
-      input_layers: references(config['input_layers']),
-      output_layers: references(config['output_layers']),
-    },
-  };
-}
-
-/** One reference stands by itself, several stand in a list. */
-function references(value: unknown): unknown[] {
-  const list = value as unknown[];
-  return typeof list[0] === 'string' ? [list] : list;
-}
-
-function tfjsLayer({ class_name: className, config }: TopologyLayer): Json {
-  if (className === 'InputLayer') {
-    return {
-      class_name: 'InputLayer',
-      config: {
-        batch_input_shape: config['batch_shape'] ?? config['batch_input_shape'],
-        dtype: config['dtype'],
-        sparse: false,
-        name: config['name'],
-      },
-    };
-  }
-  return { class_name: className, config: fromKerasLayer(className, config) };
-}
-
-function tfjsNode(layer: TopologyLayer, node: Json): NodeReference[] {
-  const keywords = Object.entries((node['kwargs'] ?? {}) as Json).filter(
-    ([key, value]) => value !== null && !(key === 'training' && value === false),
-  );
-  if (keywords.length > 0) {
-    throw unsupported(
-      `layer ${String(layer.name)} was called with ${keywords.map(([key]) => key).join(', ')}, which tfjs has not`,
-    );
-  }
-  const found: NodeReference[] = [];
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) for (const item of value) visit(item);
-    else if (
-      typeof value === 'object' &&
-      value !== null &&
-      (value as Json)['class_name'] === '__keras_tensor__'
-    ) {
-      const [from, index, tensor] = ((value as Json)['config'] as Json)['keras_history'] as [
-        string,
-        number,
-        number,
-      ];
-      found.push([from, index, tensor, {}]);
-    } else if (value !== null) {
-      throw unsupported(
-        `layer ${String(layer.name)} takes ${JSON.stringify(value)} beside tensors, which tfjs has not`,
-      );
-    }
-  };
-  visit(node['args']);
-  return found;
 }

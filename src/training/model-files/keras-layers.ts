@@ -1,177 +1,12 @@
+import { KERAS_ACTIVATIONS } from '../../layers/activations.ts';
 import { unsupported } from './errors.ts';
+import { IGNORED, KERAS_ONLY, LAYER_PROPERTIES, REFUSED_CLASSES, RENAMED } from './keras-properties.ts';
 
 /** A plain JSON object, as configurations are. */
 export type Json = Record<string, unknown>;
 
-const WEIGHTED = [
-  'use_bias',
-  'kernel_initializer',
-  'bias_initializer',
-  'kernel_regularizer',
-  'bias_regularizer',
-];
-const CONSTRAINED = ['kernel_constraint', 'bias_constraint'];
-const CONVOLUTION = [
-  'filters',
-  'kernel_size',
-  'strides',
-  'padding',
-  'data_format',
-  'dilation_rate',
-  'activation',
-  ...WEIGHTED,
-  ...CONSTRAINED,
-];
-const POOLING = ['pool_size', 'strides', 'padding', 'data_format'];
-const RECURRENT = [
-  'units',
-  'activation',
-  ...WEIGHTED,
-  ...CONSTRAINED,
-  'recurrent_initializer',
-  'recurrent_regularizer',
-  'recurrent_constraint',
-  'dropout',
-  'recurrent_dropout',
-  'return_sequences',
-  'return_state',
-  'go_backwards',
-  'stateful',
-  'unroll',
-];
-
-/**
- * The layers that tfjs and Keras 3 both have, with the properties that mean the same in both. What is not listed is
- * left to its default where that is the same, and refused where a model has it set.
- */
-const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
-  Activation: ['activation'],
-  Add: [],
-  Average: [],
-  AveragePooling1D: POOLING,
-  AveragePooling2D: POOLING,
-  AveragePooling3D: POOLING,
-  BatchNormalization: [
-    'axis',
-    'momentum',
-    'epsilon',
-    'center',
-    'scale',
-    'beta_initializer',
-    'gamma_initializer',
-    'moving_mean_initializer',
-    'moving_variance_initializer',
-    'beta_regularizer',
-    'gamma_regularizer',
-    'beta_constraint',
-    'gamma_constraint',
-  ],
-  Bidirectional: ['merge_mode', 'layer'],
-  Concatenate: ['axis'],
-  Conv1D: CONVOLUTION,
-  Conv2D: CONVOLUTION,
-  Conv2DTranspose: CONVOLUTION,
-  Conv3D: CONVOLUTION,
-  Cropping2D: ['cropping', 'data_format'],
-  Dense: ['units', 'activation', ...WEIGHTED, ...CONSTRAINED],
-  DepthwiseConv2D: [
-    ...CONVOLUTION.filter((key) => !key.startsWith('kernel_') && key !== 'filters'),
-    'kernel_size',
-    'depth_multiplier',
-    'depthwise_initializer',
-    'depthwise_regularizer',
-    'depthwise_constraint',
-  ],
-  Dot: ['axes', 'normalize'],
-  Dropout: ['rate', 'noise_shape', 'seed'],
-  ELU: ['alpha'],
-  Embedding: [
-    'input_dim',
-    'output_dim',
-    'embeddings_initializer',
-    'embeddings_regularizer',
-    'embeddings_constraint',
-    'mask_zero',
-  ],
-  Flatten: ['data_format'],
-  GRU: [...RECURRENT, 'recurrent_activation', 'reset_after'],
-  GaussianDropout: ['rate'],
-  GaussianNoise: ['stddev'],
-  GlobalAveragePooling1D: [],
-  GlobalAveragePooling2D: ['data_format'],
-  GlobalMaxPooling1D: [],
-  GlobalMaxPooling2D: ['data_format'],
-  LSTM: [...RECURRENT, 'recurrent_activation', 'unit_forget_bias'],
-  LayerNormalization: ['axis', 'epsilon', 'center', 'scale', 'beta_initializer', 'gamma_initializer'],
-  LeakyReLU: ['alpha'],
-  Masking: ['mask_value'],
-  MaxPooling1D: POOLING,
-  MaxPooling2D: POOLING,
-  MaxPooling3D: POOLING,
-  Maximum: [],
-  Minimum: [],
-  Multiply: [],
-  PReLU: ['alpha_initializer', 'alpha_regularizer', 'alpha_constraint', 'shared_axes'],
-  Permute: ['dims'],
-  ReLU: ['max_value'],
-  RepeatVector: ['n'],
-  Reshape: ['target_shape'],
-  SeparableConv2D: [
-    ...CONVOLUTION.filter((key) => !key.startsWith('kernel_')),
-    'kernel_size',
-    'depth_multiplier',
-    'depthwise_initializer',
-    'pointwise_initializer',
-    'depthwise_regularizer',
-    'pointwise_regularizer',
-    'depthwise_constraint',
-    'pointwise_constraint',
-  ],
-  SimpleRNN: RECURRENT,
-  Softmax: ['axis'],
-  SpatialDropout1D: ['rate'],
-  TimeDistributed: ['layer'],
-  UpSampling2D: ['size', 'data_format', 'interpolation'],
-  ZeroPadding2D: ['padding', 'data_format'],
-};
-
-/** Layers that take a list of tensors. */
-export const MERGING = new Set(['Add', 'Average', 'Concatenate', 'Dot', 'Maximum', 'Minimum', 'Multiply']);
-
-/** tfjs's name of a property -> Keras's, where they differ. */
-const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  LeakyReLU: { alpha: 'negative_slope' },
-};
-
-/** Properties that tfjs lacks, with the value at which Keras does the same as tfjs; null does everywhere. */
-const KERAS_ONLY: Readonly<Record<string, unknown>> = {
-  data_format: 'channels_last',
-  groups: 1,
-  synchronized: false,
-  renorm: false,
-  keepdims: false,
-  negative_slope: 0,
-  threshold: 0,
-  rms_scaling: false,
-  scale_grad_by_freq: false,
-};
-/** Of no consequence to what a layer computes, or without meaning beside the ones above. */
-const IGNORED = new Set([
-  'name',
-  'trainable',
-  'dtype',
-  'seed',
-  'renorm_momentum',
-  'implementation',
-  'time_major',
-  'zero_output_for_mask',
-  'batch_shape',
-  'batch_input_shape',
-  'input_length',
-  'optional',
-  'ragged',
-  'sparse',
-]);
+/** Properties whose value is a layer, or several. */
+const INNER: ReadonlySet<string> = new Set(['layer', 'cell', 'cells']);
 
 function moduleOf(key: string): string | undefined {
   if (key.endsWith('_initializer')) return 'keras.initializers';
@@ -180,37 +15,94 @@ function moduleOf(key: string): string | undefined {
   return undefined;
 }
 
-function checkActivation(layer: string, key: string, value: unknown): void {
-  if (key.endsWith('activation') && typeof value !== 'string') {
-    throw unsupported(`layer ${layer}: its ${key} is no activation by name`);
-  }
-  if (value === 'hard_sigmoid') {
+/** Keras's names of classes that tfjs spells in another way. */
+const SPELLED: Readonly<Record<string, string>> = {
+  LecunNormal: 'LeCunNormal',
+  LecunUniform: 'LeCunUniform',
+  OrthogonalInitializer: 'Orthogonal',
+  IdentityInitializer: 'Identity',
+};
+
+const KNOWN: Readonly<Record<string, ReadonlySet<string>>> = {
+  'keras.initializers': new Set([
+    'Constant',
+    'GlorotNormal',
+    'GlorotUniform',
+    'HeNormal',
+    'HeUniform',
+    'Identity',
+    'LeCunNormal',
+    'LeCunUniform',
+    'Ones',
+    'Orthogonal',
+    'RandomNormal',
+    'RandomUniform',
+    'TruncatedNormal',
+    'VarianceScaling',
+    'Zeros',
+  ]),
+  'keras.regularizers': new Set(['L1', 'L2', 'L1L2']),
+  'keras.constraints': new Set(['MaxNorm', 'MinMaxNorm', 'NonNeg', 'UnitNorm']),
+};
+
+/** An activation's name in Keras, from tfjs's in snake case. @throws ModelFileError */
+function activationToKeras(layer: string, key: string, value: unknown): string {
+  const name = String(value);
+  if (name === 'keras_hard_sigmoid') return 'hard_sigmoid';
+  if (name === 'hard_sigmoid') {
     throw unsupported(
-      `layer ${layer}: hard_sigmoid is another function in Keras 3 than in tfjs; build it with ${key === 'recurrent_activation' ? "recurrentActivation: 'sigmoid'" : 'another activation'}`,
+      `layer ${layer}: hard_sigmoid is another function in Keras 3 than in tfjs; build it with ${key === 'recurrent_activation' ? "recurrentActivation: 'sigmoid'" : "activation: 'kerasHardSigmoid'"}`,
     );
   }
+  if (name === 'swish') return 'silu';
+  if (!(name in KERAS_ACTIVATIONS)) throw unsupported(`layer ${layer}: Keras has no ${key} ${name} by name`);
+  return name;
+}
+
+function activationFromKeras(layer: string, key: string, value: unknown): string | null {
+  if (value === null) return null;
+  if (typeof value !== 'string') {
+    const { class_name: className } = (value ?? {}) as Json;
+    throw unsupported(
+      `layer ${layer}: its ${key} is ${typeof className === 'string' ? `a ${className}` : 'no name'}; put an Activation layer after it, or name an activation`,
+    );
+  }
+  const name = KERAS_ACTIVATIONS[value];
+  if (name === undefined) throw unsupported(`layer ${layer}: there is no ${key} ${value} here`);
+  return name;
 }
 
 function propertiesOf(className: string, layer: string): readonly string[] {
   const properties = LAYER_PROPERTIES[className];
   if (properties === undefined) {
-    throw unsupported(`layer ${layer} of class ${className} cannot cross between tfjs and Keras`);
+    const why = REFUSED_CLASSES[className];
+    throw unsupported(
+      `layer ${layer} of class ${className} cannot cross between tfjs and Keras${why === undefined ? '' : `: ${why}`}`,
+    );
   }
   return properties;
 }
 
-/** The configuration of a layer, from tfjs (in snake case) to Keras 3. @throws ModelFileError naming what does not fit. */
-export function toKerasLayer(className: string, config: Json): Json {
+/**
+ * The configuration of a layer, from tfjs (in snake case) to Keras 3.
+ *
+ * @param inner writes a layer or a model inside of this one
+ * @throws ModelFileError naming what does not fit.
+ */
+export function toKerasLayer(className: string, config: Json, inner: (part: Json) => Json): Json {
   const layer = String(config['name']);
-  const result: Json = { name: layer, trainable: config['trainable'] ?? true };
+  const result: Json = { name: layer };
+  if (!UNTRAINABLE.has(className)) result['trainable'] = config['trainable'] ?? true;
   for (const key of propertiesOf(className, layer)) {
     const value = config[key];
-    if (value === undefined || value === null) continue;
-    checkActivation(layer, key, value);
-    const module = moduleOf(key);
+    if (value === undefined) continue;
     const target = RENAMED[className]?.[key] ?? key;
-    if (key === 'layer') result[target] = toKerasObject('keras.layers', value as Json);
-    else result[target] = module === undefined ? value : toKerasObject(module, value as Json);
+    // Keras's defaults are not always "nothing": what is null here is null there.
+    if (value === null) {
+      if (key === 'merge_mode' || key === 'axis') result[target] = null;
+      continue;
+    }
+    result[target] = toKerasValue(layer, key, value, inner);
   }
   if (config['activity_regularizer'] !== undefined && config['activity_regularizer'] !== null) {
     throw unsupported(`layer ${layer}: tfjs does not apply its activityRegularizer; leave it away`);
@@ -218,16 +110,28 @@ export function toKerasLayer(className: string, config: Json): Json {
   return result;
 }
 
-function toKerasObject(module: string, value: Json): Json {
-  const className = String(value['class_name']);
-  const config = (value['config'] ?? {}) as Json;
-  const own = module === 'keras.layers' ? toKerasLayer(className, config) : config;
-  return { module, class_name: className, config: own, registered_name: null };
+/** Layers of Keras that take no argument `trainable`. */
+const UNTRAINABLE: ReadonlySet<string> = new Set(['SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D']);
+
+function toKerasValue(layer: string, key: string, value: unknown, inner: (part: Json) => Json): unknown {
+  if (key.endsWith('activation')) return activationToKeras(layer, key, value);
+  // The length that follows from the others.
+  if (key === 'target_shape') return (value as (number | null)[]).map((size) => size ?? -1);
+  if (key === 'cells') return (value as Json[]).map((part) => inner(part));
+  if (INNER.has(key)) return inner(value as Json);
+  const module = moduleOf(key);
+  if (module === undefined) return value;
+  const { class_name: className, config = {} } = value as { class_name: string; config?: Json };
+  return { module, class_name: className.replace(/^LeCun/, 'Lecun'), config, registered_name: null };
 }
 
-/** The other way round. */
-export function fromKerasLayer(className: string, config: Json): Json {
-  const layer = String(config['name']);
+/**
+ * The other way round: a configuration as tfjs has it, in snake case, where `inner` has read the layers inside.
+ *
+ * @throws ModelFileError naming the layer and its option that does not fit.
+ */
+export function fromKerasLayer(className: string, config: Json, inner: (part: Json) => unknown): Json {
+  const layer = String(config['name'] ?? className);
   const properties = propertiesOf(className, layer);
   checkDtype(layer, config['dtype']);
   const renamed = RENAMED[className] ?? {};
@@ -236,51 +140,79 @@ export function fromKerasLayer(className: string, config: Json): Json {
   for (const [key, value] of Object.entries(config)) {
     const own = known.get(key);
     if (own !== undefined) {
-      checkActivation(layer, own, value);
-      result[own] = fromKerasValue(layer, own, value);
+      result[own] = fromKerasValue(layer, own, value, inner);
     } else if (key === 'backward_layer') {
       checkBackwardLayer(layer, config['layer'] as Json, value as Json);
     } else if (value !== null && !IGNORED.has(key) && KERAS_ONLY[key] !== value) {
       throw unsupported(
-        `layer ${layer} of class ${className}: tfjs has no ${key} (here ${JSON.stringify(value)})`,
+        `layer ${layer} of class ${className}: ${key} ${JSON.stringify(shortened(value))} is not supported here`,
       );
     }
   }
   return result;
 }
 
+function shortened(value: unknown): unknown {
+  const { class_name: className } = (value ?? {}) as Json;
+  return typeof className === 'string' ? className : value;
+}
+
 /** tfjs makes the layer of the other direction like the first one. */
 function checkBackwardLayer(layer: string, forward: Json, backward: Json): void {
-  const relevant = ({ class_name: className, config }: Json): string => {
-    const { name: _name, go_backwards: _direction, ...rest } = config as Json;
-    return JSON.stringify([className, rest], (key, value: unknown) =>
-      key === 'shared_object_id' || key === 'seed' ? undefined : value,
+  const relevant = ({ class_name: className, config }: Json, turn: boolean): string => {
+    const { name: _name, go_backwards: direction, ...rest } = config as Json;
+    return JSON.stringify([className, rest, (direction === true) !== turn], (key, value: unknown) =>
+      key === 'shared_object_id' || key === 'seed' || key === 'build_config' ? undefined : value,
     );
   };
-  if (backward !== null && relevant(forward) !== relevant(backward)) {
-    throw unsupported(`layer ${layer}: its backward_layer differs from its layer, which tfjs has not`);
+  if (backward !== null && relevant(forward, true) !== relevant(backward, false)) {
+    throw unsupported(
+      `layer ${layer} of class Bidirectional: its backward_layer differs from its layer, which is not supported here`,
+    );
   }
 }
 
-function fromKerasValue(layer: string, key: string, value: unknown): unknown {
+function fromKerasValue(layer: string, key: string, value: unknown, inner: (part: Json) => unknown): unknown {
+  if (key.endsWith('activation')) return activationFromKeras(layer, key, value);
+  if (value === null) return null;
+  if (key === 'cells') return (value as Json[]).map((part) => inner(part));
+  if (INNER.has(key)) return inner(value as Json);
   const module = moduleOf(key);
-  if (value === null || (module === undefined && key !== 'layer')) return value;
-  const { class_name: className, config } = value as { class_name: string; config: Json };
-  if (key === 'layer') return { class_name: className, config: fromKerasLayer(className, config) };
+  if (module === undefined) return plainValue(value);
+  return partFromKeras(layer, key, module, value);
+}
+
+/** Keras's initializers, regularizers and constraints; a name stands for an object without options. */
+function partFromKeras(layer: string, key: string, module: string, value: unknown): Json {
+  const { class_name: given, config = {} } =
+    typeof value === 'string' ? { class_name: pascalCase(value) } : (value as { class_name: string; config?: Json });
+  const className = SPELLED[given] ?? given;
+  if (KNOWN[module]?.has(className) !== true)
+    throw unsupported(`layer ${layer}: its ${key} ${String(given)} is not supported here`);
   // tfjs has L1 and L2 as one class.
-  if (module === 'keras.regularizers' && ['L1', 'L2', 'L1L2'].includes(className)) {
-    return { class_name: 'L1L2', config: { l1: config['l1'] ?? 0, l2: config['l2'] ?? 0 } };
-  }
   if (module === 'keras.regularizers')
-    throw unsupported(`layer ${layer}: tfjs has no regularizer ${className}`);
-  return { class_name: className, config };
+    return { class_name: 'L1L2', config: { l1: config['l1'] ?? 0, l2: config['l2'] ?? 0 } };
+  const seedless = Object.fromEntries(
+    Object.entries(config).filter(([option, set]) => option !== 'seed' || typeof set === 'number'),
+  );
+  return { class_name: className, config: seedless };
+}
+
+function pascalCase(name: string): string {
+  return name.replaceAll(/(^|_)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
+}
+
+/** Arrays of NumPy inside of a configuration are lists here. */
+function plainValue(value: unknown): unknown {
+  const { class_name: className, config } = (value ?? {}) as { class_name?: unknown; config?: Json };
+  return className === '__numpy__' ? config?.['value'] : value;
 }
 
 function checkDtype(layer: string, dtype: unknown): void {
   const name =
     typeof dtype === 'object' && dtype !== null ? ((dtype as Json)['config'] as Json)['name'] : dtype;
-  if (name !== undefined && name !== 'float32' && name !== 'int32') {
-    throw unsupported(`layer ${layer} computes in ${JSON.stringify(name)}; tfjs has float32 only`);
+  if (name !== undefined && name !== null && name !== 'float32' && name !== 'int32') {
+    throw unsupported(`layer ${layer}: dtype ${JSON.stringify(name)} is not supported here; tfjs has float32 only`);
   }
 }
 
@@ -291,4 +223,9 @@ export function snakeCase(className: string): string {
     .replaceAll(/(.)([A-Z][a-z]+)/g, '$1_$2')
     .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
+}
+
+/** A key or a name of Keras in camel case, as tfjs has it. */
+export function camelCase(name: string): string {
+  return name.replaceAll(/_+(\w|$)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -2,72 +2,87 @@ import type * as Tf from '@tensorflow/tfjs';
 import { malformed } from './errors.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
 import { snakeCase } from './keras-layers.ts';
-import type { Json } from './keras-layers.ts';
 
+type Layer = Tf.layers.Layer;
 type LayerVariable = Tf.LayersModel['weights'][number];
 
-/** A layer's weights by where Keras keeps them below the layer's own path: an RNN keeps its own in its cell. */
-function placesOf(
-  className: string,
-  config: Json,
-  weights: readonly LayerVariable[],
-): [string, LayerVariable[]][] {
-  const inner = (): [string, Json] => {
-    const layer = config['layer'] as { className: string; config: Json };
-    return [layer.className, layer.config];
-  };
-  const below = (place: string, own: readonly LayerVariable[]): [string, LayerVariable[]][] =>
-    placesOf(...inner(), own).map(([path, list]) => [path === '' ? place : `${place}/${path}`, list]);
-  if (weights.length === 0) return [];
-  switch (className) {
-    case 'LSTM':
-    case 'GRU':
-    case 'SimpleRNN':
-      return [['cell', [...weights]]];
-    case 'TimeDistributed':
-      return below('layer', weights);
-    case 'Bidirectional': {
-      const half = weights.length / 2;
-      return [
-        ...below('forward_layer', weights.slice(0, half)),
-        ...below('backward_layer', weights.slice(half)),
-      ];
-    }
-    default:
-      return [['', [...weights]]];
+/** What a layer may hold inside: tfjs's names. */
+interface Inside {
+  layers?: Layer[];
+  cell?: Layer;
+  cells?: Layer[];
+  layer?: Layer;
+  forwardLayer?: Layer;
+  backwardLayer?: Layer;
+}
+
+const orders = new WeakMap<object, readonly Layer[]>();
+
+/** Notes in which order Keras counts a model's layers: that of its configuration, which tfjs may sort in another way. */
+export function rememberOrder(model: object, layers: readonly Layer[]): void {
+  orders.set(model, layers);
+}
+
+interface Group {
+  group: string;
+  layer: string;
+  weights: LayerVariable[];
+  /** Whether Keras has a number of samples there in addition to the weights. */
+  counts: boolean;
+}
+
+/** Names of a list's members in Keras's paths: their class, with a number from the second one on. */
+function* counted(path: string, members: readonly Layer[]): Generator<[string, Layer]> {
+  const used = new Map<string, number>();
+  for (const member of members) {
+    const base = snakeCase(KERAS_CLASSES[member.getClassName()] ?? member.getClassName());
+    const count = used.get(base) ?? 0;
+    used.set(base, count + 1);
+    yield [`${path}/${count === 0 ? base : `${base}_${count}`}`, member];
   }
 }
 
-/** Each weight of a model with the path of its group, in Keras's order. */
-function* groupsOf(
-  model: Tf.LayersModel,
-): Generator<{ group: string; layer: string; weights: LayerVariable[] }> {
-  const used = new Map<string, number>();
-  // A Sequential of Keras does not count its input among its layers.
-  const layers =
-    model.getClassName() === 'Sequential'
-      ? model.layers.filter((layer) => layer.getClassName() !== 'InputLayer')
-      : model.layers;
-  for (const layer of layers) {
-    const base = snakeCase(layer.getClassName());
-    const count = used.get(base) ?? 0;
-    used.set(base, count + 1);
-    const path = `layers/${count === 0 ? base : `${base}_${count}`}`;
-    // Trainable ones first, as both libraries have them.
-    for (const [place, weights] of placesOf(layer.getClassName(), layer.getConfig(), layer.weights)) {
-      yield {
-        group: [path, place, 'vars'].filter((part) => part !== '').join('/'),
-        layer: layer.name,
-        weights,
-      };
-    }
+const KERAS_CLASSES: Readonly<Record<string, string>> = { Model: 'Functional' };
+
+/** What is inside of a layer by its path, in the order in which Keras goes through it. */
+function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
+  const { layers, cell, cells, layer: wrapped, forwardLayer, backwardLayer } = layer as unknown as Inside;
+  if (layers !== undefined) {
+    // A Sequential of Keras does not count its input among its layers.
+    const sequential = layer.getClassName() === 'Sequential';
+    const members = (orders.get(layer) ?? layers).filter(
+      (member) => !(sequential && member.getClassName() === 'InputLayer'),
+    );
+    yield* counted(`${path}/layers`, members);
+  } else if (forwardLayer !== undefined && backwardLayer !== undefined) {
+    yield [`${path}/forward_layer`, forwardLayer];
+    yield [`${path}/backward_layer`, backwardLayer];
+  } else if (cells !== undefined) yield* counted(`${path}/cells`, cells);
+  else if (cell !== undefined) yield [`${path}/cell`, cell];
+  else if (wrapped !== undefined) yield [`${path}/layer`, wrapped];
+}
+
+/** Each weight of a model with the path of its group, in Keras's order. A layer in two places is stored once. */
+function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>()): Generator<Group> {
+  if (seen.has(layer)) return;
+  seen.add(layer);
+  let hasParts = false;
+  for (const [place, part] of insideOf(layer, path)) {
+    hasParts = true;
+    yield* groupsOf(part, place, seen);
+  }
+  // Trainable ones first, as both libraries have them.
+  if (!hasParts && layer.weights.length > 0)
+    {
+    const counts = layer.getClassName() === 'Normalization';
+    yield { group: `${path}/vars`.slice(1), layer: layer.name, weights: layer.weights, counts };
   }
 }
 
 /** The weights of a model as groups of a Keras weights file. */
 export async function weightGroups(model: Tf.LayersModel): Promise<Map<string, StoredGroup>> {
   const groups = new Map<string, StoredGroup>();
-  for (const { group, layer, weights } of groupsOf(model)) {
+  for (const { group, layer, weights, counts } of groupsOf(model)) {
     const arrays: StoredArray[] = [];
     for (const weight of weights) {
       arrays.push({
@@ -75,6 +90,8 @@ export async function weightGroups(model: Tf.LayersModel): Promise<Map<string, S
         values: Float32Array.from((await weight.read().data()) as Float32Array),
       });
     }
+    // Keras counts what it has seen in a third number, which it does not read any more.
+    if (counts) arrays.push({ shape: [], values: BigInt64Array.of(0n) });
     groups.set(group, { name: layer, arrays });
   }
   return groups;
@@ -102,7 +119,19 @@ export function setWeightsFrom(
   }
   for (const { weight, array } of found) {
     const tensor = tf.tensor(array.values as Float32Array, array.shape);
-    weight.write(tensor);
+    writeUnconstrained(weight, tensor);
     tensor.dispose();
+  }
+}
+
+/** A file's weights are what they are: a constraint holds for what training makes of them. */
+function writeUnconstrained(weight: LayerVariable, value: Tf.Tensor): void {
+  const open = weight as unknown as { constraint: unknown };
+  const { constraint } = open;
+  open.constraint = null;
+  try {
+    weight.write(value);
+  } finally {
+    open.constraint = constraint;
   }
 }

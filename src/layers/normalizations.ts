@@ -1,0 +1,394 @@
+import type * as tfjs from '@tensorflow/tfjs';
+import { named, plainLayer } from './plain-layer.ts';
+import {
+  layerClass,
+  oneShape,
+  oneTensor,
+  positiveAxis,
+  register,
+  WeightOptions,
+  type Args,
+  type Config,
+  type Kwargs,
+  type Layer,
+  type LayerClass,
+  type Shape,
+  type Tensor,
+  type Tf,
+  type Weight,
+} from './registry.ts';
+
+/** One axis or a list of them, from the front and sorted. */
+function axesOf(axis: number | number[], rank: number): number[] {
+  return (Array.isArray(axis) ? axis : [axis]).map((each) => positiveAxis(each, rank)).sort((a, b) => a - b);
+}
+
+function sizesAt(shape: Shape, axes: readonly number[], layer: Layer): number[] {
+  return axes.map((axis) => {
+    const size = shape[axis];
+    if (typeof size === 'number') return size;
+    throw new RangeError(
+      `layer ${layer.name}: axis ${axis} of its input has no known size (shape [${shape.join(', ')}])`,
+    );
+  });
+}
+
+/** A weight of some axes, shaped to meet all axes of an input. */
+function spread(tf: Tf, weight: Tensor, rank: number, axes: readonly number[], shape: readonly number[]): Tensor {
+  const wide = Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? (shape[axis] as number) : 1));
+  return tf.reshape(weight, wide);
+}
+
+/** Fields that tfjs's layers of normalization have. */
+interface NormalizationLayer extends Layer {
+  axis: number | number[];
+  epsilon: number;
+  center: boolean;
+  scale: boolean;
+  gamma: Weight | null;
+  beta: Weight | null;
+}
+
+interface BatchNormalizationLayer extends NormalizationLayer {
+  axis: number;
+  movingMean: Weight;
+  movingVariance: Weight;
+}
+
+/** Batch normalization of volumes too: tfjs's own ends at four dimensions. */
+function batchNormalization(tf: Tf): LayerClass {
+  const Base = layerClass<BatchNormalizationLayer>(tf, 'BatchNormalization');
+  const made = class BatchNormalization extends Base {
+    static readonly className = 'BatchNormalization';
+
+    constructor(args: Args) {
+      super(args);
+      const { axis } = args;
+      // Keras writes a list where it has one axis only.
+      if (Array.isArray(axis)) this.axis = axis[0] as number;
+    }
+
+    override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+      const x = oneTensor(inputs);
+      if (x.rank <= 4) return super.call(inputs, kwargs);
+      return tf.tidy(() => {
+        const axis = positiveAxis(this.axis, x.rank);
+        const size = x.shape[axis] as number;
+        const before = x.shape.slice(0, axis).reduce((product, length) => product * length, 1);
+        // Which axes are averaged over together is of no consequence: one for those before, one for those after.
+        const flat = tf.reshape(x, [before, size, x.size / before / size]);
+        const given = this.axis;
+        this.axis = 1;
+        try {
+          return tf.reshape(oneTensor(super.call(flat, kwargs)), x.shape);
+        } finally {
+          this.axis = given;
+        }
+      });
+    }
+  };
+  return register(tf, made);
+}
+
+/** Layer normalization over any axes, with constraints and Keras's `rms_scaling`. */
+function layerNormalization(tf: Tf): LayerClass {
+  const Base = layerClass<NormalizationLayer>(tf, 'LayerNormalization');
+  const made = class LayerNormalization extends Base {
+    static readonly className = 'LayerNormalization';
+    readonly gammaOptions: WeightOptions;
+    readonly betaOptions: WeightOptions;
+    /** As they were given: tfjs replaces `axis` by what they are of the input. */
+    readonly givenAxis: number | number[];
+
+    constructor(args: Args) {
+      super({ ...args, ...(Array.isArray(args['axis']) ? { axis: [...(args['axis'] as number[])] } : {}) });
+      this.gammaOptions = new WeightOptions(tf, args, 'gamma', 'ones');
+      this.betaOptions = new WeightOptions(tf, args, 'beta', 'zeros');
+      this.givenAxis = (args['axis'] as number | number[] | undefined) ?? -1;
+    }
+
+    override build(inputShape: Shape | Shape[]): void {
+      const shape = oneShape(inputShape);
+      const axes = named(this, () => axesOf(this.givenAxis, shape.length));
+      this.axis = axes;
+      const sizes = sizesAt(shape, axes, this);
+      this.gamma = this.scale ? this.gammaOptions.add(this, 'gamma', sizes) : null;
+      this.beta = this.center ? this.betaOptions.add(this, 'beta', sizes) : null;
+      this.built = true;
+    }
+
+    override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
+      const axes = this.axis as number[];
+      const x = oneTensor(inputs);
+      const trailing = axes.every((axis) => axis >= x.rank - axes.length);
+      // tfjs's own tiles, and ends at four dimensions.
+      if (trailing && x.rank <= 4) return super.call(inputs, kwargs);
+      return tf.tidy(() => {
+        const { mean, variance } = tf.moments(x, axes, true);
+        let y: Tensor = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, this.epsilon)));
+        if (this.gamma !== null) y = tf.mul(y, spread(tf, this.gamma.read(), x.rank, axes, x.shape));
+        if (this.beta !== null) y = tf.add(y, spread(tf, this.beta.read(), x.rank, axes, x.shape));
+        return y;
+      });
+    }
+
+    override getConfig(): Config {
+      return {
+        ...super.getConfig(),
+        axis: this.givenAxis,
+        ...this.gammaOptions.config(),
+        ...this.betaOptions.config(),
+      };
+    }
+  };
+  return register(tf, made);
+}
+
+/** Group normalization (Wu and He, 2018). */
+function groupNormalization(tf: Tf): LayerClass {
+  const made = class GroupNormalization extends tf.layers.Layer {
+    static readonly className = 'GroupNormalization';
+    readonly groups: number;
+    readonly axis: number;
+    readonly epsilon: number;
+    readonly center: boolean;
+    readonly scale: boolean;
+    readonly gammaOptions: WeightOptions;
+    readonly betaOptions: WeightOptions;
+    private gamma: Weight | null = null;
+    private beta: Weight | null = null;
+
+    constructor(args: Args) {
+      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      this.groups = (args['groups'] as number | undefined) ?? 32;
+      this.axis = (args['axis'] as number | undefined) ?? -1;
+      this.epsilon = (args['epsilon'] as number | undefined) ?? 1e-3;
+      this.center = args['center'] !== false;
+      this.scale = args['scale'] !== false;
+      this.gammaOptions = new WeightOptions(tf, args, 'gamma', 'ones');
+      this.betaOptions = new WeightOptions(tf, args, 'beta', 'zeros');
+      this.supportsMasking = true;
+    }
+
+    private groupsOf(size: number): number {
+      return this.groups === -1 ? size : this.groups;
+    }
+
+    override build(inputShape: Shape | Shape[]): void {
+      const shape = oneShape(inputShape);
+      const axis = named(this, () => positiveAxis(this.axis, shape.length));
+      const [size] = sizesAt(shape, [axis], this) as [number];
+      const groups = this.groupsOf(size);
+      if (!Number.isInteger(groups) || groups < 1 || size % groups !== 0) {
+        throw new RangeError(
+          `layer ${this.name}: groups is ${this.groups}; it has to divide the ${size} channels of its input`,
+        );
+      }
+      this.gamma = this.scale ? this.gammaOptions.add(this, 'gamma', [size]) : null;
+      this.beta = this.center ? this.betaOptions.add(this, 'beta', [size]) : null;
+      this.built = true;
+    }
+
+    override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+      return oneShape(inputShape);
+    }
+
+    override call(inputs: Tensor | Tensor[]): Tensor {
+      return tf.tidy(() => {
+        const x = oneTensor(inputs);
+        const axis = positiveAxis(this.axis, x.rank);
+        const size = x.shape[axis] as number;
+        const groups = this.groupsOf(size);
+        const [batch, ...rest] = x.shape as [number, ...number[]];
+        const before = rest.slice(0, axis - 1).reduce((product, length) => product * length, 1);
+        const after = rest.slice(axis).reduce((product, length) => product * length, 1);
+        const grouped = tf.reshape(x, [batch, before, groups, (size / groups) * after]);
+        const { mean, variance } = tf.moments(grouped, [1, 3], true);
+        const normal = tf.mul(tf.sub(grouped, mean), tf.rsqrt(tf.add(variance, this.epsilon)));
+        let y: Tensor = tf.reshape(normal, x.shape);
+        if (this.gamma !== null) y = tf.mul(y, spread(tf, this.gamma.read(), x.rank, [axis], x.shape));
+        if (this.beta !== null) y = tf.add(y, spread(tf, this.beta.read(), x.rank, [axis], x.shape));
+        return y;
+      });
+    }
+
+    override getConfig(): Config {
+      const { groups, axis, epsilon, center, scale } = this;
+      return {
+        ...super.getConfig(),
+        groups,
+        axis,
+        epsilon,
+        center,
+        scale,
+        ...this.gammaOptions.config(),
+        ...this.betaOptions.config(),
+      };
+    }
+  };
+  return register(tf, made as unknown as LayerClass);
+}
+
+/** Division by the root of the mean square (Zhang and Sennrich, 2019). */
+function rmsNormalization(tf: Tf): LayerClass {
+  const made = class RMSNormalization extends tf.layers.Layer {
+    static readonly className = 'RMSNormalization';
+    readonly axis: number | number[];
+    readonly epsilon: number;
+    private scale: Weight | undefined;
+
+    constructor(args: Args) {
+      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      this.axis = (args['axis'] as number | number[] | undefined) ?? -1;
+      this.epsilon = (args['epsilon'] as number | undefined) ?? 1e-6;
+      this.supportsMasking = true;
+    }
+
+    override build(inputShape: Shape | Shape[]): void {
+      const shape = oneShape(inputShape);
+      const sizes = sizesAt(
+        shape,
+        named(this, () => axesOf(this.axis, shape.length)),
+        this,
+      );
+      this.scale = this.addWeight('scale', sizes, 'float32', tf.initializers.ones());
+      this.built = true;
+    }
+
+    override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+      return oneShape(inputShape);
+    }
+
+    override call(inputs: Tensor | Tensor[]): Tensor {
+      return tf.tidy(() => {
+        const x = oneTensor(inputs);
+        const axes = axesOf(this.axis, x.rank);
+        const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), axes, true), this.epsilon));
+        const scale = spread(tf, (this.scale as Weight).read(), x.rank, axes, x.shape);
+        return tf.mul(tf.mul(x, inverse), scale);
+      });
+    }
+
+    override getConfig(): Config {
+      return { ...super.getConfig(), axis: this.axis, epsilon: this.epsilon };
+    }
+  };
+  return register(tf, made as unknown as LayerClass);
+}
+
+function unitNormalization(tf: Tf): LayerClass {
+  return plainLayer<{ axis: number | number[] }>(tf, {
+    className: 'UnitNormalization',
+    masks: true,
+    read: (args) => ({ axis: (args['axis'] as number | number[] | undefined) ?? -1 }),
+    call: (_, x, { axis }) => {
+      const square = tf.sum(tf.square(x), axesOf(axis, x.rank), true);
+      // The smallest length is that of Keras.
+      return tf.mul(x, tf.rsqrt(tf.maximum(square, 1e-24)));
+    },
+    shape: (shape, { axis }) => {
+      axesOf(axis, shape.length);
+      return shape;
+    },
+  });
+}
+
+/** Subtracts a mean and divides by a standard deviation that were measured before. */
+function normalization(tf: Tf): LayerClass {
+  type Numbers = number | number[] | number[][] | null;
+  const made = class Normalization extends tf.layers.Layer {
+    static readonly className = 'Normalization';
+    readonly axis: number | number[] | null;
+    readonly mean: Numbers;
+    readonly variance: Numbers;
+    readonly invert: boolean;
+    private meanWeight: Weight | undefined;
+    private varianceWeight: Weight | undefined;
+    private kept: number[] = [];
+
+    constructor(args: Args) {
+      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      const { axis = -1, mean = null, variance = null } = args as {
+        axis?: number | number[] | null;
+        mean?: Numbers;
+        variance?: Numbers;
+      };
+      if ((mean === null) !== (variance === null))
+        throw new RangeError(`layer ${this.name}: mean and variance go together; one of them is missing`);
+      this.axis = axis;
+      this.mean = mean;
+      this.variance = variance;
+      this.invert = args['invert'] === true;
+      this.supportsMasking = true;
+    }
+
+    override build(inputShape: Shape | Shape[]): void {
+      const shape = oneShape(inputShape);
+      this.kept = this.axis === null ? [] : named(this, () => axesOf(this.axis ?? [], shape.length));
+      if (this.mean === null) {
+        const sizes = sizesAt(shape, this.kept, this);
+        this.meanWeight = this.addWeight('mean', sizes, 'float32', tf.initializers.zeros(), undefined, false);
+        this.varianceWeight = this.addWeight('variance', sizes, 'float32', tf.initializers.ones(), undefined, false);
+      }
+      this.built = true;
+    }
+
+    override computeOutputShape(inputShape: Shape | Shape[]): Shape {
+      return oneShape(inputShape);
+    }
+
+    /** A given number, list or weight, as it meets the input's axes: aligned with the kept ones from the right. */
+    private aligned(given: Tensor, rank: number): Tensor {
+      const wide = Array.from({ length: rank }, () => 1);
+      for (let index = 1; index <= given.rank; index++)
+        wide[this.kept.at(-index) as number] = given.shape.at(-index) as number;
+      return tf.reshape(given, wide);
+    }
+
+    override call(inputs: Tensor | Tensor[]): Tensor {
+      return tf.tidy(() => {
+        const x = tf.cast(oneTensor(inputs), 'float32');
+        const stored = (weight: Weight | undefined, given: Numbers): Tensor =>
+          this.aligned(weight?.read() ?? tf.tensor(given as number[], undefined, 'float32'), x.rank);
+        const mean = stored(this.meanWeight, this.mean);
+        const deviation = tf.maximum(tf.sqrt(stored(this.varianceWeight, this.variance)), 1e-7);
+        return this.invert ? tf.add(mean, tf.mul(x, deviation)) : tf.div(tf.sub(x, mean), deviation);
+      });
+    }
+
+    /**
+     * Measures mean and variance of data.
+     *
+     * @param data a batch of inputs
+     */
+    adapt(data: tfjs.Tensor): void {
+      if (this.mean !== null)
+        throw new Error(`layer ${this.name} was given its mean and variance: there is nothing to measure`);
+      if (!this.built) this.build(data.shape);
+      tf.tidy(() => {
+        const over = data.shape.map((_, axis) => axis).filter((axis) => !this.kept.includes(axis));
+        const { mean, variance } = tf.moments(data, over);
+        this.meanWeight?.write(mean);
+        this.varianceWeight?.write(variance);
+      });
+    }
+
+    override getConfig(): Config {
+      const { axis, mean, variance, invert } = this;
+      return { ...super.getConfig(), axis, mean, variance, invert } as Config;
+    }
+  };
+  return register(tf, made as unknown as LayerClass);
+}
+
+/** Layers of normalization. */
+export function installNormalizations(tf: Tf): Record<string, LayerClass> {
+  return {
+    BatchNormalization: batchNormalization(tf),
+    LayerNormalization: layerNormalization(tf),
+    GroupNormalization: groupNormalization(tf),
+    RMSNormalization: rmsNormalization(tf),
+    UnitNormalization: unitNormalization(tf),
+    Normalization: normalization(tf),
+  };
+}

@@ -1,0 +1,478 @@
+"""The layers that make-layer-cases.py goes through, with the values tried for each option."""
+
+import keras
+import numpy as np
+from keras import layers as L
+
+LAST, FIRST = "channels_last", "channels_first"
+WEIGHTED = {
+    "use_bias": [False],
+    "kernel_initializer": ["he_normal", lambda: keras.initializers.RandomUniform(-0.2, 0.2)],
+    "bias_initializer": ["ones"],
+    "kernel_regularizer": ["l2", lambda: keras.regularizers.L1L2(0.1, 0.2), lambda: keras.regularizers.OrthogonalRegularizer()],
+    "bias_regularizer": ["l1"],
+    "activity_regularizer": ["l2"],
+    "kernel_constraint": ["max_norm", "non_neg", "unit_norm", lambda: keras.constraints.MinMaxNorm(0.1, 1.0, axis=0)],
+    "bias_constraint": ["non_neg"],
+}
+ACTS = ["relu", "silu", "hard_sigmoid", "softmax"]
+
+
+def first(options):
+    return options.get("data_format") == FIRST
+
+
+def last(options):
+    return options.get("data_format") != FIRST
+
+
+def convolution(rank, padding=("same",), groups=True, more=(), channels=4):
+    """As many filters as no dimension has places: TensorFlow's CPU mistakes one for the other where channels come first."""
+    size = {1: (8,), 2: (6, 7), 3: (5, 4, 6)}[rank]
+    several = {1: 3, 2: (3, 2), 3: (2, 3, 2)}[rank]
+    return {
+        "base": {"filters": 10, "kernel_size": 2},
+        "options": {
+            "kernel_size": [several],
+            "strides": [2],
+            "padding": list(padding),
+            "data_format": [FIRST],
+            "dilation_rate": [2],
+            **({"groups": [2]} if groups else {}),
+            "activation": ACTS,
+            **WEIGHTED,
+        },
+        "shaping": ["kernel_size", "strides", "padding", "data_format", "dilation_rate", *(["groups"] if groups else [])],
+        "more": list(more),
+        "inputs": [
+            {"shapes": [(*size, channels)], "when": last},
+            {"shapes": [(channels, *size)], "when": first},
+        ],
+    }
+
+
+def transposed(rank):
+    spec = convolution(rank, groups=False)
+    spec["options"]["output_padding"] = [1, 0]
+    spec["options"]["strides"] = [2, 3]
+    spec["shaping"] = [*spec["shaping"], "output_padding"]
+    spec["more"] = [{"strides": 2, "padding": "same", "output_padding": 1}, {"strides": 2, "padding": "same", "kernel_size": 3, "output_padding": 1, "data_format": FIRST}]
+    return spec
+
+
+def depthwise(rank):
+    spec = convolution(rank, groups=False, channels=9)
+    del spec["base"]["filters"]
+    renamed = {k.replace("kernel_", "depthwise_"): v for k, v in WEIGHTED.items() if k.startswith("kernel_")}
+    spec["options"] = {k: v for k, v in spec["options"].items() if not k.startswith("kernel_") or k == "kernel_size"}
+    spec["options"].update(renamed, depth_multiplier=[2])
+    spec["shaping"] = [*spec["shaping"], "depth_multiplier"]
+    return spec
+
+
+def separable(rank):
+    spec = convolution(rank, groups=False)
+    spec["options"] = {k: v for k, v in spec["options"].items() if not k.startswith("kernel_") or k == "kernel_size"}
+    for part in ("depthwise", "pointwise"):
+        spec["options"].update({f"{part}_initializer": ["he_uniform"], f"{part}_regularizer": ["l2"], f"{part}_constraint": ["max_norm"]})
+    spec["options"]["depth_multiplier"] = [2]
+    spec["shaping"] = [*spec["shaping"], "depth_multiplier"]
+    return spec
+
+
+def pooling(rank):
+    size = {1: (7,), 2: (6, 7), 3: (5, 4, 6)}[rank]
+    return {
+        "base": {"pool_size": 2},
+        "options": {
+            "pool_size": [3, *([] if rank == 1 else [(1, 2, 3)[:rank]])],
+            "strides": [1, 3],
+            "padding": ["same"],
+            "data_format": [FIRST],
+        },
+        "shaping": ["pool_size", "strides", "padding", "data_format"],
+        "inputs": [
+            {"shapes": [(*size, 3)], "when": last},
+            {"shapes": [(3, *size)], "when": first},
+        ],
+    }
+
+
+def whole_pooling(rank):
+    size = {1: (5,), 2: (4, 5), 3: (3, 4, 5)}[rank]
+    return {
+        "options": {"data_format": [FIRST], "keepdims": [True]},
+        "shaping": ["data_format", "keepdims"],
+        "inputs": [
+            {"shapes": [(*size, 3)], "when": last},
+            {"shapes": [(3, *size)], "when": first},
+            *([{"shapes": [(5, 3)], "kinds": ["masked"], "note": "with a mask", "when": last}] if rank == 1 else []),
+        ],
+    }
+
+
+def adaptive(rank):
+    size = {1: (7,), 2: (6, 7), 3: (5, 4, 6)}[rank]
+    return {
+        "base": {"output_size": 2},
+        "options": {"output_size": [3], "data_format": [FIRST]},
+        "inputs": [{"shapes": [(*size, 3)], "when": last}, {"shapes": [(3, *size)], "when": first}],
+    }
+
+
+RECURRENT = {
+    "activation": ["relu", "sigmoid"],
+    **{k: WEIGHTED[k] for k in ("use_bias", "kernel_initializer", "bias_initializer", "bias_regularizer", "activity_regularizer", "bias_constraint")},
+    "kernel_regularizer": ["l2"],
+    "kernel_constraint": ["max_norm"],
+    "recurrent_initializer": ["glorot_uniform"],
+    "recurrent_regularizer": ["l2"],
+    "recurrent_constraint": ["max_norm"],
+    "dropout": [0.2],
+    "recurrent_dropout": [0.2],
+    "return_sequences": [True],
+    "return_state": [True],
+    "go_backwards": [True],
+    "unroll": [True],
+    "zero_output_for_mask": [True],
+}
+SEQUENCES = ["return_sequences", "return_state", "go_backwards", "unroll"]
+
+
+def recurrent(**more):
+    return {
+        "base": {"units": 3},
+        "options": {**RECURRENT, **more},
+        "shaping": [*SEQUENCES, *[k for k in more if k == "reset_after"]],
+        "more": [{"return_sequences": True, "zero_output_for_mask": True}, {"return_sequences": True, "return_state": True, "go_backwards": True}],
+        "inputs": [
+            {"shapes": [(4, 2)]},
+            {"shapes": [(4, 2)], "kinds": ["masked"], "note": "with a mask",
+             "when": lambda o: set(o) <= {"return_sequences", "return_state", "go_backwards", "zero_output_for_mask", "reset_after", "unroll"}},
+        ],
+    }
+
+
+def conv_recurrent(rank):
+    size = {1: (6,), 2: (5, 4), 3: (4, 3, 5)}[rank]
+    options = {k: v[:1] for k, v in RECURRENT.items() if k not in ("unroll", "zero_output_for_mask")}
+    return {
+        "base": {"filters": 2, "kernel_size": 2},
+        "options": {
+            "kernel_size": [3], "strides": [2], "padding": ["same"], "data_format": [FIRST], "dilation_rate": [2],
+            "recurrent_activation": ["hard_sigmoid", "tanh"], "unit_forget_bias": [False], **options,
+        },
+        "shaping": ["kernel_size", "strides", "padding", "data_format", "return_sequences"] if rank < 3 else [],
+        "more": [{"return_sequences": True, "return_state": True}, {"padding": "same", "dilation_rate": 2}, {"go_backwards": True, "return_sequences": True}],
+        "inputs": [
+            {"shapes": [(3, *size, 3)], "when": last},
+            {"shapes": [(3, 3, *size)], "when": first},
+        ],
+    }
+
+
+def merging(**options):
+    return {
+        "options": options,
+        "inputs": [
+            {"shapes": [(3, 4)] * 2},
+            {"shapes": [(3, 4)] * 3, "note": "of three"},
+            {"shapes": [(3, 4), (4,)], "note": "of different ranks"},
+            {"shapes": [(3, 4), (1, 4)], "note": "with broadcasting"},
+            {"shapes": [(3, 4)] * 2, "kinds": ["masked", "masked"], "note": "with masks"},
+        ],
+    }
+
+
+def padding(rank, first_option):
+    size = {1: (5,), 2: (4, 5), 3: (4, 5, 6)}[rank]
+    several = {1: [(1, 2), 0], 2: [(1, 2), ((1, 0), (2, 1)), 0], 3: [(1, 2, 1), ((1, 0), (0, 2), (1, 1)), 0]}[rank]
+    base = {"cropping": 1} if first_option == "cropping" else {}
+    return {
+        "base": base,
+        "options": {first_option: several, "data_format": [FIRST]},
+        "shaping": [first_option, "data_format"],
+        "inputs": [
+            {"shapes": [(*size, 3)], "when": last},
+            *([{"shapes": [(3, *size)], "when": first}] if rank > 1 else []),
+        ],
+    }
+
+
+def dropping(rank=None):
+    shape = {None: (5, 3), 1: (5, 3), 2: (4, 5, 3), 3: (3, 4, 5, 2)}[rank]
+    return {
+        "base": {"rate": 0.4},
+        "options": {"seed": [7], **({"data_format": [FIRST]} if rank and rank > 1 else {}), **({} if rank else {"noise_shape": [(BATCH, 1, 3)]})},
+        "inputs": [{"shapes": [shape]}],
+    }
+
+
+BATCH = 2
+NORMAL = [{"shapes": [(5, 3)]}, {"shapes": [(4, 5, 3)], "note": "of pictures"}, {"shapes": [(3,)], "note": "of vectors"}]
+BATCHED = {
+    "axis": [1],
+    "momentum": [0.5],
+    "epsilon": [0.1],
+    "center": [False],
+    "scale": [False],
+    "beta_initializer": ["ones"],
+    "gamma_initializer": ["zeros"],
+    "moving_mean_initializer": ["ones"],
+    "moving_variance_initializer": ["zeros"],
+    "beta_regularizer": ["l2"],
+    "gamma_regularizer": ["l1"],
+    "beta_constraint": ["non_neg"],
+    "gamma_constraint": ["max_norm"],
+}
+
+SPECS = [
+    {"layer": "Dense", "base": {"units": 3}, "options": {"activation": ["relu", "softmax", "gelu"], **WEIGHTED},
+     "inputs": [{"shapes": [(4,)]}, {"shapes": [(3, 4)], "note": "of sequences"}, {"shapes": [(2, 3, 4)], "note": "of pictures", "base_only": True}]},
+    {"layer": "EinsumDense", "base": {"equation": "ab,bc->ac", "output_shape": 3}, "options": {"bias_axes": ["c"], "activation": ["relu"]}, "inputs": [{"shapes": [(4,)]}]},
+    {"layer": "Embedding", "base": {"input_dim": 7, "output_dim": 3},
+     "options": {"mask_zero": [True], "embeddings_initializer": ["ones"], "embeddings_regularizer": ["l2"], "embeddings_constraint": ["max_norm"]},
+     "inputs": [{"shapes": [(4,)], "kinds": ["int:7"]}, {"shapes": [(2, 3)], "kinds": ["int:7"], "note": "of tables"}]},
+    {"layer": "ReversibleEmbedding", "base": {"input_dim": 7, "output_dim": 3}, "options": {}, "inputs": [{"shapes": [(4,)], "kinds": ["int:7"]}]},
+    {"layer": "Identity", "options": {}, "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "Masking", "options": {"mask_value": [0.5]}, "inputs": [{"shapes": [(3, 4)], "kinds": ["masked"]}]},
+    {"layer": "Lambda", "base": {"function": lambda: (lambda x: x * 2)}, "options": {}, "inputs": [{"shapes": [(3,)]}]},
+    {"layer": "Activation", "base": {"activation": "tanh"}, "options": {}, "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "ELU", "options": {"alpha": [0.3, 2.0]}, "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "LeakyReLU", "options": {"negative_slope": [0.1, 0.0]}, "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "ReLU", "options": {"max_value": [0.5], "negative_slope": [0.2], "threshold": [0.3]}, "shaping": ["max_value", "negative_slope", "threshold"],
+     "more": [{"max_value": 0.5, "negative_slope": 0.2, "threshold": 0.3}], "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "PReLU", "options": {"shared_axes": [[1], [1, 2], [2]], "alpha_initializer": ["ones"], "alpha_regularizer": ["l2"], "alpha_constraint": ["non_neg"]},
+     "inputs": [{"shapes": [(3, 4)]}, {"shapes": [(3, 4, 2)], "note": "of pictures"}]},
+    {"layer": "Softmax", "options": {"axis": [1, 2, -2, [1, 2], [-1]]}, "inputs": [{"shapes": [(3, 4)]}, {"shapes": [(3, 4, 2)], "note": "of pictures"}]},
+    {"layer": "Conv1D", **convolution(1, ("same", "causal"), more=[{"padding": "causal", "dilation_rate": 2, "kernel_size": 3}])},
+    {"layer": "Conv2D", **convolution(2)},
+    {"layer": "Conv3D", **convolution(3)},
+    {"layer": "Conv1DTranspose", **transposed(1)},
+    {"layer": "Conv2DTranspose", **transposed(2)},
+    {"layer": "Conv3DTranspose", **transposed(3)},
+    {"layer": "DepthwiseConv1D", **depthwise(1)},
+    {"layer": "DepthwiseConv2D", **depthwise(2)},
+    {"layer": "SeparableConv1D", **separable(1)},
+    {"layer": "SeparableConv2D", **separable(2)},
+    *[{"layer": f"{kind}Pooling{rank}D", **pooling(rank)} for kind in ("Max", "Average") for rank in (1, 2, 3)],
+    *[{"layer": f"Global{kind}Pooling{rank}D", **whole_pooling(rank)} for kind in ("Max", "Average") for rank in (1, 2, 3)],
+    *[{"layer": f"Adaptive{kind}Pooling{rank}D", **adaptive(rank)} for kind in ("Max", "Average") for rank in (1, 2, 3)],
+    {"layer": "BatchNormalization", "options": {**BATCHED, "renorm": [True], "synchronized": [True]}, "shaping": ["axis", "center", "scale"],
+     "inputs": [*NORMAL, {"shapes": [(3, 4, 2, 3)], "note": "of volumes"}, {"shapes": [(4, 3)], "kinds": ["masked"], "note": "with a mask", "base_only": True}]},
+    {"layer": "LayerNormalization",
+     "options": {"axis": [1, [1, 2], -2], "epsilon": [0.1], "center": [False], "scale": [False], "beta_initializer": ["ones"], "gamma_initializer": ["zeros"],
+                 "beta_regularizer": ["l2"], "gamma_regularizer": ["l1"], "beta_constraint": ["non_neg"], "gamma_constraint": ["max_norm"]},
+     "shaping": ["axis", "center", "scale"], "inputs": NORMAL},
+    {"layer": "GroupNormalization", "base": {"groups": 2},
+     "options": {"groups": [1, 4, -1], "axis": [1, -2], "epsilon": [0.1], "center": [False], "scale": [False], "beta_initializer": ["ones"], "gamma_initializer": ["zeros"],
+                 "beta_regularizer": ["l2"], "gamma_regularizer": ["l1"], "beta_constraint": ["non_neg"], "gamma_constraint": ["max_norm"]},
+     "shaping": ["groups", "axis"], "inputs": [{"shapes": [(4, 4)]}, {"shapes": [(4, 6, 4)], "note": "of pictures"}]},
+    {"layer": "RMSNormalization", "options": {"axis": [1, [1, 2]], "epsilon": [0.1]}, "inputs": NORMAL[:2]},
+    {"layer": "UnitNormalization", "options": {"axis": [1, [1, 2]]}, "inputs": NORMAL[:2]},
+    {"layer": "SpectralNormalization", "base": {"layer": lambda: L.Dense(3)}, "options": {}, "inputs": [{"shapes": [(4,)]}]},
+    {"layer": "Normalization", "options": {"axis": [1, None, [1, 2]], "invert": [True]}, "shaping": ["axis", "invert"],
+     "more": [{"mean": 0.3, "variance": 2.0}, {"mean": [0.1, 0.2, 0.3], "variance": [1.0, 2.0, 0.5]}, {"mean": 0.3, "variance": 2.0, "invert": True, "axis": None}],
+     "prepare": lambda layer: layer.adapt(np.random.default_rng(1).normal(size=(9, *layer_shape(layer)))) if layer.input_mean is None else None,
+     "inputs": [{"shapes": [(5, 3)]}]},
+    {"layer": "Add", **merging()}, {"layer": "Subtract", **{**merging(), "inputs": [i for i in merging()["inputs"] if len(i["shapes"]) == 2]}},
+    {"layer": "Multiply", **merging()}, {"layer": "Average", **merging()}, {"layer": "Maximum", **merging()}, {"layer": "Minimum", **merging()},
+    {"layer": "Concatenate", "options": {"axis": [1, 2, -2]},
+     "inputs": [{"shapes": [(3, 4)] * 2}, {"shapes": [(3, 4)] * 3, "note": "of three"}, {"shapes": [(3, 4)] * 2, "kinds": ["masked"] * 2, "note": "with masks"}]},
+    {"layer": "Dot", "base": {"axes": 1}, "options": {"axes": [2, -1, [1, 2], [2, 1]], "normalize": [True]}, "shaping": ["axes", "normalize"],
+     "inputs": [{"shapes": [(4,), (4,)]}, {"shapes": [(4, 4), (4, 4)], "note": "of tables"}, {"shapes": [(4, 3), (4, 5)], "note": "of different tables"},
+                {"shapes": [(3, 4), (4,)], "note": "of table and vector"}, {"shapes": [(2, 4, 3), (2, 4, 3)], "note": "of volumes"}]},
+    {"layer": "Flatten", "options": {"data_format": [FIRST]}, "inputs": [{"shapes": [(3, 4, 2)]}, {"shapes": [(3,)], "note": "of vectors"}]},
+    {"layer": "Reshape", "base": {"target_shape": (4, 3)}, "options": {"target_shape": [(2, -1), (-1,), (2, 3, 2)]}, "inputs": [{"shapes": [(3, 4)]}]},
+    {"layer": "Permute", "base": {"dims": (2, 1)}, "options": {"dims": [(2, 3, 1), (3, 2, 1)]}, "inputs": [{"shapes": [(3, 4)]}, {"shapes": [(3, 4, 2)], "note": "of pictures"}]},
+    {"layer": "RepeatVector", "base": {"n": 3}, "options": {"n": [1]}, "inputs": [{"shapes": [(4,)]}]},
+    *[{"layer": f"Cropping{rank}D", **padding(rank, "cropping")} for rank in (1, 2, 3)],
+    *[{"layer": f"ZeroPadding{rank}D", **padding(rank, "padding")} for rank in (1, 2, 3)],
+    {"layer": "UpSampling1D", "options": {"size": [3, 1]}, "inputs": [{"shapes": [(4, 3)]}]},
+    {"layer": "UpSampling2D", "options": {"size": [3, (1, 2), (3, 2)], "data_format": [FIRST], "interpolation": ["bilinear", "bicubic", "lanczos3", "lanczos5"]},
+     "shaping": ["size", "data_format", "interpolation"], "inputs": [{"shapes": [(4, 5, 3)], "when": last}, {"shapes": [(3, 4, 5)], "when": first}]},
+    {"layer": "UpSampling3D", "options": {"size": [3, (1, 2, 3)], "data_format": [FIRST]}, "shaping": ["size", "data_format"],
+     "inputs": [{"shapes": [(2, 3, 4, 2)], "when": last}, {"shapes": [(2, 2, 3, 4)], "when": first}]},
+    {"layer": "Dropout", **dropping()}, {"layer": "AlphaDropout", **dropping()},
+    {"layer": "GaussianDropout", "base": {"rate": 0.4}, "options": {"seed": [7]}, "inputs": [{"shapes": [(5, 3)]}]},
+    {"layer": "GaussianNoise", "base": {"stddev": 0.4}, "options": {"seed": [7]}, "inputs": [{"shapes": [(5, 3)]}]},
+    *[{"layer": f"SpatialDropout{rank}D", **dropping(rank)} for rank in (1, 2, 3)],
+    {"layer": "ActivityRegularization", "options": {"l1": [0.1], "l2": [0.2]}, "inputs": [{"shapes": [(4,)]}]},
+    {"layer": "Rescaling", "base": {"scale": 0.5}, "options": {"offset": [0.3], "scale": [[0.5, 1.0, 2.0]]}, "shaping": ["offset", "scale"], "more": [{"scale": [1.0, 2.0, 3.0], "offset": [0.1, 0.2, 0.3]}],
+     "inputs": [{"shapes": [(4, 5, 3)]}, {"shapes": [(3,)], "note": "of vectors"}]},
+    {"layer": "Resizing", "base": {"height": 3, "width": 8},
+     "options": {"interpolation": ["nearest", "bicubic", "lanczos3", "area"], "crop_to_aspect_ratio": [True], "pad_to_aspect_ratio": [True], "fill_mode": ["constant"], "fill_value": [0.5], "antialias": [True],
+                 "data_format": [FIRST], "height": [6, 9], "width": [2]},
+     "shaping": ["interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio", "data_format", "height"], "more": [{"pad_to_aspect_ratio": True, "fill_value": 0.5}, {"pad_to_aspect_ratio": True, "height": 9, "fill_value": 0.5}],
+     "inputs": [{"shapes": [(6, 5, 3)], "when": last}, {"shapes": [(3, 6, 5)], "when": first}]},
+    {"layer": "CenterCrop", "base": {"height": 3, "width": 2}, "options": {"height": [4, 8], "width": [5, 9], "data_format": [FIRST]}, "shaping": ["height", "width", "data_format"],
+     "inputs": [{"shapes": [(6, 5, 3)], "when": last}, {"shapes": [(3, 6, 5)], "when": first}]},
+    {"layer": "CategoryEncoding", "base": {"num_tokens": 5}, "options": {"output_mode": ["one_hot", "count"]}, "inputs": [{"shapes": [(4,)], "kinds": ["int:5"]}, {"shapes": [(1,)], "kinds": ["int:5"], "note": "of one token"}]},
+    {"layer": "Discretization", "base": {"bin_boundaries": [-0.5, 0.0, 0.5]}, "options": {"output_mode": ["one_hot"]}, "inputs": [{"shapes": [(4,)]}]},
+    {"layer": "IntegerLookup", "base": {"vocabulary": [1, 2, 3]}, "options": {"output_mode": ["one_hot"]}, "inputs": [{"shapes": [(4,)], "kinds": ["int:5"]}]},
+    {"layer": "Hashing", "base": {"num_bins": 3}, "options": {}, "inputs": [{"shapes": [(4,)], "kinds": ["int:5"]}]},
+    {"layer": "RandomFlip", "options": {"mode": ["horizontal"]}, "inputs": [{"shapes": [(4, 5, 3)]}]},
+    {"layer": "RandomZoom", "base": {"height_factor": 0.2}, "options": {}, "inputs": [{"shapes": [(4, 5, 3)]}]},
+    {"layer": "Attention", "options": {"use_scale": [True], "score_mode": ["concat"], "dropout": [0.1]}, "shaping": ["use_scale", "score_mode"], "inputs": [{"shapes": [(3, 4)] * 2}, {"shapes": [(3, 4), (5, 4), (5, 4)], "note": "of three"}]},
+    {"layer": "AdditiveAttention", "options": {"use_scale": [False], "dropout": [0.1]}, "inputs": [{"shapes": [(3, 4)] * 2}]},
+    {"layer": "SimpleRNN", **recurrent()},
+    {"layer": "LSTM", **recurrent(recurrent_activation=["hard_sigmoid", "relu"], unit_forget_bias=[False])},
+    {"layer": "GRU", **recurrent(recurrent_activation=["hard_sigmoid", "relu"], reset_after=[False])},
+    *[{"layer": f"ConvLSTM{rank}D", **conv_recurrent(rank)} for rank in (1, 2, 3)],
+    {"layer": "RNN", "base": {"cell": lambda: L.SimpleRNNCell(3)},
+     "options": {"cell": [lambda: L.LSTMCell(3), lambda: L.GRUCell(3), lambda: L.GRUCell(3, reset_after=False), lambda: L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2)])],
+                 **{k: RECURRENT[k] for k in SEQUENCES}},
+     "shaping": ["cell", "return_sequences", "return_state"], "inputs": [{"shapes": [(4, 2)]}]},
+    {"layer": "Bidirectional", "base": {"layer": lambda: L.LSTM(3)},
+     "options": {"layer": [lambda: L.GRU(3, return_sequences=True), lambda: L.SimpleRNN(3, return_state=True), lambda: L.LSTM(3, return_sequences=True, return_state=True), lambda: L.GRU(3, reset_after=False, recurrent_activation="hard_sigmoid")],
+                 "merge_mode": ["sum", "mul", "ave", None], "backward_layer": [lambda: L.LSTM(3, go_backwards=True), lambda: L.LSTM(3, activation="relu", go_backwards=True)]},
+     "shaping": ["layer", "merge_mode"], "inputs": [{"shapes": [(4, 2)]}, {"shapes": [(4, 2)], "kinds": ["masked"], "note": "with a mask"}]},
+    {"layer": "TimeDistributed", "base": {"layer": lambda: L.Dense(3)},
+     "options": {"layer": [lambda: L.Conv1D(2, 2), lambda: L.Dropout(0.2), lambda: L.BatchNormalization(), lambda: keras.Sequential([keras.Input((2,)), L.Dense(3)], name="inner")]},
+     "inputs": [{"shapes": [(4, 2)]}, {"shapes": [(4, 3, 2)], "note": "of tables"}, {"shapes": [(4, 2)], "kinds": ["masked"], "note": "with a mask", "base_only": True}]},
+    {"layer": "MultiHeadAttention", "base": {"num_heads": 2, "key_dim": 3}, "options": {}, "inputs": []},
+]
+
+
+def layer_shape(layer):
+    return (5, 3)
+
+
+ACTIVATIONS = [
+    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear",
+    "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus",
+    "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink",
+]
+
+
+def nested():
+    inner = keras.Sequential([keras.Input((6, 6, 2)), L.Conv2D(3, 3, activation="silu"), L.BatchNormalization()], name="backbone")
+    x = keras.Input((6, 6, 2), name="picture")
+    return keras.Model(x, L.Dense(2)(L.GlobalAveragePooling2D()(inner(x))), name="outer")
+
+
+def deeply_nested():
+    a = keras.Input((3,), name="a")
+    innermost = keras.Model(a, L.Dense(4, activation="gelu")(a), name="innermost")
+    b = keras.Input((3,), name="b")
+    middle = keras.Model(b, [innermost(b), L.Dense(2)(b)], name="middle")
+    c = keras.Input((3,), name="c")
+    left, right = middle(c)
+    return keras.Model(c, L.Concatenate()([left, right, innermost(c)]), name="outermost")
+
+
+def sequential_of_models():
+    return keras.Sequential([
+        keras.Input((4,)),
+        keras.Sequential([L.Dense(3, activation="mish"), L.Dense(3)], name="first"),
+        keras.Sequential([L.Dense(2), L.Softmax()], name="second"),
+    ], name="stack")
+
+
+def shared():
+    a, b = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    dense = L.Dense(3, name="shared")
+    return keras.Model([a, b], L.Subtract()([dense(a), dense(b)]), name="siamese")
+
+
+def u_net():
+    x = keras.Input((8, 8, 1), name="picture")
+    down = L.Conv2D(2, 3, padding="same", activation="relu")(x)
+    low = L.MaxPooling2D()(down)
+    low = L.DepthwiseConv2D(3, padding="same", dilation_rate=2)(low)
+    up = L.UpSampling2D(interpolation="bilinear")(low)
+    return keras.Model(x, L.Conv2D(1, 1, activation="sigmoid")(L.Concatenate()([up, down])), name="unet")
+
+
+def text_tutorial():
+    return keras.Sequential([keras.Input((6,), dtype="int32"), L.Embedding(9, 4, mask_zero=True), L.GlobalAveragePooling1D(), L.Dense(1, activation="sigmoid")], name="text")
+
+
+def without_names():
+    x = keras.Input((4, 3), name="series")
+    y, state_h, state_c = L.LSTM(2, return_sequences=True, return_state=True)(x)
+    return keras.Model(x, [L.Dense(1)(y), L.Add()([state_h, state_c])], name="states")
+
+
+def decoder():
+    """States of one recurrent layer are where another one begins."""
+    x, y = keras.Input((4, 3), name="source"), keras.Input((2, 3), name="target")
+    _, h, c = L.LSTM(2, return_state=True, name="encoder")(x)
+    return keras.Model([x, y], L.LSTM(2, return_sequences=True, name="decoder")(y, initial_state=[h, c]), name="translation")
+
+
+def stateless_layers():
+    return keras.Sequential([keras.Input((6, 4)), L.Conv1D(4, 2, padding="causal", dilation_rate=2), L.SpatialDropout1D(0.2), L.GaussianNoise(0.1), L.ZeroPadding1D(1), L.Cropping1D(1),
+                             L.UpSampling1D(2), L.GroupNormalization(2), L.Flatten(), L.UnitNormalization()], name="stateless")
+
+
+def stateful():
+    x = keras.Input(batch_shape=(2, 4, 3), name="series")
+    return keras.Model(x, L.GRU(2, stateful=True, return_sequences=True)(L.LSTM(2, stateful=True, return_sequences=True)(x)), name="remembering")
+
+
+def branches():
+    """Layers of the same form at several depths: their weights must not be exchanged."""
+    x = keras.Input((3,), name="x")
+    y = keras.Input((3,), name="y")
+    a = L.Dense(3, name="a", activation="relu")(x)
+    b = L.Dense(3, name="b", activation="silu")(y)
+    c = L.Dense(3, name="c")(b)
+    d = L.Add(name="d")([a, c])
+    e = L.Dense(3, name="e")(x)
+    f = L.Dense(3, name="f", activation="tanh")(L.Multiply(name="m")([d, e]))
+    return keras.Model([x, y], [f, L.Dense(3, name="g")(c)], name="branches")
+
+
+def twice():
+    """One layer called twice in a row, and once beside."""
+    x = keras.Input((3,), name="x")
+    dense = L.Dense(3, activation="tanh", name="again")
+    other = L.Dense(3, name="between")
+    return keras.Model(x, L.Concatenate()([dense(other(dense(x))), dense(x)]), name="twice")
+
+
+def masked_functional():
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    x = L.Embedding(9, 4, mask_zero=True)(tokens)
+    x = L.SpatialDropout1D(0.1)(x)
+    x = L.Bidirectional(L.GRU(3, return_sequences=True))(x)
+    return keras.Model(tokens, L.LSTM(2)(x), name="masked")
+
+
+def frozen():
+    x = keras.Input((4,), name="x")
+    dense, norm = L.Dense(3, name="dense"), L.BatchNormalization(name="norm")
+    inner = keras.Sequential([keras.Input((4,)), dense, norm], name="base")
+    inner.trainable = False
+    return keras.Model(x, L.Dense(2)(inner(x)), name="transfer")
+
+
+def preprocessing():
+    x = keras.Input((8, 8, 3), name="picture")
+    y = L.Resizing(6, 6)(L.Rescaling(1 / 255)(x))
+    return keras.Model(x, L.Conv2D(2, 3)(L.CenterCrop(4, 4)(y)), name="prepared")
+
+
+def layer_as_activation():
+    return keras.Sequential([keras.Input((4,)), L.Dense(3, activation=L.LeakyReLU(negative_slope=0.1))], name="object")
+
+
+MODELS = {
+    "nested": (nested, [(6, 6, 2)], ["float"]),
+    "deeply nested": (deeply_nested, [(3,)], ["float"]),
+    "sequential of models": (sequential_of_models, [(4,)], ["float"]),
+    "shared": (shared, [(4,), (4,)], ["float"] * 2),
+    "u-net": (u_net, [(8, 8, 1)], ["float"]),
+    "text": (text_tutorial, [(6,)], ["int:9"]),
+    "states": (without_names, [(4, 3)], ["float"]),
+    "decoder": (decoder, [(4, 3), (2, 3)], ["float"] * 2),
+    "stateless": (stateless_layers, [(6, 4)], ["float"]),
+    "branches": (branches, [(3,), (3,)], ["float"] * 2),
+    "twice": (twice, [(3,)], ["float"]),
+    "masked": (masked_functional, [(6,)], ["int:9"]),
+    "frozen": (frozen, [(4,)], ["float"]),
+    "preprocessing": (preprocessing, [(8, 8, 3)], ["float"]),
+    "stateful": (stateful, [(4, 3)], ["float"]),
+    "layer as activation": (layer_as_activation, [(4,)], ["float"]),
+}
