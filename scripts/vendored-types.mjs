@@ -10,8 +10,30 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+
+/** Names of activations that layers take here and tfjs's declarations lack: src/layers/activations.ts has them. */
+const ACTIVATIONS = [
+  'celu',
+  'exponential',
+  'glu',
+  'hardShrink',
+  'hardSilu',
+  'hardTanh',
+  'kerasHardSigmoid',
+  'leakyRelu',
+  'logSigmoid',
+  'logSoftmax',
+  'silu',
+  'softShrink',
+  'sparsePlus',
+  'sparseSigmoid',
+  'sparsemax',
+  'squareplus',
+  'tanhShrink',
+];
 
 export const VENDORED_TYPES = [
   ...[
@@ -38,6 +60,20 @@ function wanted(source) {
   return /\.d\.[cm]?ts$/.test(name) || name === 'package.json' || /^LICEN[CS]E/i.test(name);
 }
 
+/** Adds names to the type of an activation. */
+function addActivations(folder) {
+  const file = join(folder, '@tensorflow', 'tfjs-layers', 'dist', 'keras_format', 'activation_config.d.ts');
+  if (!existsSync(file)) return;
+  const text = readFileSync(file, 'utf8');
+  const begin = 'export type ActivationIdentifier =';
+  if (!text.includes(begin)) throw new Error(`${file} is not as expected: ${begin}`);
+  const names = ACTIVATIONS.map((name) => `'${name}' | `).join('');
+  writeFileSync(
+    file,
+    text.replace(begin, () => `${begin} ${names}`),
+  );
+}
+
 /** Drops folders that hold no file, which the filter leaves behind. */
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -61,7 +97,10 @@ export function copyVendoredTypes(root, target) {
     root,
     '.cache',
     'types',
-    createHash('sha256').update(versions.join()).digest('hex').slice(0, 16),
+    createHash('sha256')
+      .update([...versions, ...ACTIVATIONS].join())
+      .digest('hex')
+      .slice(0, 16),
   );
   if (!existsSync(cached)) {
     const fresh = `${cached}.${process.pid}`;
@@ -71,6 +110,7 @@ export function copyVendoredTypes(root, target) {
       mkdirSync(dirname(to), { recursive: true });
       cpSync(from, to, { recursive: true, filter: wanted });
     }
+    addActivations(fresh);
     prune(fresh);
     renameSync(fresh, cached);
   }

@@ -10,3 +10,39 @@ declare module '@tensorflow/tfjs-layers/dist/layers/recurrent.js' {
     resetAfter?: boolean;
   }
 }
+
+declare module '@tensorflow/tfjs-layers/dist/layers/convolutional.js' {
+  interface BaseConvLayerArgs {
+    /** Parts of the channels that are convolved by themselves; 1 by default. For `conv1d`, `conv2d` and `conv3d`. */
+    groups?: number;
+    /** Places that a transposed convolution's output has in addition, as in Keras. */
+    outputPadding?: number | number[];
+  }
+}
+
+declare module '@tensorflow/tfjs-layers/dist/layers/pooling.js' {
+  interface Pooling1DLayerArgs {
+    /** Whether channels come last, which is the default, or before the time. */
+    dataFormat?: 'channelsFirst' | 'channelsLast';
+  }
+  interface GlobalPooling2DLayerArgs {
+    /** Whether the dimensions that are pooled stay, with a length of 1. `false` by default. */
+    keepdims?: boolean;
+  }
+}
+
+declare module '@tensorflow/tfjs-layers/dist/layers/advanced_activations.js' {
+  interface ReLULayerArgs {
+    /** Slope below the threshold; 0 by default. */
+    negativeSlope?: number;
+    /** What is not larger becomes 0, or has the slope; 0 by default. */
+    threshold?: number;
+  }
+}
+
+declare module '@tensorflow/tfjs-layers/dist/layers/recurrent.js' {
+  interface BaseRNNLayerArgs {
+    /** Whether the output is 0 where the mask hides a step, instead of the one before. `false` by default. */
+    zeroOutputForMask?: boolean;
+  }
+}

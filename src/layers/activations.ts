@@ -31,7 +31,7 @@ const sparsemax: Formula = (tf, x) => {
       value: result,
       gradFunc: (dy, saved) => {
         const [given, support, output] = saved as [Tensor, Tensor, Tensor];
-        const passed = tf.mul(dy as Tensor, tf.cast(tf.greater(output, 0), 'float32'));
+        const passed = tf.mul(dy, tf.cast(tf.greater(output, 0), 'float32'));
         // How many numbers of the same row are larger.
         const larger = tf.greater(tf.expandDims(given, -2), tf.expandDims(given, -1));
         const share = tf.relu(tf.sub(support, tf.sum(tf.cast(larger, 'float32'), -1)));

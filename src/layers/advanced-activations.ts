@@ -52,8 +52,7 @@ function relu(tf: Tf): LayerClass {
       return { maxValue, negativeSlope, threshold };
     },
     call: (_, x, { maxValue, negativeSlope, threshold }) => {
-      let y: Tensor =
-        threshold === 0 ? tf.relu(x) : tf.mul(x, tf.cast(tf.greater(x, threshold), 'float32'));
+      let y: Tensor = threshold === 0 ? tf.relu(x) : tf.mul(x, tf.cast(tf.greater(x, threshold), 'float32'));
       if (maxValue !== null) y = tf.clipByValue(y, 0, maxValue);
       if (negativeSlope === 0) return y;
       return tf.sub(y, tf.mul(negativeSlope, tf.relu(tf.sub(threshold, x))));
@@ -69,7 +68,7 @@ function softmax(tf: Tf): LayerClass {
     readonly axis: number | number[];
 
     constructor(args: Args) {
-      super((args ?? {}) as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      super(args ?? {});
       this.axis = (args?.['axis'] as number | number[] | undefined) ?? -1;
       this.supportsMasking = true;
     }

@@ -148,7 +148,10 @@ function convLstm(tf: Tf, rank: number): LayerClass {
       // tfjs adds one dimension to a mask; here it takes more.
       const { rank: dimensions } = oneTensor(inputs);
       return tf.tidy(() => {
-        const wide = tf.reshape(mask, [...mask.shape, ...Array.from({ length: dimensions - mask.rank }, () => 1)]);
+        const wide = tf.reshape(mask, [
+          ...mask.shape,
+          ...Array.from({ length: dimensions - mask.rank }, () => 1),
+        ]);
         return super.call(inputs, { ...kwargs, mask: wide });
       });
     }

@@ -27,7 +27,11 @@ export function dilateKernel(tf: Tf, kernel: Tensor, rates: readonly number[]): 
       [0, 0],
     ]);
     const length = (size - 1) * rate + 1;
-    const cut = tf.slice(tf.reshape(spread, [before, size * rate, after]), [0, 0, 0], [before, length, after]);
+    const cut = tf.slice(
+      tf.reshape(spread, [before, size * rate, after]),
+      [0, 0, 0],
+      [before, length, after],
+    );
     result = tf.reshape(cut, [...shape.slice(0, axis), length, ...shape.slice(axis + 1)]);
   }
   return result;
@@ -35,7 +39,7 @@ export function dilateKernel(tf: Tf, kernel: Tensor, rates: readonly number[]): 
 
 /** Steps of the past before the first one, so that no output sees a later input. */
 function padPast(tf: Tf, x: Tensor, kernel: Tensor, { dilationRate }: Sliding): Tensor {
-  const past = ((kernel.shape[0] as number) - 1) * (dilationRate[0] as number);
+  const past = (kernel.shape[0] - 1) * (dilationRate[0] as number);
   return tf.pad(x, [
     [0, 0],
     [past, 0],
@@ -67,7 +71,7 @@ export function convolve(tf: Tf, x: Tensor, kernel: Tensor, sliding: Sliding, gr
         strides[0] as number,
         padding,
         'NWC',
-        dilationRate[0] as number,
+        dilationRate[0],
       );
     case 4:
       return tf.conv2d(
@@ -161,9 +165,9 @@ export function convolveTransposed(
   const { strides } = sliding;
   if (x.rank === 3) {
     const flat = tf.conv2dTranspose(
-      tf.expandDims(x, 1) as tfjs.Tensor4D,
-      tf.expandDims(dilated, 0) as tfjs.Tensor4D,
-      [batch as number, 1, spatial[0] as number, filters],
+      tf.expandDims<tfjs.Tensor4D>(x, 1),
+      tf.expandDims<tfjs.Tensor4D>(dilated, 0),
+      [batch, 1, spatial[0] as number, filters],
       [1, strides[0] as number],
       padding,
     );

@@ -69,8 +69,6 @@ interface SeparableLayer extends DepthwiseLayer {
   pointwiseConstraint: Constraint;
 }
 
-type Serialized = Parameters<typeof serialized>[0];
-
 function channelsOf(layer: ConvolutionLayer, shape: Shape): number {
   const count = layer.dataFormat === 'channelsFirst' ? shape[1] : shape.at(-1);
   if (typeof count === 'number') return count;
@@ -86,7 +84,12 @@ function biasOf(layer: ConvolutionLayer, size: number): Weight | null {
 }
 
 /** Bias and activation after a convolution; the activation sees the data's own format, as in Keras. */
-function finished(tf: Tf, layer: ConvolutionLayer, inputs: Tensor | Tensor[], compute: (x: Tensor) => Tensor): Tensor {
+function finished(
+  tf: Tf,
+  layer: ConvolutionLayer,
+  inputs: Tensor | Tensor[],
+  compute: (x: Tensor) => Tensor,
+): Tensor {
   return tf.tidy(() => {
     const bias = layer.bias === null || layer.bias === undefined ? null : layer.bias.read();
     const result = withChannelsLast(tf, oneTensor(inputs), layer.dataFormat, (x) =>
@@ -96,7 +99,11 @@ function finished(tf: Tf, layer: ConvolutionLayer, inputs: Tensor | Tensor[], co
   });
 }
 
-function convolvedShape(layer: ConvolutionLayer, shape: Shape, channels: (count: number | null) => number | null): Shape {
+function convolvedShape(
+  layer: ConvolutionLayer,
+  shape: Shape,
+  channels: (count: number | null) => number | null,
+): Shape {
   return mapSpatial(
     shape,
     layer.dataFormat,
@@ -225,7 +232,13 @@ function asTwoDimensions(args: Args): Args {
     if (value === undefined || value === null) return {};
     return { [key]: [first, Array.isArray(value) ? value[0] : value] };
   };
-  return { ...args, padding: 'valid', ...wide('kernelSize', 1), ...wide('strides', 1), ...wide('dilationRate', 1) };
+  return {
+    ...args,
+    padding: 'valid',
+    ...wide('kernelSize', 1),
+    ...wide('strides', 1),
+    ...wide('dilationRate', 1),
+  };
 }
 
 /** What a layer of two dimensions was told of one. */
@@ -286,7 +299,10 @@ function depthwise(tf: Tf, rank: 1 | 2): LayerClass {
 
     override getConfig(): Config {
       // tfjs writes the regularizer in place of the constraint.
-      return { ...super.getConfig(), depthwiseConstraint: serialized(this.depthwiseConstraint as Serialized) };
+      return {
+        ...super.getConfig(),
+        depthwiseConstraint: serialized(this.depthwiseConstraint),
+      };
     }
   };
 }

@@ -53,7 +53,7 @@ function flatten(tf: Tf): LayerClass {
 
     constructor(args: Args) {
       super(args);
-      this.inputSpec = [{ minNDim: 2 }] as unknown as Layer['inputSpec'];
+      this.inputSpec = [{ minNDim: 2 }];
     }
   };
   return register(tf, made);
@@ -67,7 +67,9 @@ function categoryEncoding(tf: Tf): LayerClass {
     outputMode: string;
   }
   const shape = (given: Shape, { numTokens, outputMode }: Options): Shape =>
-    outputMode === 'oneHot' && given.at(-1) !== 1 ? [...given, numTokens] : [...given.slice(0, -1), numTokens];
+    outputMode === 'oneHot' && given.at(-1) !== 1
+      ? [...given, numTokens]
+      : [...given.slice(0, -1), numTokens];
   return plainLayer<Options>(tf, {
     className: 'CategoryEncoding',
     read: (args) => {
@@ -75,7 +77,9 @@ function categoryEncoding(tf: Tf): LayerClass {
       if (!Number.isInteger(numTokens) || numTokens < 1)
         throw new RangeError(`numTokens is ${numTokens}; it has to be a whole number from 1`);
       if (!modes.includes(outputMode))
-        throw new RangeError(`outputMode is ${JSON.stringify(outputMode)}; it has to be one of ${modes.join(', ')}`);
+        throw new RangeError(
+          `outputMode is ${JSON.stringify(outputMode)}; it has to be one of ${modes.join(', ')}`,
+        );
       return { numTokens, outputMode };
     },
     call: (_, x, options) => {

@@ -8,8 +8,19 @@ import { installNormalizations } from './normalizations.ts';
 import { installPadding } from './padding.ts';
 import { installPooling } from './pooling.ts';
 import { installRecurrent } from './recurrent.ts';
-import type { Layer, LayerClass, Tf } from './registry.ts';
+import type { Layer, LayerClass, Tensor, Tf } from './registry.ts';
 import { installResampling } from './resampling.ts';
+
+/** Masks are made of inputs, on the way of no gradient; tfjs has none for `any`. */
+function installMaskGradient(tf: Tf): void {
+  const registered = tf.getGradient('Any') as object | undefined;
+  if (registered !== undefined && registered !== null) return;
+  tf.registerGradient({
+    kernelName: 'Any',
+    inputsToSave: ['x'],
+    gradFunc: (_, saved) => ({ x: () => tf.zeros((saved[0] as Tensor).shape) }),
+  });
+}
 
 const installed = new WeakMap<object, Readonly<Record<string, LayerClass>>>();
 
@@ -24,6 +35,7 @@ const FACTORIES: Readonly<Record<string, readonly string[]>> = {
   LSTM: ['lstm'],
   LeakyReLU: ['leakyReLU'],
   MaxPooling1D: ['maxPooling1d', 'maxPool1d'],
+  RNN: ['rnn'],
   ReLU: ['reLU'],
   SimpleRNN: ['simpleRNN'],
 };
@@ -41,6 +53,7 @@ export function installLayers(tf: Tf): Readonly<Record<string, LayerClass>> {
   const before = installed.get(tf);
   if (before !== undefined) return before;
   installActivations(tf);
+  installMaskGradient(tf);
   const made = {
     ...installAdvancedActivations(tf),
     ...installConvolutions(tf),

@@ -92,7 +92,7 @@ function dot(tf: Tf): LayerClass {
           const turned = axis === tensor.rank - 1 ? tensor : tf.transpose(tensor, [...order, axis]);
           const { shape } = turned;
           const inner = shape.slice(1, -1).reduce((product, size) => product * size, 1);
-          return tf.reshape(turned, [shape[0] as number, inner, shape.at(-1) as number]);
+          return tf.reshape(turned, [shape[0], inner, shape.at(-1) as number]);
         };
         const shape = this.computeOutputShape([x.shape, y.shape]) as number[];
         return tf.reshape(tf.matMul(lastly(x, a), lastly(y, b), false, true), shape);

@@ -1,4 +1,5 @@
-import type * as tfjs from '@tensorflow/tfjs';
+import { axesOf, sizesAt } from './axes.ts';
+import { normalization } from './measured-normalization.ts';
 import { named, plainLayer } from './plain-layer.ts';
 import {
   layerClass,
@@ -18,23 +19,14 @@ import {
   type Weight,
 } from './registry.ts';
 
-/** One axis or a list of them, from the front and sorted. */
-function axesOf(axis: number | number[], rank: number): number[] {
-  return (Array.isArray(axis) ? axis : [axis]).map((each) => positiveAxis(each, rank)).sort((a, b) => a - b);
-}
-
-function sizesAt(shape: Shape, axes: readonly number[], layer: Layer): number[] {
-  return axes.map((axis) => {
-    const size = shape[axis];
-    if (typeof size === 'number') return size;
-    throw new RangeError(
-      `layer ${layer.name}: axis ${axis} of its input has no known size (shape [${shape.join(', ')}])`,
-    );
-  });
-}
-
 /** A weight of some axes, shaped to meet all axes of an input. */
-function spread(tf: Tf, weight: Tensor, rank: number, axes: readonly number[], shape: readonly number[]): Tensor {
+function spread(
+  tf: Tf,
+  weight: Tensor,
+  rank: number,
+  axes: readonly number[],
+  shape: readonly number[],
+): Tensor {
   const wide = Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? (shape[axis] as number) : 1));
   return tf.reshape(weight, wide);
 }
@@ -159,7 +151,7 @@ function groupNormalization(tf: Tf): LayerClass {
     private beta: Weight | null = null;
 
     constructor(args: Args) {
-      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      super(args);
       this.groups = (args['groups'] as number | undefined) ?? 32;
       this.axis = (args['axis'] as number | undefined) ?? -1;
       this.epsilon = (args['epsilon'] as number | undefined) ?? 1e-3;
@@ -238,7 +230,7 @@ function rmsNormalization(tf: Tf): LayerClass {
     private scale: Weight | undefined;
 
     constructor(args: Args) {
-      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      super(args);
       this.axis = (args['axis'] as number | number[] | undefined) ?? -1;
       this.epsilon = (args['epsilon'] as number | undefined) ?? 1e-6;
       this.supportsMasking = true;
@@ -291,94 +283,6 @@ function unitNormalization(tf: Tf): LayerClass {
       return shape;
     },
   });
-}
-
-/** Subtracts a mean and divides by a standard deviation that were measured before. */
-function normalization(tf: Tf): LayerClass {
-  type Numbers = number | number[] | number[][] | null;
-  const made = class Normalization extends tf.layers.Layer {
-    static readonly className = 'Normalization';
-    readonly axis: number | number[] | null;
-    readonly mean: Numbers;
-    readonly variance: Numbers;
-    readonly invert: boolean;
-    private meanWeight: Weight | undefined;
-    private varianceWeight: Weight | undefined;
-    private kept: number[] = [];
-
-    constructor(args: Args) {
-      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
-      const { axis = -1, mean = null, variance = null } = args as {
-        axis?: number | number[] | null;
-        mean?: Numbers;
-        variance?: Numbers;
-      };
-      if ((mean === null) !== (variance === null))
-        throw new RangeError(`layer ${this.name}: mean and variance go together; one of them is missing`);
-      this.axis = axis;
-      this.mean = mean;
-      this.variance = variance;
-      this.invert = args['invert'] === true;
-      this.supportsMasking = true;
-    }
-
-    override build(inputShape: Shape | Shape[]): void {
-      const shape = oneShape(inputShape);
-      this.kept = this.axis === null ? [] : named(this, () => axesOf(this.axis ?? [], shape.length));
-      if (this.mean === null) {
-        const sizes = sizesAt(shape, this.kept, this);
-        this.meanWeight = this.addWeight('mean', sizes, 'float32', tf.initializers.zeros(), undefined, false);
-        this.varianceWeight = this.addWeight('variance', sizes, 'float32', tf.initializers.ones(), undefined, false);
-      }
-      this.built = true;
-    }
-
-    override computeOutputShape(inputShape: Shape | Shape[]): Shape {
-      return oneShape(inputShape);
-    }
-
-    /** A given number, list or weight, as it meets the input's axes: aligned with the kept ones from the right. */
-    private aligned(given: Tensor, rank: number): Tensor {
-      const wide = Array.from({ length: rank }, () => 1);
-      for (let index = 1; index <= given.rank; index++)
-        wide[this.kept.at(-index) as number] = given.shape.at(-index) as number;
-      return tf.reshape(given, wide);
-    }
-
-    override call(inputs: Tensor | Tensor[]): Tensor {
-      return tf.tidy(() => {
-        const x = tf.cast(oneTensor(inputs), 'float32');
-        const stored = (weight: Weight | undefined, given: Numbers): Tensor =>
-          this.aligned(weight?.read() ?? tf.tensor(given as number[], undefined, 'float32'), x.rank);
-        const mean = stored(this.meanWeight, this.mean);
-        const deviation = tf.maximum(tf.sqrt(stored(this.varianceWeight, this.variance)), 1e-7);
-        return this.invert ? tf.add(mean, tf.mul(x, deviation)) : tf.div(tf.sub(x, mean), deviation);
-      });
-    }
-
-    /**
-     * Measures mean and variance of data.
-     *
-     * @param data a batch of inputs
-     */
-    adapt(data: tfjs.Tensor): void {
-      if (this.mean !== null)
-        throw new Error(`layer ${this.name} was given its mean and variance: there is nothing to measure`);
-      if (!this.built) this.build(data.shape);
-      tf.tidy(() => {
-        const over = data.shape.map((_, axis) => axis).filter((axis) => !this.kept.includes(axis));
-        const { mean, variance } = tf.moments(data, over);
-        this.meanWeight?.write(mean);
-        this.varianceWeight?.write(variance);
-      });
-    }
-
-    override getConfig(): Config {
-      const { axis, mean, variance, invert } = this;
-      return { ...super.getConfig(), axis, mean, variance, invert } as Config;
-    }
-  };
-  return register(tf, made as unknown as LayerClass);
 }
 
 /** Layers of normalization. */

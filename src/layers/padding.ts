@@ -92,7 +92,9 @@ function cropping(tf: Tf, rank: number): LayerClass {
         const [before, after] = sides[index] as Sides;
         if (length === null) return null;
         if (length <= before + after)
-          throw new RangeError(`cropping takes ${before} and ${after} off a dimension of ${length}: nothing is left`);
+          throw new RangeError(
+            `cropping takes ${before} and ${after} off a dimension of ${length}: nothing is left`,
+          );
         return length - before - after;
       }),
   });

@@ -35,7 +35,7 @@ export function plainLayer<Options extends object>(tf: Tf, layer: PlainLayer<Opt
     readonly options: Options;
 
     constructor(args: Args) {
-      super(args as ConstructorParameters<typeof tf.layers.Layer>[0]);
+      super(args);
       this.options = named(this, () => layer.read(args));
       this.supportsMasking = layer.masks === true;
       if (layer.rank !== undefined) this.inputSpec = inputOfRank(layer.rank);

@@ -13,7 +13,6 @@ import {
   type Config,
   type DataFormat,
   type Kwargs,
-  type Layer,
   type LayerClass,
   type Shape,
   type Tensor,
@@ -156,7 +155,7 @@ function adaptivePooling(tf: Tf, kind: Kind, rank: number): LayerClass {
 
 /** Pooling layers. */
 export function installPooling(tf: Tf): Record<string, LayerClass> {
-  const made: Record<string, LayerClass<Layer>> = {};
+  const made: Record<string, LayerClass> = {};
   for (const kind of ['Max', 'Average'] as const) {
     made[`${kind}Pooling1D`] = pooling1d(tf, kind);
     for (const rank of [1, 2, 3]) {

@@ -66,16 +66,18 @@ const SHORT: Readonly<Record<string, string>> = {
  *
  * @throws Error when there is no class of that name.
  */
-export function partOf<T extends Serializable>(tf: Tf, kind: Kind, given: unknown): T | null {
+export function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null {
   if (given === null || given === undefined) return null;
-  if (given instanceof tf.serialization.Serializable) return given as T;
+  if (given instanceof tf.serialization.Serializable) return given;
   const { className, config } =
-    typeof given === 'string' ? { className: given, config: {} } : (given as { className: string; config: Config });
+    typeof given === 'string'
+      ? { className: given, config: {} }
+      : (given as { className: string; config: Config });
   const name =
     SHORT[className] ??
     (kind === 'initializer' ? className.charAt(0).toUpperCase() + className.slice(1) : className);
   const made = registered(tf, name) as unknown as {
-    fromConfig(constructor: unknown, config: Config): T;
+    fromConfig(constructor: unknown, config: Config): Serializable;
   };
   return made.fromConfig(made, { ...config });
 }
@@ -83,7 +85,8 @@ export function partOf<T extends Serializable>(tf: Tf, kind: Kind, given: unknow
 /** An activation from its name or itself; `linear` by default. */
 export function activationOf(tf: Tf, given: unknown): Activation {
   if (given instanceof tf.serialization.Serializable) return given as unknown as Activation;
-  const name = typeof given === 'string' ? given : ((given as { className?: string } | null)?.className ?? 'linear');
+  const name =
+    typeof given === 'string' ? given : ((given as { className?: string } | null)?.className ?? 'linear');
   return new (registered(tf, name) as unknown as new () => Activation)();
 }
 
@@ -112,7 +115,7 @@ export function addWeight(layer: Layer, ...given: Parameters<AddWeight>): Weight
 
 /** What says how many dimensions an input has to have. */
 export function inputOfRank(ndim: number): Layer['inputSpec'] {
-  return [{ ndim }] as unknown as Layer['inputSpec'];
+  return [{ ndim }];
 }
 
 /** Initializer, regularizer and constraint of one weight, from arguments that begin with its name. */
@@ -124,7 +127,11 @@ export class WeightOptions {
 
   constructor(tf: Tf, args: Args, name: string, initializer: string) {
     this.name = name;
-    this.initializer = partOf(tf, 'initializer', args[`${name}Initializer`] ?? initializer) as unknown as Initializer;
+    this.initializer = partOf(
+      tf,
+      'initializer',
+      args[`${name}Initializer`] ?? initializer,
+    ) as unknown as Initializer;
     this.regularizer = partOf(tf, 'regularizer', args[`${name}Regularizer`]) as unknown as Regularizer;
     this.constraint = partOf(tf, 'constraint', args[`${name}Constraint`]) as unknown as Constraint;
   }
@@ -145,9 +152,9 @@ export class WeightOptions {
 
   config(): Config {
     return {
-      [`${this.name}Initializer`]: serialized(this.initializer as unknown as Serializable),
-      [`${this.name}Regularizer`]: serialized(this.regularizer as unknown as Serializable),
-      [`${this.name}Constraint`]: serialized(this.constraint as unknown as Serializable),
+      [`${this.name}Initializer`]: serialized(this.initializer),
+      [`${this.name}Regularizer`]: serialized(this.regularizer),
+      [`${this.name}Constraint`]: serialized(this.constraint),
     };
   }
 }
@@ -159,12 +166,14 @@ export function oneTensor(inputs: Tensor | Tensor[]): Tensor {
 
 /** The only shape among input shapes. */
 export function oneShape(shape: Shape | Shape[]): Shape {
-  return Array.isArray(shape[0]) ? (shape[0] as Shape) : (shape as Shape);
+  return Array.isArray(shape[0]) ? shape[0] : (shape as Shape);
 }
 
 /** A number, or a list of them, for each of `rank` dimensions. @throws RangeError naming the option. */
 export function perDimension(value: unknown, rank: number, option: string): number[] {
-  const list = Array.isArray(value) ? (value as number[]) : Array.from({ length: rank }, () => value as number);
+  const list = Array.isArray(value)
+    ? (value as number[])
+    : Array.from({ length: rank }, () => value as number);
   if (list.length !== rank || !list.every((size) => Number.isInteger(size) && size >= 0)) {
     throw new RangeError(
       `${option} is ${JSON.stringify(value)}; it has to be a whole number, or ${rank} of them in a list`,

@@ -47,7 +47,8 @@ function scaleAndTranslate(source: number, target: number, kernel: Kernel, antia
       weights[row * source + at] = weight;
       total += weight;
     }
-    for (let at = begin; at < end; at++) weights[row * source + at] = (weights[row * source + at] as number) / total;
+    for (let at = begin; at < end; at++)
+      weights[row * source + at] = (weights[row * source + at] as number) / total;
   }
   return weights;
 }

@@ -34,7 +34,8 @@ export function resizePictures(
   antialias = false,
 ): Tensor {
   const picture = x as tfjs.Tensor4D;
-  if (interpolation === 'nearest') return tf.image.resizeNearestNeighbor(picture, [height, width], false, true);
+  if (interpolation === 'nearest')
+    return tf.image.resizeNearestNeighbor(picture, [height, width], false, true);
   if (interpolation === 'bilinear' && !antialias)
     return tf.image.resizeBilinear(picture, [height, width], false, true);
   const weights = (axis: number, target: number) =>
@@ -122,7 +123,12 @@ function cropToProportions(tf: Tf, x: Tensor, { height: toHeight, width: toWidth
 }
 
 /** Adds margins until the picture has the target's proportions. */
-function padToProportions(tf: Tf, x: Tensor, { height: toHeight, width: toWidth }: Frame, value: number): Tensor {
+function padToProportions(
+  tf: Tf,
+  x: Tensor,
+  { height: toHeight, width: toWidth }: Frame,
+  value: number,
+): Tensor {
   const [, height, width] = x.shape as [number, number, number];
   const padHeight = Math.max(height, Math.trunc((width * toHeight) / toWidth));
   const padWidth = Math.max(width, Math.trunc((height * toWidth) / toHeight));
@@ -154,7 +160,8 @@ function resizing(tf: Tf): LayerClass {
     className: 'Resizing',
     read: (args) => {
       const fillMode = (args['fillMode'] ?? 'constant') as string;
-      if (fillMode !== 'constant') throw new RangeError(`fillMode is '${fillMode}'; only 'constant' is known`);
+      if (fillMode !== 'constant')
+        throw new RangeError(`fillMode is '${fillMode}'; only 'constant' is known`);
       const cropToAspectRatio = args['cropToAspectRatio'] === true;
       const padToAspectRatio = args['padToAspectRatio'] === true;
       if (cropToAspectRatio && padToAspectRatio)
@@ -216,7 +223,10 @@ function rescaling(tf: Tf): LayerClass {
   return plainLayer<Options>(tf, {
     className: 'Rescaling',
     masks: true,
-    read: (args) => ({ scale: args['scale'] as Numbers, offset: (args['offset'] as Numbers | undefined) ?? 0 }),
+    read: (args) => ({
+      scale: args['scale'] as Numbers,
+      offset: (args['offset'] as Numbers | undefined) ?? 0,
+    }),
     call: (_, x, { scale, offset }) => tf.add(tf.mul(tf.cast(x, 'float32'), scale), offset),
     shape: (shape) => shape,
   });

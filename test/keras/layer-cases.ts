@@ -66,7 +66,11 @@ export function inputsOf(tfjs: typeof tf, { inputs }: LayerCase): tf.Tensor[] {
     const values = fill(sizeOf(whole), 60 + index);
     if (kind.startsWith('int:')) {
       const most = Number(kind.slice(4));
-      return tfjs.tensor(Int32Array.from(values, (value) => Math.floor(((value + 1) / 2) * most)), whole, 'int32');
+      return tfjs.tensor(
+        Int32Array.from(values, (value) => Math.floor(((value + 1) / 2) * most)),
+        whole,
+        'int32',
+      );
     }
     if (kind === 'masked') {
       const [steps = 1] = shape;
@@ -144,12 +148,15 @@ export async function writtenDifference(
   layerCase: LayerCase,
   defaults: Goldens['defaults'],
 ): Promise<string | undefined> {
-  const ours = JSON.stringify(normalized(toKerasConfig(model) as unknown as Json, defaults), null, 1);
+  const ours = JSON.stringify(normalized(toKerasConfig(model), defaults), null, 1);
   const theirs = JSON.stringify(normalized(structuredClone(layerCase.config), defaults), null, 1);
   if (ours !== theirs) {
     const lines = theirs.split('\n');
     const at = ours.split('\n').findIndex((line, index) => line !== lines[index]);
-    return `the configuration has${ours.split('\n').slice(Math.max(0, at - 2), at + 1).join('')}, not${lines.slice(Math.max(0, at - 2), at + 1).join('')}`;
+    return `the configuration has${ours
+      .split('\n')
+      .slice(Math.max(0, at - 2), at + 1)
+      .join('')}, not${lines.slice(Math.max(0, at - 2), at + 1).join('')}`;
   }
   const written = new Map<string, StoredArray>();
   for (const [group, { arrays }] of await weightGroups(model))
@@ -157,7 +164,8 @@ export async function writtenDifference(
   for (const [path, { shape, values }] of weightsOf(layerCase)) {
     const found = written.get(path);
     if (found === undefined) return `no weight ${path} is written, only ${[...written.keys()].join(', ')}`;
-    if (found.shape.join() !== shape.join()) return `${path} has shape [${found.shape.join()}], not [${shape.join()}]`;
+    if (found.shape.join() !== shape.join())
+      return `${path} has shape [${found.shape.join()}], not [${shape.join()}]`;
     const same = values.every((value, index) => value === found.values[index]);
     if (!same) return `${path} has other values`;
   }
@@ -223,7 +231,10 @@ function normalized(value: unknown, defaults: Goldens['defaults'], key = ''): un
     const distribution = config['distribution'] === 'normal' ? 'truncated_normal' : config['distribution'];
     return { class_name: className, config: sorted({ ...config, distribution, seed: undefined }) };
   }
-  const whole = className === undefined ? given : { ...given, config: { ...defaults[className], ...(given['config'] as Json) } };
+  const whole =
+    className === undefined
+      ? given
+      : { ...given, config: { ...defaults[className], ...(given['config'] as Json) } };
   return sorted(
     Object.fromEntries(
       Object.entries(whole)

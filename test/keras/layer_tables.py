@@ -358,7 +358,8 @@ def deeply_nested():
     middle = keras.Model(b, [innermost(b), L.Dense(2)(b)], name="middle")
     c = keras.Input((3,), name="c")
     left, right = middle(c)
-    return keras.Model(c, L.Concatenate()([left, right, innermost(c)]), name="outermost")
+    again, _ = middle(L.Activation("tanh")(c))
+    return keras.Model(c, L.Concatenate()([left, right, again]), name="outermost")
 
 
 def sequential_of_models():

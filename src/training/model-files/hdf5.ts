@@ -153,6 +153,38 @@ function checkGroups(library: Library, path: string, groups: ReadonlyMap<string,
 
 /** Every array of such a file by its path. @throws ModelFileError for what is no HDF5 file, or unpacks to 2 GB. */
 export async function readHdf5(bytes: Uint8Array, name: string): Promise<Map<string, StoredArray>> {
+  return opened(bytes, name, (library, file) => arraysOf(library, file, name));
+}
+
+/** Text that groups of a file note, by group (the file's own is `''`) and name. */
+export type GroupNotes = ReadonlyMap<string, Readonly<Record<string, string | string[]>>>;
+
+/** The same with what its groups note. @throws ModelFileError */
+export async function readHdf5WithNotes(
+  bytes: Uint8Array,
+  name: string,
+): Promise<{ arrays: Map<string, StoredArray>; notes: GroupNotes }> {
+  return opened(bytes, name, (library, file) => {
+    const notes = new Map<string, Record<string, string | string[]>>();
+    for (const inner of ['', ...file.paths()]) {
+      const entity = inner === '' ? file : file.get(inner);
+      if (!(entity instanceof library.Group)) continue;
+      const texts: Record<string, string | string[]> = {};
+      for (const [key, { value }] of Object.entries(entity.attrs)) {
+        if (typeof value === 'string') texts[key] = value;
+        else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) texts[key] = value;
+      }
+      notes.set(inner.replace(/^\//, ''), texts);
+    }
+    return { arrays: arraysOf(library, file, name), notes };
+  });
+}
+
+async function opened<T>(
+  bytes: Uint8Array,
+  name: string,
+  read: (library: Library, file: H5wasm.File) => T,
+): Promise<T> {
   const problem = hdf5Problem({
     bytes: bytes.length,
     read: (start, length) => Buffer.from(bytes.subarray(start, start + length)),
@@ -164,7 +196,7 @@ export async function readHdf5(bytes: Uint8Array, name: string): Promise<Map<str
       filesOf(library).writeFile(path, bytes, { canOwn: true });
       const file = new library.File(path, 'r');
       try {
-        return arraysOf(library, file, name);
+        return read(library, file);
       } finally {
         file.close();
       }

@@ -11,6 +11,7 @@ import { compileFromKeras, optimizerState, restoreState, toCompileConfig } from 
 import type { OptimizerState } from './keras-compile.ts';
 import { buildModel } from './keras-builder.ts';
 import { toKerasConfig } from './keras-config.ts';
+import { loadH5 } from './keras-h5.ts';
 import type { Json } from './keras-layers.ts';
 import { setWeightsFrom, weightGroups } from './keras-weights.ts';
 import { isSavedModel, loadSavedModel, refuseSavedModel } from './saved-model.ts';
@@ -85,12 +86,13 @@ export interface LoadOptions {
 }
 
 /**
- * Loads what {@link saveModel} wrote, or Keras 3 (`.keras`), or tfjs (`model.json` or its folder). The folder of a
+ * Loads what {@link saveModel} wrote, or Keras 3 (`.keras`), Keras 2 (`.h5`), or tfjs (`model.json` or its folder). The folder of a
  * SavedModel gives a model that predicts, and is not trained: its inputs and outputs are those of `serving_default`.
  *
  * @throws ModelFileError for a damaged file, and naming the layer that tfjs does not have.
  */
 export async function loadModel(path: string, options: LoadOptions = {}): Promise<Tf.LayersModel> {
+  if (/\.(h5|hdf5)$/.test(path)) return loadH5File(path, options.compile ?? true);
   if (!path.endsWith('.keras')) {
     if (isSavedModel(path)) return loadSavedModel(theTf(), path);
     const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -114,6 +116,19 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
       config['compile_config'] as Json | undefined,
       optimizerFrom(arrays),
     );
+    if (lost !== undefined) process.stderr.write(`${path}: ${lost}\n`);
+  }
+  return model;
+}
+
+/** A file of Keras 2, or of Keras 3's older format; it may be trained on, without the optimizer's state. */
+async function loadH5File(path: string, compiled: boolean): Promise<Tf.LayersModel> {
+  if (path.endsWith('.weights.h5'))
+    throw malformed(`${path} holds weights alone: build the model and give both to loadWeights`);
+  const tf = theTf();
+  const { model, compile } = await loadH5(tf, readRegular(path), path);
+  if (compiled && compile !== undefined) {
+    const lost = await compileFromKeras(tf, model, compile, undefined);
     if (lost !== undefined) process.stderr.write(`${path}: ${lost}\n`);
   }
   return model;

@@ -81,14 +81,18 @@ function dtypeOf(part: Part | undefined): 'int32' | 'float32' {
 function inputLayer(tf: typeof Tf, config: Json): Layer {
   const shape = inputShapeOf(config);
   const dtype = config['dtype'] ?? 'float32';
-  const known = { float32: 'float32', int32: 'int32', int64: 'int32', uint8: 'int32', bool: 'bool' }[String(dtype)];
+  const known = { float32: 'float32', int32: 'int32', int64: 'int32', uint8: 'int32', bool: 'bool' }[
+    typeof dtype === 'string' ? dtype : ''
+  ];
   if (!Array.isArray(shape) || known === undefined) {
     throw unsupported(
       `layer ${String(config['name'])} of class InputLayer: ${Array.isArray(shape) ? `dtype ${JSON.stringify(dtype)}` : 'a missing shape'} is not supported here`,
     );
   }
   if (config['sparse'] === true || config['ragged'] === true)
-    throw unsupported(`layer ${String(config['name'])} of class InputLayer: sparse and ragged inputs are not supported here`);
+    throw unsupported(
+      `layer ${String(config['name'])} of class InputLayer: sparse and ragged inputs are not supported here`,
+    );
   return tf.layers.inputLayer({
     batchInputShape: shape as number[],
     dtype: known as 'float32',
@@ -101,7 +105,7 @@ function buildLayer(tf: typeof Tf, part: Part, file: string): Layer {
   const { class_name: className = '', config = {} } = part;
   if (className === 'InputLayer') return inputLayer(tf, config);
   if (MODELS.has(className)) return buildModel(tf, part, file);
-  const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner as Part, file));
+  const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner, file));
   const arguments_ = inCamelCase(own) as Json;
   const made = registered(tf, className) as unknown as new (given: Json) => Layer;
   checkStackedStates(className, config);
@@ -131,7 +135,8 @@ function checkStackedStates(className: string, config: Json): void {
 function inCamelCase(value: unknown, key = ''): unknown {
   if (typeof value === 'string') return key === 'name' || key === 'className' ? value : camelCase(value);
   if (Array.isArray(value)) return value.map((item) => inCamelCase(item));
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
   return Object.fromEntries(
     Object.entries(value).map(([inner, item]) => [camelCase(inner), inCamelCase(item, camelCase(inner))]),
   );
@@ -167,7 +172,7 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
     const isOp = MaskTracker.isOp(part);
     const layer = isOp ? undefined : buildLayer(tf, part, file);
     const calls = (part.inbound_nodes ?? []).map((node) => callOf(part, node, isOp));
-    if (part.class_name === 'InputLayer') keep(made, name, 0, (layer as Layer).output as Symbolic | Symbolic[]);
+    if (part.class_name === 'InputLayer') keep(made, name, 0, (layer as Layer).output);
     return { part, name, layer, calls, done: 0, first: 0 };
   });
   numberCalls(nodes, sources(config['output_layers']));
@@ -209,6 +214,7 @@ function keep(made: Map<string, Symbolic>, name: string, node: number, outputs: 
 /** Calls layers as soon as their inputs are there, each layer's calls in their own order: calls have numbers. */
 function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: string): void {
   const masks = new MaskTracker();
+  masks.told = !nodes.some(({ part }) => (part.inbound_nodes ?? []).some((node) => Array.isArray(node)));
   const known = new Set<string>(made.keys());
   const ready = ({ inputs, mask }: Call): boolean =>
     [...inputs, ...(mask === undefined ? [] : [mask])].every((source) => known.has(source.join('/')));
@@ -225,7 +231,8 @@ function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: str
     }
   }
   const waiting = nodes.find(({ done, calls }) => done < calls.length);
-  if (waiting !== undefined) throw malformed(`${file}: layer ${waiting.name} waits for an output that no layer makes`);
+  if (waiting !== undefined)
+    throw malformed(`${file}: layer ${waiting.name} waits for an output that no layer makes`);
 }
 
 function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: MaskTracker): void {
@@ -252,11 +259,17 @@ function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: Ma
 /** An error while a layer meets its input names the layer. */
 function applied(layer: Layer, inputs: Symbolic[]): Symbolic | Symbolic[] {
   try {
-    return layer.apply(inputs.length === 1 ? (inputs[0] as Symbolic) : inputs) as Symbolic | Symbolic[];
+    const outputs = layer.apply(inputs.length === 1 ? (inputs[0] as Symbolic) : inputs);
+    // tfjs notes states as keywords too, and warns when it cannot write them: they are among the inputs.
+    const { callArgs } = layer.inboundNodes.at(-1) as unknown as { callArgs?: Json };
+    if (callArgs !== undefined) delete callArgs['initialState'];
+    return outputs as Symbolic | Symbolic[];
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw unsupported(
-      message.includes(layer.name) ? message : `layer ${layer.name} of class ${layer.getClassName()}: ${message}`,
+      message.includes(layer.name)
+        ? message
+        : `layer ${layer.name} of class ${layer.getClassName()}: ${message}`,
       error,
     );
   }

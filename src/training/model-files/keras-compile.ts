@@ -143,6 +143,12 @@ export async function compileFromKeras(
   if (options === undefined || className === undefined || loss === undefined) {
     return 'its optimizer or loss has no name; compile the model before training it';
   }
+  const extra = Object.keys(USUAL_OPTIONS).find(
+    (key) => options[key] !== undefined && options[key] !== null && options[key] !== USUAL_OPTIONS[key],
+  );
+  if (extra !== undefined) {
+    return `its optimizer has ${extra} ${JSON.stringify(options[extra])}, which tfjs's has not; compile the model before training it`;
+  }
   const rate = state?.learningRate ?? options['learning_rate'];
   if (typeof rate !== 'number')
     return 'its learning rate is a schedule; compile the model before training it';
@@ -170,6 +176,19 @@ function lossName(loss: unknown): string | undefined {
   if (typeof className !== 'string' || config?.['from_logits'] === true) return undefined;
   return className.charAt(0).toLowerCase() + className.slice(1);
 }
+
+/** Options of Keras's optimizers that tfjs's lack, with the values at which both do the same. */
+const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
+  amsgrad: false,
+  clipnorm: null,
+  clipvalue: null,
+  ema_overwrite_frequency: null,
+  global_clipnorm: null,
+  gradient_accumulation_steps: null,
+  loss_scale_factor: null,
+  use_ema: false,
+  weight_decay: 0,
+};
 
 function newOptimizer(tf: Tfjs, className: string, options: Json, rate: number): Tf.Optimizer | undefined {
   const number = (key: string, otherwise: number): number =>

@@ -87,7 +87,7 @@ function kerasLayer({ class_name: className, config }: TopologyLayer, made: Tf.l
 /** What is inside of a wrapper; models are taken from the wrapper itself. */
 function innerLayer(inner: TopologyLayer, wrapper: Tf.layers.Layer): Json {
   const { layer } = wrapper as unknown as { layer?: Tf.layers.Layer };
-  const config = (inner.config ?? {}) as Json;
+  const config = inner.config ?? {};
   return kerasLayer({ class_name: inner.class_name, config }, layer ?? wrapper);
 }
 
@@ -105,9 +105,11 @@ function functionalToKeras(
       trainable: true,
       layers: layers.map((layer) => functionalLayer(model, layer)),
       input_layers: config['input_layers'],
-      output_layers: (config['output_layers'] as [string, number, number][]).map(
-        ([from, node, tensor]) => [from, callNumber(model, from, node), tensor],
-      ),
+      output_layers: (config['output_layers'] as [string, number, number][]).map(([from, node, tensor]) => [
+        from,
+        callNumber(model, from, node),
+        tensor,
+      ]),
     },
     registered_name: 'Functional',
   };
@@ -156,6 +158,10 @@ function kerasTensor(model: Tf.LayersModel, layer: string, reference: NodeRefere
   const output = Array.isArray(outputs) ? outputs[tensor] : outputs;
   return {
     class_name: '__keras_tensor__',
-    config: { shape: output?.shape, dtype: output?.dtype ?? 'float32', keras_history: [from, callNumber(model, from, node), tensor] },
+    config: {
+      shape: output?.shape,
+      dtype: output?.dtype ?? 'float32',
+      keras_history: [from, callNumber(model, from, node), tensor],
+    },
   };
 }

@@ -1,6 +1,13 @@
 import { KERAS_ACTIVATIONS } from '../../layers/activations.ts';
 import { unsupported } from './errors.ts';
-import { IGNORED, KERAS_ONLY, LAYER_PROPERTIES, REFUSED_CLASSES, RENAMED } from './keras-properties.ts';
+import {
+  IGNORED,
+  KERAS_ONLY,
+  LAYER_PROPERTIES,
+  OLD_CLASSES,
+  REFUSED_CLASSES,
+  RENAMED,
+} from './keras-properties.ts';
 
 /** A plain JSON object, as configurations are. */
 export type Json = Record<string, unknown>;
@@ -67,7 +74,8 @@ function activationFromKeras(layer: string, key: string, value: unknown): string
       `layer ${layer}: its ${key} is ${typeof className === 'string' ? `a ${className}` : 'no name'}; put an Activation layer after it, or name an activation`,
     );
   }
-  const name = KERAS_ACTIVATIONS[value];
+  // What a file of Keras 2 calls hard_sigmoid is tfjs's.
+  const name = value === 'hardSigmoid' ? value : KERAS_ACTIVATIONS[value];
   if (name === undefined) throw unsupported(`layer ${layer}: there is no ${key} ${value} here`);
   return name;
 }
@@ -91,6 +99,7 @@ function propertiesOf(className: string, layer: string): readonly string[] {
  */
 export function toKerasLayer(className: string, config: Json, inner: (part: Json) => Json): Json {
   const layer = String(config['name']);
+  if (OLD_CLASSES.has(className)) throw unsupported(`layer ${layer}: Keras 3 has no ${className}`);
   const result: Json = { name: layer };
   if (!UNTRAINABLE.has(className)) result['trainable'] = config['trainable'] ?? true;
   for (const key of propertiesOf(className, layer)) {
@@ -111,7 +120,11 @@ export function toKerasLayer(className: string, config: Json, inner: (part: Json
 }
 
 /** Layers of Keras that take no argument `trainable`. */
-const UNTRAINABLE: ReadonlySet<string> = new Set(['SpatialDropout1D', 'SpatialDropout2D', 'SpatialDropout3D']);
+const UNTRAINABLE: ReadonlySet<string> = new Set([
+  'SpatialDropout1D',
+  'SpatialDropout2D',
+  'SpatialDropout3D',
+]);
 
 function toKerasValue(layer: string, key: string, value: unknown, inner: (part: Json) => Json): unknown {
   if (key.endsWith('activation')) return activationToKeras(layer, key, value);
@@ -131,7 +144,7 @@ function toKerasValue(layer: string, key: string, value: unknown, inner: (part: 
  * @throws ModelFileError naming the layer and its option that does not fit.
  */
 export function fromKerasLayer(className: string, config: Json, inner: (part: Json) => unknown): Json {
-  const layer = String(config['name'] ?? className);
+  const layer = typeof config['name'] === 'string' ? config['name'] : className;
   const properties = propertiesOf(className, layer);
   checkDtype(layer, config['dtype']);
   const renamed = RENAMED[className] ?? {};
@@ -185,10 +198,12 @@ function fromKerasValue(layer: string, key: string, value: unknown, inner: (part
 /** Keras's initializers, regularizers and constraints; a name stands for an object without options. */
 function partFromKeras(layer: string, key: string, module: string, value: unknown): Json {
   const { class_name: given, config = {} } =
-    typeof value === 'string' ? { class_name: pascalCase(value) } : (value as { class_name: string; config?: Json });
+    typeof value === 'string'
+      ? { class_name: pascalCase(value) }
+      : (value as { class_name: string; config?: Json });
   const className = SPELLED[given] ?? given;
   if (KNOWN[module]?.has(className) !== true)
-    throw unsupported(`layer ${layer}: its ${key} ${String(given)} is not supported here`);
+    throw unsupported(`layer ${layer}: its ${key} ${given} is not supported here`);
   // tfjs has L1 and L2 as one class.
   if (module === 'keras.regularizers')
     return { class_name: 'L1L2', config: { l1: config['l1'] ?? 0, l2: config['l2'] ?? 0 } };
@@ -212,7 +227,9 @@ function checkDtype(layer: string, dtype: unknown): void {
   const name =
     typeof dtype === 'object' && dtype !== null ? ((dtype as Json)['config'] as Json)['name'] : dtype;
   if (name !== undefined && name !== null && name !== 'float32' && name !== 'int32') {
-    throw unsupported(`layer ${layer}: dtype ${JSON.stringify(name)} is not supported here; tfjs has float32 only`);
+    throw unsupported(
+      `layer ${layer}: dtype ${JSON.stringify(name)} is not supported here; tfjs has float32 only`,
+    );
   }
 }
 

@@ -40,7 +40,9 @@ export class MaskTracker {
   private readonly made = new Map<string, string>();
 
   /** Whether a part of a configuration is such an op, and no layer. */
-  static isOp({ module }: { module?: unknown }): boolean {
+  static isOp({ module, class_name: className }: { module?: unknown; class_name?: string }): boolean {
+    // Files in HDF5 do not name the module.
+    if (module === undefined) return className === 'NotEqual' || className === 'Any';
     return typeof module === 'string' && module.startsWith('keras.src.ops');
   }
 
@@ -50,7 +52,14 @@ export class MaskTracker {
    * @param input the tensor that it takes, @param output the one that it makes
    * @throws ModelFileError for an op that makes no mask.
    */
-  op(className: string, name: string, input: string, values: readonly unknown[], config: Json, output: string): void {
+  op(
+    className: string,
+    name: string,
+    input: string,
+    values: readonly unknown[],
+    config: Json,
+    output: string,
+  ): void {
     const inner = this.made.get(input);
     const [value] = values;
     const axis = config['axis'] ?? -1;
@@ -65,12 +74,15 @@ export class MaskTracker {
     }
   }
 
+  /** Whether the file says which masks layers are called with: older ones do not. */
+  told = true;
+
   /** Compares the mask that a layer is called with, if any, with the one that its input has here. @throws ModelFileError */
   check(layer: Layer, input: string, mask: string | undefined): void {
     const className = layer.getClassName();
     const expected = this.ofTensors.get(input);
     const given = mask === undefined ? undefined : this.made.get(mask);
-    if (mask === undefined && (expected === undefined || !USERS.has(className))) return;
+    if (mask === undefined && (expected === undefined || !this.told || !USERS.has(className))) return;
     if (given === undefined || given !== expected) {
       throw unsupported(
         `layer ${layer.name} of class ${className} was called with ${mask === undefined ? 'no mask although its input has one' : 'another mask than that of its input'}, which is not supported here`,

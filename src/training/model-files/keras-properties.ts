@@ -19,14 +19,7 @@ const DEPTHWISE = [...PLACED, ...BIASED, 'depth_multiplier', ...weighted('depthw
 const SEPARABLE = [...DEPTHWISE, 'filters', ...weighted('pointwise')];
 const POOLING = ['pool_size', 'strides', 'padding', 'data_format'];
 const WHOLE_POOLING = ['data_format', 'keepdims'];
-const CELL = [
-  'units',
-  'activation',
-  ...WEIGHTED,
-  ...weighted('recurrent'),
-  'dropout',
-  'recurrent_dropout',
-];
+const CELL = ['units', 'activation', ...WEIGHTED, ...weighted('recurrent'), 'dropout', 'recurrent_dropout'];
 const SEQUENCE = ['return_sequences', 'return_state', 'go_backwards', 'stateful', 'unroll'];
 const RECURRENT = [...CELL, ...SEQUENCE, 'zero_output_for_mask'];
 const CONV_LSTM = [
@@ -40,17 +33,13 @@ const CONV_LSTM = [
   'return_state',
   'go_backwards',
 ];
-const NORMALIZATION = [
-  'axis',
-  'epsilon',
-  'center',
-  'scale',
-  ...weighted('beta'),
-  ...weighted('gamma'),
-];
+const NORMALIZATION = ['axis', 'epsilon', 'center', 'scale', ...weighted('beta'), ...weighted('gamma')];
 
-const inEachRank = (name: string, properties: readonly string[], ranks = [1, 2, 3]): [string, readonly string[]][] =>
-  ranks.map((rank) => [name.replace('#', String(rank)), properties]);
+const inEachRank = (
+  name: string,
+  properties: readonly string[],
+  ranks = [1, 2, 3],
+): [string, readonly string[]][] => ranks.map((rank) => [name.replace('#', String(rank)), properties]);
 
 /**
  * The layers that both have, with the properties that mean the same in both. What is not listed is left to its default
@@ -119,6 +108,7 @@ export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   SpatialDropout3D: ['rate', 'data_format'],
   StackedRNNCells: ['cells'],
   Subtract: [],
+  ThresholdedReLU: ['theta'],
   TimeDistributed: ['layer'],
   UnitNormalization: ['axis'],
   UpSampling1D: ['size'],
@@ -140,6 +130,9 @@ export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
     ...inEachRank('ZeroPadding#D', ['padding', 'data_format']),
   ]),
 };
+
+/** Layers that Keras 3 has no more: they are read from older files, and not written. */
+export const OLD_CLASSES: ReadonlySet<string> = new Set(['ThresholdedReLU']);
 
 /** Layers that take a list of tensors. */
 export const MERGING: ReadonlySet<string> = new Set([
@@ -179,6 +172,7 @@ export const KERAS_ONLY: Readonly<Record<string, unknown>> = {
   rms_scaling: false,
   scale_grad_by_freq: false,
   stateful: false,
+  time_major: false,
   unroll: false,
   zero_output_for_mask: false,
   lora_rank: null,
@@ -194,7 +188,6 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'synchronized',
   'renorm_momentum',
   'implementation',
-  'time_major',
   'batch_shape',
   'batch_input_shape',
   'input_length',

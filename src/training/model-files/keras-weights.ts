@@ -27,6 +27,8 @@ interface Group {
   group: string;
   layer: string;
   weights: LayerVariable[];
+  /** Whether the layer, or one around it, is not trained. */
+  frozen: boolean;
   /** Whether Keras has a number of samples there in addition to the weights. */
   counts: boolean;
 }
@@ -63,19 +65,19 @@ function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
 }
 
 /** Each weight of a model with the path of its group, in Keras's order. A layer in two places is stored once. */
-function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>()): Generator<Group> {
+function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>(), around = false): Generator<Group> {
   if (seen.has(layer)) return;
   seen.add(layer);
+  const frozen = around || !layer.trainable;
   let hasParts = false;
   for (const [place, part] of insideOf(layer, path)) {
     hasParts = true;
-    yield* groupsOf(part, place, seen);
+    yield* groupsOf(part, place, seen, frozen);
   }
   // Trainable ones first, as both libraries have them.
-  if (!hasParts && layer.weights.length > 0)
-    {
+  if (!hasParts && layer.weights.length > 0) {
     const counts = layer.getClassName() === 'Normalization';
-    yield { group: `${path}/vars`.slice(1), layer: layer.name, weights: layer.weights, counts };
+    yield { group: `${path}/vars`.slice(1), layer: layer.name, weights: layer.weights, frozen, counts };
   }
 }
 
@@ -117,6 +119,38 @@ export function setWeightsFrom(
       found.push({ weight, array });
     }
   }
+  writeAll(tf, found);
+}
+
+/** A weight with the name of its layer. */
+export interface NamedWeight {
+  layer: string;
+  weight: LayerVariable;
+}
+
+/** A layer's weights in the order of Keras's older files: trained ones of all parts first, then the others. */
+export function trainedFirst(layer: Layer): NamedWeight[] {
+  const trained: NamedWeight[] = [];
+  const others: NamedWeight[] = [];
+  for (const { layer: name, weights, frozen } of groupsOf(layer)) {
+    for (const weight of weights) {
+      const { trainable } = weight as unknown as { trainable: boolean };
+      (trainable && !frozen ? trained : others).push({ layer: name, weight });
+    }
+  }
+  return [...trained, ...others];
+}
+
+/** A model's layers in Keras's order. */
+export function layersInOrder(model: Tf.LayersModel): readonly Layer[] {
+  return orders.get(model) ?? model.layers;
+}
+
+/** Sets weights that were found to fit. */
+export function writeAll(
+  tf: typeof Tf,
+  found: readonly { weight: LayerVariable; array: StoredArray }[],
+): void {
   for (const { weight, array } of found) {
     const tensor = tf.tensor(array.values as Float32Array, array.shape);
     writeUnconstrained(weight, tensor);

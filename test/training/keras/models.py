@@ -69,7 +69,7 @@ def main():
             "predictions": answers.flatten().tolist(),
             "afterOneMoreStep": step(model, x, y),
         }
-    refused = keras.Sequential([keras.Input((4, 4, 2)), L.GroupNormalization(2, name="grouped"), L.Flatten()])
+    refused = keras.Sequential([keras.Input((4,)), L.SpectralNormalization(L.Dense(2), name="spectral")])
     refused.save(os.path.join(FOLDER, "refused.golden.keras"))
     with open(os.path.join(FOLDER, "models.golden.json"), "w") as file:
         json.dump(reference, file)
