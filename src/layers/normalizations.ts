@@ -64,15 +64,19 @@ function batchNormalization(tf: Tf): LayerClass {
       const x = oneTensor(inputs);
       if (x.rank <= 4) return super.call(inputs, kwargs);
       return tf.tidy(() => {
-        const axis = positiveAxis(this.axis, x.rank);
-        const size = x.shape[axis] as number;
-        const before = x.shape.slice(0, axis).reduce((product, length) => product * length, 1);
-        // Which axes are averaged over together is of no consequence: one for those before, one for those after.
-        const flat = tf.reshape(x, [before, size, x.size / before / size]);
         const given = this.axis;
+        const axis = positiveAxis(given, x.rank);
+        const others = x.shape.map((_, each) => each).filter((each) => each !== axis);
+        const order = [...others, axis];
+        const last = axis === x.rank - 1;
+        // All other axes are averaged over: they may be one.
+        const turned = last ? x : tf.transpose(x, order);
+        const flat = tf.reshape(turned, [-1, x.shape[axis] as number]);
         this.axis = 1;
         try {
-          return tf.reshape(oneTensor(super.call(flat, kwargs)), x.shape);
+          const normal = tf.reshape(oneTensor(super.call(flat, kwargs)), turned.shape);
+          const back = x.shape.map((_, each) => order.indexOf(each));
+          return last ? normal : tf.transpose(normal, back);
         } finally {
           this.axis = given;
         }

@@ -86,7 +86,7 @@ function globalPooling(tf: Tf, kind: Kind, rank: number): LayerClass {
       shape,
     });
   }
-  // In one dimension tfjs's own layer has the mask.
+  // In one dimension there may be a mask.
   const Base = layerClass(tf, name);
   const made = class GlobalPooling1D extends Base {
     static readonly className = name;
@@ -95,12 +95,26 @@ function globalPooling(tf: Tf, kind: Kind, rank: number): LayerClass {
     constructor(args: Args) {
       super(args);
       this.options = read(args);
+      this.supportsMasking = kind === 'Average';
+    }
+
+    /** What is pooled has no steps, and so no mask; tfjs's declarations leave that case out. */
+    override computeMask(): Tensor {
+      return null as unknown as Tensor;
     }
 
     override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
       return tf.tidy(() => {
         const x = oneTensor(inputs);
         const first = this.options.dataFormat === 'channelsFirst';
+        const mask = Array.isArray(kwargs?.mask) ? kwargs.mask[0] : kwargs?.mask;
+        if (kind === 'Average' && mask !== null && mask !== undefined) {
+          // The mean over the steps that the mask shows, as in Keras.
+          const shown = tf.expandDims(tf.cast(mask, 'float32'), first ? 1 : 2);
+          const axis = first ? 2 : 1;
+          const { keepdims } = this.options;
+          return tf.div(tf.sum(tf.mul(x, shown), axis, keepdims), tf.sum(shown, axis, keepdims));
+        }
         const pooled = oneTensor(super.call(first ? tf.transpose(x, [0, 2, 1]) : x, kwargs));
         return this.options.keepdims ? tf.expandDims(pooled, first ? 2 : 1) : pooled;
       });

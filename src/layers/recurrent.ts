@@ -68,5 +68,10 @@ function recurrent(tf: Tf, name: string): LayerClass {
 
 /** Recurrent layers with options of Keras. */
 export function installRecurrent(tf: Tf): Record<string, LayerClass> {
-  return { RNN: recurrent(tf, 'RNN'), SimpleRNN: recurrent(tf, 'SimpleRNN'), LSTM: recurrent(tf, 'LSTM'), GRU: recurrent(tf, 'GRU') };
+  return {
+    RNN: recurrent(tf, 'RNN'),
+    SimpleRNN: recurrent(tf, 'SimpleRNN'),
+    LSTM: recurrent(tf, 'LSTM'),
+    GRU: recurrent(tf, 'GRU'),
+  };
 }

@@ -45,7 +45,10 @@ test('Keras computes from our files what it computes from its own', async (t) =>
       stdio: ['ignore', 'pipe', 'ignore'],
       maxBuffer: 2 ** 28,
     });
-    assert.deepEqual(output.split('\n').filter((line) => line.startsWith('DIFFERS')), []);
+    assert.deepEqual(
+      output.split('\n').filter((line) => line.startsWith('DIFFERS')),
+      [],
+    );
     assert.equal(/^CHECKED (\d+)$/m.exec(output)?.[1], String(written));
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type * as Tf from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 import { tfInternals } from '../../src/tensorflow/tfjs/instance.ts';
 import { loadModel, ModelFileError, progressMode, saveModel } from '../../src/training/index.ts';
@@ -13,7 +12,6 @@ import { writeHdf5 } from '../../src/training/model-files/hdf5.ts';
 import type { StoredGroup } from '../../src/training/model-files/hdf5.ts';
 import { zipParts } from '../../src/training/model-files/zip.ts';
 import {
-  BATCH,
   difference,
   fill,
   inputsOf,
@@ -21,7 +19,6 @@ import {
   near,
   outputsOf,
   readGoldens,
-  sizeOf,
   weightsOf,
   writtenDifference,
   type LayerCase,
@@ -31,9 +28,6 @@ import { layerTable, plainTable, type Result } from './layer-table.ts';
 const tf = loadTf();
 progressMode('quiet');
 const { cases, defaults } = readGoldens(import.meta.dirname);
-const training = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'layer-training.golden.json'), 'utf8'),
-) as Record<string, number[]>;
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-layers-'));
 after(() => {
@@ -46,7 +40,7 @@ const tfjsClasses = new Set(
 );
 
 /** How each case went that was loaded so far. */
-const results = new Map<string, Result>();
+const results = new Map<LayerCase, Result>();
 const REFUSAL = /^layer \w+\b.*(is not supported here|cannot cross|is a LeakyReLU)/s;
 
 /** The model of a case; undefined where it is refused as it has to be. @throws AssertionError for any other refusal */
@@ -60,7 +54,7 @@ function loaded(layerCase: LayerCase): Tf.LayersModel | undefined {
     refused = error.message;
     return undefined;
   } finally {
-    results.set(layerCase.name, { layerCase, refused });
+    results.set(layerCase, { layerCase, refused });
   }
 }
 
@@ -104,16 +98,23 @@ test('a file of Keras computes here what it computes there, or is refused by lay
 
 test('the table in the documentation says what loads', () => {
   tf.engine().startScope();
-  for (const layerCase of cases) if (!results.has(layerCase.name)) loaded(layerCase);
+  for (const layerCase of cases) if (!results.has(layerCase)) loaded(layerCase);
   tf.engine().endScope();
   const page = join(import.meta.dirname, '..', '..', 'docs', 'keras-files.md');
   const table = layerTable([...results.values()]);
   const text = readFileSync(page, 'utf8');
   if (process.env['TENSORCELL_WRITE_TABLE'] === '1') {
-    writeFileSync(page, `${text.slice(0, text.indexOf('## Layers and options'))}## Layers and options\n\n${table.join('\n')}\n`);
+    writeFileSync(
+      page,
+      `${text.slice(0, text.indexOf('## Layers and options'))}## Layers and options\n\n${table.join('\n')}\n`,
+    );
     return;
   }
-  assert.deepEqual(plainTable(text), plainTable(table.join('\n')), 'write it anew with TENSORCELL_WRITE_TABLE=1');
+  assert.deepEqual(
+    plainTable(text),
+    plainTable(table.join('\n')),
+    'write it anew with TENSORCELL_WRITE_TABLE=1',
+  );
 });
 
 test('what is written means to Keras what it has written itself', async () => {
@@ -124,7 +125,7 @@ test('what is written means to Keras what it has written itself', async () => {
 });
 
 test('gradients of inputs and weights equal those of Keras', async () => {
-  const chosen = cases.filter(({ gradients }) => gradients !== undefined);
+  const chosen = cases.filter(({ gradients = [] }) => gradients.some((gradient) => gradient !== null));
   assert.ok(chosen.length > 150);
   const problems = await problemsOf(chosen, (model, layerCase) => {
     const inputs = inputsOf(tf, layerCase);
@@ -158,27 +159,6 @@ test('gradients of inputs and weights equal those of Keras', async () => {
     }
     for (const variable of floats) variable.dispose();
     return undefined;
-  });
-  assert.deepEqual(problems, []);
-});
-
-test('four compiled steps of training equal those of Keras', async () => {
-  const chosen = cases.filter(({ name }) => training[name] !== undefined);
-  assert.ok(chosen.length > 80);
-  const problems = await problemsOf(chosen, async (model, layerCase) => {
-    model.compile({ optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError' });
-    const inputs = inputsOf(tf, layerCase);
-    const x = inputs.length === 1 ? (inputs[0] as Tf.Tensor) : inputs;
-    const shape = [BATCH, ...(model.outputs[0] as Tf.SymbolicTensor).shape.slice(1)] as number[];
-    const y = tf.tensor(fill(sizeOf(shape), 70), shape);
-    const losses: number[] = [];
-    for (let step = 0; step < 4; step++) losses.push((await model.trainOnBatch(x, y)) as number);
-    const expected = training[layerCase.name] as number[];
-    const compiled = trainingSteps(model)?.steps().length;
-    model.dispose();
-    if (compiled !== 1) return `${compiled} compiled steps`;
-    const at = losses.findIndex((loss, index) => !near(loss, expected[index] as number, 2e-5));
-    return at < 0 ? undefined : `loss ${at} is ${losses[at]}, not ${expected[at]}`;
   });
   assert.deepEqual(problems, []);
 });
