@@ -13,6 +13,8 @@ module.exports = {
       },
     ],
   },
+  // Copies of packages' declarations lie there, which jest would take for the packages.
+  modulePathIgnorePatterns: ['<rootDir>/.cache/'],
   extensionsToTreatAsEsm: [],
   moduleFileExtensions: ['ts', 'mjs', 'js', 'json', 'node'],
   testTimeout: 20_000,
