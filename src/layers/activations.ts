@@ -56,7 +56,8 @@ export const ACTIVATION_FORMULAS: Readonly<Record<string, Formula>> = {
   hardTanh: (tf, x) => tf.clipByValue(x, -1, 1),
   kerasHardSigmoid: hardSigmoid,
   leakyRelu: (tf, x) => tf.leakyRelu(x, SLOPE),
-  logSigmoid: (tf, x) => tf.logSigmoid(x),
+  // tfjs's own holds a tensor in its gradient that a compiled step does not have.
+  logSigmoid: (tf, x) => tf.neg(tf.softplus(tf.neg(x))),
   silu,
   softShrink: (tf, x) => tf.sub(x, tf.clipByValue(x, -SHRINK, SHRINK)),
   sparsePlus: (tf, x) => {
