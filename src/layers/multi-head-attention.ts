@@ -14,10 +14,16 @@ export interface MultiHeadAttentionArgs {
   useBias?: boolean;
   /** A position sees only itself and those before it. */
   useCausalMask?: boolean;
+  /**
+   * The last input is a mask: [query positions, value positions], [batch, …, …] or [batch, heads, …, …], not 0 where the
+   * query may look.
+   */
+  attentionMask?: boolean;
   kernelInitializer?: string;
   name?: string;
 }
 
+type Mask = tfjs.Tensor | null | undefined;
 type Layer = tfjs.layers.Layer;
 type Weight = Layer['weights'][number];
 type LayerClass = new (args: MultiHeadAttentionArgs) => Layer;
@@ -49,9 +55,43 @@ function makeClass(tf: typeof tfjs): LayerClass {
       this.supportsMasking = true;
     }
 
+    /** Query, value, key and the mask of attention, of what the layer is applied to. @throws RangeError */
+    private arranged<T>(inputs: T[]): { query: T; value: T; key: T; attention: T | undefined } {
+      const masked = this.args.attentionMask === true;
+      const tensors = masked ? inputs.slice(0, -1) : inputs;
+      if (tensors.length < 1 || tensors.length > 3) {
+        throw new RangeError(
+          `${this.name}: ${inputs.length} inputs, but it takes query, value and key` +
+            `${masked ? ' with the attention mask behind them' : ''}: give [query, value${masked ? ', mask' : ''}], or set ` +
+            'attentionMask: true where the last input is a mask',
+        );
+      }
+      const [query, value = query, key = value] = tensors as [T, T?, T?];
+      return { query, value, key, attention: masked ? inputs.at(-1) : undefined };
+    }
+
+    /** Checks the shape of a mask of attention; sizes that are not known yet fit. @throws RangeError */
+    private checkMask(mask: tfjs.Shape, query: tfjs.Shape, value: tfjs.Shape): void {
+      const wanted = [query[0], this.args.numHeads, query[1], value[1]];
+      const places = mask.length === 4 ? [0, 1, 2, 3] : mask.length === 3 ? [0, 2, 3] : [2, 3];
+      const unlike = mask.some((size, i) => {
+        const other = wanted[places[i] as number];
+        return typeof size === 'number' && size !== 1 && typeof other === 'number' && size !== other;
+      });
+      if (mask.length < 2 || mask.length > 4 || unlike) {
+        const text = (shape: readonly (number | null | undefined)[]) =>
+          `[${shape.map((size) => String(size ?? '?')).join(', ')}]`;
+        throw new RangeError(
+          `${this.name}: its attention mask has shape ${text(mask)}; give ${text(wanted.slice(2))}, ` +
+            `${text([wanted[0], wanted[2], wanted[3]])} or ${text(wanted)}`,
+        );
+      }
+    }
+
     override build(inputShape: tfjs.Shape | tfjs.Shape[]): void {
       const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as tfjs.Shape[];
-      const [query, value = query, key = value] = shapes as [tfjs.Shape, tfjs.Shape?, tfjs.Shape?];
+      const { query, value, key, attention } = this.arranged(shapes);
+      if (attention !== undefined) this.checkMask(attention, query, value);
       const { numHeads, keyDim, useBias = true } = this.args;
       const part = (name: string, kernel: number[], bias: number[]) => {
         const initializer =
@@ -80,6 +120,14 @@ function makeClass(tf: typeof tfjs): LayerClass {
       this.built = true;
     }
 
+    /** The query's, as Keras has it. */
+    override computeMask(
+      _inputs: tfjs.Tensor | tfjs.Tensor[],
+      mask?: tfjs.Tensor | tfjs.Tensor[],
+    ): tfjs.Tensor {
+      return (Array.isArray(mask) ? mask[0] : mask) as tfjs.Tensor;
+    }
+
     override computeOutputShape(inputShape: tfjs.Shape | tfjs.Shape[]): tfjs.Shape {
       return (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as tfjs.Shape;
     }
@@ -97,31 +145,66 @@ function makeClass(tf: typeof tfjs): LayerClass {
       return sum.reshape([batch, positions, heads, size]).transpose([0, 2, 1, 3]);
     }
 
+    /** [batch, 1 or heads, query positions, value positions], true where the query may look; undefined where it always may. */
+    private visible(
+      { query, value, attention }: { query: tfjs.Tensor; value: tfjs.Tensor; attention: Mask },
+      masks: readonly Mask[],
+    ): tfjs.Tensor | undefined {
+      const [batch, length] = query.shape as [number, number];
+      const positions = value.shape[1] as number;
+      const { length: count } = masks;
+      const parts: tfjs.Tensor[] = [];
+      const along = (mask: Mask, of: tfjs.Tensor, shape: number[], what: string) => {
+        if (mask === null || mask === undefined) return;
+        if (mask.shape.join() !== of.shape.slice(0, 2).join()) {
+          throw new RangeError(
+            `${this.name}: the mask of its ${what} has shape [${mask.shape.join(', ')}], its ${what} [${of.shape.join(', ')}]`,
+          );
+        }
+        parts.push(mask.cast('bool').reshape(shape));
+      };
+      along(masks[0], query, [batch, 1, length, 1], 'query');
+      along(masks[Math.min(1, count - 1)], value, [batch, 1, 1, positions], 'value');
+      if (count > 2) along(masks[2], value, [batch, 1, 1, positions], 'key');
+      if (attention !== null && attention !== undefined) {
+        this.checkMask(attention.shape, query.shape, value.shape);
+        const shape = attention.shape.slice();
+        // One for all heads, or for all samples too.
+        while (shape.length < 4) shape.splice(-2, 0, 1);
+        parts.push(attention.cast('bool').reshape(shape));
+      }
+      if (this.args.useCausalMask === true) {
+        parts.push(
+          tf.linalg
+            .bandPart(tf.ones([length, positions]), -1, 0)
+            .cast('bool')
+            .reshape([1, 1, length, positions]),
+        );
+      }
+      return parts.length === 0 ? undefined : parts.reduce((a, b) => tf.logicalAnd(a, b));
+    }
+
     override call(
       inputs: tfjs.Tensor | tfjs.Tensor[],
-      kwargs: { training?: boolean; mask?: tfjs.Tensor | (tfjs.Tensor | null)[] | null },
+      kwargs: { training?: boolean; mask?: Mask | Mask[] },
     ): tfjs.Tensor {
       return tf.tidy(() => {
-        const list = Array.isArray(inputs) ? inputs : [inputs];
-        const [query, value = query, key = value] = list as [tfjs.Tensor, tfjs.Tensor?, tfjs.Tensor?];
+        const { query, value, key, attention } = this.arranged(Array.isArray(inputs) ? inputs : [inputs]);
+        const given = Array.isArray(kwargs.mask) ? kwargs.mask : [kwargs.mask];
+        const masks = this.args.attentionMask === true ? given.slice(0, -1) : given;
         const q = this.project(query, 0).mul(1 / Math.sqrt(this.args.keyDim));
         const k = this.project(key, 1);
         const v = this.project(value, 2);
         let scores = tf.matMul(q, k, false, true);
-        const [batch, heads, positions, size] = v.shape as [number, number, number, number];
+        const [batch, heads, , size] = v.shape as [number, number, number, number];
         const length = query.shape[1] as number;
-        // [batch, positions] of the value: 1 where there is something to see.
-        const masks = kwargs.mask;
-        const mask = Array.isArray(masks) ? masks[Math.min(1, masks.length - 1)] : masks;
-        if (mask !== null && mask !== undefined) {
-          const hidden = tf.sub(1, mask.cast('float32')).mul(NEVER);
-          scores = scores.add(hidden.reshape([batch, 1, 1, positions]));
-        }
-        if (this.args.useCausalMask === true) {
-          const seen = tf.linalg.bandPart(tf.ones([length, positions]), -1, 0);
-          scores = scores.add(tf.sub(1, seen).mul(NEVER));
-        }
+        const visible = this.visible({ query, value, attention }, masks);
+        const whole =
+          visible === undefined ? undefined : tf.logicalAnd(visible, tf.onesLike(scores).cast('bool'));
+        if (whole !== undefined) scores = tf.where(whole, scores, tf.fill(scores.shape, NEVER));
         let weights: tfjs.Tensor = tf.softmax(scores);
+        // A position that sees nothing hears nothing, instead of everything alike.
+        if (whole !== undefined) weights = tf.where(whole, weights, tf.zerosLike(weights));
         const { dropout = 0 } = this.args;
         if (dropout > 0 && kwargs.training === true) weights = tf.dropout(weights, dropout);
         const heard = tf.matMul(weights, v).transpose([0, 2, 1, 3]);
@@ -146,10 +229,12 @@ function makeClass(tf: typeof tfjs): LayerClass {
 /**
  * Multi-head attention (Vaswani et al., 2017, "Attention Is All You Need") as a layer, which tfjs lacks. Applied to one
  * tensor of shape [batch, positions, width] it is self-attention; applied to `[query, value]` or `[query, value, key]`
- * positions of the query look at those of the value. A mask, as `embedding({ maskZero: true })` makes it, hides
- * positions of the value. Weights are laid out as Keras's: kernels [input, heads, size].
+ * positions of the query look at those of the value; with `attentionMask: true` the last tensor is a mask for each pair of
+ * positions. Masks of time steps, as `embedding({ maskZero: true })` makes them, hide positions of query and value. Weights
+ * are laid out as Keras' (keras/src/layers/attention/multi_head_attention.py): kernels [input, heads, size].
  *
- * @throws RangeError when `numHeads`, `keyDim` or `valueDim` is not a whole number from 1.
+ * @throws RangeError when `numHeads`, `keyDim` or `valueDim` is not a whole number from 1, and, when it is applied, where a
+ *   mask does not fit.
  */
 export function multiHeadAttention(args: MultiHeadAttentionArgs): Layer {
   const tf = theTf();
