@@ -6,6 +6,9 @@ import { basename, join } from 'node:path';
 import { patchGradients } from './tfjs-gradient-patches.mjs';
 import { patchLayers } from './tfjs-layers-patches.mjs';
 import { edited, Patches } from './tfjs-patcher.mjs';
+import { patchLosses } from './tfjs-loss-patches.mjs';
+import { patchMasks } from './tfjs-mask-patches.mjs';
+import { patchObjective } from './tfjs-objective-patches.mjs';
 import { patchTraining } from './tfjs-training-patches.mjs';
 import { patchValues } from './tfjs-value-patches.mjs';
 
@@ -84,9 +87,12 @@ function tfjsInOneInstance(root) {
       const hooks = JSON.stringify(join(here, 'hooks.mjs'));
       const patches = new Patches();
       patchLayers(patches, join(here, 'hooks.mjs'));
-      patchTraining(patches);
+      patchTraining(patches, here);
       patchGradients(patches, hooks);
       patchValues(patches);
+      patchLosses(patches, here);
+      patchObjective(patches, here);
+      patchMasks(patches, here);
       asksHooks(patches, hooks);
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({

@@ -1,5 +1,8 @@
 // What tfjs's training lacks or does wrong beside Keras, mended while it is bundled. Each change checks that the text is
 // as it was when the change was written.
+import { join } from 'node:path';
+import { edited } from './tfjs-patcher.mjs';
+
 /** A weight for each sample: tfjs's `fit` has the argument, and refuses it. */
 const takesSampleWeights = [
   [
@@ -22,7 +25,7 @@ const takesSampleWeights = [
   ],
   [
     'import { computeWeightedLoss, standardizeClassWeights, standardizeWeights }',
-    'import { computeWeightedLoss, standardizeClassWeights, standardizeSampleWeights, standardizeWeights }',
+    'import { standardizeClassWeights, standardizeSampleWeights, standardizeWeights }',
   ],
 ];
 
@@ -35,28 +38,26 @@ const weighsSamples = [
     }
 `,
     `    if (sampleWeight != null) {
-        const count = y.shape[0];
-        const fits = sampleWeight.shape != null && sampleWeight.size === count && sampleWeight.shape[0] === count;
-        if (!fits) {
-            throw new Error(\`sampleWeight has shape [\${sampleWeight.shape}] for \${count} samples: give a tensor of shape [\${count}]\`);
-        }
+        const weights = checkedWeights(y, sampleWeight);
         const byClass = await standardizeWeights(y, null, classWeight);
-        const result = tidy(() => {
-            const weights = cast(reshape(sampleWeight, [count]), 'float32');
-            // A copy: whoever made the weights keeps his.
-            return byClass == null ? clone(weights) : mul(weights, byClass);
-        });
-        if (byClass != null) dispose(byClass);
+        if (byClass == null) return weights;
+        const each = byClass.reshape([-1, ...weights.shape.slice(1).map(() => 1)]);
+        const result = mul(weights, each);
+        dispose([weights, byClass, each]);
         return result;
     }
 `,
   ],
-  ['import { argMax, clone, dispose,', 'import { argMax, cast, clone, dispose,'],
+  // One tensor weighs the samples of all outputs.
   [
-    'return mul(losses, sampleWeights);',
-    // A loss for each step of a sample's time, or each of its places.
-    'return mul(losses, losses.rank > 1 ? reshape(sampleWeights, [-1, ...losses.shape.slice(1).map(() => 1)]) : sampleWeights);',
+    '    if (Array.isArray(xWeight)) {\n        if (xWeight.length !== numOutputs) {',
+    `    if (xWeight instanceof Tensor) {
+        return outputNames.map(() => xWeight);
+    }
+    if (Array.isArray(xWeight)) {
+        if (xWeight.length !== numOutputs) {`,
   ],
+  ['import { argMax, clone, dispose,', 'import { argMax, clone, dispose, Tensor,'],
 ];
 
 /**
@@ -67,19 +68,6 @@ const addsEpsilon = [
   [
     'sqrt(sub(newAccumulatedMeanSquare, add(square(newAccumulatedMeanGrad), this.epsilon)))',
     'sqrt(add(sub(newAccumulatedMeanSquare, square(newAccumulatedMeanGrad)), this.epsilon))',
-  ],
-];
-
-/** tfjs hands a layer's mask to every layer that is computed after it, those of other branches included. */
-const keepsMasksApart = [
-  [
-    `        if (maskExists) {
-            kwargs = kwargs || {};
-            kwargs['mask'] = inputMasks[0];
-        }
-        const outputTensors = toList(srcLayer.apply(inputValues, kwargs));`,
-    `        const given = maskExists ? { ...kwargs, mask: inputMasks[0] } : kwargs;
-        const outputTensors = toList(srcLayer.apply(inputValues, given));`,
   ],
 ];
 
@@ -121,10 +109,14 @@ const keepsAssigned = [
   ],
 ];
 
-export function patchTraining(patches) {
+/** @param here the folder of the bundle's own parts. */
+export function patchTraining(patches, here) {
   patches.add(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
-  patches.add(/tfjs-layers\/dist\/engine\/training_utils\.js$/, weighsSamples);
-  patches.add(/tfjs-layers\/dist\/engine\/executor\.js$/, keepsMasksApart);
+  const weights = JSON.stringify(join(here, 'sample-weights.mjs'));
+  patches.add(
+    /tfjs-layers\/dist\/engine\/training_utils\.js$/,
+    (path, text) => `import { checkedWeights } from ${weights};\n${edited(path, text, weighsSamples)}`,
+  );
   patches.add(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
   patches.add(/tfjs-core\/dist\/tensor\.js$/, keepsAssigned);
   patches.add(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);

@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs';
 import type { DisplayMode } from './live-display.ts';
 
 /** What `compile`, `fit` and `fitDataset` understand about steps in a call. */
@@ -20,11 +21,37 @@ export interface TensorcellFitArgs extends StepsPerExecution {
   progress?: DisplayMode;
 }
 
+/** What `compile` understands about several losses. */
+export interface LossWeights {
+  /** A factor for the loss of each output, in their order or by their names; 1 where none is given. */
+  lossWeights?: number[] | Record<string, number>;
+}
+
+/** Weights in one step of training. */
+export interface TrainOnBatchArgs {
+  /** A weight for each sample, or for each step of a series; several outputs take one tensor, or one for each. */
+  sampleWeight?: Tensor | Tensor[] | Record<string, Tensor>;
+  /** A weight for each index of a class. */
+  classWeight?: Record<number, number> | Record<number, number>[] | Record<string, Record<number, number>>;
+}
+
+type Batch = Tensor | Tensor[] | Record<string, Tensor>;
+
 // tfjs's own types learn of them, for cells and for programs that import the library. An interface can be added to only
 // by an interface.
 declare module '@tensorflow/tfjs-layers/dist/engine/training.js' {
   // oxlint-disable-next-line typescript/no-empty-object-type
-  interface ModelCompileArgs extends StepsPerExecution {}
+  interface ModelCompileArgs extends StepsPerExecution, LossWeights {}
+
+  interface LayersModel {
+    trainOnBatch(x: Batch, y: Batch, args?: TrainOnBatchArgs): Promise<number | number[]>;
+  }
+}
+
+declare module '@tensorflow/tfjs-layers/dist/models.js' {
+  interface Sequential {
+    trainOnBatch(x: Batch, y: Batch, args?: TrainOnBatchArgs): Promise<number | number[]>;
+  }
 }
 
 declare module '@tensorflow/tfjs-layers/dist/engine/training_tensors.js' {

@@ -112,13 +112,15 @@ function badGradient(
 ): string | undefined {
   // A Sequential is compiled through an inner model.
   const { lossFunctions: losses } = ((model as { model?: unknown }).model ?? model) as {
-    lossFunctions?: ((truth: Tf.Tensor, made: Tf.Tensor) => Tf.Tensor)[];
+    lossFunctions?: (((truth: Tf.Tensor, made: Tf.Tensor) => Tf.Tensor) | null)[];
   };
   if (losses === undefined || losses.length !== targets.length) return undefined;
   const { grads } = tf.variableGrads(() => {
     const made = [model.apply(inputs, { training: true }) as Tf.Tensor | Tf.Tensor[]].flat();
     return tf.addN<Tf.Scalar>(
-      losses.map((loss, at) => loss(targets[at] as Tf.Tensor, made[at] as Tf.Tensor).mean<Tf.Scalar>()),
+      losses.flatMap((loss, at) =>
+        loss === null ? [] : [loss(targets[at] as Tf.Tensor, made[at] as Tf.Tensor).mean<Tf.Scalar>()],
+      ),
     );
   });
   for (const layer of model.layers.toReversed()) {

@@ -32,7 +32,6 @@ export class BatchGroups {
   readonly #tf: Tf;
   readonly #backend: NodeBackend;
   readonly #graphs: () => StepCache;
-  readonly #outputs: number | undefined;
   readonly #known = new Map<string, { graphs: StepCache; step: CompiledStep }>();
   #pulled = 0;
   #asksModel = false;
@@ -48,20 +47,12 @@ export class BatchGroups {
   #choice: XlaLoopChoice | undefined;
 
   /**
-   * @param outputs how many of the step's outputs are looked at; all where this is left out.
    * @param ended whether the training was told to end; with it XLA's steps are tried too.
    */
-  constructor(
-    tf: Tf,
-    backend: NodeBackend,
-    graphs: () => StepCache,
-    outputs?: number,
-    ended?: () => boolean,
-  ) {
+  constructor(tf: Tf, backend: NodeBackend, graphs: () => StepCache, ended?: () => boolean) {
     this.#tf = tf;
     this.#backend = backend;
     this.#graphs = graphs;
-    this.#outputs = outputs;
     this.#ended = ended;
   }
 
@@ -155,7 +146,7 @@ export class BatchGroups {
       this.#known.delete(kind);
       return undefined;
     }
-    const outputs = this.#outputs ?? step.outputTypes.length;
+    const outputs = step.outputTypes.length;
     const shape: LoopShape = { batch: batch.size, shuffled: false, open: true, outputs };
     const key = loopKey(data, shape);
     let loop = step.loops.get(key) as StepLoop | undefined;

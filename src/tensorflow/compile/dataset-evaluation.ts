@@ -91,6 +91,9 @@ export async function evaluateDataset(
         'repeat() function when building your dataset.',
     );
   }
-  const means: Scalar[] = sums.map((sum) => tf.scalar(sum / samples));
+  const all = sums.map((sum) => sum / samples);
+  const means: Scalar[] = tfInternals(tf)
+    .objective.withRatios(model, all)
+    .map((mean) => tf.scalar(mean));
   return means.length === 1 ? (means[0] as Scalar) : means;
 }

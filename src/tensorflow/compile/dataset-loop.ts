@@ -24,7 +24,8 @@ export interface FitDatasetArguments {
   callbacks?: unknown;
   yieldEvery?: unknown;
   classWeight?: unknown;
-  validationData?: BatchDataset | [unknown, unknown] | null;
+  /** A data set, or inputs, targets and, if need be, weights of samples. */
+  validationData?: BatchDataset | [unknown, unknown, unknown?] | null;
   validationBatches?: number | null;
   validationBatchSize?: number | null;
 }
@@ -32,7 +33,6 @@ export interface FitDatasetArguments {
 /** The model's own part. */
 export interface DatasetModel extends FitModel {
   isTraining: boolean;
-  metricsNames: string[];
   outputNames: string[];
   testFunction: DataFunction;
   makeTrainFunction(): DataFunction;
@@ -63,16 +63,22 @@ function isDataset(data: unknown): data is BatchDataset {
 /** tfjs's default of `validationBatchSize`. */
 const VALIDATION_BATCH = 32;
 
-async function validate(model: DatasetModel, args: FitDatasetArguments, logs: Logs): Promise<void> {
+async function validate(
+  model: DatasetModel,
+  args: FitDatasetArguments,
+  labels: readonly string[],
+  logs: Logs,
+): Promise<void> {
   const { validationData } = args;
   if (validationData === null || validationData === undefined) return;
   const outs = isDataset(validationData)
     ? await model.evaluateDataset(validationData, { batches: args.validationBatches })
     : model.evaluate(validationData[0], validationData[1], {
         batchSize: args.validationBatchSize ?? VALIDATION_BATCH,
+        sampleWeight: validationData[2],
         verbose: 0,
       });
-  [outs].flat().forEach((value, i) => (logs[`val_${model.metricsNames[i] as string}`] = value));
+  [outs].flat().forEach((value, i) => (logs[`val_${labels[i] as string}`] = value));
 }
 
 /**
@@ -111,7 +117,7 @@ export async function fitDataset(
   const { watched, wished } = reports;
   const most = wished ?? (watched ? 1 : Infinity);
   const exactly = wished !== undefined;
-  const groups = new BatchGroups(tf, backend, parts.graphs, labels.length, () => model.stopTraining_);
+  const groups = new BatchGroups(tf, backend, parts.graphs, () => model.stopTraining_);
   /** Of steps that ran alone: the shortest, and how many were looked at. */
   let stepTime = Infinity;
   let timed = 0;
@@ -247,7 +253,7 @@ export async function fitDataset(
       feed.close();
     });
     try {
-      if (await run(feed, epoch)) await validate(model, args, epochLogs);
+      if (await run(feed, epoch)) await validate(model, args, labels, epochLogs);
     } finally {
       feed.close();
     }

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { COUNTS_STEPS, watchesBatches, wishedSteps, type CountSteps } from '../../training/batch-hooks.ts';
 import { asError } from '../errors.ts';
-import type { Tf } from '../tfjs/instance.ts';
+import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { failedAmongUpdates, isOfStep } from './failed-updates.ts';
 import type { LoopResult } from './step-loop.ts';
 
@@ -57,6 +57,7 @@ export class EpochReports {
   /** Steps in a call, where the user said how many. */
   readonly wished: number | undefined;
   readonly #tf: Tf;
+  readonly #model: object;
   readonly #list: CallbackList;
   readonly #labels: readonly string[];
   readonly #logger: BaseLogger;
@@ -65,6 +66,7 @@ export class EpochReports {
 
   constructor(tf: Tf, model: object, list: CallbackList, labels: readonly string[]) {
     this.#tf = tf;
+    this.#model = model;
     this.#list = list;
     this.#labels = labels;
     const [logger, ...others] = list.callbacks as [BaseLogger, ...Callback[]];
@@ -84,6 +86,7 @@ export class EpochReports {
       logs['size'] = size;
       const outs = run();
       this.#labels.forEach((label, i) => (logs[label] = tf.keep(outs[i] as Tensor)));
+      tfInternals(tf).objective.keepRatios(this.#model, this.#labels, outs, logs);
     });
     // tfjs adds scalars to scalars.
     const { totals } = this.#logger;
@@ -140,6 +143,7 @@ export class EpochReports {
       if (typeof before !== 'number') before.dispose();
       totals[label] = total + (result.sums[i] as number) * size;
     });
+    tfInternals(this.#tf).objective.addStepSums(this.#model, this.#logger, this.#labels, result.sums, size);
     done?.(steps);
     for (const callback of this.#others) {
       const counts = callback[COUNTS_STEPS];

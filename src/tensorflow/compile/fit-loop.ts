@@ -108,8 +108,9 @@ export async function fitLoop(
   const indices = Array.from({ length: samples }, (_, i) => i);
   const batches = Math.ceil(samples / batch);
   const whole = Math.floor(samples / batch);
-  const shape: LoopShape = { batch, shuffled: shuffle !== false, outputs: labels.length };
-  const key = loopKey(data, shape);
+  const shuffled = shuffle !== false;
+  /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
+  const kind = loopKey(data, { batch, shuffled, outputs: labels.length });
   /** The graph of a whole batch's step, once one has run. */
   let known: { graphs: StepCache; step: CompiledStep } | undefined;
   /** Steps of earlier trainings, and of this one. */
@@ -135,6 +136,8 @@ export async function fitLoop(
       known = undefined;
       return undefined;
     }
+    const shape: LoopShape = { batch, shuffled, outputs: step.outputTypes.length };
+    const key = loopKey(data, shape);
     let loop = step.loops.get(key) as StepLoop | undefined;
     if (loop === undefined) {
       if (left + done < FEWEST_STEPS) return undefined;
@@ -162,7 +165,7 @@ export async function fitLoop(
   /** Goes on where the last training of this kind has ended. */
   const recall = (): void => {
     const graphs = parts.graphs();
-    const before = earlier.get(graphs)?.get(key);
+    const before = earlier.get(graphs)?.get(kind);
     if (before === undefined || !graphs.serves(before.step)) return;
     known = { graphs, step: before.step };
     ({ steps: done, stepTime, timed } = before);
@@ -172,7 +175,7 @@ export async function fitLoop(
     if (known === undefined) return;
     const { graphs, step } = known;
     const all = earlier.get(graphs) ?? new Map<string, Earlier>();
-    earlier.set(graphs, all.set(key, { step, steps: done, stepTime, timed }));
+    earlier.set(graphs, all.set(kind, { step, steps: done, stepTime, timed }));
   };
 
   const single = async (order: Tensor, index: number, epochLogs: Logs): Promise<void> => {
@@ -222,7 +225,7 @@ export async function fitLoop(
       () => ({}),
       async () => {
         const began = performance.now();
-        const result = await loop.run(step, data, shape.shuffled ? order : undefined, index, count);
+        const result = await loop.run(step, data, shuffled ? order : undefined, index, count);
         choice?.ran({ loop, step }, performance.now() - began);
         return result;
       },
@@ -240,7 +243,7 @@ export async function fitLoop(
   for (let epoch = initial; epoch < epochs; epoch++) {
     await callbackList.onEpochBegin(epoch);
     const epochLogs: Logs = {};
-    if (shape.shuffled) tf.util.shuffle(indices);
+    if (shuffled) tf.util.shuffle(indices);
     const order = tf.tensor1d(indices, 'int32');
     try {
       for (let index = 0; index < batches;) {

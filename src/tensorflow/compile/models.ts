@@ -298,7 +298,7 @@ function fitDatasetIsUsual(
   if (args.validationSplit !== undefined && args.validationSplit !== null) return false;
   const { validationData } = args;
   const tensors = Array.isArray(validationData)
-    ? validationData.length === 2
+    ? validationData.length === 2 || validationData.length === 3
     : isCount(args.validationBatches);
   return isCount(args.batchesPerEpoch) && tensors;
 }

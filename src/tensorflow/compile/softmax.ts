@@ -36,6 +36,13 @@ export function installSoftmax(tf: Tf, backend: NodeBackend): void {
     return result;
   });
 
+  // tfjs composes it of six ops, and has no kernel of the name for TensorFlow.
+  tf.registerKernel({
+    kernelName: 'LogSoftmax',
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs }) => run('LogSoftmax', tf.cast((inputs as { logits: Tensor }).logits, 'float32')),
+  });
+
   // What tfjs composes: -sum(target * log(clip(output / sum(output), epsilon, 1 - epsilon))).
   tfInternals(tf).crossEntropy.ofProbabilities = (target, output, epsilon) => {
     const trace = activeTrace();

@@ -10,6 +10,7 @@ const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
 const weighting = require('@tensorflow/tfjs-layers/dist/engine/training_utils');
+const objective = require('./objective.mjs');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
 const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
 const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
@@ -44,6 +45,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     builtIns,
     executor,
     losses,
+    objective,
     training: {
       configureCallbacks: callbacks.configureCallbacks,
       standardizeCallbacks: callbacks.standardizeCallbacks,

@@ -67,6 +67,21 @@ export interface TfInternals {
   builtIns: ReadonlySet<unknown>;
   /** tfjs-layers' losses; `lossesMap` has them by name. */
   losses: { lossesMap: Record<string, unknown> };
+  /** The parts of metrics that are ratios of sums over an epoch. A step gives them behind its values. */
+  objective: {
+    /** Leaves them in a batch's logs for tfjs's own logger. */
+    keepRatios(model: object, labels: readonly string[], outs: tfjs.Tensor[], logs: object): void;
+    /** Adds sums over the steps of a call to the logger. */
+    addStepSums(
+      model: object,
+      logger: object,
+      labels: readonly string[],
+      sums: readonly number[],
+      size: number,
+    ): void;
+    /** Of means of all a step's outputs over samples: those of its labels. */
+    withRatios(model: object, means: readonly number[]): number[];
+  };
   executor: {
     FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
     execute(outputs: object[], feeds: object): tfjs.Tensor[];

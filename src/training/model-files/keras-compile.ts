@@ -84,7 +84,7 @@ export function toCompileConfig(model: Tf.LayersModel): Json | undefined {
       registered_name: null,
     },
     loss: snake(loss),
-    loss_weights: null,
+    loss_weights: (model as { lossWeights?: number[] | null }).lossWeights ?? null,
     metrics: names.map((name) => METRICS[name] ?? snake(name)),
     weighted_metrics: null,
     run_eagerly: false,
@@ -140,6 +140,7 @@ export async function compileFromKeras(
   };
   const loss = lossName(config['loss']);
   const metrics = (config['metrics'] ?? []) as unknown[];
+  const lossWeights = config['loss_weights'] as number[] | Record<string, number> | null | undefined;
   if (options === undefined || className === undefined || loss === undefined) {
     return 'its optimizer or loss has no name; compile the model before training it';
   }
@@ -159,6 +160,7 @@ export async function compileFromKeras(
     model.compile({
       optimizer,
       loss,
+      ...(lossWeights === undefined || lossWeights === null ? {} : { lossWeights }),
       metrics: metrics.filter((name) => typeof name === 'string').map((name) => camel(name)),
     });
   } catch (error) {

@@ -1,0 +1,31 @@
+// Keras computes a cross-entropy from the numbers that a softmax or sigmoid was made from (`_keras_logits`): from the
+// probabilities themselves it would be cut off, and have no slope, where one is nearly 0 or 1.
+import * as tfc from '@tensorflow/tfjs-core';
+
+/** Logits by the id of the probabilities that were made from them, while a loss is being computed. */
+let current;
+
+/** Begins to remember logits. @returns what ends it: the logits are disposed then. */
+export function collectLogits() {
+  const outer = current;
+  const own = new Map();
+  current = own;
+  return {
+    end() {
+      current = outer;
+      tfc.dispose(Array.from(own.values(), ({ logits }) => logits));
+    },
+  };
+}
+
+/** Remembers what an activation over the last axis was made from. @returns the probabilities. */
+export function madeFrom(kind, logits, probabilities) {
+  current?.set(probabilities.id, { kind, logits: tfc.keep(tfc.clone(logits)) });
+  return probabilities;
+}
+
+/** The logits of probabilities; undefined where they are not known. @param kind `softmax` or `sigmoid`. */
+export function logitsOf(kind, probabilities) {
+  const found = current?.get(probabilities.id);
+  return found?.kind === kind ? found.logits : undefined;
+}

@@ -1,0 +1,70 @@
+// Weights of losses and of samples, as `compile`, `fit`, `evaluate` and `trainOnBatch` take them.
+import * as tfc from '@tensorflow/tfjs-core';
+import { isNone } from './none.mjs';
+
+/**
+ * A factor for the loss of each output; null where none was given.
+ *
+ * @param given an array with a number for each output, or an object of numbers by the names of outputs.
+ * @throws Error
+ */
+export function lossWeightsOf(given, names) {
+  if (isNone(given)) return null;
+  const unknown = Array.isArray(given) ? undefined : Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `lossWeights names the output "${unknown}": give names of outputs, which are ${names.join(', ')}`,
+    );
+  }
+  const weights = Array.isArray(given) ? given : names.map((name) => given[name] ?? 1);
+  if (weights.length !== names.length) {
+    throw new Error(
+      `lossWeights has ${weights.length} numbers for ${names.length} outputs: give one for each`,
+    );
+  }
+  weights.forEach((weight, i) => {
+    if (typeof weight !== 'number' || !Number.isFinite(weight)) {
+      throw new Error(`lossWeights has ${String(weight)} for ${names[i]}: give a finite number`);
+    }
+  });
+  return weights;
+}
+
+/** Checks the weights of one output and gives a copy of them as float32. @throws Error */
+export function checkedWeights(target, weights) {
+  const count = target.shape[0];
+  const given = weights.shape;
+  const perSample = !isNone(given) && weights.size === count && given[0] === count;
+  const perPlace =
+    !isNone(given) && given.length <= target.rank && given.every((size, i) => size === target.shape[i]);
+  if (!perSample && !(perPlace && given.length > 0)) {
+    const places = target.rank > 2 ? `, or [${target.shape.slice(0, -1)}] for each place of a sample` : '';
+    throw new Error(
+      `sampleWeight has shape [${given}] for ${count} samples: give a tensor of shape [${count}]${places}`,
+    );
+  }
+  // A copy: the caller keeps the weights.
+  return tfc.tidy(() =>
+    tfc.cast(perSample ? tfc.reshape(weights, [count]) : tfc.clone(weights), 'float32').clone(),
+  );
+}
+
+/**
+ * Weights for each output: of one tensor for all of them, an array, or an object by names.
+ *
+ * @returns tensors that the caller disposes; null for an output without weights, nothing where there are none at all.
+ * @throws Error
+ */
+export function sampleWeightsFor(targets, given, names) {
+  if (isNone(given)) return [];
+  const list =
+    given instanceof tfc.Tensor
+      ? names.map(() => given)
+      : Array.isArray(given)
+        ? given
+        : names.map((name) => given[name] ?? null);
+  if (list.length !== names.length) {
+    throw new Error(`sampleWeight has ${list.length} entries for ${names.length} outputs: give one for each`);
+  }
+  return list.map((weights, i) => (isNone(weights) ? null : checkedWeights(targets[i], weights)));
+}
