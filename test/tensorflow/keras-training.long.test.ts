@@ -1,0 +1,3 @@
+import { testCases } from './keras-training.ts';
+
+testCases(() => true);
