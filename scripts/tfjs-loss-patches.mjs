@@ -176,7 +176,10 @@ export function crossentropy(yTrue, yPred) {
 function metrics(path, source, parts) {
   let text = withFunctions(path, source, metricFunctions);
   text = edited(path, text, [
-    ['export const metricsMap = {', `${confusion}export const metricsMap = {\n    ...lossesMap,\n    cosineSimilarity,`],
+    [
+      'export const metricsMap = {',
+      `${confusion}export const metricsMap = {\n    ...lossesMap,\n    cosineSimilarity,`,
+    ],
     [
       '    precision,\n',
       '    precision,\n    recall,\n    binaryCrossentropy,\n    sparseCategoricalAccuracy,\n    topKCategoricalAccuracy,\n    sparseTopKCategoricalAccuracy,\n',
