@@ -73,7 +73,7 @@ if (question === 'cuda') {
     writeFileSync(join(folder, 'libd3d12.so'), 'no library');
     assert.equal(
       ask('directml', [dxg, folder]),
-      `DirectX cannot be loaded: ${folder}/libd3d12.so: file too short`,
+      `DirectX cannot be loaded: ${folder}/libd3d12.so: it has 10 bytes and does not begin as a library`,
     );
     copyFileSync(fakeLibrary('dxcore'), join(folder, 'libd3d12.so'));
     assert.equal(ask('directml', [dxg, folder]), null);
