@@ -75,6 +75,36 @@ const container = [
         this.layers.forEach(layer => layer.trainable = trainable);
         this.trainable_ = trainable;`,
   ],
+  // A layer that was set back inside of a frozen model is trained.
+  [
+    `        let weights = [];
+        for (const layer of this.layers) {
+            weights = weights.concat(layer.trainableWeights);
+        }
+        return weights;
+    }`,
+    `        return Container.weightsInside(this, 'trainableWeights');
+    }
+    static weightsInside(container, kind) {
+        return container.layers.flatMap(layer => layer instanceof Container ? Container.weightsInside(layer, kind) : layer[kind]);
+    }`,
+  ],
+  [
+    `        const weights = [];
+        for (const layer of this.layers) {
+            weights.push(...layer.nonTrainableWeights);
+        }
+        if (!this.trainable) {
+            const trainableWeights = [];
+            for (const layer of this.layers) {
+                trainableWeights.push(...layer.trainableWeights);
+            }
+            return trainableWeights.concat(weights);
+        }
+        return weights;`,
+    `        const weights = Container.weightsInside(this, 'nonTrainableWeights');
+        return this.trainable ? weights : [...Container.weightsInside(this, 'trainableWeights'), ...weights];`,
+  ],
 ];
 
 const merges = [
@@ -87,7 +117,33 @@ const merges = [
             return output;`,
     '            return mergedMask(mask);',
   ],
+  [
+    '                return this.mergeFunction(inputs);',
+    "                return this.mergeFunction(inputs, kwargs == null ? undefined : kwargs['mask']);",
+  ],
 ];
+
+/** What is hidden has no part in a product, a maximum or a minimum: by class, the op and what does it with masks. */
+const hidden = {
+  Multiply: ['mul', 'maskedProduct(inputs, masks)'],
+  Maximum: ['maximum', 'maskedExtreme(tfc.maximum, inputs, masks)'],
+  Minimum: ['minimum', 'maskedExtreme(tfc.minimum, inputs, masks)'],
+};
+function skipsHidden(path, source) {
+  let text = source;
+  for (const [name, [op, masked]] of Object.entries(hidden)) {
+    const start = text.indexOf(`class ${name} extends Merge {`);
+    const head = '    mergeFunction(inputs) {\n';
+    const at = text.indexOf(head, start);
+    if (start < 0 || at < 0 || !text.slice(at, at + 400).includes(`tfc.${op}(output, inputs[i])`)) {
+      throw new Error(`${path} is not as expected: ${name}.mergeFunction`);
+    }
+    text = `${text.slice(0, at)}    mergeFunction(inputs, masks) {
+        if (Array.isArray(masks) && masks.some(mask => mask != null)) return tidy(() => ${masked});
+${text.slice(at + head.length)}`;
+  }
+  return text;
+}
 
 /** Concatenate's: from the check of all masks on. */
 function concatenate(path, text) {
@@ -224,8 +280,8 @@ export function patchMasks(patches, here) {
     (path, text) => `import { Container } from './container';\n${edited(path, text, executor)}`,
   );
   patches.add(/tfjs-layers\/dist\/engine\/container\.js$/, container);
-  layers('layers/merge', 'concatenatedMask, mergedMask', (path, text) =>
-    concatenate(path, edited(path, text, merges)),
+  layers('layers/merge', 'concatenatedMask, maskedExtreme, maskedProduct, mergedMask', (path, text) =>
+    skipsHidden(path, concatenate(path, edited(path, text, merges))),
   );
   layers('layers/advanced_activations', 'maskedSoftmax', advanced);
   layers('layers/recurrent', 'maskedOutputs', recurrent);

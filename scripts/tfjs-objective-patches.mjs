@@ -319,7 +319,7 @@ const regularizes = [
                         losses.push(...layer.calculateLosses());
                     }
                 }`,
-    '                if (layer.trainable) losses.push(...layer.calculateLosses());',
+    '                if (layer instanceof Container || layer.trainable) losses.push(...layer.calculateLosses());',
   ],
 ];
 

@@ -203,9 +203,9 @@ function makeClass(tf: typeof tfjs): LayerClass {
           visible === undefined ? undefined : tf.logicalAnd(visible, tf.onesLike(scores).cast('bool'));
         if (whole !== undefined) scores = tf.where(whole, scores, tf.fill(scores.shape, NEVER));
         let weights: tfjs.Tensor = tf.softmax(scores);
-        // A position that sees nothing hears nothing, instead of everything alike.
-        if (whole !== undefined) weights = tf.where(whole, weights, tf.zerosLike(weights));
         const { dropout = 0 } = this.args;
+        // A position that sees nothing hears all alike in Keras' usual form, and nothing in the one that it has for dropout.
+        if (whole !== undefined && dropout > 0) weights = tf.where(whole, weights, tf.zerosLike(weights));
         if (dropout > 0 && kwargs.training === true) weights = tf.dropout(weights, dropout);
         const heard = tf.matMul(weights, v).transpose([0, 2, 1, 3]);
         const { kernel, bias } = this.parts[3] as { kernel: Weight; bias: Weight | undefined };

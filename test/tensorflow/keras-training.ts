@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { cases, runCase, type Case, type Expected } from './training-cases.ts';
 
-/** Each case of `keras/training.json` gives what Keras 3 gave: logs, returned numbers, predictions after training. */
+/** Each case of `keras/training.golden.json` gives what Keras 3 gave: logs, returned numbers, predictions after training. */
 
 const TOLERANCE = 2e-5;
 

@@ -50,7 +50,7 @@ export interface Case {
 }
 
 const { samples, batch, cases } = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'keras', 'training.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, 'keras', 'training.golden.json'), 'utf8'),
 ) as { samples: number; batch: number; cases: Case[] };
 export { cases };
 
@@ -115,6 +115,7 @@ function options(className: string, config: Json): Json {
     } else given[key === 'negative_slope' ? 'alpha' : camel(key)] = value;
   }
   if (className === 'LSTM' || className === 'GRU') given['recurrentActivation'] = 'sigmoid';
+  if (className === 'GRU') given['resetAfter'] ??= true;
   return given;
 }
 

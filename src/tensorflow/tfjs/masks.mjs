@@ -36,16 +36,49 @@ export function mergedMask(masks) {
   return tfc.tidy(() => masks.map((mask) => tfc.cast(mask, 'bool')).reduce((a, b) => tfc.logicalOr(a, b)));
 }
 
+/** A mask of steps for every number of a tensor. */
+function wideMask(mask, like) {
+  const all = tfc.cast(tfc.onesLike(like), 'bool');
+  const given = tfc.cast(mask, 'bool');
+  return tfc.logicalAnd(given.rank < like.rank ? tfc.expandDims(given, -1) : given, all);
+}
+
+/** A product in which what is hidden counts 1, and 0 where all is (keras/src/layers/merging/multiply.py). */
+export function maskedProduct(inputs, masks) {
+  const wide = inputs.map((input, i) => (isNone(masks[i]) ? null : wideMask(masks[i], input)));
+  const shown = inputs.map((input, i) =>
+    wide[i] === null ? input : tfc.where(wide[i], input, tfc.onesLike(input)),
+  );
+  const output = shown.reduce((a, b) => tfc.mul(a, b));
+  if (wide.includes(null)) return output;
+  return tfc.where(
+    wide.reduce((a, b) => tfc.logicalOr(a, b)),
+    output,
+    tfc.zerosLike(output),
+  );
+}
+
+/** The larger or smaller of what is not hidden (keras/src/layers/merging/base_merge.py, _apply_merge_op_and_or_mask). */
+export function maskedExtreme(op, inputs, masks) {
+  let output = inputs[0];
+  let shown = isNone(masks[0]) ? null : wideMask(masks[0], output);
+  inputs.slice(1).forEach((input, i) => {
+    const mask = isNone(masks[i + 1]) ? null : wideMask(masks[i + 1], input);
+    const other = mask === null ? input : tfc.where(mask, input, output);
+    const own = shown === null ? output : tfc.where(shown, output, other);
+    shown = mask === null || shown === null ? null : tfc.logicalOr(shown, mask);
+    output = op(own, other);
+  });
+  return output;
+}
+
 /** As keras/src/layers/merging/concatenate.py: an input without a mask counts as data everywhere. */
 export function concatenatedMask(inputs, masks, axis) {
   if (isNone(masks) || masks.every((mask) => isNone(mask))) return null;
   return tfc.tidy(() => {
     const wide = inputs.map((input, i) => {
-      const all = tfc.cast(tfc.onesLike(input), 'bool');
       const mask = masks[i];
-      if (isNone(mask)) return all;
-      const given = tfc.cast(mask, 'bool');
-      return given.rank < input.rank ? tfc.logicalAnd(tfc.expandDims(given, -1), all) : given;
+      return isNone(mask) ? tfc.cast(tfc.onesLike(input), 'bool') : wideMask(mask, input);
     });
     return tfc.any(tfc.concat(wide, axis), -1);
   });

@@ -1,4 +1,4 @@
-"""What Keras 3 makes of trainings of many kinds: writes training.json beside this file, the cases with their results.
+"""What Keras 3 makes of trainings of many kinds: writes training.golden.json beside this file, the cases with their results.
 
     python training.py        (with tensorflow-cpu 2.21 and keras 3.15)
 
@@ -262,10 +262,6 @@ for dtype in ("int32", "float32"):
         f"targets {dtype} [N] of one probability", model=net(VECTOR, 1, "sigmoid", False), x=[{**series(3), "shape": VECTOR}],
         y=[{"kind": "index", "shape": [], "salt": 5, "dtype": dtype}], loss="binary_crossentropy", metrics=["accuracy", "precision", "recall"],
     )
-    case(
-        f"targets {dtype} [N,T] of a probability for each step", model=net(SERIES, 1, "sigmoid", True), x=[series(3, hidden=HIDDEN)],
-        y=[{"kind": "index", "shape": [4], "salt": 5, "dtype": dtype}], loss="binary_crossentropy", metrics=["accuracy", "precision", "recall"],
-    )
 case(
     "classes with weights", model=net(VECTOR, 3, "softmax", False), x=[{**series(3), "shape": VECTOR}], loss="categorical_crossentropy",
     y=[{"kind": "onehot", "classes": 3, "shape": [], "salt": 5}], metrics=["accuracy"], classWeight={"0": 2, "1": 0.5, "2": 1},
@@ -476,4 +472,4 @@ if __name__ == "__main__":
         except Exception as error:
             raise RuntimeError(one["name"]) from error
     text = ",\n".join(json.dumps(one, separators=(",", ":")) for one in CASES)
-    Path(__file__).with_name("training.json").write_text(f'{{"keras": "{keras.__version__}", "tensorflow": "{tf.__version__}", "samples": {SAMPLES}, "batch": {BATCH}, "cases": [\n{text}\n]}}\n')
+    Path(__file__).with_name("training.golden.json").write_text(f'{{"keras": "{keras.__version__}", "tensorflow": "{tf.__version__}", "samples": {SAMPLES}, "batch": {BATCH}, "cases": [\n{text}\n]}}\n')
