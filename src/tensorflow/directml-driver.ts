@@ -18,8 +18,6 @@ export function directmlProblem(device = '/dev/dxg', folder = WSL_FOLDER): strin
     if (problem === undefined) continue;
     const path = `${folder}/${name}`;
     const second = existsSync(path) ? libraryProblem(path) : problem;
-    // The loader names the file itself; the look at a damaged file does not.
-    if (second?.includes(name) === false) return `DirectX cannot be loaded: ${path}: ${second}`;
     if (second !== undefined) return `DirectX cannot be loaded: ${second}`;
   }
   return undefined;

@@ -51,17 +51,21 @@ function notLoaded(file: string, why: string): TensorflowError {
   );
 }
 
-/** Maps a library into the process for good, and says why that is not possible. Blocks for as long as it takes. */
-export function libraryProblem(file: string): string | undefined {
-  const damage = libraryFileProblem(file);
-  if (damage !== undefined) return damage;
+/** Maps a library into the process for good; the loader's reason when that is not possible. */
+function mappingProblem(file: string): string | undefined {
   const { dlopen, dlerror } = systemLoader();
   return dlopen(file, FLAGS) === 0 ? (dlerror() ?? 'unknown reason') : undefined;
 }
 
+/** The same, with a reason that names the file. Blocks for as long as it takes. */
+export function libraryProblem(file: string): string | undefined {
+  const damage = libraryFileProblem(file);
+  return damage === undefined ? mappingProblem(file) : `${file}: ${damage}`;
+}
+
 /** The same for a library of the runtime. @throws TensorflowError */
 export function openLibrary(file: string): void {
-  const problem = libraryProblem(file);
+  const problem = libraryFileProblem(file) ?? mappingProblem(file);
   if (problem !== undefined) throw notLoaded(file, problem);
 }
 
