@@ -3,6 +3,7 @@
 import { build } from 'esbuild';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { constructible, es5SuperCalls } from './es5-classes.mjs';
 import { patchGradients } from './tfjs-gradient-patches.mjs';
 import { patchLayers } from './tfjs-layers-patches.mjs';
 import { edited, Patches } from './tfjs-patcher.mjs';
@@ -106,15 +107,23 @@ function tfjsInOneInstance(root) {
       builder.onLoad({ filter: /tfjs-node-gpu\/dist\/.*\.js$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
         return {
-          contents: text
-            .replaceAll(
-              /_super\.call\(this(?:, )?([^()]*)\) \|\| this/g,
-              'Reflect.construct(_super, [$1], new.target)',
-            )
-            .replace("console.warn('INT64 output tensor will be stored as BigInt64Array.');", ''),
+          contents: constructible(text).replace(
+            "console.warn('INT64 output tensor will be stored as BigInt64Array.');",
+            '',
+          ),
         };
       });
       patches.install(builder);
+      builder.onEnd(async ({ metafile }) => {
+        for (const file of Object.keys(metafile?.outputs ?? {}).filter((name) => name.endsWith('.cjs'))) {
+          const left = es5SuperCalls(await readFile(join(root, file), 'utf8'));
+          if (left.length === 0) continue;
+          throw new Error(
+            `${file} has classes lowered to ES5 whose constructors call their parent as a function, which a real class refuses: ` +
+              `transform their package with constructible() in scripts/build-tfjs.mjs\n${left.join('\n')}`,
+          );
+        }
+      });
       // Node has its own fetch since version 18.
       builder.onResolve({ filter: /^node-fetch$/ }, () => ({ path: join(here, 'fetch-shim.cjs') }));
     },

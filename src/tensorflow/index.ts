@@ -34,6 +34,7 @@ import { installKernels } from './kernels.ts';
 import { installMissingKernels } from './missing-kernels.ts';
 import { installNormalization } from './normalization.ts';
 import { installRandom } from './random.ts';
+import { installSummaries } from './summaries.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from './loading.ts';
 import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
@@ -100,6 +101,7 @@ export function loadTf(): Tf {
       installSizeChecks(tf, tensorflowBackend() as NodeBackend);
       installNormalization(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
+      installSummaries(tf, tensorflowBackend() as NodeBackend);
       installOwnCode(tf);
       installOptimizers(tf);
       installSmallTransposes(tf, tensorflowBackend() as NodeBackend);
