@@ -83,6 +83,13 @@ const engine = [
                 inputs: inputMap,
             });`,
   ],
+  // In test mode tfjs counts what a function leaves behind: what it saves for its gradient stays on purpose.
+  [
+    'this.checkKernelForMemLeak(kernelOrScopeName, numDataIdsBefore, outs);',
+    `this.checkKernelForMemLeak(kernelOrScopeName, numDataIdsBefore + new Set(saved
+                        .map(({ dataId }) => dataId)
+                        .filter((id) => ![...Object.values(inputs), ...outs].some((one) => one.dataId === id))).size, outs);`,
+  ],
 ];
 
 const tape = [

@@ -1,8 +1,14 @@
 import { positiveAxis, type Layer, type Shape } from './registry.ts';
 
-/** One axis or a list of them, from the front and sorted. */
+/** One axis or a list of them, from the front and sorted. @throws RangeError for an axis twice, or one too many */
 export function axesOf(axis: number | number[], rank: number): number[] {
-  return (Array.isArray(axis) ? axis : [axis]).map((each) => positiveAxis(each, rank)).sort((a, b) => a - b);
+  const axes = (Array.isArray(axis) ? axis : [axis]).map((each) => positiveAxis(each, rank));
+  if (new Set(axes).size < axes.length) {
+    throw new RangeError(
+      `axis is ${JSON.stringify(axis)}, which has duplicate axes for an input of ${rank} dimensions`,
+    );
+  }
+  return axes.sort((a, b) => a - b);
 }
 
 /** Sizes of some axes, which have to be known. @throws RangeError naming the layer */

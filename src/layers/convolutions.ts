@@ -9,6 +9,7 @@ import {
 } from './convolution-ops.ts';
 import {
   addWeight,
+  channelsOf,
   inputOfRank,
   layerClass,
   mapSpatial,
@@ -69,14 +70,6 @@ interface SeparableLayer extends DepthwiseLayer {
   pointwiseConstraint: Constraint;
 }
 
-function channelsOf(layer: ConvolutionLayer, shape: Shape): number {
-  const count = layer.dataFormat === 'channelsFirst' ? shape[1] : shape.at(-1);
-  if (typeof count === 'number') return count;
-  throw new RangeError(
-    `layer ${layer.name}: the number of channels of its input is not known (shape [${shape.join(', ')}])`,
-  );
-}
-
 function biasOf(layer: ConvolutionLayer, size: number): Weight | null {
   if (!layer.useBias) return null;
   const { biasInitializer, biasRegularizer, biasConstraint } = layer;
@@ -130,11 +123,11 @@ function convolution(tf: Tf, rank: 1 | 2 | 3): LayerClass {
     }
 
     override build(inputShape: Shape | Shape[]): void {
+      const channels = channelsOf(this, oneShape(inputShape));
       if (this.groups === 1) {
         super.build(inputShape);
         return;
       }
-      const channels = channelsOf(this, oneShape(inputShape));
       if (channels % this.groups !== 0) {
         throw new RangeError(
           `layer ${this.name}: groups is ${this.groups}, which does not divide the ${channels} channels of its input`,

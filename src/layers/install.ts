@@ -70,7 +70,10 @@ export function installLayers(tf: Tf): Readonly<Record<string, LayerClass>> {
   const makers: Record<string, unknown> = { ...tf.layers };
   for (const [className, made_] of Object.entries(made)) {
     for (const name of FACTORIES[className] ?? [factoryName(className)]) {
-      if (name in makers) makers[name] = (args?: object): Layer => new made_({ ...args });
+      if (!(name in makers)) continue;
+      makers[name] = Object.defineProperty((args?: object): Layer => new made_({ ...args }), 'name', {
+        value: name,
+      });
     }
   }
   // A copy that was imported as a module has names that cannot be replaced; its files load all the same.

@@ -18,6 +18,15 @@ interface MergeLayer extends Layer {
   build(inputShape: Shape | Shape[]): void;
 }
 
+/** @throws RangeError naming the layer unless it has two inputs. */
+function checkPair(layer: Layer, inputs: Shape | readonly (Shape | Tensor)[]): void {
+  const list = inputs.every((each) => typeof each === 'object' && each !== null);
+  if (list && inputs.length === 2) return;
+  throw new RangeError(
+    `layer ${layer.name}: ${layer.getClassName()} should be called on a list of exactly 2 inputs, not on ${list ? inputs.length : 'one'}`,
+  );
+}
+
 function subtract(tf: Tf): LayerClass {
   // The class that tfjs's own merging layers extend, which it does not register.
   const Base = Object.getPrototypeOf(registered(tf, 'Add')) as LayerClass<MergeLayer>;
@@ -25,12 +34,13 @@ function subtract(tf: Tf): LayerClass {
     static readonly className = 'Subtract';
 
     override build(inputShape: Shape | Shape[]): void {
+      checkPair(this, inputShape);
       super.build(inputShape);
-      if (inputShape.length !== 2)
-        throw new RangeError(`layer ${this.name}: subtract takes 2 inputs; here are ${inputShape.length}`);
     }
 
-    override mergeFunction([first, second]: Tensor[]): Tensor {
+    override mergeFunction(inputs: Tensor[]): Tensor {
+      checkPair(this, inputs);
+      const [first, second] = inputs;
       return tf.tidy(() => tf.sub(first as Tensor, second as Tensor));
     }
   };
@@ -57,6 +67,7 @@ function dot(tf: Tf): LayerClass {
     }
 
     override build(inputShape: Shape | Shape[]): void {
+      checkPair(this, inputShape);
       const [first, second] = inputShape as [Shape, Shape];
       const [a, b] = this.axesOf(first.length, second.length);
       if (a === 0 || b === 0) throw new RangeError(`layer ${this.name}: axes 0 is the batch: choose others`);
@@ -78,7 +89,9 @@ function dot(tf: Tf): LayerClass {
       return rest.length === 1 ? [...rest, 1] : rest;
     }
 
-    override mergeFunction([first, second]: Tensor[]): Tensor {
+    override mergeFunction(inputs: Tensor[]): Tensor {
+      checkPair(this, inputs);
+      const [first, second] = inputs;
       return tf.tidy(() => {
         let [x, y] = [first as Tensor, second as Tensor];
         const [a, b] = this.axesOf(x.rank, y.rank);

@@ -42,7 +42,7 @@ export function plainLayer<Options extends object>(tf: Tf, layer: PlainLayer<Opt
     }
 
     override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor {
-      return tf.tidy(() => layer.call(tf, oneTensor(inputs), this.options, kwargs));
+      return named(this, () => tf.tidy(() => layer.call(tf, oneTensor(inputs), this.options, kwargs)));
     }
 
     override computeOutputShape(inputShape: Shape | Shape[]): Shape {

@@ -35,10 +35,30 @@ export function layerClass<L extends Layer = Layer>(tf: Tf, name: string): Layer
   return registered(tf, name) as unknown as LayerClass<L>;
 }
 
-/** Registers a class in place of the one with its name, and lets compiled steps trace it without guards. */
+/**
+ * Registers a layer in place of the one with its name, and lets compiled steps trace it without guards. tfjs has one name for all
+ * kinds of classes: where it belongs to an initializer, this keeps it, and only a configuration with a name, which
+ * every layer's has and no initializer's, makes the layer.
+ */
 export function register<T extends new (...args: never[]) => object>(tf: Tf, made: T): T {
+  const { className } = made as unknown as SerializableClass;
+  const { classNameMap } = tf.serialization.SerializationMap.getMap();
+  const [other] = classNameMap[className] ?? [];
   tf.serialization.registerClass(made as unknown as SerializableClass);
+  if (other !== undefined && isLayer(tf, made) && !isLayer(tf, other)) {
+    classNameMap[className] = [
+      other,
+      (_, config) => {
+        const named = 'name' in config ? (made as unknown as SerializableClass) : other;
+        return named.fromConfig(named, config);
+      },
+    ];
+  }
   return traceable(made);
+}
+
+function isLayer(tf: Tf, made: { prototype: unknown }): boolean {
+  return made.prototype instanceof tf.layers.Layer;
 }
 
 /** An object of tfjs as its layers' configurations hold it. */
@@ -111,6 +131,36 @@ type AddWeight = (
 /** Adds a weight to a layer, from outside of its class. */
 export function addWeight(layer: Layer, ...given: Parameters<AddWeight>): Weight {
   return (layer as unknown as { addWeight: AddWeight }).addWeight(...given);
+}
+
+/** The part of a layer that says how its input lies in memory. */
+interface Convolving extends Layer {
+  kernelSize: readonly number[];
+  dataFormat: DataFormat;
+}
+
+/**
+ * The number of channels of a convolution's input. Later inputs have to have as many dimensions and channels.
+ *
+ * @throws RangeError naming the layer
+ */
+export function channelsOf(layer: Convolving, shape: Shape): number {
+  const ndim = layer.kernelSize.length + 2;
+  const text = shape.map(String).join(', ');
+  if (shape.length !== ndim) {
+    throw new RangeError(
+      `layer ${layer.name}: Inputs to ${layer.getClassName()} should have rank ${ndim}. Received an input of shape [${text}]`,
+    );
+  }
+  const axis = layer.dataFormat === 'channelsFirst' ? 1 : ndim - 1;
+  const count = shape[axis];
+  if (typeof count !== 'number') {
+    throw new RangeError(
+      `layer ${layer.name}: the channel dimension of its input should be defined, and its shape is [${text}]`,
+    );
+  }
+  layer.inputSpec = [{ ndim, axes: { [axis]: count } }];
+  return count;
 }
 
 /** What says how many dimensions an input has to have. */

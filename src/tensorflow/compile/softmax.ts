@@ -40,7 +40,14 @@ export function installSoftmax(tf: Tf, backend: NodeBackend): void {
   tf.registerKernel({
     kernelName: 'LogSoftmax',
     backendName: 'tensorflow',
-    kernelFunc: ({ inputs }) => run('LogSoftmax', tf.cast((inputs as { logits: Tensor }).logits, 'float32')),
+    kernelFunc: ({ inputs }) => {
+      const { logits } = inputs as { logits: Tensor };
+      if (logits.dtype === 'float32') return run('LogSoftmax', logits);
+      const cast = tf.cast(logits, 'float32');
+      const result = run('LogSoftmax', cast);
+      cast.dispose();
+      return result;
+    },
   });
 
   // What tfjs composes: -sum(target * log(clip(output / sum(output), epsilon, 1 - epsilon))).

@@ -1,4 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { installLayers } from '../../layers/install.ts';
 import { registered } from '../../layers/registry.ts';
 import { malformed, unsupported } from './errors.ts';
 import { camelCase, fromKerasLayer } from './keras-layers.ts';
@@ -107,7 +108,9 @@ function buildLayer(tf: typeof Tf, part: Part, file: string): Layer {
   if (MODELS.has(className)) return buildModel(tf, part, file);
   const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner, file));
   const arguments_ = inCamelCase(own) as Json;
-  const made = registered(tf, className) as unknown as new (given: Json) => Layer;
+  const made = (installLayers(tf)[className] ?? registered(tf, className)) as unknown as new (
+    given: Json,
+  ) => Layer;
   checkStackedStates(className, config);
   try {
     return new made(arguments_);
