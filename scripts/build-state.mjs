@@ -9,7 +9,9 @@ const SOURCES = [
   'src',
   'scripts/build.mjs',
   'scripts/build-tfjs.mjs',
-  'scripts/tfjs-layers-patches.mjs',
+  ...readdirSync(import.meta.dirname)
+    .filter((name) => name.startsWith('tfjs-'))
+    .map((name) => join('scripts', name)),
   'scripts/vendored-types.mjs',
   'scripts/vendored-packages.mjs',
   'scripts/licences.mjs',

@@ -10,6 +10,7 @@ import { edited, Patches } from './tfjs-patcher.mjs';
 import { patchLosses } from './tfjs-loss-patches.mjs';
 import { patchMasks } from './tfjs-mask-patches.mjs';
 import { patchObjective } from './tfjs-objective-patches.mjs';
+import { patchRegistry } from './tfjs-registry-patches.mjs';
 import { patchTraining } from './tfjs-training-patches.mjs';
 import { patchValues } from './tfjs-value-patches.mjs';
 
@@ -94,6 +95,7 @@ function tfjsInOneInstance(root) {
       patchLosses(patches, here);
       patchObjective(patches, here);
       patchMasks(patches, here);
+      patchRegistry(patches);
       asksHooks(patches, hooks);
       builder.onResolve({ filter: /^@tensorflow\/tfjs$/ }, () => ({ path: join(here, 'namespace.cjs') }));
       builder.onResolve({ filter: esPackages }, ({ path }) => ({

@@ -304,7 +304,8 @@ const constrains = [
     /** What an optimizer calls after it has changed the value. */
     constrain() {
         if (this.constraint != null) {
-            this.val.assign(this.constraint.apply(this.val));
+            const change = (value) => this.constraint.apply(value);
+            if (constraining.later?.(this.val, change) !== true) this.val.assign(change(this.val));
         }
     }`,
   ],
@@ -388,6 +389,9 @@ export function patchObjective(patches, here) {
   ]);
   patches.add(/tfjs-layers\/dist\/layers\/recurrent\.js$/, cellsRegularize);
   patches.add(/tfjs-layers\/dist\/layers\/wrappers\.js$/, directionsRegularize);
-  patches.add(/tfjs-layers\/dist\/variables\.js$/, constrains);
+  patches.add(
+    /tfjs-layers\/dist\/variables\.js$/,
+    (path, text) => `import { constraining } from ${parts('hooks')};\n${edited(path, text, constrains)}`,
+  );
   patches.add(/tfjs-layers\/dist\/engine\/container\.js$/, regularizes);
 }

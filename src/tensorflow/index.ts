@@ -25,6 +25,7 @@ import { installLayerScopes } from './compile/layer-scopes.ts';
 import { installLossScaling } from './compile/loss-scale.ts';
 import { installMixedPrecision } from './compile/precision.ts';
 import { installOwnCode } from './compile/own-code.ts';
+import { installConstraints } from './compile/constraints.ts';
 import { installOptimizers } from './compile/optimizers.ts';
 import { installSmallTransposes } from './compile/small-transposes.ts';
 import { installSoftmax } from './compile/softmax.ts';
@@ -104,6 +105,7 @@ export function loadTf(): Tf {
       installSummaries(tf, tensorflowBackend() as NodeBackend);
       installOwnCode(tf);
       installOptimizers(tf);
+      installConstraints(tf);
       installSmallTransposes(tf, tensorflowBackend() as NodeBackend);
       installSoftmax(tf, tensorflowBackend() as NodeBackend);
       installLossScaling(tf);

@@ -234,12 +234,14 @@ export class StepCache {
         const inputs = specs.map(({ dtype, shape }, index) =>
           trace.addInput({ kind: 'argument', index, dtype, shape }, dtype, shape),
         );
+        const own = this.#own;
+        const around = <Out>(run: () => Out): Out => (own === undefined ? run() : own.unmoved(entry, run));
         const outputs = trace.record(() => {
           const symbols = inputs.map((input) => trace.symbol(input));
           const body = () => run(...(build(symbols) as unknown[]));
-          result = takeApart(this.#tf, this.#own === undefined ? body() : this.#own.unmoved(entry, body));
+          result = takeApart(this.#tf, around(body));
           return result.tensors;
-        });
+        }, around);
         if (this.#own !== undefined) {
           // What differs from one time to the next is no constant.
           const fingerprint = trace.fingerprint();

@@ -31,9 +31,15 @@ export class StepUpdates {
    * Puts the updates into the graph, if there are any.
    *
    * @param look adds what has to be looked at before the first update.
+   * @param after adds what follows the updates, and gives its operations.
    * @returns the step's outputs; the first of them waits for the updates.
    */
-  finish(trace: Trace, outputs: GraphOutput[], look: () => Pointer | undefined): GraphOutput[] {
+  finish(
+    trace: Trace,
+    outputs: GraphOutput[],
+    look: () => Pointer | undefined,
+    after: (updates: readonly Pointer[]) => Pointer[],
+  ): GraphOutput[] {
     if (this.#updates.length === 0) return outputs;
     const { graph } = trace;
     const looked = look();
@@ -49,7 +55,7 @@ export class StepUpdates {
     else updates.push(addGated(trace, this.gate, adds(false), barrier));
     // A function keeps only what its outputs need: the first one waits for the updates.
     const first = outputs[0] ?? graph.constant([], TF.INT32, [0]);
-    const after = graph.operation('Identity', [first], [], updates);
-    return [{ oper: after, index: 0 }, ...outputs.slice(1)];
+    const last = graph.operation('Identity', [first], [], [...updates, ...after(updates)]);
+    return [{ oper: last, index: 0 }, ...outputs.slice(1)];
   }
 }

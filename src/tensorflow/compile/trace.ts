@@ -10,6 +10,7 @@ import { handleValues } from '../c-api/tensor.ts';
 import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
 import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { addConstraints, type Constrained } from './constraints.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { GraphInput, Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
@@ -222,6 +223,19 @@ export class Trace implements OpRecorder {
     this.#fusedVariables.add(variable);
   }
 
+  /** What constraints make of variables that ops of the step update; `false` where the step assigns the variable itself. */
+  constrainLater(constrained: Constrained): boolean {
+    if (!this.#fusedVariables.has(constrained.variable)) return false;
+    this.#constrained.push(constrained);
+    return true;
+  }
+  readonly #constrained: Constrained[] = [];
+
+  /** TensorFlow's dtype of a variable that the step uses. */
+  dtypeOf(variable: Variable): number {
+    return (this.#byVariable.get(variable) ?? this.#trace(variable)).resource.dtype;
+  }
+
   guard(what: string, read: () => string): void {
     this.guards.push({ what, read, expected: read() });
   }
@@ -349,9 +363,13 @@ export class Trace implements OpRecorder {
   /**
    * Runs `body` with every op going into the graph, and leaves tfjs and all variables as they were.
    *
+   * @param around runs code of users that comes after the updates, and finds what it does except compute.
    * @returns outputs that `body` gives, with all updates of variables hung before the first of them.
    */
-  record(body: () => Tensor[]): GraphOutput[] {
+  record(
+    body: () => Tensor[],
+    around: <Result>(run: () => Result) => Result = (run) => run(),
+  ): GraphOutput[] {
     const { tf, backend } = this;
     const { binding } = backend;
     const { registeredVariables } = (
@@ -397,10 +415,13 @@ export class Trace implements OpRecorder {
       if (Object.keys(registeredVariables).length !== variables.length) {
         throw new Untraceable(MAKES_VARIABLES);
       }
-      const finished = this.updates.finish(this, outputs, () => {
+      const look = () => {
         const [loss] = outputs;
         return loss && this.watch?.finish(loss, (variable) => this.#readOf(variable));
-      });
+      };
+      const finished = this.updates.finish(this, outputs, look, (updates) =>
+        addConstraints(this, this.#constrained, updates, around, this.updates.gate),
+      );
       tf.engine().endScope();
       ended = true;
       // What the body keeps for its caller would stay for good: nobody gets it.

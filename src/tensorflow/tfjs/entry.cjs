@@ -5,7 +5,15 @@ const { MathBackendCPU } = require('@tensorflow/tfjs-backend-cpu');
 const { NodeJSKernelBackend } = require('@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend');
 const fileSystem = require('@tensorflow/tfjs-node-gpu/dist/io/file_system');
 const nodeIo = require('@tensorflow/tfjs-node-gpu/dist/io/index');
-const { crossEntropy, fusing, normalizing, random, recurrent, withoutGradient } = require('./hooks.mjs');
+const {
+  constraining,
+  crossEntropy,
+  fusing,
+  normalizing,
+  random,
+  recurrent,
+  withoutGradient,
+} = require('./hooks.mjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
@@ -40,6 +48,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     recurrent,
     fusing,
     normalizing,
+    constraining,
     crossEntropy,
     withoutGradient,
     builtIns,

@@ -10,6 +10,9 @@ export const fusing = { off: () => false };
  */
 export const normalizing = { batch: () => undefined, layer: () => undefined };
 
+/** Asked by weights after an update before they apply their constraint; true where it will follow in the graph. */
+export const constraining = { later: undefined };
+
 /** Asked by tfjs's recurrent layers before they unroll. */
 export const recurrent = { loop: undefined };
 

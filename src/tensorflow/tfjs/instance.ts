@@ -128,6 +128,10 @@ export interface TfInternals {
     ofProbabilities:
       ((target: tfjs.Tensor, output: tfjs.Tensor, epsilon: number) => tfjs.Tensor | undefined) | undefined;
   };
+  /** Asked by weights after an update; true where the constraint follows in the graph, and has not to be applied now. */
+  constraining: {
+    later: ((variable: tfjs.Variable, change: (value: tfjs.Tensor) => tfjs.Tensor) => boolean) | undefined;
+  };
   /** Asked for the reason when a gradient needs a kernel that has none: a sentence after a space, or nothing. */
   withoutGradient: { reason: (kernel: string) => string };
   /** Asked by tfjs's recurrent layers before they unroll; time comes first in the inputs and the mask. */

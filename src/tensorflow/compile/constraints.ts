@@ -1,0 +1,67 @@
+import type { Tensor, Variable } from '@tensorflow/tfjs';
+import { ATTR } from '../c-api/dtypes.ts';
+import type { GraphOutput, Pointer } from '../c-api/functions.ts';
+import { tfInternals, type Tf } from '../tfjs/instance.ts';
+import { activeTrace } from './active-trace.ts';
+import type { Trace } from './trace.ts';
+import { Untraceable } from './untraceable.ts';
+
+/** What a weight's constraint makes of its value after an update. */
+export interface Constrained {
+  variable: Variable;
+  change: (value: Tensor) => Tensor;
+}
+
+/**
+ * Lets constraints of weights follow TensorFlow's own optimizer ops: these update the variable itself, so its new value
+ * is read in the graph after them. Eagerly nothing changes.
+ */
+export function installConstraints(tf: Tf): void {
+  tfInternals(tf).constraining.later = (variable, change) =>
+    activeTrace()?.constrainLater({ variable, change }) ?? false;
+}
+
+/**
+ * Reads each variable after `updates`, and assigns what its constraint makes of the value.
+ *
+ * @param around runs code of users in which nothing may change but results.
+ * @param gate a truth without which values stay as they are.
+ * @returns the operations that assign.
+ * @throws Untraceable where a constraint gives another shape or dtype, which is an error of its first eager run.
+ */
+export function addConstraints(
+  trace: Trace,
+  all: readonly Constrained[],
+  updates: readonly Pointer[],
+  around: <Result>(run: () => Result) => Result,
+  gate: GraphOutput | undefined,
+): Pointer[] {
+  const { graph, tf } = trace;
+  return all.map(({ variable, change }) => {
+    const resource = trace.updated(variable);
+    const read = {
+      oper: graph.operation('ReadVariableOp', [resource], [dtypeOf(trace, variable)], [...updates]),
+      index: 0,
+    };
+    graph.setShape(read, variable.shape);
+    const symbol = trace.symbol(read);
+    const changed = around(() => tf.tidy(() => change(symbol)));
+    if (changed.dtype !== variable.dtype || changed.shape.join() !== variable.shape.join()) {
+      throw new Untraceable(
+        `a constraint makes [${changed.shape.join(', ')}] ${changed.dtype} of [${variable.shape.join(', ')}] ${variable.dtype}`,
+      );
+    }
+    let value = trace.outputOf(changed);
+    if (gate !== undefined) {
+      const type = { name: 'T', type: ATTR.TYPE, value: graph.dtype(value) };
+      value = { oper: graph.operation('SelectV2', [gate, value, read], [type]), index: 0 };
+    }
+    return graph.operation('AssignVariableOp', [resource, value], [dtypeOf(trace, variable)]);
+  });
+}
+
+const dtypeOf = (trace: Trace, variable: Variable) => ({
+  name: 'dtype',
+  type: ATTR.TYPE,
+  value: trace.dtypeOf(variable),
+});
