@@ -121,14 +121,21 @@ function isOwn(file: string): boolean {
   return file.startsWith(ownFolder) || file.startsWith(ownPath) || file.startsWith('node:internal/');
 }
 
+/** Frames that V8 collects, and how many of them are shown; a limit that the user sets counts for both. */
+const COLLECTED = 60;
+const SHOWN = 20;
+
 /** @param folder file URL of the kernel's bundles, whose frames are hidden */
 export function installStackTraces(folder: string): void {
   ownFolder = folder;
   ownPath = fileURLToPath(folder);
-  Error.stackTraceLimit = 20;
+  // The frames of tfjs and of this library are not shown, and may be many between two of the user's.
+  Error.stackTraceLimit = COLLECTED;
   Error.prepareStackTrace = (error: Error, sites: NodeJS.CallSite[]): string => {
     const frames: StackFrame[] = [];
+    const most = Error.stackTraceLimit === COLLECTED ? SHOWN : Infinity;
     for (const site of sites) {
+      if (frames.length >= most) break;
       const file: string | null = site.getFileName() ?? site.getScriptNameOrSourceURL();
       if (file === null || file === '') {
         // Built-in functions such as Array.map.

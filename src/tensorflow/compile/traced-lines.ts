@@ -75,7 +75,7 @@ export class TracedLines {
             : ` in the gradient of ${nameOf(layer.layer)}`;
       const said = error.message
         .replace(/^tensorcell_\w+: /, '')
-        .replaceAll(/\s*\[\[\{\{node [^}]*\}\}\]\]/g, '')
+        .replaceAll(/\s*\[\[(?:\{\{function_node [^}]*\}\})?\{\{node [^}]*\}\}\]\]/g, '')
         .trim();
       let cause: TracedHere | undefined;
       if (place !== undefined) {
