@@ -65,7 +65,12 @@ async function run(
       found.push(...[await model.trainOnBatch(x, y)].flat().map(Number));
     }
     const { traces, latest } = trainingSteps(model) ?? { traces: 0, latest: undefined };
-    const { history } = await model.fit(x, y, { batchSize: 2, epochs: 3, shuffle: false, verbose: 0 });
+    const { history } = await model.fit(x, y, {
+      batchSize: 2,
+      epochs: 3,
+      shuffle: false,
+      verbose: 0 as never,
+    });
     found.push(...Object.values(history).flat().map(Number));
     for (const weight of model.getWeights()) found.push(...weight.dataSync());
     return { numbers: found, traces, last: latest };
@@ -131,7 +136,7 @@ test('a constraint that gives another shape is an error, compiled as eagerly', a
   for (const mode of ['off', 'on'] as const) {
     process.env['TENSORCELL_COMPILE'] = mode;
     const model = tf.sequential({
-      layers: [layers.dense({ units: 2, inputShape: [3], kernelConstraint: new Shorter() as never })],
+      layers: [layers.dense({ units: 2, inputShape: [3], kernelConstraint: new Shorter() })],
     });
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
     const [x, y] = [tf.ones([4, 3]), tf.ones([4, 2])];
