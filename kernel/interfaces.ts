@@ -71,7 +71,14 @@ export interface CellContext {
   /** A declaration was reached: `name` has this value from now on, in all cells. Returns the value. */
   declare<T>(name: string, value: T): T;
   /** The same for an import, which follows its module: `read` is called for each use. */
-  link(name: string, namespace: object, read: () => unknown): void;
+  link(
+    name: string,
+    namespace: object,
+    read: () => unknown,
+    /** What was imported from where: if the module does not export it, each use throws. */
+    imported?: string,
+    specifier?: string,
+  ): void;
   /** A name that no earlier cell had when this code was compiled: a later cell's binding, else `global()`. */
   lookup(name: string, global: () => unknown): unknown;
   /** Assignment to such a name, or to one that was a constant when this code was compiled. */
@@ -80,11 +87,20 @@ export interface CellContext {
   await<T>(value: T): Promise<Awaited<T>>;
   /** The same for `for await`. */
   iterate<T>(iterable: AsyncIterable<T> | Iterable<T>): AsyncIterable<T>;
-  /** Static and dynamic imports: the module's namespace. `attributes` as in `with { type: 'json' }`. */
-  import(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  /**
+   * Static and dynamic imports: the module's namespace. `attributes` as in `with { type: 'json' }`; rejects when the module
+   * does not export one of `names`.
+   */
+  import(
+    specifier: unknown,
+    attributes?: Record<string, string>,
+    names?: readonly string[],
+  ): Promise<Record<string, unknown>>;
   /** What a name of a namespace means (`default` of a CommonJS module is its exports). */
   readonly meta: ImportMeta;
   readonly require: (specifier: string) => unknown;
+  /** `module` of CommonJS: one for the notebook. */
+  readonly module: { exports: unknown };
   /** Runs a line magic or `!command` in the kernel process; resolves to its value, if it has one. */
   magic(name: string, line: string, parts?: readonly InterpolatedPart[]): Promise<unknown>;
   /** `%time statement`: reports the time of what lies between the two calls. */
@@ -99,12 +115,28 @@ export type InterpolatedPart = readonly [from: number, to: number, value: () => 
 
 /** A local TypeScript or JavaScript file, compiled for the runtime's own module loader. */
 export interface CompiledModule {
-  /** A script whose completion value is `async (module: ModuleContext) => void`. */
+  /** A script whose completion value is `(module: ModuleContext) => void`, async unless it was compiled for `require`. */
   code: string;
   filename: string;
   map: string;
   /** Specifiers imported statically, in order; they are loaded before the body runs. */
   imports: string[];
+  /** It uses `module` or `exports`, and has no `export` of an ES module. */
+  common: boolean;
+}
+
+/** How syntax that has a meaning at run time is compiled: what tsconfig.json says of it. */
+export interface LoweringOptions {
+  /** Decorators as TypeScript had them before 5.0 (`experimentalDecorators`); standard ones when left out. */
+  decorators?: {
+    /** Types for `Reflect.metadata` (`emitDecoratorMetadata`). */
+    metadata: boolean;
+    strictNullChecks: boolean;
+  };
+  /** What `<a/>` calls, and what `<>` stands for. A `@jsx` comment in the source goes first. */
+  jsx?: { factory: string; fragment: string };
+  /** Fields are defined, as in JavaScript, and not assigned (`useDefineForClassFields`); true when left out. */
+  defineFields?: boolean;
 }
 
 export interface ModuleContext {
@@ -117,9 +149,23 @@ export interface ModuleContext {
   link?(specifier: string): Record<string, unknown> | undefined;
   /** `export * from`. */
   exportAll(namespace: Record<string, unknown>): void;
-  import(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  /** Exported name -> name of a namespace that it comes from. What the namespace has not got was a type. */
+  reexport?(namespace: Record<string, unknown>, names: Record<string, string>): void;
+  /** Rejects when the module does not export one of `names`. */
+  import(
+    specifier: unknown,
+    attributes?: Record<string, string>,
+    names?: readonly string[],
+  ): Promise<Record<string, unknown>>;
+  /** The same at once, in code that was compiled for `require`. */
+  importNow?(
+    specifier: string,
+    attributes?: Record<string, string>,
+    names?: readonly string[],
+  ): Record<string, unknown>;
   readonly meta: ImportMeta;
   readonly require: (specifier: string) => unknown;
+  readonly module: { exports: unknown };
 }
 
 // ---------------------------------------------------------------- the compiler

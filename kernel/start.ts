@@ -13,6 +13,8 @@ import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';
 import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
+import { readUserConfig } from './tsconfig/index.ts';
+import { loweringOptions } from './tsconfig/lowering.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
 import { writeWhole } from '../src/files/index.ts';
@@ -87,7 +89,10 @@ export async function start(
       import('./language/compile/index.ts'),
       magicNames(),
     ]);
-    return createCellCompiler({ knownMagics: () => names });
+    return createCellCompiler({
+      knownMagics: () => names,
+      lowering: () => loweringOptions(readUserConfig(session.surroundings.directory)),
+    });
   });
   const language = once(async (): Promise<LanguageService> => {
     const [{ createLanguageService }, names, cells] = await Promise.all([

@@ -3,7 +3,7 @@ import type { PythonEnvironment } from '../../src/python/environments.ts';
 import type { PythonStatus } from '../../src/python/requests.ts';
 import type { MagicContext } from '../interfaces.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
-import { nearestName } from './nearest-name.ts';
+import { nearestName } from '../nearest-name.ts';
 import type { SessionMagic } from './registry.ts';
 import { shortenHome } from './path-completion.ts';
 import { splitWords } from './words.ts';

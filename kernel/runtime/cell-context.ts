@@ -1,6 +1,7 @@
 import type { CellContext, CompiledCell, InterpolatedPart } from '../interfaces.ts';
 import { formatDuration } from '../duration.ts';
 import { never, type Execution } from './execution.ts';
+import { missingExport } from './modules/missing-exports.ts';
 import type { Names } from './names.ts';
 import type { Tracker } from './tracking.ts';
 
@@ -10,9 +11,14 @@ export interface CellServices {
   tracker: Tracker;
   /** The execution that is meant when nothing tells: the running one, else the last. */
   fallback: () => Execution | undefined;
-  importModule(specifier: unknown, attributes?: Record<string, string>): Promise<Record<string, unknown>>;
+  importModule(
+    specifier: unknown,
+    attributes?: Record<string, string>,
+    names?: readonly string[],
+  ): Promise<Record<string, unknown>>;
   meta: () => ImportMeta;
-  require: (specifier: string) => unknown;
+  require: () => (specifier: string) => unknown;
+  module: () => { exports: unknown };
   magic(execution: number, name: string, line: string): Promise<unknown>;
   print: (text: string) => void;
 }
@@ -42,8 +48,12 @@ export function createCellContext(
       execution.declared.push(name);
       return value;
     },
-    link(name, namespace, read) {
-      names.link(name, namespace, read);
+    link(name, namespace, read, imported, specifier) {
+      const isMissing = imported !== undefined && specifier !== undefined && !(imported in namespace);
+      const refuse = (): never => {
+        throw missingExport(specifier!, imported!, namespace as Record<string, unknown>);
+      };
+      names.link(name, namespace, isMissing ? refuse : read);
       execution.declared.push(name);
     },
     lookup: (name, global) => (names.has(name) ? names.value(name) : global()),
@@ -58,12 +68,15 @@ export function createCellContext(
       return awaitIn(owner(), value) as Promise<Awaited<T>>;
     },
     iterate: (iterable) => iterateIn(owner, iterable),
-    import: (specifier, attributes) => services.importModule(specifier, attributes),
+    import: (specifier, attributes, wanted) => services.importModule(specifier, attributes, wanted),
     get meta() {
       return services.meta();
     },
     get require() {
-      return services.require;
+      return services.require();
+    },
+    get module() {
+      return services.module();
     },
     magic: (name, line, parts = []) => services.magic(owner().id, name, interpolate(line, parts)),
     timeStart: () => process.hrtime.bigint(),

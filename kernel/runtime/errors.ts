@@ -87,7 +87,7 @@ function traceback(thrown: unknown, depth: number, seen: Set<unknown>): string[]
   lines.push(...codeFrame(thrown, frames));
   if (place && !/^cell \d/u.test(place.file))
     lines.push(`    ${DIM}at${RESET} ${shownPath(place.file)}:${place.line}:${place.column}`);
-  lines.push(...stackLines(frames), ...extraProperties(thrown));
+  lines.push(...stackLines(frames), ...extraProperties(thrown), ...decoratorHint(frames));
 
   const errors = guard(() => (thrown as { errors?: unknown }).errors, undefined);
   if (Array.isArray(errors) && depth < MAX_DEPTH) {
@@ -111,16 +111,38 @@ function nested(inner: unknown, depth: number, seen: Set<unknown>): string[] {
 function stackLines(frames: StackFrame[]): string[] {
   // Below the last frame of a cell is only what called the cell.
   const last = frames.findLastIndex((frame) => frame.compiled);
-  const shown = (last === -1 ? frames : frames.slice(0, last + 1)).filter((frame) => !frame.internal);
+  const shown = (last === -1 ? frames : frames.slice(0, last + 1)).filter(
+    (frame) => !frame.internal && !isDecoratorHelper(frame),
+  );
   const lines = shown.slice(0, MAX_FRAMES).map((frame) => `    ${DIM}at${RESET} ${frame.text}`);
   if (shown.length > MAX_FRAMES) lines.push(`    ${DIM}… ${shown.length - MAX_FRAMES} more${RESET}`);
   return lines;
 }
 
+/** What swc puts into code to call decorators: of the two kinds. */
+const LEGACY_HELPER = /^(?:_ts_decorate|_ts_param)\b/u;
+const STANDARD_HELPER = /^(?:_apply_decs_\w+|applyDec|applyMemberDecs)\b/u;
+
+function isDecoratorHelper({ compiled, text }: StackFrame): boolean {
+  return compiled && (LEGACY_HELPER.test(text) || STANDARD_HELPER.test(text));
+}
+
+/** Of an error that a decorator threw: there are two kinds, which are called with different arguments. */
+function decoratorHint(frames: readonly StackFrame[]): string[] {
+  const helper = frames.find(isDecoratorHelper);
+  if (!helper) return [];
+  const text = LEGACY_HELPER.test(helper.text)
+    ? 'tsconfig.json sets experimentalDecorators, so the decorator received (target, key, descriptor); if it expects the arguments of a standard decorator (value, context), remove that option'
+    : 'the decorator received the arguments of a standard decorator (value, context); if it expects those of a legacy one (target, key, descriptor), as in class-validator, TypeORM and NestJS, put  { "compilerOptions": { "experimentalDecorators": true, "emitDecoratorMetadata": true } }  into tsconfig.json beside the notebook';
+  return [`hint: ${text}`];
+}
+
 /** Two lines before, the line, and a caret under the column. */
 function codeFrame(error: Error, frames: StackFrame[]): string[] {
   // Of a file that cannot be parsed, the file's line and not that of its import.
-  const place = syntaxErrorPlace(error) ?? frames.find((candidate) => candidate.compiled);
+  const place =
+    syntaxErrorPlace(error) ??
+    frames.find((candidate) => candidate.compiled && !isDecoratorHelper(candidate));
   if (!place) return [];
   const text = guard(() => sourceText(place.file) ?? fileText(place.file), undefined);
   const rows = text?.split(/\r?\n/u);

@@ -16,10 +16,12 @@ import { KernelChannel } from './kernel-channel.ts';
 import { LazyLibrary } from './lazy-library.ts';
 import { prepareAsyncHooks } from './async-hooks.ts';
 import { quietly } from '../quietly.ts';
+import { readUserConfig } from '../tsconfig/index.ts';
+import { loweringOptions } from '../tsconfig/lowering.ts';
 import type * as Library from './library.ts';
 import type * as Compile from '../language/compile/index.ts';
 import { describeHolders } from './modules/holders.ts';
-import { Modules } from './modules/index.ts';
+import { Modules, notebookPath } from './modules/index.ts';
 import type { Namespace } from './modules/namespace.ts';
 import { createNativeFlush } from './native-output.ts';
 import { createNotebookHost } from './notebook-host.ts';
@@ -41,7 +43,8 @@ listenAlways('SIGINT', () => {});
 
 const controlFile = process.argv[2] ?? '';
 const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
-process.argv.length = 1;
+// As in a program that Node runs: the second argument is the file.
+process.argv.splice(1, Infinity, notebookPath(process.cwd()));
 
 const shared = new SharedArrayBuffer(SHARED_BYTES);
 const state = new Int32Array(shared);
@@ -103,7 +106,12 @@ const library = new LazyLibrary(
 const modules = new Modules({
   directory: () => process.cwd(),
   home: join(packageRoot, 'package.json'),
-  loadCompiler: () => (loadBundle('./compile.js') as typeof Compile).compileModule,
+  loadCompiler: () => {
+    const { compileModule } = loadBundle('./compile.js') as typeof Compile;
+    return (source, path, now) =>
+      compileModule(source, path, { ...loweringOptions(readUserConfig(process.cwd())), now });
+  },
+  config: () => readUserConfig(process.cwd()),
   guard: (promise) => {
     const execution = owner();
     return execution ? (awaitIn(execution, promise) as typeof promise) : promise;

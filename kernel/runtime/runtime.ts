@@ -88,9 +88,10 @@ export class Runtime {
       names: this.names,
       tracker: parts.tracker,
       fallback: () => this.#fallback(),
-      importModule: (specifier, attributes) => parts.modules.import(specifier, attributes),
+      importModule: (specifier, attributes, names) => parts.modules.import(specifier, attributes, names),
       meta: () => parts.modules.meta,
-      require: (specifier) => parts.modules.require(specifier) as unknown,
+      require: () => parts.modules.require,
+      module: () => parts.modules.module,
       magic: (execution, name, line) => this.requests.magic(execution, name, line),
       print: (text) => void process.stdout.write(text),
     };

@@ -69,6 +69,7 @@ class Loader {
       import: async (specifier) => await this.load(String(specifier), name),
       meta: { url: `file:///${name}`, dirname: '/', filename: `/${name}` } as ImportMeta,
       require: createRequire(import.meta.url),
+      module: { exports: {} },
     });
     this.order.push(name);
   }

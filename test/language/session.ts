@@ -86,11 +86,14 @@ export class TestSession {
       async *iterate(iterable) {
         yield* iterable;
       },
-      async import(specifier, attributes) {
+      async import(specifier, attributes, wanted = []) {
         if (attributes) log.push(`attributes ${JSON.stringify(attributes)}`);
-        const found = options.modules?.[String(specifier)];
-        if (found) return found;
-        return (await import(String(specifier))) as Record<string, unknown>;
+        const found =
+          options.modules?.[String(specifier)] ??
+          ((await import(String(specifier))) as Record<string, unknown>);
+        const missing = wanted.find((name) => !(name in found));
+        if (missing !== undefined) throw new SyntaxError(`no export named '${missing}'`);
+        return found;
       },
       meta: {
         url: 'file:///notebook/a.ipynb',
@@ -98,6 +101,7 @@ export class TestSession {
         filename: '/notebook/a.ipynb',
       } as ImportMeta,
       require: options.require ?? createRequire(import.meta.url),
+      module: { exports: {} },
       async magic(name, line) {
         log.push(`${name} ${line}`);
         return options.magics?.(name, line);

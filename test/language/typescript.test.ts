@@ -354,7 +354,7 @@ run(
       [1, 0],
     ],
   ],
-  { legacyDecorators: true },
+  { lowering: () => ({ decorators: { metadata: true, strictNullChecks: true } }) },
 );
 
 run(
@@ -378,7 +378,7 @@ run(
     ['a JSX comment goes first', ['/** @jsx g */\nconst g = (tag: string) => tag + "!"\n;<a/>'], 'a!'],
     ['an assertion in angles is no JSX', ['const a = <any>1\na'], 1],
   ],
-  { jsx: { factory: 'h', fragment: 'Fragment' } },
+  { lowering: () => ({ jsx: { factory: 'h', fragment: 'Fragment' } }) },
 );
 
 test('enums and namespaces are bindings that nobody assigns', async () => {

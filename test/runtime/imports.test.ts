@@ -64,6 +64,7 @@ describe('import', () => {
         'import { odd } from "./odd.ts";\nexport function even(n: number): boolean { return n === 0 || odd(n - 1); }\nexport const checked = odd(3);',
       'later.ts':
         'export const value = await new Promise<number>((r) => setTimeout(r, 10, 7));\nexport const where = [IMPORT_META.dirname, IMPORT_META.filename, IMPORT_META.url];',
+      'waits.ts': 'export const value = await 1;',
       'broken.ts': 'export const a: number = ;',
       'throws.ts':
         'const inside = 1;\n\nexport function boom(): never {\n  throw new TypeError("from the file");\n}\n',
@@ -244,7 +245,10 @@ describe('import', () => {
       (await failure("import 'esm-only/hidden'")).message,
       /package 'esm-only' has no 'esm-only\/hidden'/u,
     );
-    assert.match((await failure("require('./lib.ts')")).message, /names a TypeScript file/u);
+    assert.match(
+      (await failure("require('./waits.ts')")).message,
+      /require\(\) cannot load a module whose top level awaits: use import\(\)/u,
+    );
     const broken = await failure("import './broken.ts'");
     assert.equal(broken.name, 'SyntaxError');
     assert.match(broken.traceback, /broken\.ts:1:26/u);

@@ -134,12 +134,38 @@ test("the user's tsconfig.json beside the notebook: paths, decorators, strictnes
     assert.deepEqual(readdirSync(session.directory).sort(), ['base.json', 'source', 'tsconfig.json']);
   }));
 
-test('a broken tsconfig.json does no harm', () =>
+test('a broken tsconfig.json does no harm, and counts once it is mended', () =>
   using({}, async (session) => {
     session.write('tsconfig.json', 'not { json ]');
+    session.write('source/thing.ts', 'export const thing = 1;');
     assert.deepEqual(await session.cell('const a: string = 1'), [
       "1:7 2322 Type 'number' is not assignable to type 'string'.",
     ]);
+    assert.match(session.logged.splice(0).join('\n'), /tsconfig\.json is not used: .*JSON/u);
+    session.write('tsconfig.json', '{ "compilerOptions": { "paths": { "@lib/*": ["./source/*"] } } }');
+    const cell = 'import { thing } from "@lib/thing"; const s: string = thing;';
+    assert.deepEqual(await session.cell(cell), [
+      "1:43 2322 Type 'number' is not assignable to type 'string'.",
+    ]);
+    session.write('source/thing.ts', 'export const thing = "edited";');
+    assert.deepEqual(await session.cell(cell), []);
+  }));
+
+test('the folder changes again and again while cells are checked', () =>
+  using({}, async (session) => {
+    for (const number of [0, 1, 2])
+      session.write(`folder${number}/tsconfig.json`, '{ "compilerOptions": { "strict": true } }');
+    const folders = [0, 1, 2].map((number) => join(session.directory, `folder${number}`));
+    assert.deepEqual(await session.cell('process.pid'), []);
+    const checks: Promise<string[]>[] = [];
+    for (let turn = 0; turn < 24; turn++) {
+      session.service.setDirectory(folders[turn % folders.length]!);
+      checks.push(session.cell(`const p${turn} = process.pid + ${turn}; Buffer.from([p${turn}]).length`));
+      if (turn % 2 === 0) void session.complete(`p${turn}.toF[cur]`);
+      await new Promise((resolve) => setTimeout(resolve, (turn * 7) % 20));
+      if (turn % 3 === 0) session.service.setDirectory(folders[(turn + 1) % folders.length]!);
+    }
+    assert.deepEqual((await Promise.all(checks)).flat(), []);
   }));
 
 test('%cd: imports resolve from the new folder, and earlier names stay', () =>

@@ -5,7 +5,8 @@ import type { Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames, Writes } from './emit.ts';
 import { isKnownGlobal } from './globals.ts';
-import { exportedName, importCall, member } from './imports.ts';
+import { importCall, importedNameOf, member } from './imports.ts';
+import { metadataReads } from './metadata.ts';
 import type { SessionNames } from './names.ts';
 import type { NameUse, Site } from './sites.ts';
 import { Walk } from './walk.ts';
@@ -20,6 +21,8 @@ interface Variable {
   /** Declared by this cell, before it was lowered to a variable. */
   original?: OriginalKind | undefined;
   isRead: boolean;
+  /** How often. */
+  reads: number;
   readAtTop: boolean;
   /** No local copy in this cell. */
   boxOnly: boolean;
@@ -54,6 +57,8 @@ const MODULE_NAMES: Record<string, string> = {
   require: '.require',
   __dirname: '.meta.dirname',
   __filename: '.meta.filename',
+  module: '.module',
+  exports: '.module.exports',
 };
 
 /**
@@ -81,12 +86,14 @@ class CellRewriter {
   private readonly bindings: Binding[] = [];
   private readonly declaredNested = new Set<string>();
   private hasImports = false;
+  private readonly metadata: ReadonlyMap<string, number>;
   private readonly input: CellInput;
   private readonly session: SessionNames;
   private readonly walk: Walk;
 
   constructor(input: CellInput, session: SessionNames, walk: Walk) {
     this.input = input;
+    this.metadata = metadataReads(input.source);
     this.session = session;
     this.walk = walk;
   }
@@ -183,6 +190,7 @@ class CellRewriter {
     const variable = this.variable(use);
     if (!variable) return;
     variable.isRead = true;
+    variable.reads++;
     if (!use.inFunction) variable.readAtTop = true;
   }
 
@@ -339,6 +347,12 @@ class CellRewriter {
       case 'export':
         this.exportSite(site);
         return;
+      case 'export-assignment': {
+        const { node } = site;
+        edits.replace(node.start, node.expression.start, `${names.context}.module.exports=(`);
+        edits.after(node.expression.end, ');');
+        return;
+      }
       default:
     }
   }
@@ -387,29 +401,19 @@ class CellRewriter {
     const { context } = names;
     this.hasImports = true;
     const namespace = names.fresh();
-    this.imports.push(`const ${namespace}=await ${context}.await(${importCall(context, node)});`);
-    const missing = node.specifiers.flatMap((specifier) => {
+    const wanted = node.specifiers.flatMap((specifier) => {
       const variable = this.variables.get(specifier.local.name);
-      // One that is not read may be a type.
-      if (variable?.isRead !== true) return [];
-      return specifier.type === 'ImportSpecifier' ? [exportedName(specifier.imported)] : [];
+      // One that is not read, or only for metadata of decorators, may be a type.
+      const reads = (variable?.reads ?? 0) - (this.metadata.get(specifier.local.name) ?? 0);
+      return reads > 0 && specifier.type !== 'ImportNamespaceSpecifier' ? [importedNameOf(specifier)] : [];
     });
-    if (missing.length > 0)
-      this.imports.push(
-        `for(const $n of ${JSON.stringify(missing)})if(!($n in ${namespace}))throw new SyntaxError(` +
-          `${JSON.stringify(`the module '${node.source.value}' has no export named `)}+"'"+$n+"'");`,
-      );
+    this.imports.push(`const ${namespace}=await ${context}.await(${importCall(context, node, wanted)});`);
     for (const specifier of node.specifiers) {
       const { name } = specifier.local;
       const variable = this.variables.get(name);
       if (!variable || variable.top === undefined) continue;
       const { binding } = variable;
-      const importedName =
-        specifier.type === 'ImportSpecifier'
-          ? exportedName(specifier.imported)
-          : specifier.type === 'ImportDefaultSpecifier'
-            ? 'default'
-            : '*';
+      const importedName = importedNameOf(specifier);
       binding.imported = { specifier: node.source.value, name: importedName };
       if (importedName === '*') {
         this.imports.push(`const ${name}=${namespace};${this.declare(variable)};`);
@@ -425,7 +429,8 @@ class CellRewriter {
           isMember: true,
         };
         // A function of this place for each import: V8 learns for each what it reads.
-        this.imports.push(`${context}.link(${JSON.stringify(name)},${namespace},()=>${text});`);
+        const from = `${JSON.stringify(importedName)},${JSON.stringify(node.source.value)}`;
+        this.imports.push(`${context}.link(${JSON.stringify(name)},${namespace},()=>${text},${from});`);
       }
     }
   }
@@ -462,5 +467,5 @@ function isAssignable(kind: BindingKind): boolean {
 
 function newVariable(binding: Binding, top: TopName | undefined): Variable {
   const { name } = binding;
-  return { name, binding, top, isRead: false, readAtTop: false, boxOnly: false, access: PLAIN };
+  return { name, binding, top, isRead: false, reads: 0, readAtTop: false, boxOnly: false, access: PLAIN };
 }

@@ -1,11 +1,29 @@
 import type { Program } from 'oxc-parser';
+import type { LoweringOptions } from '../../interfaces.ts';
 import type { Edits } from './edits.ts';
+import { plainTypes } from './metadata.ts';
+
+/** What swc has to find otherwise than it was typed. */
+export function prepareLowering(
+  source: string,
+  program: Program,
+  edits: Edits,
+  { decorators }: LoweringOptions,
+): void {
+  for (const statement of program.body)
+    if (statement.type === 'TSExportAssignment') {
+      edits.replace(statement.start, statement.expression.start, 'module.exports = (');
+      edits.after(statement.expression.end, ')');
+    }
+  if (!decorators) nameDecoratedClasses(source, program, edits);
+  else if (decorators.metadata) plainTypes(source, program, edits, decorators.strictNullChecks);
+}
 
 /**
  * Makes `var A = @d class A { … };` of each decorated class of the top level. Lowered as a declaration, the class goes
  * by another name, under which neither later cells nor a namespace that merges with the class finds it.
  */
-export function nameDecoratedClasses(source: string, program: Program, edits: Edits): void {
+function nameDecoratedClasses(source: string, program: Program, edits: Edits): void {
   for (const statement of program.body) {
     const isDefault = statement.type === 'ExportDefaultDeclaration';
     const isExport = isDefault || statement.type === 'ExportNamedDeclaration';

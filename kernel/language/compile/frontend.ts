@@ -2,7 +2,7 @@ import type { Program } from 'oxc-parser';
 import { Edits } from './edits.ts';
 import type { Rendered } from './edits.ts';
 import { lower } from './lower.ts';
-import type { LoweringOptions } from './lower.ts';
+import type { LoweringOptions } from '../../interfaces.ts';
 import { composeMaps, sourceMap } from './maps.ts';
 import { parse } from './parse.ts';
 import type { Parsed } from './parse.ts';

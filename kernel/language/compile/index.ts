@@ -1,17 +1,22 @@
 /**
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
-import type { CellCompiler, CellParts, CompiledCell, CompileResult } from '../../interfaces.ts';
+import type {
+  CellCompiler,
+  CellParts,
+  CompiledCell,
+  CompileResult,
+  LoweringOptions,
+} from '../../interfaces.ts';
 import type { BindingPattern, Program, TSTypeName } from 'oxc-parser';
 import { rewriteCell } from './cell.ts';
 import type { OriginalKind } from './cell.ts';
 import { isComplete } from './completeness.ts';
-import { nameDecoratedClasses } from './decorated.ts';
+import { prepareLowering } from './decorated.ts';
 import { Edits } from './edits.ts';
 import { InternalNames } from './emit.ts';
 import { isExpressionCell } from './expression-cell.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
-import type { LoweringOptions } from './lower.ts';
 import { findMagics } from './magics.ts';
 import type { FoundMagics, MagicLine } from './magics.ts';
 import { composeMaps, sourceMap } from './maps.ts';
@@ -20,9 +25,10 @@ import { CompileError, positionAt, problemAt } from './problems.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
-export type { LoweringOptions } from './lower.ts';
 
-export interface CellCompilerOptions extends LoweringOptions {
+export interface CellCompilerOptions {
+  /** What the tsconfig.json that counts now says. */
+  lowering?: () => LoweringOptions;
   /** Names of line magics, which tell `%who` from a remainder. */
   knownMagics?: () => Iterable<string>;
 }
@@ -65,16 +71,17 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
     const front = parseTypeScript(found.text);
     const names = new InternalNames(source);
     const filename = newFilename(execution);
+    const lowering = options.lowering?.() ?? {};
     const endsWithMagic = found.magics.some(({ place }) => place?.last === true);
     const { output, map } = compileSource(
       source,
       filename,
       found.text,
       front,
-      options,
+      lowering,
       (edits, program, lowered) => {
         putMagics(source, found, edits, names);
-        if (lowered && options.legacyDecorators !== true) nameDecoratedClasses(source, program, edits);
+        if (lowered) prepareLowering(source, program, edits, lowering);
         const last = program.body.findLast(({ type }) => type !== 'EmptyStatement');
         // Lowering may add statements behind it.
         if (lowered && !endsWithMagic && last?.type === 'ExpressionStatement') {

@@ -1,12 +1,7 @@
 import { createRequire } from 'node:module';
 import type { Options, Output } from '@swc/core';
-
-export interface LoweringOptions {
-  /** Decorators as TypeScript had them before 5.0 (`experimentalDecorators`). */
-  legacyDecorators?: boolean;
-  /** What `<a/>` calls, and what `<>` stands for. A `@jsx` comment in the source goes first. */
-  jsx?: { factory: string; fragment: string };
-}
+import type { LoweringOptions } from '../../interfaces.ts';
+import { withEnumTypes } from './metadata.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -33,9 +28,9 @@ export function lower(
       externalHelpers: false,
       transform: {
         verbatimModuleSyntax: true,
-        useDefineForClassFields: true,
-        ...(options.legacyDecorators === true
-          ? { legacyDecorator: true, decoratorMetadata: true }
+        useDefineForClassFields: options.defineFields ?? true,
+        ...(options.decorators
+          ? { legacyDecorator: true, decoratorMetadata: options.decorators.metadata }
           : { decoratorVersion: '2023-11' }),
         react: {
           runtime: 'classic',
@@ -45,5 +40,5 @@ export function lower(
       },
     },
   });
-  return { code, map: map ?? '' };
+  return { code: options.decorators?.metadata === true ? withEnumTypes(code) : code, map: map ?? '' };
 }

@@ -1,15 +1,21 @@
-import type { CompiledModule } from '../../interfaces.ts';
-import { nameDecoratedClasses } from './decorated.ts';
+import type { CompiledModule, LoweringOptions } from '../../interfaces.ts';
+import { prepareLowering } from './decorated.ts';
 import type { Edits } from './edits.ts';
 import { emitCommon, InternalNames, PLAIN } from './emit.ts';
 import type { Access, EmitOptions } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import type { Rendered } from './edits.ts';
-import { exportedName, importCall, member } from './imports.ts';
-import type { LoweringOptions } from './lower.ts';
+import { exportedName, importArguments, importedNameOf, member } from './imports.ts';
+import { metadataReads } from './metadata.ts';
+import { SourceMistake } from './nodes.ts';
 import type { NameUse, Site } from './sites.ts';
 import { Walk } from './walk.ts';
 import type { Program } from 'oxc-parser';
+
+export interface ModuleOptions extends LoweringOptions {
+  /** For `require`: the code runs at once, and may not await at its top level. */
+  now?: boolean;
+}
 
 /**
  * Compiles a local module for the runtime's own loader: exports become getters, so that bindings are live and cycles
@@ -17,11 +23,7 @@ import type { Program } from 'oxc-parser';
  *
  * @throws CompileError (a SyntaxError with `problem` and `frame`)
  */
-export function compileModule(
-  source: string,
-  filename: string,
-  options: LoweringOptions = {},
-): CompiledModule {
+export function compileModule(source: string, filename: string, options: ModuleOptions = {}): CompiledModule {
   const names = new InternalNames(source);
   const isJsx = /\.[jt]sx$/.test(filename);
   const front = isJsx ? parseTypeScript(source, 'tsx') : parseTypeScript(source);
@@ -32,15 +34,26 @@ export function compileModule(
     front,
     options,
     (edits, program, lowered) => {
-      if (lowered && options.legacyDecorators !== true) nameDecoratedClasses(source, program, edits);
+      if (lowered) prepareLowering(source, program, edits, options);
     },
-    ({ source: text, program, edits }) => new ModuleRewriter(text, program, edits, names).run(),
+    ({ source: text, program, edits }) =>
+      new ModuleRewriter(text, program, edits, names, options.now === true).run(),
   );
-  return { code: output.code, filename, map, imports: output.imports };
+  const common = output.common || /\.cts$/u.test(filename);
+  return {
+    code: output.code,
+    filename,
+    map,
+    imports: output.imports,
+    common: common && !output.hasExports,
+  };
 }
 
 interface ModuleOutput extends Rendered {
   imports: string[];
+  /** It uses `module` or `exports`. */
+  common: boolean;
+  hasExports: boolean;
 }
 
 type ExportSite = Extract<Site, { kind: 'export' }>;
@@ -54,11 +67,16 @@ class ModuleRewriter {
   private readonly source: string;
   private readonly edits: Edits;
   private readonly names: InternalNames;
+  private readonly now: boolean;
+  private readonly metadata: ReadonlyMap<string, number>;
+  private common = false;
 
-  constructor(source: string, program: Program, edits: Edits, names: InternalNames) {
+  constructor(source: string, program: Program, edits: Edits, names: InternalNames, now: boolean) {
     this.source = source;
     this.edits = edits;
     this.names = names;
+    this.now = now;
+    this.metadata = metadataReads(source);
     this.walk = new Walk(source, edits);
     this.walk.program(program, false);
   }
@@ -66,6 +84,7 @@ class ModuleRewriter {
   run(): ModuleOutput {
     const { walk, edits, names } = this;
     const { context } = names;
+    if (this.now) this.refuseAwait();
     const used = this.valueUses();
     for (const site of walk.sites) this.importsOf(site, used);
     for (const site of walk.sites) if (site.kind === 'export') this.exportSite(site);
@@ -84,50 +103,87 @@ class ModuleRewriter {
           site.node.end,
           `const ${site.name}=${context}.require(${JSON.stringify(site.specifier)});`,
         );
+      else if (site.kind === 'export-assignment') {
+        this.common = true;
+        edits.replace(site.node.start, site.node.expression.start, `${context}.module.exports=(`);
+        edits.after(site.node.expression.end, ');');
+      }
     }
     const exports = this.getters.length > 0 ? `${context}.export({${this.getters.join(',')}});` : '';
     const temporaries = `let ${names.updated},${names.assigned};`;
-    const head = `'use strict';(async(${context})=>{${temporaries}${exports}${this.prologue.join('')}`;
-    return { ...edits.render(this.source, head, '\n})'), imports: this.imports };
+    const head = `'use strict';(${this.now ? '' : 'async'}(${context})=>{${temporaries}${exports}${this.prologue.join('')}`;
+    return {
+      ...edits.render(this.source, head, '\n})'),
+      imports: this.imports,
+      common: this.common,
+      hasExports: walk.sites.some(({ kind }) => kind === 'export'),
+    };
   }
 
-  /** Imports that only types use are left out, as TypeScript does. */
-  private valueUses(): Set<string> {
-    const used = new Set<string>();
+  private refuseAwait(): void {
+    if (!this.walk.hasTopAwait) return;
+    const site = this.walk.sites.find((one) => one.kind === 'await' && !one.inFunction);
+    const { start, end } = site && 'node' in site ? site.node : { start: 0, end: 0 };
+    throw new SourceMistake(
+      'require() cannot load a module whose top level awaits: use import()',
+      start,
+      end,
+    );
+  }
+
+  /** How often code reads a name. Imports that only types use are left out, as TypeScript does. */
+  private valueUses(): Map<string, number> {
+    const used = new Map<string, number>();
     for (const site of this.walk.sites) {
       if ('use' in site) {
-        if (site.use.scope?.hides(site.use.name) !== true) used.add(site.use.name);
+        const { name, scope } = site.use;
+        if (scope?.hides(name) !== true) used.set(name, (used.get(name) ?? 0) + 1);
       } else if (site.kind === 'export' && site.node.type === 'ExportNamedDeclaration' && !site.node.source)
         for (const { local, exportKind } of site.node.specifiers)
-          if (exportKind !== 'type') used.add(exportedName(local));
+          // What is exported may be a type.
+          if (exportKind !== 'type') used.set(exportedName(local), used.get(exportedName(local)) ?? 0);
     }
     return used;
   }
 
-  private load(node: Parameters<typeof importCall>[1]): string {
+  private load(
+    node: Parameters<typeof importArguments>[0],
+    names: readonly string[] = [],
+    reexported: Readonly<Record<string, string>> = {},
+  ): string {
     const namespace = this.names.fresh();
     this.imports.push(node.source.value);
     const { context } = this.names;
-    this.prologue.push(
-      `let ${namespace}=${context}.link?.(${JSON.stringify(node.source.value)});${namespace}=await ${importCall(context, node)};`,
-    );
+    const load = `${this.now ? `${context}.importNow` : `await ${context}.import`}(${importArguments(node, names)})`;
+    const link = this.now ? '' : `=${context}.link?.(${JSON.stringify(node.source.value)})`;
+    this.prologue.push(`let ${namespace}${link};${namespace}=${load};`);
+    if (Object.keys(reexported).length > 0)
+      this.prologue.push(`${context}.reexport?.(${namespace},${JSON.stringify(reexported)});`);
     return namespace;
   }
 
-  private importsOf(site: Site, used: ReadonlySet<string>): void {
+  private importsOf(site: Site, used: ReadonlyMap<string, number>): void {
     if (site.kind === 'import') {
       const { specifiers } = site.node;
       if (specifiers.length > 0 && !specifiers.some(({ local }) => used.has(local.name))) return;
-      const namespace = this.load(site.node);
+      const wanted: string[] = [];
+      const reexported: Record<string, string> = {};
+      for (const specifier of specifiers) {
+        const { name } = specifier.local;
+        if (specifier.type === 'ImportNamespaceSpecifier') continue;
+        // Reads for metadata of decorators alone may mean a type.
+        if ((used.get(name) ?? 0) > (this.metadata.get(name) ?? 0)) wanted.push(importedNameOf(specifier));
+        for (const exported of this.exportedAs(name)) reexported[exported] = importedNameOf(specifier);
+      }
+      const namespace = this.load(site.node, wanted, reexported);
       for (const specifier of specifiers) {
         const name = specifier.local.name;
         if (specifier.type === 'ImportNamespaceSpecifier') {
           this.prologue.push(`const ${name}=${namespace};`);
           continue;
         }
-        const imported =
-          specifier.type === 'ImportDefaultSpecifier' ? 'default' : exportedName(specifier.imported);
-        this.accesses.set(name, { mode: 'expression', text: member(namespace, imported), isMember: true });
+        const text = member(namespace, importedNameOf(specifier));
+        this.accesses.set(name, { mode: 'expression', text, isMember: true });
       }
     } else if (site.kind === 'export') {
       const { node } = site;
@@ -136,14 +192,26 @@ class ModuleRewriter {
         if (node.exported) this.getter(exportedName(node.exported), namespace);
         else this.prologue.push(`${this.names.context}.exportAll(${namespace});`);
       } else if (node.type === 'ExportNamedDeclaration' && node.source) {
-        if (node.specifiers.length > 0 && node.specifiers.every(({ exportKind }) => exportKind === 'type'))
-          return;
-        const namespace = this.load({ source: node.source, attributes: node.attributes });
-        for (const { local, exported, exportKind } of node.specifiers)
-          if (exportKind !== 'type')
-            this.getter(exportedName(exported), member(namespace, exportedName(local)));
+        const values = node.specifiers.filter(({ exportKind }) => exportKind !== 'type');
+        if (node.specifiers.length > 0 && values.length === 0) return;
+        const names = values.map(({ local, exported }) => [exportedName(exported), exportedName(local)]);
+        const from = { source: node.source, attributes: node.attributes };
+        const namespace = this.load(from, [], Object.fromEntries(names) as Record<string, string>);
+        for (const { local, exported } of values)
+          this.getter(exportedName(exported), member(namespace, exportedName(local)));
       }
     }
+  }
+
+  /** Names under which `export { name }` exports an imported name. */
+  private exportedAs(name: string): string[] {
+    return this.walk.sites.flatMap((site) =>
+      site.kind === 'export' && site.node.type === 'ExportNamedDeclaration' && !site.node.source
+        ? site.node.specifiers
+            .filter(({ local, exportKind }) => exportKind !== 'type' && exportedName(local) === name)
+            .map(({ exported }) => exportedName(exported))
+        : [],
+    );
   }
 
   private getter(name: string, expression: string): void {
@@ -195,6 +263,14 @@ class ModuleRewriter {
     switch (name) {
       case 'require':
         return { mode: 'expression', text: `${context}.require`, isMember: false };
+      case 'module':
+      case 'exports':
+        this.common = true;
+        return {
+          mode: 'expression',
+          text: name === 'module' ? `${context}.module` : `${context}.module.exports`,
+          isMember: false,
+        };
       case '__dirname':
         return { mode: 'expression', text: `${context}.meta.dirname`, isMember: false };
       case '__filename':

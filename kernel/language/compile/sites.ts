@@ -13,6 +13,7 @@ import type {
   ImportDeclaration,
   ImportExpression,
   Span,
+  TSExportAssignment,
   UpdateExpression,
   VariableDeclaration,
   VariableDeclarator,
@@ -67,6 +68,7 @@ export type Site =
   | { kind: 'this'; node: Span }
   | { kind: 'result'; node: ExpressionStatement }
   | { kind: 'import'; node: ImportDeclaration }
+  | { kind: 'export-assignment'; node: TSExportAssignment }
   | { kind: 'import-require'; node: Span; name: string; specifier: string }
   | {
       kind: 'export';

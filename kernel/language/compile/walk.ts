@@ -175,9 +175,12 @@ export class Walk extends ExpressionWalk {
         this.sites.push({ kind: 'import-require', node, name, specifier });
         return;
       }
+      case 'TSExportAssignment':
+        this.sites.push({ kind: 'export-assignment', node });
+        this.expression(node.expression);
+        return;
       case 'TSEnumDeclaration':
       case 'TSModuleDeclaration':
-      case 'TSExportAssignment':
         if (this.types.isTypeOnly(node)) this.types.eraseStatement(node);
         else throw NeedsLowering.signal;
         return;

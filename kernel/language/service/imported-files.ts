@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { mapped, type Paths } from '../../tsconfig/index.ts';
 import { analyzeCell } from './declarations.ts';
 import { packageFolder } from './project.ts';
 
@@ -42,10 +43,16 @@ export class ImportedFiles {
   /** `folder\0package` -> the version that was seen. */
   readonly #packages = new Map<string, string | undefined>();
 
+  /** What tsconfig.json says of names. */
+  paths: Paths | undefined;
+
   /** Follows what a module in `directory` imports, and what that imports in turn. */
   follow(specifiers: readonly string[], directory: string): void {
     for (const specifier of specifiers) {
+      const alias = this.paths && mapped(specifier, this.paths);
       if (/^\.{0,2}\//.test(specifier)) this.#followFile(resolve(directory, specifier));
+      else if (alias && !alias.onlyBase)
+        for (const candidate of alias.candidates) this.#followFile(candidate);
       else if (!/^[a-z]+:/.test(specifier)) {
         const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
         const key = `${directory}\0${name}`;

@@ -3,13 +3,10 @@
  * document of the language server. What the user's own `tsconfig.json` beside the notebook says about paths, JSX,
  * decorators, libraries and strictness is taken over; what cells need to be checked at all is not up to it.
  */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { dirname, join } from 'node:path';
+import type { CompilerOptions } from '../../tsconfig/index.ts';
 import { nodeLibraries } from './node-libraries.ts';
-
-type CompilerOptions = Record<string, unknown>;
 
 /** Options of the user's tsconfig.json that count for cells. */
 const HONOURED = [
@@ -102,41 +99,5 @@ export function packageFolder(directory: string, name: string): string | undefin
     const candidate = join(folder, 'node_modules', name);
     if (existsSync(join(candidate, 'package.json'))) return candidate;
     if (dirname(folder) === folder) return undefined;
-  }
-}
-
-/**
- * The compiler options of the tsconfig.json in `directory`, with all that it extends; undefined without one.
- * A broken file counts as none, and is logged.
- */
-export async function readUserOptions(
-  directory: string,
-  tscPath: string,
-  log: (message: string) => void,
-): Promise<CompilerOptions | undefined> {
-  const file = join(directory, 'tsconfig.json');
-  if (!existsSync(file)) return undefined;
-  try {
-    const { stdout } = await promisify(execFile)(tscPath, ['--showConfig', '-p', file], {
-      timeout: 10_000,
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    const options = ((JSON.parse(stdout) as { compilerOptions?: CompilerOptions }).compilerOptions ?? {}) as {
-      paths?: Record<string, string[]>;
-      typeRoots?: string[];
-      rootDirs?: string[];
-    } & CompilerOptions;
-    const absolute = (path: string) => (isAbsolute(path) ? path : resolve(directory, path));
-    if (options.paths) {
-      options.paths = Object.fromEntries(
-        Object.entries(options.paths).map(([pattern, targets]) => [pattern, targets.map(absolute)]),
-      );
-    }
-    if (options.typeRoots) options.typeRoots = options.typeRoots.map(absolute);
-    if (options.rootDirs) options.rootDirs = options.rootDirs.map(absolute);
-    return options;
-  } catch (error) {
-    log(`${file} is not used: ${String((error as { stdout?: string }).stdout ?? error).trim()}`);
-    return undefined;
   }
 }

@@ -25,6 +25,7 @@ import type {
   LanguageService,
 } from '../../interfaces.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
+import { readUserConfig, type UserConfig } from '../../tsconfig/index.ts';
 import { analyzeCell } from './declarations.ts';
 import { selectDiagnostics } from './diagnostics.ts';
 import { ImportedFiles } from './imported-files.ts';
@@ -33,7 +34,7 @@ import { blankMagics } from './magic-lines.ts';
 import { webAssemblyTypes } from './node-libraries.ts';
 import { CellNames, type CellModule } from './names.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';
-import { packageFolder, projectText, readUserOptions } from './project.ts';
+import { packageFolder, projectText } from './project.ts';
 import { LanguageServer, NoAnswerError } from './server.ts';
 
 export interface LanguageServiceOptions {
@@ -86,7 +87,8 @@ class TypeScriptService implements LanguageService {
   #checking: Promise<unknown> = Promise.resolve();
   #typing: Promise<unknown> = Promise.resolve();
   #newestCompletion: AbortController | undefined;
-  #project: Promise<void> | undefined;
+  /** The folder that the server has the project of, and the tsconfig.json that it was made with. */
+  #project: { directory: string; config: UserConfig | undefined } | undefined;
   #newest = 0;
   #historyVersion = -1;
   #directory: string;
@@ -109,7 +111,7 @@ class TypeScriptService implements LanguageService {
     if (this.#disposed) return;
     void this.#inTurn('checking', () =>
       this.#ask('warming up', async () => {
-        await this.#prepare();
+        this.#prepare();
         const [plain] = this.#checks;
         // Loads the types of tf and of Node, so that the first cell does not wait for them.
         this.#server.write(plain, `${this.#names.prelude(analyzeCell('')).text}\ntf.tensor([1]);`);
@@ -152,19 +154,22 @@ class TypeScriptService implements LanguageService {
       return [];
     }
     const found = await this.#ask(`checking cell ${execution}`, async () => {
-      await this.#prepare();
-      // Before the history: what is new on the disk counts for it too.
-      this.#noticeFiles(analysis.imports, directory);
-      await this.#writeHistory();
-      const [plain, jsx] = this.#checks;
-      const path = analysis.jsx ? jsx : plain;
-      this.#server.write(path, text);
-      const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
-        'textDocument/diagnostic',
-        this.#document(path),
-        DIAGNOSTICS_LIMIT_MS,
-      );
-      return report.items ?? [];
+      for (;;) {
+        // Before the history: what is new on the disk counts for it too.
+        this.#noticeFiles(analysis.imports, directory);
+        await this.#ready();
+        const folder = this.#directory;
+        const [plain, jsx] = this.#checks;
+        const path = analysis.jsx ? jsx : plain;
+        this.#server.write(path, text);
+        const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
+          'textDocument/diagnostic',
+          this.#document(path),
+          DIAGNOSTICS_LIMIT_MS,
+        );
+        // A document that was closed in the meantime is outside of every project.
+        if (this.#directory === folder) return report.items ?? [];
+      }
     });
     this.#pending.delete(execution);
     return selectDiagnostics(found ?? [], { execution, lines, text, directory, refusals });
@@ -262,10 +267,9 @@ class TypeScriptService implements LanguageService {
   async #typed(source: string): Promise<{ text: string; scratch: string } | undefined> {
     const { text, foreign } = blankMagics(source, this.#names.magics);
     if (foreign) return undefined;
-    await this.#prepare();
     const analysis = analyzeCell(text);
     this.#noticeFiles(analysis.imports, this.#directory);
-    await this.#writeHistory();
+    await this.#ready();
     const [plain, jsx] = this.#scratches;
     const scratch = analysis.jsx ? jsx : plain;
     this.#server.write(scratch, `${this.#names.prelude(analysis).text}\n${text}`);
@@ -333,21 +337,19 @@ class TypeScriptService implements LanguageService {
     return { textDocument: { uri: pathToFileURL(path).href } };
   }
 
-  /** The project's options and what is declared for every cell; once for a folder. */
-  #prepare(): Promise<void> {
-    if (this.#project) return this.#project;
-    const project = this.#writeProject(this.#directory);
-    this.#project = project;
-    project.catch(() => {
-      if (this.#project === project) this.#project = undefined;
-    });
-    return project;
+  /** The project's options and what is declared for every cell; once for a folder and a state of its tsconfig.json. */
+  #prepare(): void {
+    const directory = this.#directory;
+    const config = readUserConfig(directory);
+    if (this.#project?.directory === directory && this.#project.config === config) return;
+    this.#writeProject(directory, config);
+    this.#project = { directory, config };
   }
 
-  async #writeProject(directory: string): Promise<void> {
+  #writeProject(directory: string, config: UserConfig | undefined): void {
     const { globalTypes, log } = this.#options;
-    const user = await readUserOptions(directory, this.#findTsc(), log);
-    if (directory !== this.#directory) return;
+    if (config?.problem !== undefined) log(`${config.file} is not used: ${config.problem}`);
+    const user = config?.options;
     const globals = ['index.d.ts', 'index.ts'].map((name) => join(globalTypes, name)).find(existsSync);
     if (globals === undefined) log(`no types for tf and display: ${globalTypes} has no index.d.ts`);
     const node = packageFolder(directory, '@types/node') ?? packageFolder(globalTypes, '@types/node');
@@ -369,6 +371,19 @@ class TypeScriptService implements LanguageService {
   }
 
   /**
+   * The project and the history of the folder that counts now. The folder may change whenever the server is waited for;
+   * then both are made anew, since the new folder's documents would have no project, and so no types of Node.
+   */
+  async #ready(): Promise<void> {
+    for (;;) {
+      this.#prepare();
+      const { directory } = this.#project!;
+      await this.#writeHistory();
+      if (this.#directory === directory) return;
+    }
+  }
+
+  /**
    * Brings the history up to date, as a change of its own: the server replaces one changed document in its project,
    * and builds the project anew for two.
    */
@@ -387,6 +402,7 @@ class TypeScriptService implements LanguageService {
   }
 
   #noticeFiles(imports: readonly string[], directory: string): void {
+    this.#files.paths = readUserConfig(this.#directory)?.paths;
     for (const { path, type } of this.#files.changes()) this.#server.fileChanged(path, type);
     this.#files.follow(imports, directory);
   }

@@ -1,22 +1,37 @@
 /** `import`, `import()` and `require` of cells and local files. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, extname, join, sep } from 'node:path';
+import Module, { createRequire, isBuiltin } from 'node:module';
+import { dirname, extname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { types } from 'node:util';
 import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
+import type { UserConfig } from '../../tsconfig/index.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
-import { createNamespace, namespaceOf, withAllExports, type Namespace } from './namespace.ts';
+import { missingExport } from './missing-exports.ts';
+import {
+  commonJsNamespace,
+  createNamespace,
+  namespaceOf,
+  withAllExports,
+  type Namespace,
+} from './namespace.ts';
+import { quietly } from '../../quietly.ts';
 import { shownPath } from '../shown-path.ts';
-import { installRedirects } from './redirects.ts';
+import { installLocalFiles, installRedirects, isInPackage } from './redirects.ts';
 import { ModuleNotFoundError, ModuleResolver, ownModule, packageName, type Resolution } from './resolve.ts';
+
+/** `now`: for `require`. */
+export type ModuleCompiler = (source: string, path: string, now: boolean) => CompiledModule;
 
 export interface ModulesOptions {
   /** Folder of the notebook; relative imports start here. */
   directory: () => string;
   /** A file of the kernel's own package, from which its packages are found. */
   home: string;
-  loadCompiler: () => (source: string, path: string) => CompiledModule;
+  loadCompiler: () => ModuleCompiler;
+  /** The tsconfig.json beside the notebook. */
+  config: () => UserConfig | undefined;
   guard: <T>(promise: Promise<T>) => Promise<T>;
   /** Namespaces of the kernel's own modules. */
   own: Record<'tensorcell' | 'tf' | 'tslab', () => Namespace>;
@@ -29,33 +44,45 @@ export class Modules {
   readonly #local: LocalModules;
   readonly #homeRequire: NodeJS.Require;
   #redirected = false;
-  #compiler: ((source: string, path: string) => CompiledModule) | undefined;
+  #compiler: ModuleCompiler | undefined;
   #loadingCompiler = false;
   #cell: { directory: string; require: NodeJS.Require; meta: ImportMeta } | undefined;
+  /** `module` of cells, which is also `require.main`. */
+  readonly #main: NodeJS.Module;
 
   constructor(options: ModulesOptions) {
     this.#options = options;
-    this.#resolver = new ModuleResolver(dirname(options.home));
+    this.#resolver = new ModuleResolver(dirname(options.home), options.config);
     this.#homeRequire = createRequire(options.home);
+    this.#main = createNode(notebookPath(options.directory()));
+    this.#main.id = '.';
     this.#local = new LocalModules({
       guard: options.guard,
-      compile: (source, path) => this.#compile(source, path),
-      importFrom: (specifier, attributes, from) =>
-        this.#import(specifier, attributes, dirname(from.path), from),
+      compile: (source, path, now) => this.#compile(source, path, now),
+      importFrom: (specifier, attributes, from, names) =>
+        this.#import(specifier, attributes, dirname(from.path), from, names),
+      importNow: (specifier, attributes, from, names) => this.#importNow(specifier, attributes, from, names),
       link: (specifier, from) => {
         const found = this.#resolver.resolve(specifier, dirname(from.path));
         if (found.kind !== 'local' || !isModuleSyntax(found.path)) return undefined;
         return this.#local.link(found.path, from);
       },
       meta: (path) => this.#metaOf(path),
-      require: (path) => this.#requireFrom(path),
+      require: (from) => this.#requireFrom(from.path, from),
+      createNode,
+      cache: this.#homeRequire.cache,
+      edited: isEdited,
       onReplaced: options.onReplaced,
     });
   }
 
-  /** What a cell's `import` gives: the namespace. */
-  import(specifier: unknown, attributes?: Record<string, string>): Promise<Namespace> {
-    return this.#import(specifier, attributes, this.#options.directory(), undefined);
+  /** What a cell's `import` gives: the namespace, which has all of `names`. */
+  import(
+    specifier: unknown,
+    attributes?: Record<string, string>,
+    names?: readonly string[],
+  ): Promise<Namespace> {
+    return this.#import(specifier, attributes, this.#options.directory(), undefined, names);
   }
 
   /** A termination now would leave the compiler half loaded for ever. */
@@ -63,7 +90,7 @@ export class Modules {
     return this.#loadingCompiler;
   }
 
-  async #compile(source: string, path: string): Promise<CompiledModule> {
+  #compile(source: string, path: string, now: boolean): CompiledModule {
     if (!this.#compiler) {
       this.#loadingCompiler = true;
       try {
@@ -72,12 +99,18 @@ export class Modules {
         this.#loadingCompiler = false;
       }
     }
-    return this.#compiler(source, path);
+    return this.#compiler(source, path, now);
   }
 
   /** `require` of a cell. */
   get require(): NodeJS.Require {
     return this.#forCells().require;
+  }
+
+  /** `module` of a cell. */
+  get module(): NodeJS.Module {
+    this.#forCells();
+    return this.#main;
   }
 
   /** `import.meta` of a cell: that of the notebook. */
@@ -98,9 +131,34 @@ export class Modules {
     attributes: Record<string, string> | undefined,
     directory: string,
     from: LocalModule | undefined,
+    names: readonly string[] | undefined,
   ): Promise<Namespace> {
     // As in JavaScript: whatever is given is turned into a string.
     const specifier = requested instanceof URL ? requested.href : String(requested);
+    const namespace = await this.#namespace(specifier, attributes, directory, from);
+    this.#requireNames(specifier, namespace, from, names);
+    return namespace;
+  }
+
+  /** @throws SyntaxError that names the nearest exports; in a circle, names may still come */
+  #requireNames(
+    specifier: string,
+    namespace: Namespace,
+    from: LocalModule | undefined,
+    names: readonly string[] = [],
+  ): void {
+    if (!this.#local.isComplete(namespace)) return;
+    const missing = names.find((name) => !(name in namespace));
+    if (missing !== undefined)
+      throw missingExport(specifier, missing, namespace, from && shownPath(from.path));
+  }
+
+  async #namespace(
+    specifier: string,
+    attributes: Record<string, string> | undefined,
+    directory: string,
+    from: LocalModule | undefined,
+  ): Promise<Namespace> {
     const resolution = this.#resolver.resolve(specifier, directory, attributes);
     switch (resolution.kind) {
       case 'builtin':
@@ -108,7 +166,7 @@ export class Modules {
       case 'own':
         return this.#options.own[resolution.name]();
       case 'local':
-        if (!isModuleSyntax(resolution.path)) return this.#commonJs(resolution.path);
+        if (!isModuleSyntax(resolution.path)) return commonJsNamespace(this.#native(resolution.path, from));
         return this.#local.load(resolution.path, from);
       case 'json':
         return namespaceOf(parseJson(readFileSync(resolution.path, 'utf8'), resolution.path));
@@ -117,11 +175,11 @@ export class Modules {
       case 'types':
         return createNamespace();
       default:
-        return this.#native(specifier, resolution);
+        return this.#package(specifier, resolution);
     }
   }
 
-  async #native(specifier: string, resolution: Extract<Resolution, { kind: 'node' }>): Promise<Namespace> {
+  async #package(specifier: string, resolution: Extract<Resolution, { kind: 'node' }>): Promise<Namespace> {
     this.#redirect();
     const { path } = resolution;
     if (extname(path) === '.node') return namespaceOf(this.#homeRequire(path));
@@ -142,26 +200,73 @@ export class Modules {
     }
   }
 
+  /** For `require` of a local ES module: what its imports give, at once. */
+  #importNow(
+    specifier: string,
+    attributes: Record<string, string> | undefined,
+    from: LocalModule,
+    names: readonly string[] | undefined,
+  ): Namespace {
+    const resolution = this.#resolver.resolve(specifier, dirname(from.path), attributes);
+    const namespace = this.#namespaceNow(resolution, from);
+    this.#requireNames(specifier, namespace, from, names);
+    return namespace;
+  }
+
+  #namespaceNow(resolution: Resolution, from: LocalModule): Namespace {
+    switch (resolution.kind) {
+      case 'builtin':
+        return commonJsNamespace(this.#homeRequire(resolution.name));
+      case 'own':
+        return this.#options.own[resolution.name]();
+      case 'local':
+        return isModuleSyntax(resolution.path)
+          ? this.#local.importNow(resolution.path, from)
+          : commonJsNamespace(this.#native(resolution.path, from));
+      case 'json':
+        return namespaceOf(parseJson(readFileSync(resolution.path, 'utf8'), resolution.path));
+      case 'text':
+        return namespaceOf(readFileSync(resolution.path, 'utf8'));
+      case 'types':
+        return createNamespace();
+      default: {
+        this.#redirect();
+        const exports: unknown = quietly(/\brequire\(\)/u, (): unknown => this.#homeRequire(resolution.path));
+        return types.isModuleNamespaceObject(exports) ? (exports as Namespace) : commonJsNamespace(exports);
+      }
+    }
+  }
+
   /** A local CommonJS file: Node runs it, from a fresh cache entry when it or a file below it was edited. */
-  #commonJs(path: string): Namespace {
+  #native(path: string, from: LocalModule | undefined): unknown {
     this.#redirect();
-    forgetEdited(this.#homeRequire.cache, path);
+    const { cache } = this.#homeRequire;
+    if (isEdited(path)) forget(cache, path);
+    from?.natives.add(path);
     const exports: unknown = this.#homeRequire(path);
-    remember(this.#homeRequire.cache, path);
-    return namespaceOf(exports);
+    remember(cache, path);
+    return exports;
   }
 
   #redirect(): void {
     if (this.#redirected) return;
     this.#redirected = true;
     installRedirects((name) => this.#options.own[name]());
+    installLocalFiles({
+      alias: (specifier) => this.#resolver.alias(specifier),
+      file: (specifier, directory) => this.#resolver.file(specifier, directory),
+      load: (path, module) => this.#local.require(path, undefined, module),
+    });
   }
 
   #forCells(): { directory: string; require: NodeJS.Require; meta: ImportMeta } {
     const directory = this.#options.directory();
     if (this.#cell?.directory !== directory) {
       const path = notebookPath(directory);
-      this.#cell = { directory, require: this.#requireFrom(path), meta: this.#metaOf(path) };
+      Object.assign(this.#main, { filename: path, path: directory, paths: pathsFrom(directory) });
+      const require = this.#requireFrom(path, undefined);
+      Object.defineProperty(this.#main, 'require', { value: require, configurable: true, writable: true });
+      this.#cell = { directory, require, meta: this.#metaOf(path) };
     }
     return this.#cell;
   }
@@ -183,60 +288,73 @@ export class Modules {
     return { url: pathToFileURL(path).href, filename: path, dirname: directory, resolve } as ImportMeta;
   }
 
-  /** Node's `require` from a file, then from the kernel's own packages. */
-  #requireFrom(path: string): NodeJS.Require {
+  /** `require` of a cell or a local file: Node's, and the kernel's own loader for what has to be compiled. */
+  #requireFrom(path: string, from: LocalModule | undefined): NodeJS.Require {
     const base = createRequire(path);
     const require = (specifier: string): unknown => {
       const own = ownModule(specifier);
       if (own) return this.#options.own[own]();
       this.#redirect();
-      const found = this.#requirePath(specifier, base);
-      const isLocal = found.startsWith(sep) && !found.includes(`${sep}node_modules${sep}`);
-      if (isLocal && /\.[cm]?tsx?$/u.test(found)) {
-        throw new Error(
-          `require('${specifier}') names a TypeScript file: write  import … from '${specifier}'  instead`,
-        );
+      const found = this.#requirePath(specifier, base, path);
+      if (!isAbsolute(found) || isInPackage(found)) {
+        // Node 20 and 22 warn that `require` of an ES module is experimental.
+        return quietly(/\brequire\(\)/u, (): unknown => base(found));
       }
-      if (isLocal) forgetEdited(base.cache, found);
-      const exports: unknown = base(found);
-      if (isLocal) remember(base.cache, found);
-      return exports;
+      if (isCompiled(found)) return this.#local.require(found, from);
+      if (/\.[cm]?js$/u.test(found)) return this.#native(found, from);
+      return base(found);
     };
     return Object.assign(require, {
-      resolve: Object.assign((specifier: string) => this.#requirePath(specifier, base), {
+      resolve: Object.assign((specifier: string) => this.#requirePath(specifier, base, path), {
         paths: (specifier: string) => base.resolve.paths(specifier),
       }),
       cache: base.cache,
       extensions: base.extensions,
-      main: undefined,
+      main: this.#main,
     }) as NodeJS.Require;
   }
 
-  #requirePath(specifier: string, base: NodeJS.Require): string {
+  #requirePath(specifier: string, base: NodeJS.Require, path: string): string {
+    if (typeof specifier !== 'string' || isBuiltin(specifier)) return base.resolve(specifier);
+    const isPath = /^\.{1,2}(?:\/|$)/u.test(specifier) || isAbsolute(specifier);
+    const found = isPath ? this.#resolver.file(specifier, dirname(path)) : this.#resolver.alias(specifier);
+    if (found !== undefined) return found;
     try {
       return base.resolve(specifier);
     } catch (error) {
-      if (!specifier.startsWith('.')) {
-        try {
-          return this.#homeRequire.resolve(specifier);
-        } catch {
-          throw new ModuleNotFoundError(
-            specifier,
-            `cannot find package '${packageName(specifier)}': install it with  %install ${packageName(specifier)}`,
-            { cause: error },
-          );
-        }
+      if (isPath || (error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+      try {
+        return this.#homeRequire.resolve(specifier);
+      } catch {
+        throw this.#resolver.notFound(specifier, dirname(path), undefined, { cause: error });
       }
-      throw error;
     }
   }
+}
+
+/** Whether the kernel compiles a local file, also for `require`. */
+function isCompiled(path: string): boolean {
+  return !/\.(?:json|node|cjs|wasm)$/u.test(path) && /\.[cm]?[jt]sx?$/u.test(path) && isModuleSyntax(path);
+}
+
+/** Node's object for a module. */
+function createNode(path: string): NodeJS.Module {
+  const node = new Module(path) as NodeJS.Module;
+  node.filename = path;
+  node.paths = pathsFrom(dirname(path));
+  return node;
+}
+
+/** The folders in which packages are looked for. */
+function pathsFrom(directory: string): string[] {
+  return (Module as unknown as { _nodeModulePaths(from: string): string[] })._nodeModulePaths(directory);
 }
 
 /**
  * Path of the notebook. Jupyter's server names it in JPY_SESSION_NAME; other clients do not, and then a name stands
  * for it.
  */
-function notebookPath(directory: string): string {
+export function notebookPath(directory: string): string {
   const name = process.env['JPY_SESSION_NAME'];
   if (name?.endsWith('.ipynb')) {
     const base = name.slice(name.lastIndexOf('/') + 1);
@@ -248,6 +366,7 @@ function notebookPath(directory: string): string {
 /** How Node tells: extension, then package.json, then what the file says. */
 function isModuleSyntax(path: string): boolean {
   const extension = extname(path);
+  if (extension === '.cjs') return false;
   if (extension !== '.js') return true;
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
@@ -297,11 +416,14 @@ function remember(cache: NodeJS.Require['cache'], path: string): void {
   for (const file of files) loadedAt.set(file, { modified: modifiedAt(file), files });
 }
 
-function forgetEdited(cache: NodeJS.Require['cache'], path: string): void {
-  const known = loadedAt.get(path);
-  if (!known) return;
-  const edited = known.files.some((file) => loadedAt.get(file)?.modified !== modifiedAt(file));
-  if (edited) for (const file of known.files) delete cache[file];
+/** Whether a file that Node loaded, or one that it required, was edited since. */
+function isEdited(path: string): boolean {
+  const files = loadedAt.get(path)?.files ?? [];
+  return files.some((file) => loadedAt.get(file)?.modified !== modifiedAt(file));
+}
+
+function forget(cache: NodeJS.Require['cache'], path: string): void {
+  for (const file of loadedAt.get(path)?.files ?? []) delete cache[file];
 }
 
 function modifiedAt(path: string): number {

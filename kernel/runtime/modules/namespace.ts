@@ -22,7 +22,7 @@ export function defineReexports(namespace: Namespace, from: Namespace): void {
   }
 }
 
-/** A namespace of fixed values with the whole as `default`, as Node makes one of a JSON file or a CommonJS module. */
+/** A namespace of fixed values with the whole as `default`, as Node makes one of a JSON file. */
 export function namespaceOf(value: unknown): Namespace {
   const namespace = createNamespace();
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
@@ -34,29 +34,69 @@ export function namespaceOf(value: unknown): Namespace {
   return namespace;
 }
 
+/**
+ * Adds what a CommonJS module exports: every property by its name, and as `default` the whole, or the property `default`
+ * of a module that was compiled from an ES module (`__esModule`). These are the rules of TypeScript's `esModuleInterop`,
+ * but for a compiled module without a default, which the type check takes as a whole and Node does, too.
+ */
+export function defineCommonJs(namespace: Namespace, exports: unknown): void {
+  const define = (name: string, get: () => unknown): void => {
+    if (!Object.hasOwn(namespace, name))
+      Object.defineProperty(namespace, name, { get, enumerable: true, configurable: true });
+  };
+  const isCompiled = isCompiledModule(exports);
+  for (const name of namesOf(exports)) {
+    if (name !== 'default' || isCompiled) define(name, () => (exports as Namespace)[name]);
+  }
+  if (!isCompiled) define('default', () => exports);
+}
+
+const ofCommonJs = new WeakMap<object, Namespace>();
+
+/** The namespace of a CommonJS module, the same for the same exports. */
+export function commonJsNamespace(exports: unknown): Namespace {
+  const key = isObject(exports) ? exports : undefined;
+  const namespace = (key && ofCommonJs.get(key)) ?? createNamespace();
+  // Again for a module that has got more exports since.
+  defineCommonJs(namespace, exports);
+  if (key) ofCommonJs.set(key, namespace);
+  return namespace;
+}
+
 const completed = new WeakMap<object, Namespace>();
 
 /**
- * Node finds the names of a CommonJS module by reading its text, and misses what `module.exports = { a: 1 }` has. Here
- * every property of its exports can be imported by name.
+ * Node finds the names of a CommonJS module by reading its text, and misses what `module.exports = { a: 1 }` has; its
+ * `default` is always the whole. Here every property can be imported by name, and `default` is what TypeScript means.
  */
 export function withAllExports(namespace: Namespace, exports: unknown): Namespace {
-  if ((typeof exports !== 'object' && typeof exports !== 'function') || exports === null) return namespace;
-  const missing = Object.keys(exports).filter((name) => !Object.hasOwn(namespace, name));
-  if (missing.length === 0) return namespace;
+  if (!isObject(exports)) return namespace;
   const known = completed.get(namespace);
-  if (known) return known;
-  const whole = createNamespace();
-  for (const name of Object.keys(namespace)) {
-    Object.defineProperty(whole, name, { get: () => namespace[name], enumerable: true, configurable: true });
-  }
-  for (const name of missing) {
-    Object.defineProperty(whole, name, {
-      get: () => (exports as Namespace)[name],
-      enumerable: true,
-      configurable: true,
-    });
-  }
+  if (
+    !known &&
+    !isCompiledModule(exports) &&
+    namesOf(exports).every((name) => Object.hasOwn(namespace, name))
+  )
+    return namespace;
+  const whole = known ?? createNamespace();
+  defineCommonJs(whole, exports);
   completed.set(namespace, whole);
   return whole;
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+function namesOf(exports: unknown): string[] {
+  return isObject(exports) && !Array.isArray(exports) ? Object.keys(exports) : [];
+}
+
+/** Whether a CommonJS module was compiled from an ES module with a default. Reads no getter. */
+function isCompiledModule(exports: unknown): boolean {
+  if (!isObject(exports)) return false;
+  return (
+    Object.getOwnPropertyDescriptor(exports, '__esModule')?.value === true &&
+    Object.hasOwn(exports, 'default')
+  );
 }

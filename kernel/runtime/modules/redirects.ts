@@ -6,7 +6,8 @@
  * covers ES packages that import an installed tfjs (its entry is CommonJS). ES packages that import a tfjs which is
  * not installed beside them need `module.registerHooks` (Node 22.15, 23.5 and later).
  */
-import Module from 'node:module';
+import Module, { isBuiltin } from 'node:module';
+import { dirname, isAbsolute, sep } from 'node:path';
 import type { Namespace } from './namespace.ts';
 import { ownModule } from './resolve.ts';
 
@@ -18,8 +19,17 @@ interface ResolveResult {
   format?: string;
   shortCircuit?: boolean;
 }
+type ResolveFilename = (
+  request: string,
+  parent: { filename?: string } | undefined,
+  ...rest: unknown[]
+) => string;
+type Extension = (module: NodeJS.Module, filename: string) => void;
+
 interface HookedModule {
   _load: Load;
+  _resolveFilename: ResolveFilename;
+  _extensions: Record<string, Extension | undefined>;
   _cache: Record<string, { exports: unknown; loaded: boolean } | undefined>;
   registerHooks?(hooks: {
     resolve(
@@ -65,6 +75,47 @@ export function installRedirects(own: (name: Own) => Namespace): void {
       return { format: 'module', source: reexport(name, own(name)), shortCircuit: true };
     },
   });
+}
+
+export interface LocalFiles {
+  /** The file that a name means by tsconfig.json. */
+  alias: (specifier: string) => string | undefined;
+  file: (specifier: string, directory: string) => string | undefined;
+  /** Compiles and runs a file; what `require` of it gives. */
+  load: (path: string, module: NodeJS.Module) => unknown;
+}
+
+export function isInPackage(path: string): boolean {
+  return path.includes(`${sep}node_modules${sep}`);
+}
+
+/** Local CommonJS files, which Node runs, find TypeScript files and aliases as cells do. */
+export function installLocalFiles({ alias, file, load }: LocalFiles): void {
+  const hooked = Module as unknown as HookedModule;
+  const resolveFilename = hooked._resolveFilename;
+  hooked._resolveFilename = function localFilename(this: unknown, request, parent, ...rest) {
+    const from = parent?.filename;
+    const isLocal = typeof from === 'string' && isAbsolute(from) && !isInPackage(from);
+    if (typeof request !== 'string' || !isLocal || isBuiltin(request))
+      return Reflect.apply(resolveFilename, this, [request, parent, ...rest]);
+    const isPath = /^\.{1,2}(?:\/|$)/u.test(request) || isAbsolute(request);
+    const mapped = isPath ? undefined : alias(request);
+    if (mapped !== undefined) return mapped;
+    try {
+      return Reflect.apply(resolveFilename, this, [request, parent, ...rest]);
+    } catch (error) {
+      const found = isPath ? file(request, dirname(from)) : undefined;
+      if (found === undefined) throw error;
+      return found;
+    }
+  };
+  for (const extension of ['.ts', '.cts', '.mts', '.tsx', '.jsx']) {
+    const before = hooked._extensions[extension];
+    hooked._extensions[extension] = (module, filename) => {
+      if (!isInPackage(filename)) load(filename, module);
+      else (before ?? hooked._extensions['.js']!)(module, filename);
+    };
+  }
 }
 
 /** An ES module with the names of a namespace. */

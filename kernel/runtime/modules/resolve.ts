@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
-import { dirname, extname, isAbsolute, join } from 'node:path';
+import { dirname, extname, isAbsolute, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mapped, type Mapped, type UserConfig } from '../../tsconfig/index.ts';
 import { shownPath } from '../shown-path.ts';
 import type * as oxcResolver from 'oxc-resolver';
 import type { ResolverFactory } from 'oxc-resolver';
@@ -40,7 +41,7 @@ const TF_PACKAGES = new Set([
   '@tensorflow/tfjs-node-gpu',
 ]);
 
-const COMPILED = new Set(['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs']);
+const COMPILED = new Set(['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs', '.cjs']);
 
 /** What a specifier means without looking for files: the modules that the kernel itself is. */
 export function ownModule(specifier: string): 'tensorcell' | 'tf' | 'tslab' | undefined {
@@ -55,6 +56,11 @@ export function ownModule(specifier: string): 'tensorcell' | 'tf' | 'tslab' | un
 export function packageName(specifier: string): string {
   const parts = specifier.split('/');
   return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!;
+}
+
+/** Whether npm may have a package of this name: no `@/x`, no `~/x`. */
+function isPackageName(name: string): boolean {
+  return /^(?:@[a-z0-9-][\w.~-]*\/)?[a-z0-9-][\w.~-]*$/iu.test(name);
 }
 
 /** `npm:@scope/name@1.2/sub` -> `@scope/name/sub`: Deno's way to name a package, without its version. */
@@ -73,11 +79,59 @@ function parseNpmSpecifier(specifier: string): { specifier: string; version: str
 /** Finds modules for cells (from the notebook's folder) and for local files (from their own). */
 export class ModuleResolver {
   readonly #home: string;
+  readonly #config: () => UserConfig | undefined;
   #factory: ResolverFactory | undefined;
+  #conditions = '';
 
-  /** @param home folder of the kernel's own packages */
-  constructor(home: string) {
+  /**
+   * @param home folder of the kernel's own packages
+   * @param config the tsconfig.json beside the notebook
+   */
+  constructor(home: string, config: () => UserConfig | undefined) {
     this.#home = home;
+    this.#config = config;
+  }
+
+  /** The file that a name means by `paths` of tsconfig.json; undefined where that says nothing, or names no file. */
+  alias(specifier: string): string | undefined {
+    const found = this.#mapped(specifier);
+    return found && this.#mappedFile(found);
+  }
+
+  #mapped(specifier: string): Mapped | undefined {
+    const config = this.#config();
+    if (!config || specifier.startsWith('.') || isAbsolute(specifier) || /^\w+:/u.test(specifier))
+      return undefined;
+    return mapped(specifier, config.paths);
+  }
+
+  #mappedFile({ candidates }: Mapped): string | undefined {
+    for (const candidate of candidates) {
+      const path = this.#find(dirname(candidate), candidate, false);
+      // Declarations are for the checker alone: the code is elsewhere.
+      if (path !== undefined && !/\.d\.[cm]?ts$/u.test(path)) return path;
+    }
+    return undefined;
+  }
+
+  /** `rootDirs` of tsconfig.json: folders that count as one. */
+  #otherRoot(directory: string, specifier: string): string | undefined {
+    const roots = this.#config()?.options['rootDirs'];
+    if (!Array.isArray(roots) || isAbsolute(specifier)) return undefined;
+    const target = join(directory, specifier);
+    for (const root of roots as string[]) {
+      if (!target.startsWith(`${root}${sep}`)) continue;
+      for (const other of roots as string[]) {
+        const path = this.#find(other, join(other, target.slice(root.length)), false);
+        if (path !== undefined) return path;
+      }
+    }
+    return undefined;
+  }
+
+  /** A file by a relative or absolute path, as TypeScript finds it: without its extension, or a folder's index. */
+  file(specifier: string, directory: string): string | undefined {
+    return this.#find(directory, specifier, false) ?? this.#otherRoot(directory, specifier);
   }
 
   /** Newly installed packages are found after a failure, since nothing of it is remembered. */
@@ -100,7 +154,7 @@ export class ModuleResolver {
     if (specifier.startsWith('file:')) specifier = fileURLToPath(specifier);
 
     if (specifier.startsWith('.') || isAbsolute(specifier)) {
-      const path = this.#find(directory, specifier, false);
+      const path = this.#find(directory, specifier, false) ?? this.#otherRoot(directory, specifier);
       if (path === undefined) {
         throw new ModuleNotFoundError(
           requested,
@@ -109,23 +163,63 @@ export class ModuleResolver {
       }
       return classify(path, attributes);
     }
-    const path = this.#find(directory, specifier, false) ?? this.#find(this.#home, specifier, false);
+    const alias = this.#mapped(specifier);
+    const path =
+      (alias && this.#mappedFile(alias)) ??
+      this.#find(directory, specifier, false) ??
+      this.#find(this.#home, specifier, false);
     if (path !== undefined) return classify(path, attributes);
     const name = packageName(specifier);
     if (specifier === name || specifier.startsWith('@types/')) {
       if (hasOnlyTypes(name, directory)) return { kind: 'types', name };
     }
+    throw this.notFound(requested, directory, version);
+  }
+
+  /** What to do about a name that is neither a file nor a package. */
+  notFound(
+    requested: string,
+    directory: string,
+    version?: string,
+    options?: ErrorOptions,
+  ): ModuleNotFoundError {
+    const specifier = requested.startsWith('npm:') ? parseNpmSpecifier(requested).specifier : requested;
+    const name = packageName(specifier);
     const installed = packageFolder(name, directory);
-    throw new ModuleNotFoundError(
-      requested,
-      installed
-        ? `package '${name}' has no '${specifier}': it is installed in ${shownPath(installed)}, but its package.json does not export that`
-        : `cannot find package '${name}': install it with  %install ${name}${version ? `@${version}` : ''}`,
-    );
+    const message = installed
+      ? `package '${name}' has no '${specifier}': it is installed in ${shownPath(installed)}, but its package.json does not export that`
+      : (this.#aliasProblem(specifier, name) ??
+        `cannot find package '${name}': install it with  %install ${name}${version ? `@${version}` : ''}`);
+    return new ModuleNotFoundError(requested, message, options);
+  }
+
+  /** Undefined for a name that can only mean a package. */
+  #aliasProblem(specifier: string, name: string): string | undefined {
+    const found = this.#mapped(specifier);
+    const problem = this.#config()?.problem;
+    const broken = problem === undefined ? '' : ` (tsconfig.json cannot be read: ${problem})`;
+    if (found) {
+      const tried = found.candidates.map((candidate) => shownPath(candidate)).join(', ');
+      if (!found.onlyBase)
+        return `cannot find '${specifier}': tsconfig.json maps '${found.pattern}' to files, and none of them is there; tried ${tried} (with .ts, .tsx, .js, .json and other extensions, and as a folder with an index file)`;
+      if (isPackageName(name))
+        return `cannot find '${specifier}': there is no file ${tried} (baseUrl of tsconfig.json) and no package '${name}'; a package is installed with  %install ${name}`;
+    }
+    if (specifier.startsWith('#'))
+      return `cannot find '${specifier}': "imports" of the nearest package.json has no such name`;
+    if (isPackageName(name))
+      return problem === undefined
+        ? undefined
+        : `cannot find package '${name}': install it with  %install ${name}${broken}`;
+    return `cannot find '${specifier}': this is not the name of a package; for an alias, add it to "paths" in the tsconfig.json beside the notebook${broken}`;
   }
 
   #find(directory: string, specifier: string, retried: boolean): string | undefined {
-    this.#factory ??= createFactory();
+    const conditions = this.#config()?.options['customConditions'];
+    const custom = Array.isArray(conditions) ? conditions.map(String) : [];
+    if (this.#conditions !== custom.join()) this.#factory = undefined;
+    this.#conditions = custom.join();
+    this.#factory ??= createFactory(custom);
     const found = this.#factory.sync(directory, specifier);
     if (found.path !== undefined) return found.path;
     if (retried) return undefined;
@@ -135,11 +229,11 @@ export class ModuleResolver {
   }
 }
 
-function createFactory(): ResolverFactory {
+function createFactory(conditions: readonly string[]): ResolverFactory {
   const require = createRequire(import.meta.url);
   const { ResolverFactory: Factory } = require('oxc-resolver') as typeof oxcResolver;
   return new Factory({
-    conditionNames: ['node', 'import', 'module-sync', 'default'],
+    conditionNames: [...conditions, 'node', 'import', 'module-sync', 'default'],
     mainFields: ['main'],
     extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.mts', '.cts', '.jsx', '.json', '.node'],
     extensionAlias: {
@@ -169,7 +263,7 @@ function classify(path: string, attributes: Record<string, string> | undefined):
   if (COMPILED.has(extension) && !/\.d\.[cm]?ts$/u.test(path)) {
     return { kind: 'local', path };
   }
-  if (extension === '.cjs' || extension === '.node' || extension === '.wasm') return { kind: 'node', path };
+  if (extension === '.node' || extension === '.wasm') return { kind: 'node', path };
   return { kind: 'text', path };
 }
 

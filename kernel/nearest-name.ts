@@ -36,3 +36,18 @@ export function nearestName(name: string, candidates: readonly string[]): string
   }
   return best?.name;
 }
+
+/** The candidates that are most like a name, the nearest first. */
+export function nearestNames(name: string, candidates: readonly string[], count: number): string[] {
+  const wanted = name.toLowerCase();
+  const ranked = candidates.map((candidate) => {
+    const known = candidate.toLowerCase();
+    // A name that holds the wanted one is nearer than one that shares a few letters with it.
+    const isPart = wanted.length > 2 && known.includes(wanted);
+    return { candidate, distance: editDistance(wanted, known) - (isPart ? wanted.length : 0) };
+  });
+  return ranked
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, count)
+    .map(({ candidate }) => candidate);
+}
