@@ -26,6 +26,8 @@ export function loweringOptions(config: UserConfig | undefined): LoweringOptions
 
 /** Before ES2022, TypeScript assigns fields. */
 function isOldTarget(target: unknown): boolean {
-  const year = /^es(?:(?<edition>[3-6])|(?<year>\d{4}))$/iu.exec(String(target ?? ''))?.groups;
+  const year = /^es(?:(?<edition>[3-6])|(?<year>\d{4}))$/iu.exec(
+    typeof target === 'string' ? target : '',
+  )?.groups;
   return year !== undefined && (year['edition'] !== undefined || Number(year['year']) < 2022);
 }

@@ -52,7 +52,7 @@ function aliasesOf(program: Program): Map<string, TSType | undefined> {
       aliases.set(node.id.name, node.typeParameters ? undefined : node.typeAnnotation);
     else if (node.type === 'TSInterfaceDeclaration') aliases.set(node.id.name, undefined);
     else if ('id' in node && node.id && typeof node.id === 'object' && 'name' in node.id)
-      values.add(String(node.id.name));
+      values.add(node.id.name);
   }
   // A class and an interface of one name are one type.
   for (const name of values) aliases.delete(name);
@@ -79,7 +79,7 @@ function classTypes(node: Class, source: string, edits: Edits, outer: Types): vo
           );
         if (!decorated && !(kind === 'constructor' && ofClass)) break;
         const inner = within(types, value.typeParameters);
-        for (const parameter of value.params) parameterType(parameter as Node, source, edits, inner);
+        for (const parameter of value.params) parameterType(parameter, source, edits, inner);
         if (value.returnType) writeType(value.returnType.typeAnnotation, edits, inner);
         break;
       }
@@ -186,7 +186,7 @@ function serialized(type: TSType, types: Types, depth = 0): string {
     case 'TSConstructorType':
       return '() => void';
     case 'TSLiteralType':
-      return literal(type.literal as Node);
+      return literal(type.literal);
     case 'TSConditionalType': {
       const parts = [type.trueType, type.falseType].map((part) => serialized(part, types, depth));
       return parts[0] === parts[1] ? parts[0]! : 'object';
@@ -221,7 +221,7 @@ const BUILT_IN: Readonly<Record<string, string>> = {
 };
 
 function reference(type: Extract<TSType, { type: 'TSTypeReference' }>, types: Types, depth: number): string {
-  const name = entityName(type.typeName as Node);
+  const name = entityName(type.typeName);
   if (name === undefined) return 'object';
   if (types.parameters.has(name)) return 'object';
   if (types.aliases.has(name)) {

@@ -39,7 +39,7 @@ export function compileModule(source: string, filename: string, options: ModuleO
     ({ source: text, program, edits }) =>
       new ModuleRewriter(text, program, edits, names, options.now === true).run(),
   );
-  const common = output.common || /\.cts$/u.test(filename);
+  const common = output.common || filename.endsWith('.cts');
   return {
     code: output.code,
     filename,

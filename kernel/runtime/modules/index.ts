@@ -1,5 +1,5 @@
 /** `import`, `import()` and `require` of cells and local files. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import Module, { createRequire, isBuiltin } from 'node:module';
 import { dirname, extname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ import { types } from 'node:util';
 import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
 import type { UserConfig } from '../../tsconfig/index.ts';
+import { forget, isEdited, remember } from './edited-files.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
 import { missingExport } from './missing-exports.ts';
 import {
@@ -339,7 +340,7 @@ function isCompiled(path: string): boolean {
 
 /** Node's object for a module. */
 function createNode(path: string): NodeJS.Module {
-  const node = new Module(path) as NodeJS.Module;
+  const node = new Module(path);
   node.filename = path;
   node.paths = pathsFrom(dirname(path));
   return node;
@@ -399,37 +400,5 @@ function parseJson(text: string, path: string): unknown {
     const caret = `${' '.repeat(before.at(-1)!.length)}^`;
     failure.stack = `${path}:${before.length}\n${row}\n${caret}\n\n${failure.stack ?? ''}`;
     throw failure;
-  }
-}
-
-const loadedAt = new Map<string, { modified: number; files: string[] }>();
-
-/** Notes the state of a CommonJS file and of the local files that it required. */
-function remember(cache: NodeJS.Require['cache'], path: string): void {
-  const files: string[] = [];
-  const visit = (file: string): void => {
-    if (files.includes(file) || file.includes('/node_modules/')) return;
-    files.push(file);
-    for (const child of cache[file]?.children ?? []) visit(child.filename);
-  };
-  visit(path);
-  for (const file of files) loadedAt.set(file, { modified: modifiedAt(file), files });
-}
-
-/** Whether a file that Node loaded, or one that it required, was edited since. */
-function isEdited(path: string): boolean {
-  const files = loadedAt.get(path)?.files ?? [];
-  return files.some((file) => loadedAt.get(file)?.modified !== modifiedAt(file));
-}
-
-function forget(cache: NodeJS.Require['cache'], path: string): void {
-  for (const file of loadedAt.get(path)?.files ?? []) delete cache[file];
-}
-
-function modifiedAt(path: string): number {
-  try {
-    return statSync(path).mtimeMs;
-  } catch {
-    return 0;
   }
 }

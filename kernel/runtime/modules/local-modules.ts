@@ -211,10 +211,10 @@ export class LocalModules {
   #startNow(module: LocalModule, source: string): void {
     try {
       const compiled = this.#services.compile(source, module.path, true);
-      this.#run(module, compiled);
+      void this.#run(module, compiled);
     } catch (error) {
       this.#failed(module);
-      module.finished = Promise.reject(error as Error);
+      module.finished = Promise.reject(error);
       module.finished.catch(() => {});
       throw error;
     }
