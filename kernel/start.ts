@@ -94,6 +94,10 @@ export async function start(
       lowering: () => loweringOptions(readUserConfig(session.surroundings.directory)),
     });
   });
+  const trial = once(async () => {
+    const { createTrial } = await import('./language/trial/index.ts');
+    return createTrial({ file: join(here, 'trial.js'), magics: magicNames });
+  });
   const language = once(async (): Promise<LanguageService> => {
     const [{ createLanguageService }, names, cells] = await Promise.all([
       import('./language/service/index.ts'),
@@ -127,6 +131,7 @@ export async function start(
       return host;
     },
     compiler,
+    tryCell: async (source) => (await trial())(source),
     language,
     magics,
     async createPython({ sink, surroundings, ask }) {

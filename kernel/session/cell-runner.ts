@@ -25,6 +25,8 @@ import type { TypeChecks } from './type-checks.ts';
 
 export interface CellRunnerOptions {
   compiler: () => Promise<CellCompiler>;
+  /** Rejects when the compiler would not stand a text, or need too long for it. */
+  tryCell: (source: string) => Promise<void>;
   host: RuntimeHost;
   executions: Executions;
   iopub: Iopub;
@@ -134,6 +136,7 @@ export class CellRunner {
   }
 
   async #runCell(code: string, execution: Execution): Promise<ExecuteOutcome> {
+    await this.#options.tryCell(code);
     const compiler = await this.#options.compiler();
     const parts = compiler.split(code);
     if (parts.kind === 'cell-magic') {
@@ -152,6 +155,7 @@ export class CellRunner {
   async #runCode(code: string, execution: Execution): Promise<ExecuteOutcome> {
     const { typeChecks, host, surroundings } = this.#options;
     const waitForTypes = this.#options.waitForTypes || execution.unattended;
+    await this.#options.tryCell(code);
     const compiler = await this.#options.compiler();
     const compiled = compiler.compile(code, execution.id);
     if (!compiled.ok) return failed(syntaxError(compiled));
@@ -193,6 +197,12 @@ export class CellRunner {
     const compiled = Object.create(null) as Record<string, CompileResult>;
     const found = Object.create(null) as Record<string, Record<string, unknown>>;
     for (const name of names) {
+      try {
+        await this.#options.tryCell(expressions[name]!);
+      } catch (error) {
+        found[name] = errorValue(toCellError(error));
+        continue;
+      }
       const result = compiler.compile(expressions[name]!, execution.id);
       if (result.ok) compiled[name] = result;
       else found[name] = errorValue(syntaxError(result));
@@ -209,10 +219,15 @@ export class CellRunner {
   }
 }
 
+/** What `?` can ask for is a name with dots. */
+const LONGEST_NAME = 500;
+
 /** IPython's way to ask: never TypeScript, since no expression begins or ends with a question mark. */
 function askedFor(code: string): { name: string; detail: 0 | 1 } | undefined {
+  const asked = code.trim();
+  if (asked.length > LONGEST_NAME || !/^\?|\?$/.test(asked)) return undefined;
   const [, before, name, after] =
-    /^\s*(\?{0,2})\s*(%{0,2}[\p{ID_Start}$_][\p{ID_Continue}$.]*)\s*(\?{0,2})\s*$/u.exec(code) ?? [];
+    /^(\?{0,2})\s*(%{0,2}[\p{ID_Start}$_][\p{ID_Continue}$.]*)\s*(\?{0,2})$/u.exec(asked) ?? [];
   const marks = `${before ?? ''}${after ?? ''}`;
   return name === undefined || marks === '' ? undefined : { name, detail: marks.length > 1 ? 1 : 0 };
 }

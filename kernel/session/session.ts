@@ -67,6 +67,8 @@ export interface SessionOptions {
   /** The next three are loaded when they are needed first, or when the kernel is idle. */
   compiler: () => Promise<CellCompiler>;
   language: () => Promise<LanguageService>;
+  /** Rejects when the compiler would not stand a text, or need too long for it. */
+  tryCell: (source: string) => Promise<void>;
   magics: () => Promise<MagicRegistry>;
   /** Loaded when a cell uses Python. */
   createPython: (options: PythonParts) => Promise<PythonHost>;
@@ -177,6 +179,7 @@ export class Session {
     const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({
       compiler: loadCompiler,
+      tryCell: options.tryCell,
       host,
       executions,
       iopub,
@@ -409,10 +412,24 @@ export class Session {
     const shell: Partial<Record<RequestType, Handler>> = {
       kernel_info_request: info,
       connect_request: () => connectReply(this.#options.transport.ports),
-      complete_request: ({ content }) => this.#assistance.complete(readContent('complete_request', content)),
-      inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
+      complete_request: async ({ content }) => {
+        const request = readContent('complete_request', content);
+        await this.#options.tryCell(request.code);
+        return await this.#assistance.complete(request);
+      },
+      inspect_request: async ({ content }) => {
+        const request = readContent('inspect_request', content);
+        await this.#options.tryCell(request.code);
+        return await this.#assistance.inspect(request);
+      },
       is_complete_request: async ({ content }): Promise<IsCompleteReply> => {
         const { code } = readContent('is_complete_request', content);
+        // A console that waits for more of it would wait for ever.
+        const known = await this.#options.tryCell(code).then(
+          () => undefined,
+          () => ({ status: 'invalid' }) as const,
+        );
+        if (known) return known;
         return (await this.#assistance.isComplete(code)) ?? (await this.#options.compiler()).isComplete(code);
       },
       history_request: async ({ content }): Promise<HistoryReply> => ({

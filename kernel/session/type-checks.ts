@@ -3,6 +3,7 @@
  * The language server starts once no cell has begun or ended for a moment.
  */
 import type { Diagnostic, LanguageService, Settings } from '../interfaces.ts';
+import { TYPED_LENGTH } from '../limits.ts';
 import { once } from '../once.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
@@ -59,6 +60,7 @@ export class TypeChecks {
 
   /** A cell that runs now. Resolves when its problems were published; never rejects. */
   async add(execution: Execution, source: string): Promise<void> {
+    if (source.length > TYPED_LENGTH) return;
     if (this.#early) {
       this.#early.push({ execution, source });
       return;
@@ -81,6 +83,7 @@ export class TypeChecks {
 
   /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */
   async check(execution: Execution, source: string): Promise<Diagnostic[]> {
+    if (source.length > TYPED_LENGTH) return [];
     await this.start();
     const service = await this.service();
     service.addCell(execution.id, source);

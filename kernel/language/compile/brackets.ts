@@ -54,11 +54,11 @@ export function scan(text: string): Scan {
       if (to >= text.length) return done('template');
       if (text[to] === '$') {
         stack.push('`');
+        deepest = Math.max(deepest, stack.length);
         at = to + 1;
       } else at = to;
     } else if (char === '/' && /[(,=:[!&|?{};+\-*%<>~^]|^$/.test(significant)) {
-      const regex = /^\/(?:[^\\/[\n]|\\.|\[(?:[^\\\]\n]|\\.)*\])+\//.exec(text.slice(at));
-      if (regex) at += regex[0].length - 1;
+      at = endOfRegex(text, at) ?? at;
     } else if (char === '(' || char === '[' || char === '{') {
       stack.push(char);
       deepest = Math.max(deepest, stack.length);
@@ -69,6 +69,23 @@ export function scan(text: string): Scan {
     significant = char;
   }
   return done();
+}
+
+/** No regular expression is as long; what is left open is looked at again for each slash. */
+const LONGEST_REGEX = 2000;
+
+/** Where the regular expression that begins at `at` ends; undefined when it does not. */
+function endOfRegex(text: string, at: number): number | undefined {
+  let inClass = false;
+  for (let to = at + 1; to < Math.min(text.length, at + LONGEST_REGEX); to++) {
+    const char = text[to];
+    if (char === '\n') return undefined;
+    if (char === '\\') to++;
+    else if (char === '[') inClass = true;
+    else if (char === ']') inClass = false;
+    else if (char === '/' && !inClass) return to === at + 1 ? undefined : to;
+  }
+  return undefined;
 }
 
 /** Whether brackets are nested deeper than the parser, which is native code, has stack for. */

@@ -38,6 +38,9 @@ export interface FoundMagics {
 // A `!` before a parenthesis, a call, or another operator is JavaScript's own.
 const CANDIDATE = /^[ \t]*(?:%(?=[A-Za-z_])|!(?=[\w./~$"'-])(?!(?:function|async)\b)(?![\w$.]*\())/gm;
 
+/** Lines that look like magics, of which one after the other is left out where that makes sense of a cell. */
+const TRIED_LINES = 200;
+
 export function findMagics(
   source: string,
   isKnown: (name: string) => boolean,
@@ -46,11 +49,13 @@ export function findMagics(
   let active = candidates(source);
   if (active.length === 0) return { text: source, magics: [] };
   const tried = new Set<string>();
+  // Each parse reads the whole cell: with thousands of such lines, what parses at first try is right, or nothing.
+  const fewLines = active.length <= TRIED_LINES;
   for (;;) {
     const text = blanked(source, active);
     const { program, problem } = parse(text, lang);
     if (problem) {
-      const without = withoutOne(source, active, problem, lang);
+      const without = fewLines ? withoutOne(source, active, problem, lang) : undefined;
       if (!without) return { text, magics: active.map((magic) => ({ ...magic, place: undefined })) };
       active = without;
     } else {
@@ -58,7 +63,7 @@ export function findMagics(
       // Those in strings, templates and comments are no statements.
       let confirmed = active.filter(({ start }) => places.has(start));
       // `a\n%b` is a remainder if nobody knows a magic `b`.
-      for (const magic of confirmed)
+      for (const magic of fewLines ? confirmed : [])
         if (magic.name !== '!' && !isKnown(magic.name)) {
           const others = confirmed.filter((other) => other !== magic);
           if (!parse(blanked(source, others), lang).problem) confirmed = others;

@@ -39,6 +39,8 @@ const KEYWORDS = new Set(
 /** Names that the declarations of Node and WebGPU bring in and that nobody types in a cell. */
 const NOISE = /^(?:__After$|GPU[A-Z]|__)/;
 
+/** UTF-16 code units that are looked at for the word before the cursor. */
+const LONGEST_WORD = 500;
 const IDENTIFIER_END = /[\p{ID_Start}\p{ID_Continue}$#]*$/u;
 
 const IDENTIFIER_REST = /^[\p{ID_Continue}$]*/u;
@@ -56,7 +58,7 @@ export function toCompletions(
   line: number,
 ): SelectedCompletions {
   const items = Array.isArray(list) ? list : (list?.items ?? []);
-  const word = IDENTIFIER_END.exec(source.slice(0, cursor))![0];
+  const word = IDENTIFIER_END.exec(source.slice(Math.max(0, cursor - LONGEST_WORD), cursor))![0];
   // Within a name: an item replaces all of it.
   const rest = IDENTIFIER_REST.exec(source.slice(cursor))![0];
   const identifierStart = cursor - word.length;

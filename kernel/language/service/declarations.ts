@@ -99,12 +99,20 @@ export function analyzeCell(source: string): CellAnalysis {
 }
 
 function leadingPragmas(source: string): string {
-  const leading = /^(?:\s|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*/.exec(source)?.[0] ?? '';
+  const leading = source.slice(0, leadingLength(source));
   if (!leading.includes('@')) return '';
   return (leading.match(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g) ?? [])
     .filter((comment) => PRAGMA.test(comment))
     .map((comment) => `/* ${comment.replace(/^\/[/*]+|\*\/$/g, '').replace(/\s+/g, ' ')} */`)
     .join(' ');
+}
+
+/** Length of the spaces and comments at the beginning. */
+function leadingLength(source: string): number {
+  const token = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y;
+  let length = 0;
+  while (token.test(source)) length = token.lastIndex;
+  return length;
 }
 
 function readStatement(node: Node, analysis: CellAnalysis): void {

@@ -43,7 +43,8 @@ export function blankMagics(source: string, magics?: ReadonlySet<string>): Blank
     const free = !inTemplate && !inComment && !GOES_ON.test(previous);
     const blanked = free ? blankLine(line, magics) : line;
     if (blanked === line) ({ inTemplate, inComment } = after(line, inTemplate, inComment));
-    const code = blanked.replace(/\/\/.*$/, '').trimEnd();
+    const comment = blanked.indexOf('//');
+    const code = (comment === -1 ? blanked : blanked.slice(0, comment)).trimEnd();
     if (code !== '') previous = code;
     return blanked;
   });
