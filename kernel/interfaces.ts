@@ -212,6 +212,39 @@ export interface CellCompiler {
   isComplete(source: string): Completeness;
 }
 
+/** A cell's text, read for the types (kernel/language/service/reading.ts). */
+export interface CellReading {
+  /** As long as the source, with the kernel's lines blanked. */
+  text: string;
+  /** Nothing of it is TypeScript. */
+  foreign: boolean;
+  /** It has to stand in parentheses. */
+  isExpression: boolean;
+  /** What it declares and uses; only the service looks into it. */
+  analysis: object;
+}
+
+/** What the types see of a cell: its source and, where it was read already, the reading. */
+export interface TypedText {
+  source: string;
+  reading?: CellReading;
+}
+
+export type Compilation = CompileResult & { typed: TypedText };
+
+/**
+ * The compiler as the session has it. Text that is long or may nest deeply is compiled in a process of its own, so that the
+ * kernel process answers meanwhile; what cannot be compiled within a time limit rejects with an error that says so.
+ */
+export interface SessionCompiler extends Pick<CellCompiler, 'commit' | 'reset' | 'bindings'> {
+  split(source: string, signal: AbortSignal): Promise<CellParts>;
+  compile(source: string, execution: number, signal: AbortSignal): Promise<Compilation>;
+  isComplete(source: string): Promise<Completeness>;
+  /** What is being typed: 'light' when the service may read it itself, undefined when it cannot be read. */
+  read(source: string): Promise<CellReading | 'light' | undefined>;
+  dispose(): void;
+}
+
 // ---------------------------------------------------------------- the language service
 
 export interface Diagnostic extends SourceProblem {
@@ -247,7 +280,7 @@ export interface LanguageService {
   /** Starts the server; everything below starts it too if that has not happened. */
   start(): void;
   /** A cell that runs now. Later cells see its declarations. */
-  addCell(execution: number, source: string): void;
+  addCell(execution: number, source: string, reading?: CellReading): void;
   /**
    * What came of it: the names that came into being; an earlier declaration of the others is in force again. Types
    * and interfaces live on in any case, unless the cell did not run at all (`undefined`).

@@ -1,5 +1,5 @@
 /**
- * UTF-16 code units of a cell up to which its types are checked, completed and explained. What is longer is data, and would
- * block the kernel process while it is read.
+ * UTF-16 code units of a cell up to which its types are checked, completed and explained. Of what is longer, which is data,
+ * later cells know the names; their type is any.
  */
-export const TYPED_LENGTH = 1_000_000;
+export const TYPED_LENGTH = 100_000;

@@ -7,7 +7,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CellCompiler, LanguageService, MagicRegistry, OutputSink, RuntimeHost } from './interfaces.ts';
+import type {
+  LanguageService,
+  MagicRegistry,
+  OutputSink,
+  RuntimeHost,
+  SessionCompiler,
+} from './interfaces.ts';
 import { once } from './once.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
@@ -84,7 +90,7 @@ export async function start(
   const magicNames = once(async (): Promise<string[]> =>
     (await magics()).all().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   );
-  const compiler = once(async (): Promise<CellCompiler> => {
+  const cellCompiler = once(async () => {
     const [{ createCellCompiler }, names] = await Promise.all([
       import('./language/compile/index.ts'),
       magicNames(),
@@ -94,14 +100,19 @@ export async function start(
       lowering: () => loweringOptions(readUserConfig(session.surroundings.directory)),
     });
   });
-  const trial = once(async () => {
-    const { createTrial } = await import('./language/trial/index.ts');
-    return createTrial({ file: join(here, 'trial.js'), magics: magicNames });
+  const compiler = once(async (): Promise<SessionCompiler> => {
+    const [cells, { createSessionCompiler }, names] = await Promise.all([
+      cellCompiler(),
+      import('./language/separate/index.ts'),
+      magicNames(),
+    ]);
+    return createSessionCompiler({ compiler: cells, magics: names, file: join(here, 'compiler-process.js') });
   });
   const language = once(async (): Promise<LanguageService> => {
-    const [{ createLanguageService }, names, cells] = await Promise.all([
+    const [{ createLanguageService }, names, cells, { read }] = await Promise.all([
       import('./language/service/index.ts'),
       magicNames(),
+      cellCompiler(),
       compiler(),
     ]);
     return createLanguageService({
@@ -109,6 +120,7 @@ export async function start(
       globalTypes: globalTypes(),
       magics: () => names,
       split: (source) => cells.split(source),
+      read,
       log: debug,
       notify: (text) => session.notify(text),
     });
@@ -131,7 +143,6 @@ export async function start(
       return host;
     },
     compiler,
-    tryCell: async (source) => (await trial())(source),
     language,
     magics,
     async createPython({ sink, surroundings, ask }) {

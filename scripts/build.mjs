@@ -32,7 +32,7 @@ const entries = {
   // Required at once by the runtime process, so that no microtask of a cell comes between.
   library: 'kernel/runtime/library.ts',
   compile: 'kernel/language/compile/index.ts',
-  trial: 'kernel/language/trial/main.ts',
+  'compiler-process': 'kernel/language/separate/main.ts',
   tensorcell: 'src/index.ts',
   cli: 'src/cli/main.ts',
   'data-worker': 'src/data/pipeline/worker-main.ts',

@@ -15,7 +15,6 @@ import type {
   InspectRequest,
   IsCompleteReply,
 } from '../wire/messages.ts';
-import { TYPED_LENGTH } from '../limits.ts';
 import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
 
@@ -55,9 +54,6 @@ export class Assistance {
   async complete(request: CompleteRequest): Promise<CompleteReply> {
     const { code } = request;
     const cursor = utf16Offset(code, request.cursor_pos);
-    if (code.length > TYPED_LENGTH) {
-      return { status: 'ok', matches: [], cursor_start: cursor, cursor_end: cursor, metadata: {} };
-    }
     const cell = pythonCell(code);
     if (cell && cursor >= cell.start) return await this.#completePython(cell, request.cursor_pos);
     const found = (await this.#magics()).complete(code, cursor) ?? (await this.#completeCode(code, cursor));
@@ -120,7 +116,6 @@ export class Assistance {
   async inspect(request: InspectRequest): Promise<InspectReply> {
     const { code } = request;
     const cursor = utf16Offset(code, request.cursor_pos);
-    if (code.length > TYPED_LENGTH) return { status: 'ok', found: false, data: {}, metadata: {} };
     const cell = pythonCell(code);
     if (cell && cursor >= cell.start) {
       const reply = await this.#python()?.ask('inspect_request', {

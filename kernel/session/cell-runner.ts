@@ -1,11 +1,11 @@
 /** One cell's journey: split, compile, run, commit, and the reply. */
 import type {
-  CellCompiler,
   CellError,
   CellParts,
   CompileResult,
   ExecuteOutcome,
   RuntimeHost,
+  SessionCompiler,
 } from '../interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
 import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
@@ -24,9 +24,7 @@ import type { UnattendedOutput } from './unattended.ts';
 import type { TypeChecks } from './type-checks.ts';
 
 export interface CellRunnerOptions {
-  compiler: () => Promise<CellCompiler>;
-  /** Rejects when the compiler would not stand a text, or need too long for it. */
-  tryCell: (source: string) => Promise<void>;
+  compiler: () => Promise<SessionCompiler>;
   host: RuntimeHost;
   executions: Executions;
   iopub: Iopub;
@@ -108,6 +106,7 @@ export class CellRunner {
 
   /** `exit` or `quit` as IPython's consoles have it, unless a cell has declared the name. */
   async #isExit(code: string): Promise<boolean> {
+    if (code.length > LONGEST_NAME) return false;
     const name = /^\s*(exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/.exec(code)?.[1];
     if (name === undefined) return false;
     const compiler = await this.#options.compiler();
@@ -136,9 +135,8 @@ export class CellRunner {
   }
 
   async #runCell(code: string, execution: Execution): Promise<ExecuteOutcome> {
-    await this.#options.tryCell(code);
     const compiler = await this.#options.compiler();
-    const parts = compiler.split(code);
+    const parts = await compiler.split(code, execution.abort.signal);
     if (parts.kind === 'cell-magic') {
       await this.#options.magics().run(parts.name, parts.line, parts.body, execution);
       return OK;
@@ -155,20 +153,19 @@ export class CellRunner {
   async #runCode(code: string, execution: Execution): Promise<ExecuteOutcome> {
     const { typeChecks, host, surroundings } = this.#options;
     const waitForTypes = this.#options.waitForTypes || execution.unattended;
-    await this.#options.tryCell(code);
     const compiler = await this.#options.compiler();
-    const compiled = compiler.compile(code, execution.id);
+    const compiled = await compiler.compile(code, execution.id, execution.abort.signal);
     if (!compiled.ok) return failed(syntaxError(compiled));
     let checked: Promise<void> | undefined;
     if (surroundings.settings.typecheck === 'error') {
-      const wrong = await untilAborted(typeChecks.check(execution, code), execution.abort.signal);
+      const wrong = await untilAborted(typeChecks.check(execution, compiled.typed), execution.abort.signal);
       if (wrong.some(({ severity }) => severity === 'error')) {
         await typeChecks.commit(execution, undefined);
         return failed(typeError(wrong, execution));
       }
     } else {
       if (waitForTypes) await typeChecks.start();
-      checked = typeChecks.add(execution, code);
+      checked = typeChecks.add(execution, compiled.typed);
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
     execution.inRuntime = true;
@@ -198,14 +195,12 @@ export class CellRunner {
     const found = Object.create(null) as Record<string, Record<string, unknown>>;
     for (const name of names) {
       try {
-        await this.#options.tryCell(expressions[name]!);
+        const result = await compiler.compile(expressions[name]!, execution.id, execution.abort.signal);
+        if (result.ok) compiled[name] = { ok: true, cell: result.cell };
+        else found[name] = errorValue(syntaxError(result));
       } catch (error) {
         found[name] = errorValue(toCellError(error));
-        continue;
       }
-      const result = compiler.compile(expressions[name]!, execution.id);
-      if (result.ok) compiled[name] = result;
-      else found[name] = errorValue(syntaxError(result));
     }
     if (Object.keys(compiled).length === 0) return found;
     const values = await this.#options.host.evaluate(execution.id, compiled);

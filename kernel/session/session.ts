@@ -3,12 +3,12 @@
  * whatever happens there, `busy` is followed by a reply and `idle`.
  */
 import type {
-  CellCompiler,
   LanguageService,
   MagicRegistry,
   OutputSink,
   PythonHost,
   RuntimeHost,
+  SessionCompiler,
 } from '../interfaces.ts';
 import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
@@ -65,10 +65,8 @@ export interface SessionOptions {
   waitForTypes: boolean;
   createHost: (sink: OutputSink) => RuntimeHost;
   /** The next three are loaded when they are needed first, or when the kernel is idle. */
-  compiler: () => Promise<CellCompiler>;
+  compiler: () => Promise<SessionCompiler>;
   language: () => Promise<LanguageService>;
-  /** Rejects when the compiler would not stand a text, or need too long for it. */
-  tryCell: (source: string) => Promise<void>;
   magics: () => Promise<MagicRegistry>;
   /** Loaded when a cell uses Python. */
   createPython: (options: PythonParts) => Promise<PythonHost>;
@@ -92,6 +90,7 @@ export class Session {
   /** Folder, environment and settings, as cells have changed them. */
   readonly surroundings: Surroundings;
   readonly #options: SessionOptions;
+  #compiler: SessionCompiler | undefined;
   readonly #dropped: LimitedLog;
   readonly #outbox: Outbox;
   readonly #iopub: Iopub;
@@ -175,11 +174,11 @@ export class Session {
       }),
     );
     const python = async (): Promise<PythonHost> => (this.#python = await loadPython());
-    let compiler: CellCompiler | undefined;
-    const loadCompiler = async (): Promise<CellCompiler> => (compiler ??= await options.compiler());
+    let compiler: SessionCompiler | undefined;
+    const loadCompiler = async (): Promise<SessionCompiler> =>
+      (compiler = this.#compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({
       compiler: loadCompiler,
-      tryCell: options.tryCell,
       host,
       executions,
       iopub,
@@ -263,6 +262,7 @@ export class Session {
     this.#ended = true;
     for (const execution of this.#executions.running()) execution.abort.abort();
     this.#subshells.abortAll();
+    this.#compiler?.dispose();
     await Promise.allSettled([
       this.#host.dispose(),
       this.#python?.dispose(),
@@ -412,25 +412,14 @@ export class Session {
     const shell: Partial<Record<RequestType, Handler>> = {
       kernel_info_request: info,
       connect_request: () => connectReply(this.#options.transport.ports),
-      complete_request: async ({ content }) => {
-        const request = readContent('complete_request', content);
-        await this.#options.tryCell(request.code);
-        return await this.#assistance.complete(request);
-      },
-      inspect_request: async ({ content }) => {
-        const request = readContent('inspect_request', content);
-        await this.#options.tryCell(request.code);
-        return await this.#assistance.inspect(request);
-      },
+      complete_request: ({ content }) => this.#assistance.complete(readContent('complete_request', content)),
+      inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
       is_complete_request: async ({ content }): Promise<IsCompleteReply> => {
         const { code } = readContent('is_complete_request', content);
-        // A console that waits for more of it would wait for ever.
-        const known = await this.#options.tryCell(code).then(
-          () => undefined,
-          () => ({ status: 'invalid' }) as const,
+        return (
+          (await this.#assistance.isComplete(code)) ??
+          (await (await this.#options.compiler()).isComplete(code))
         );
-        if (known) return known;
-        return (await this.#assistance.isComplete(code)) ?? (await this.#options.compiler()).isComplete(code);
       },
       history_request: async ({ content }): Promise<HistoryReply> => ({
         status: 'ok',

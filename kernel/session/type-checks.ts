@@ -2,15 +2,14 @@
  * Types are checked beside the cell: it runs at once, and what the check finds appears under it when it is known.
  * The language server starts once no cell has begun or ended for a moment.
  */
-import type { Diagnostic, LanguageService, Settings } from '../interfaces.ts';
-import { TYPED_LENGTH } from '../limits.ts';
+import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
 import { once } from '../once.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 
 interface Cell {
   execution: Execution;
-  source: string;
+  typed: TypedText;
   /** Names that came into being; undefined while it runs. */
   declared?: readonly string[];
 }
@@ -51,23 +50,22 @@ export class TypeChecks {
     if (this.#early !== early) return;
     this.#early = undefined;
     service.start();
-    for (const { execution, source, declared } of early) {
-      service.addCell(execution.id, source);
+    for (const { execution, typed, declared } of early) {
+      service.addCell(execution.id, typed.source, typed.reading);
       if (declared) service.commit(execution.id, declared);
     }
     for (const { execution } of early) void this.#report(execution);
   }
 
   /** A cell that runs now. Resolves when its problems were published; never rejects. */
-  async add(execution: Execution, source: string): Promise<void> {
-    if (source.length > TYPED_LENGTH) return;
+  async add(execution: Execution, typed: TypedText): Promise<void> {
     if (this.#early) {
-      this.#early.push({ execution, source });
+      this.#early.push({ execution, typed });
       return;
     }
     try {
       const service = await this.service();
-      service.addCell(execution.id, source);
+      service.addCell(execution.id, typed.source, typed.reading);
       await this.#report(execution);
     } catch (error) {
       this.#log(`cannot check types: ${String(error)}`);
@@ -82,11 +80,10 @@ export class TypeChecks {
   }
 
   /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */
-  async check(execution: Execution, source: string): Promise<Diagnostic[]> {
-    if (source.length > TYPED_LENGTH) return [];
+  async check(execution: Execution, typed: TypedText): Promise<Diagnostic[]> {
     await this.start();
     const service = await this.service();
-    service.addCell(execution.id, source);
+    service.addCell(execution.id, typed.source, typed.reading);
     return await service.diagnostics(execution.id);
   }
 
@@ -115,13 +112,19 @@ export class TypeChecks {
 
 const COLOURS = { error: '\u001b[31m', warning: '\u001b[33m' } as const;
 
+/** Problems of one cell that are shown. */
+const SHOWN = 100;
+
 /** One line each: where, what, and TypeScript's number to look it up. Lines and columns count from 1. */
 export function formatDiagnostics(problems: readonly Diagnostic[], execution: Execution): string {
+  const more = problems.length > SHOWN ? `and ${problems.length - SHOWN} more type errors\n` : '';
   return problems
+    .slice(0, SHOWN)
     .map(({ severity, code, message, start, execution: id }) => {
       const cell = id === execution.id ? '' : 'earlier cell, ';
       const where = `${cell}line ${start.line + 1}:${start.column + 1}`;
       return `${COLOURS[severity]}type ${severity}\u001b[39m ${where} ${message} \u001b[2m(TS${code})\u001b[22m\n`;
     })
-    .join('');
+    .join('')
+    .concat(more);
 }

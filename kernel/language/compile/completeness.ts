@@ -66,6 +66,10 @@ const ENDINGS = [
   '\nclass X {}',
 ];
 
+/** The same for long text, each of which takes a parse of all of it. */
+const LONG = 20_000;
+const FEW_ENDINGS = ['', ' x', ' {}'];
+
 /** Of `import.` and `new.`. */
 const MEMBERS = ['meta', 'target'];
 
@@ -78,9 +82,9 @@ const ARGUMENTS = ['>()', ' x>()', ' x>>()', '>>()', ' x>>>()', '>>>()'];
  */
 function canGoOn(text: string, closers: string, language: SourceLanguage): boolean {
   const endings = [
-    ...ENDINGS,
+    ...(text.length > LONG ? FEW_ENDINGS : ENDINGS),
     ...(/\.\s*$/.test(text) ? MEMBERS : []),
-    ...(text.includes('<') ? ARGUMENTS : []),
+    ...(text.includes('<') && text.length <= LONG ? ARGUMENTS : []),
   ];
   for (let count = 0; count <= Math.min(closers.length, 4); count++)
     for (const ending of endings) {

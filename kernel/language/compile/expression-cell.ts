@@ -1,4 +1,5 @@
 import type { Expression } from 'oxc-parser';
+import { endOfBlanks } from './blanks.ts';
 import { parse } from './parse.ts';
 
 /**
@@ -6,7 +7,7 @@ import { parse } from './parse.ts';
  * label to the grammar, `{ a: 1 }.a` is an error, and in a cell both mean the object.
  */
 export function isExpressionCell(source: string): boolean {
-  if (!/^(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*\{/.test(source) || /;\s*$/.test(source)) return false;
+  if (source[endOfBlanks(source)] !== '{' || source.trimEnd().endsWith(';')) return false;
   const { program, problem } = parse(`(${source}\n)`, 'ts');
   const [statement] = program.body;
   if (problem || program.body.length !== 1 || statement?.type !== 'ExpressionStatement') return false;

@@ -93,6 +93,6 @@ export function compileSource<T extends Rendered>(
 /** swc's errors are drawings in colour; the first line with words says what is wrong. */
 function plainMessage(text: string): string {
   // eslint-disable-next-line no-control-regex
-  const plain = text.replace(/\u001b\[[0-9;]*m/g, '');
+  const plain = text.slice(0, 10_000).replace(/\u001b\[[0-9;]*m/g, '');
   return /^\s*[x×]\s*(.+)$/m.exec(plain)?.[1] ?? plain.trim().split('\n')[0] ?? plain;
 }

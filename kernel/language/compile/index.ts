@@ -2,6 +2,7 @@
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
 import type {
+  Binding,
   CellCompiler,
   CellParts,
   CompiledCell,
@@ -21,7 +22,8 @@ import { findMagics } from './magics.ts';
 import type { FoundMagics, MagicLine } from './magics.ts';
 import { composeMaps, sourceMap } from './maps.ts';
 import { SessionNames } from './names.ts';
-import { CompileError, positionAt, problemAt } from './problems.ts';
+import type { NamesState } from './names.ts';
+import { CompileError, positionsAt, problemAt } from './problems.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
@@ -33,11 +35,29 @@ export interface CellCompilerOptions {
   knownMagics?: () => Iterable<string>;
 }
 
+/** What a compilation depends on besides the cell's text, as plain data for a compiler in another process. */
+export interface CompilerState {
+  names: NamesState;
+  lowering: LoweringOptions;
+  /** Texts of the execution that were compiled before. */
+  compiled: number;
+}
+
+/** A compiler whose state can be taken to another process and back. */
+export interface PortableCompiler extends CellCompiler {
+  /** What can be told of a text without a parser: whether it is a cell magic. */
+  splitHead(source: string): CellParts;
+  state(execution: number): CompilerState;
+  restore(execution: number, state: CompilerState): void;
+  /** Takes over what another compiler, which had this one's state, made: as if it had been compiled here. */
+  adopt(execution: number, bindings: readonly Binding[], assignedInFunctions: readonly string[]): void;
+}
+
 const NOTHING: ReadonlyMap<string, OriginalKind> = new Map();
 
 const CELL_MAGIC = /^\s*%%(?=[\w!])([\w!]+)([^\n]*)\n?/;
 
-export function createCellCompiler(options: CellCompilerOptions = {}): CellCompiler {
+export function createCellCompiler(options: CellCompilerOptions = {}): PortableCompiler {
   const session = new SessionNames();
   const isKnown = (name: string): boolean => {
     for (const known of options.knownMagics?.() ?? []) if (known === name) return true;
@@ -109,23 +129,22 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
   };
 
   return {
+    splitHead: (source) => cellMagic(source) ?? { kind: 'code', magics: [] },
     split(source): CellParts {
-      const head = CELL_MAGIC.exec(source);
-      if (head)
-        return {
-          kind: 'cell-magic',
-          name: head[1] ?? '',
-          line: (head[2] ?? '').trim(),
-          body: source.slice(head[0].length),
-        };
+      const head = cellMagic(source);
+      if (head) return head;
       const { magics } = findMagics(source, isKnown, 'ts');
+      const positions = positionsAt(
+        source,
+        magics.map(({ start }) => start),
+      );
       return {
         kind: 'code',
         ...(isExpressionCell(source) ? { isExpression: true } : {}),
-        magics: magics.map(({ name, line, start, interpolations }) => ({
+        magics: magics.map(({ name, line, interpolations }, index) => ({
           name,
           line,
-          at: positionAt(source, start),
+          at: positions[index]!,
           interpolates: interpolations.length > 0,
         })),
       };
@@ -142,6 +161,31 @@ export function createCellCompiler(options: CellCompilerOptions = {}): CellCompi
     reset: () => session.reset(),
     bindings: () => session.all(),
     isComplete: (source) => isComplete(source, isKnown),
+    state: (execution) => ({
+      names: session.state(),
+      lowering: options.lowering?.() ?? {},
+      compiled: filenames.get(execution) ?? 0,
+    }),
+    restore(execution, { names, compiled }) {
+      session.restore(names);
+      filenames.set(execution, compiled);
+    },
+    adopt(execution, bindings, assignedInFunctions) {
+      newFilename(execution);
+      for (const name of assignedInFunctions) session.noteFunctionAssignment(name);
+      session.expect(execution, bindings);
+    },
+  };
+}
+
+function cellMagic(source: string): Extract<CellParts, { kind: 'cell-magic' }> | undefined {
+  const head = CELL_MAGIC.exec(source);
+  if (!head) return undefined;
+  return {
+    kind: 'cell-magic',
+    name: head[1] ?? '',
+    line: (head[2] ?? '').trim(),
+    body: source.slice(head[0].length),
   };
 }
 

@@ -38,6 +38,12 @@ export interface FoundMagics {
 // A `!` before a parenthesis, a call, or another operator is JavaScript's own.
 const CANDIDATE = /^[ \t]*(?:%(?=[A-Za-z_])|!(?=[\w./~$"'-])(?!(?:function|async)\b)(?![\w$.]*\())/gm;
 
+/** Whether a line looks like a magic. */
+export function mayHaveMagics(source: string): boolean {
+  CANDIDATE.lastIndex = 0;
+  return CANDIDATE.test(source);
+}
+
 /** Lines that look like magics, of which one after the other is left out where that makes sense of a cell. */
 const TRIED_LINES = 200;
 

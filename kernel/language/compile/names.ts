@@ -1,5 +1,12 @@
 import type { Binding } from '../../interfaces.ts';
 
+/** What a session knows of names, as plain data. */
+export interface NamesState {
+  bindings: [string, Binding][];
+  pending: [number, Binding[]][];
+  assignedInFunctions: string[];
+}
+
 /** What a session knows of the names of its cells. */
 export class SessionNames {
   private readonly bindings = new Map<string, Binding>();
@@ -51,6 +58,22 @@ export class SessionNames {
     for (const binding of this.pending.get(execution) ?? [])
       if (names.has(binding.name)) this.bindings.set(binding.name, binding);
     this.pending.delete(execution);
+  }
+
+  /** All of it as plain data, for a compiler in another process. */
+  state(): NamesState {
+    return {
+      bindings: [...this.bindings],
+      pending: [...this.pending],
+      assignedInFunctions: [...this.assignedInFunctions],
+    };
+  }
+
+  restore(state: NamesState): void {
+    this.reset();
+    for (const [name, binding] of state.bindings) this.bindings.set(name, binding);
+    for (const [execution, bindings] of state.pending) this.pending.set(execution, [...bindings]);
+    for (const name of state.assignedInFunctions) this.assignedInFunctions.add(name);
   }
 
   reset(): void {

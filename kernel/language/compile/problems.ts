@@ -12,23 +12,46 @@ export function positionAt(source: string, offset: number): SourcePosition {
   return { line, column: end - lineStart };
 }
 
+/** The same for many offsets in rising order, with one walk through the text. */
+export function positionsAt(source: string, offsets: readonly number[]): SourcePosition[] {
+  let line = 0;
+  let lineStart = 0;
+  let next = source.indexOf('\n');
+  return offsets.map((offset) => {
+    for (; next !== -1 && next < offset; next = source.indexOf('\n', lineStart)) {
+      line++;
+      lineStart = next + 1;
+    }
+    return { line, column: offset - lineStart };
+  });
+}
+
 export function problemAt(source: string, message: string, start: number, end: number): SourceProblem {
   return { message, start: positionAt(source, start), end: positionAt(source, Math.max(start, end)) };
 }
 
-/** The lines around a problem with carets below it, as compilers show it: two lines before, one after. */
+/** Columns of a line that a frame shows. */
+const SHOWN_COLUMNS = 400;
+
+/**
+ * The lines around a problem with carets below it, as compilers show it: two lines before, one after. Of a line that holds
+ * data, the part around the problem.
+ */
 export function frameOf(source: string, problem: SourceProblem): string {
+  const { line } = problem.start;
+  // What lies left of it is cut off all lines, so that they stay below each other.
+  const cut = Math.max(0, problem.start.column - SHOWN_COLUMNS / 2);
+  const column = problem.start.column - cut;
   const lines = source.split(/\r?\n/);
-  const { line, column } = problem.start;
   const first = Math.max(0, line - 2);
   const last = Math.min(lines.length - 1, line + 1);
   const width = String(last + 1).length;
   const shown: string[] = [];
   for (let at = first; at <= last; at++) {
-    const text = lines[at] ?? '';
+    const text = (lines[at] ?? '').slice(cut, cut + SHOWN_COLUMNS);
     shown.push(`${at === line ? '>' : ' '} ${String(at + 1).padStart(width)} | ${text}`.trimEnd());
     if (at !== line) continue;
-    const end = problem.end.line === line ? problem.end.column : text.length;
+    const end = Math.min(text.length, problem.end.line === line ? problem.end.column - cut : text.length);
     // A tab before the carets stays one, so that they stand below the right place.
     const space = text.slice(0, column).replace(/[^\t]/g, ' ');
     shown.push(`  ${' '.repeat(width)} | ${space}${'^'.repeat(Math.max(1, end - column))}`);

@@ -62,10 +62,17 @@ export function toCompletions(
   // Within a name: an item replaces all of it.
   const rest = IDENTIFIER_REST.exec(source.slice(cursor))![0];
   const identifierStart = cursor - word.length;
+  // Most items stand in the same line: each line is looked for once.
+  const lineStarts = new Map<number, number>();
+  const lineStart = (of: number): number => {
+    let offset = lineStarts.get(of);
+    if (offset === undefined) lineStarts.set(of, (offset = offsetAt(source, of, 0)));
+    return offset;
+  };
   const found = items.flatMap((item) => {
     const edit = item.textEdit && 'range' in item.textEdit ? item.textEdit : undefined;
     const start = edit
-      ? offsetAt(source, edit.range.start.line - line, edit.range.start.character)
+      ? Math.min(source.length, lineStart(edit.range.start.line - line) + edit.range.start.character)
       : identifierStart;
     // Of a path, the file's whole name: a cell imports `./file.ts`.
     const path = item.kind === 17 && item.detail ? item.detail : undefined;

@@ -1,5 +1,6 @@
 /** What a cell declares at its top level, and what it imports: all that later cells have to know of its text. */
 import { parseSync } from 'oxc-parser';
+import { endOfBlanks } from '../compile/blanks.ts';
 
 /** How later cells see a value: by its type (`const` and `let`), or as an alias, where overloads or a type come with it. */
 export type ValueKind = 'const' | 'let' | 'alias';
@@ -99,20 +100,12 @@ export function analyzeCell(source: string): CellAnalysis {
 }
 
 function leadingPragmas(source: string): string {
-  const leading = source.slice(0, leadingLength(source));
+  const leading = source.slice(0, endOfBlanks(source));
   if (!leading.includes('@')) return '';
   return (leading.match(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g) ?? [])
     .filter((comment) => PRAGMA.test(comment))
     .map((comment) => `/* ${comment.replace(/^\/[/*]+|\*\/$/g, '').replace(/\s+/g, ' ')} */`)
     .join(' ');
-}
-
-/** Length of the spaces and comments at the beginning. */
-function leadingLength(source: string): number {
-  const token = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y;
-  let length = 0;
-  while (token.test(source)) length = token.lastIndex;
-  return length;
 }
 
 function readStatement(node: Node, analysis: CellAnalysis): void {
@@ -320,6 +313,9 @@ function note(target: Node, inFunction: boolean, analysis: CellAnalysis): void {
 const DECLARATION_LINE =
   /^(?:export[ \t]+)?(?:default[ \t]+)?(?:declare[ \t]+)?(?:abstract[ \t]+|async[ \t]+|const[ \t]+(?=enum\b))?(const|let|var|using|function\*?|class|enum|namespace|interface|type)[ \t]+(\{[^}\n]*\}|\[[^\]\n]*\]|[\p{ID_Start}$_][\p{ID_Continue}$]*)/gmu;
 
+/** Bounded, since it looks for its end anew for each `import`. */
+const IMPORT_CLAUSE = /^import\s+([^'"\s][^'"]{0,2000}?)\s{1,20}from\b/gm;
+
 /** While somebody types: declarations at the beginning of a line, whatever the rest looks like. */
 function guessDeclarations(source: string, analysis: CellAnalysis): void {
   for (const [, keyword, what] of source.matchAll(DECLARATION_LINE)) {
@@ -341,7 +337,7 @@ function guessDeclarations(source: string, analysis: CellAnalysis): void {
           : { value: 'alias', isTypeToo: !/function/.test(keyword!) };
     for (const name of names) if (name) add(analysis, { ...declares, name });
   }
-  for (const [, clause] of source.matchAll(/^import\s+([^'"]*?)\s+from\b/gm)) {
+  for (const [, clause] of source.matchAll(IMPORT_CLAUSE)) {
     for (const word of clause!.match(WORDS) ?? []) {
       if (word !== 'as' && word !== 'type' && word !== 'default')
         add(analysis, { name: word, value: 'alias', isTypeToo: true });

@@ -49,6 +49,7 @@ export function selectDiagnostics(
   { execution, lines, text, directory, refusals }: DiagnosticContext,
 ): Diagnostic[] {
   const seen = new Set<string>();
+  const lastColumn = text.split('\n')[lines]?.length ?? 0;
   return found
     .map((one) => asRefused(one, refusals))
     .filter(
@@ -61,7 +62,7 @@ export function selectDiagnostics(
       code: Number(code),
       message: shortMessage(textOf(message)),
       start: { line: range.start.line - 1, column: range.start.character },
-      end: endWithin(range.end.line - 1, range.end.character, lines, text),
+      end: endWithin(range.end.line - 1, range.end.character, lines, lastColumn),
       execution,
     }))
     .filter(({ code, message, start }) => {
@@ -92,9 +93,8 @@ function textOf(message: ServerDiagnostic['message']): string {
 }
 
 /** An error about something that is never closed may reach behind the cell. */
-function endWithin(line: number, column: number, lines: number, text: string): Diagnostic['end'] {
-  if (line < lines) return { line, column };
-  return { line: lines - 1, column: text.split('\n')[lines]?.length ?? 0 };
+function endWithin(line: number, column: number, lines: number, lastColumn: number): Diagnostic['end'] {
+  return line < lines ? { line, column } : { line: lines - 1, column: lastColumn };
 }
 
 /** Files that the runtime imports as text or data, and packages named in Deno's way. */

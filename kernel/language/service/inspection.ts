@@ -3,6 +3,8 @@ import type { Hover, MarkupContent, SignatureHelp } from 'vscode-languageserver-
 import type { Inspection } from '../../interfaces.ts';
 import { withoutOwnNames } from './own-names.ts';
 
+/** UTF-16 code units before the cursor that may belong to its word and the members before it. */
+const LOOKED_AT = 500;
 const WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$]*/u;
 
 /** The identifier that the cursor touches, with the members before it (`model.layers`). */
@@ -10,15 +12,16 @@ export function wordAt(
   source: string,
   cursor: number,
 ): { start: number; end: number; path: string | undefined } | undefined {
-  const before = /[\p{ID_Continue}$#]*$/u.exec(source.slice(0, cursor))![0];
+  const left = Math.max(0, cursor - LOOKED_AT);
+  const before = /[\p{ID_Continue}$#]*$/u.exec(source.slice(left, cursor))![0];
   const after = /^[\p{ID_Continue}$]*/u.exec(source.slice(cursor))![0];
   const start = cursor - before.length;
   const end = cursor + after.length;
   const word = source.slice(start, end);
   if (word === '' || WORD.exec(word)?.[0] !== word) return undefined;
-  const chain = /(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\??\.)*$/u.exec(source.slice(0, start))![0];
+  const chain = /(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\??\.)*$/u.exec(source.slice(left, start))![0];
   const beginning = source[start - chain.length - 1] ?? '';
-  const root = source.slice(0, start - chain.length);
+  const root = source.slice(left, start - chain.length);
   // `f().a`, `"x".length`, `list[0].name`: what stands before is no name.
   const continued = beginning === '.' || /[)\]}"'`]\s*\??\.$/.test(root + chain.slice(0, 1));
   const path = continued ? undefined : (chain + word).replaceAll('?.', '.');

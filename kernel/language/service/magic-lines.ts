@@ -8,7 +8,7 @@ import type { CellCompiler } from '../../interfaces.ts';
 const MAGIC_LINE = /^[ \t]*%{1,2}([A-Za-z_][\w-]*)(?=[ \t]|$)/;
 const COMMAND_LINE = /^[ \t]*![ \t]*[A-Za-z_./~][^\n]*$/;
 /** After one of these a line goes on, so `%b` in the next line is a remainder and not a magic. */
-const GOES_ON = /[-+*/%=&|^<>?:,([{.!~]$/;
+const GOES_ON = new Set('-+*/%=&|^<>?:,([{.!~');
 /** `!ready && start()`, `!(a || b)`, `!x;`: TypeScript, not a command. */
 const NEGATION = /^[ \t]*!+[ \t]*[\w$.]+(?:\([^)]*\)|\[[^\]]*\])*[ \t]*(?:&&|\|\||\?|;|===?|!==?|,|$)/;
 
@@ -40,12 +40,12 @@ export function blankMagics(source: string, magics?: ReadonlySet<string>): Blank
   let inComment = false;
   let previous = '';
   const lines = source.split('\n').map((line) => {
-    const free = !inTemplate && !inComment && !GOES_ON.test(previous);
+    const free = !inTemplate && !inComment && !GOES_ON.has(previous);
     const blanked = free ? blankLine(line, magics) : line;
     if (blanked === line) ({ inTemplate, inComment } = after(line, inTemplate, inComment));
     const comment = blanked.indexOf('//');
     const code = (comment === -1 ? blanked : blanked.slice(0, comment)).trimEnd();
-    if (code !== '') previous = code;
+    if (code !== '') previous = code.at(-1)!;
     return blanked;
   });
   return { text: lines.join('\n'), foreign: false };

@@ -9,9 +9,9 @@
  */
 import type { CellCompiler } from '../../interfaces.ts';
 import { analyzeCell, type CellAnalysis, type Refusal, type ValueKind } from './declarations.ts';
-import { blankMagics, blankParts } from './magic-lines.ts';
 import { historyPart, historyText, type HistoryPart } from './history.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';
+import { readCell, type Reading } from './reading.ts';
 
 export interface CellModule {
   execution: number;
@@ -94,26 +94,21 @@ export class CellNames {
   }
 
   /** Adds a cell; its declarations are in force at once. Undefined when nothing of it is TypeScript. */
-  add(execution: number, source: string): CellModule | undefined {
-    const blanked = this.split
-      ? blankParts(source, this.split, this.magics)
-      : blankMagics(source, this.magics);
-    if (blanked.foreign) return undefined;
-    const isExpression = blanked.isExpression === true;
-    // It declares nothing.
-    const analysis = analyzeCell(isExpression ? `(${blanked.text}\n)` : blanked.text);
+  add(execution: number, source: string, reading?: Reading): CellModule | undefined {
+    const { text, foreign, isExpression, analysis } = reading ?? readCell(source, this.magics, this.split);
+    if (foreign) return undefined;
     const before = this.prelude(analysis, analysis.words);
     const module: CellModule = {
       execution,
       directory: this.directory,
-      text: isExpression ? `${before.text} (\n${blanked.text}\n)` : `${before.text}\n${blanked.text}`,
+      text: isExpression ? `${before.text} (\n${text}\n)` : `${before.text}\n${text}`,
       lines: source.split('\n').length,
       uses: before.uses,
       refusals: before.refusals,
       analysis,
       history: historyPart({
         execution,
-        source: isExpression ? '' : blanked.text,
+        source: isExpression ? '' : text,
         analysis: isExpression ? analyzeCell('') : analysis,
         before: before.inHistory,
         origins: before.origins,

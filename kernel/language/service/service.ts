@@ -18,11 +18,13 @@ import type {
 import { pathToFileURL } from 'node:url';
 import type {
   CellCompiler,
+  CellReading,
   CompletionItem,
   Completions,
   Diagnostic,
   Inspection,
   LanguageService,
+  SessionCompiler,
 } from '../../interfaces.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
 import { readUserConfig, type UserConfig } from '../../tsconfig/index.ts';
@@ -30,11 +32,11 @@ import { analyzeCell } from './declarations.ts';
 import { selectDiagnostics } from './diagnostics.ts';
 import { ImportedFiles } from './imported-files.ts';
 import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
-import { blankMagics } from './magic-lines.ts';
 import { webAssemblyTypes } from './node-libraries.ts';
 import { CellNames, type CellModule } from './names.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';
 import { packageFolder, projectText } from './project.ts';
+import { readTyped, type Reading } from './reading.ts';
 import { LanguageServer, NoAnswerError } from './server.ts';
 
 export interface LanguageServiceOptions {
@@ -50,6 +52,8 @@ export interface LanguageServiceOptions {
   magics?: () => Iterable<string>;
   /** The compiler's word on which lines of a cell are magics; told by their looks when left out. */
   split?: CellCompiler['split'];
+  /** Reads what is typed elsewhere, where it is heavy; here when left out (see SessionCompiler). */
+  read?: SessionCompiler['read'];
   log: (message: string) => void;
   /** Tells the person what they have to do without. */
   notify?: (text: string) => void;
@@ -120,10 +124,10 @@ class TypeScriptService implements LanguageService {
     );
   }
 
-  addCell(execution: number, source: string): void {
+  addCell(execution: number, source: string, reading?: CellReading): void {
     this.#names.directory = this.#directory;
     this.#names.magics = this.#options.magics ? new Set(this.#options.magics()) : undefined;
-    const module = this.#names.add(execution, source);
+    const module = this.#names.add(execution, source, reading as Reading | undefined);
     if (!module) {
       this.#remember(execution, Promise.resolve([]));
       return;
@@ -242,7 +246,7 @@ class TypeScriptService implements LanguageService {
   ): Promise<Completions> {
     const described = items.filter(({ type }) => DESCRIBABLE.has(type)).length;
     if (described === 0 || described > DESCRIBED) return { items, start, end };
-    const path = LIBRARY_PATH.exec(source.slice(0, start))?.[0];
+    const path = LIBRARY_PATH.exec(source.slice(Math.max(0, start - 200), start))?.[0];
     const detail = async (item: CompletionItem, index: number) => {
       const known = path && this.#details.get(path + item.text);
       if (known) return known;
@@ -265,9 +269,11 @@ class TypeScriptService implements LanguageService {
 
   /** Puts what somebody types into a document. Undefined when it is not TypeScript. */
   async #typed(source: string): Promise<{ text: string; scratch: string } | undefined> {
-    const { text, foreign } = blankMagics(source, this.#names.magics);
-    if (foreign) return undefined;
-    const analysis = analyzeCell(text);
+    const found = (await this.#options.read?.(source)) ?? (this.#options.read ? undefined : 'light');
+    const reading =
+      found === 'light' ? readTyped(source, this.#names.magics) : (found as Reading | undefined);
+    if (!reading || reading.foreign) return undefined;
+    const { text, analysis } = reading;
     this.#noticeFiles(analysis.imports, this.#directory);
     await this.#ready();
     const [plain, jsx] = this.#scratches;

@@ -1,0 +1,92 @@
+/** The compiler process: does with heavy text what the kernel process does with other text. */
+import { TYPED_LENGTH } from '../../limits.ts';
+import type { CellReading } from '../../interfaces.ts';
+import { createCellCompiler } from '../compile/index.ts';
+import type { PortableCompiler } from '../compile/index.ts';
+import { readCell, readTyped } from '../service/reading.ts';
+import type { Reading } from '../service/reading.ts';
+import type { SeparateAnswers, SeparateReply, SeparateRequest } from './requests.ts';
+import { nests } from './weight.ts';
+
+/** Levels of a tree that the kernel process takes: it walks through it by recursion. */
+const DEEPEST = 800;
+/** Tokens of a statement that cannot be parsed (yet), which may be levels of a tree. */
+const UNPARSED = 3000;
+
+process.on('disconnect', () => process.exit());
+process.on('message', (request: SeparateRequest) => {
+  let reply: SeparateReply;
+  try {
+    reply = { ok: true, value: answer(request) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    reply = { ok: false, name, message };
+  }
+  process.send!(reply);
+});
+
+function answer(request: SeparateRequest): SeparateAnswers[SeparateRequest['kind']] {
+  const { source, magics } = request;
+  const compiler = createCellCompiler({
+    knownMagics: () => magics,
+    lowering: () => (request.kind === 'compile' ? request.state.lowering : {}),
+  });
+  switch (request.kind) {
+    case 'split':
+      return compiler.split(source);
+    case 'isComplete':
+      return compiler.isComplete(source);
+    case 'read':
+      return flat(() => readTyped(source, new Set(magics)));
+    case 'compile':
+      return compile(request, compiler);
+  }
+}
+
+function compile(
+  { source, magics, execution, state }: Extract<SeparateRequest, { kind: 'compile' }>,
+  compiler: PortableCompiler,
+): SeparateAnswers['compile'] {
+  compiler.restore(execution, state);
+  const result = compiler.compile(source, execution);
+  const before = new Set(state.names.assignedInFunctions);
+  return {
+    result,
+    bindings: result.ok ? result.cell.bindings : [],
+    assignedInFunctions: compiler
+      .state(execution)
+      .names.assignedInFunctions.filter((name) => !before.has(name)),
+    reading:
+      result.ok && source.length <= TYPED_LENGTH
+        ? flat(() => readCell(source, new Set(magics), (text) => compiler.split(text)))
+        : undefined,
+  };
+}
+
+/** A reading that can be sent, and walked through by recursion. */
+function flat(read: () => Reading): CellReading | undefined {
+  let reading: Reading;
+  try {
+    reading = read();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+  const { parsed, body } = reading.analysis;
+  // Without a tree the text says how deep it may be: TypeScript's server takes more than linear time for deep trees.
+  const fits = parsed ? depthWithin(body, DEEPEST) : !nests(reading.text, UNPARSED);
+  return fits ? reading : undefined;
+}
+
+function depthWithin(root: object, most: number): boolean {
+  let level: object[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > most) return false;
+    const next: object[] = [];
+    for (const node of level)
+      for (const child of Object.values(node))
+        if (typeof child === 'object' && child !== null) next.push(child as object);
+    level = next;
+  }
+  return true;
+}

@@ -1,0 +1,26 @@
+/** What the kernel process asks the compiler process, and what it answers. All of it is plain data. */
+import type { Binding, CellParts, CellReading, Completeness, CompileResult } from '../../interfaces.ts';
+import type { CompilerState } from '../compile/index.ts';
+
+export type SeparateRequest = { source: string; magics: readonly string[] } & (
+  | { kind: 'split' }
+  | { kind: 'compile'; execution: number; state: CompilerState }
+  | { kind: 'isComplete' }
+  /** What is typed: it need not be whole. */
+  | { kind: 'read' }
+);
+
+export interface SeparateAnswers {
+  split: CellParts;
+  compile: {
+    result: CompileResult;
+    bindings: readonly Binding[];
+    /** Names that functions of the text assign. */
+    assignedInFunctions: string[];
+    reading: CellReading | undefined;
+  };
+  isComplete: Completeness;
+  read: CellReading | undefined;
+}
+
+export type SeparateReply = { ok: true; value: unknown } | { ok: false; name: string; message: string };
