@@ -14,7 +14,7 @@ import type {
   RuntimeHost,
   SessionCompiler,
 } from './interfaces.ts';
-import { once } from './once.ts';
+import { once } from '../src/once.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';

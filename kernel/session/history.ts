@@ -6,6 +6,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Libsql from 'libsql';
 import type { HistoryRequest, HistoryRow } from '../wire/messages.ts';
+import { withSpareDescriptors } from '../../src/spare-descriptors.ts';
 
 type Database = Libsql.Database;
 
@@ -186,7 +187,7 @@ export class History {
   async #connect(): Promise<Database | undefined> {
     try {
       // Loaded on first use: 10 to 30 ms that a start of the kernel does not have to pay.
-      const { default: Sqlite } = await import('libsql');
+      const { default: Sqlite } = await withSpareDescriptors(() => import('libsql'));
       if (this.#path !== ':memory:') {
         mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
         // What people typed is nobody else's business: SQLite would make a file that all users may read.

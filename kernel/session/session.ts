@@ -14,7 +14,7 @@ import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';
 import { EncodingError } from '../nesting.ts';
-import { once } from '../once.ts';
+import { once } from '../../src/once.ts';
 import { readContent } from '../wire/content.ts';
 import type {
   CommInfoReply,

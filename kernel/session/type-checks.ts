@@ -3,7 +3,7 @@
  * The language server starts once no cell has begun or ended for a moment.
  */
 import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
-import { once } from '../once.ts';
+import { once } from '../../src/once.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 

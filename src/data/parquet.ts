@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openRegular } from '../files/index.ts';
 import { DataFormatError } from './format-error.ts';
+import { withSpareDescriptors } from '../spare-descriptors.ts';
 
 export type ParquetCell = string | number | bigint | boolean | Date | null | Uint8Array | object;
 export type ParquetRow = Record<string, ParquetCell>;
@@ -41,10 +42,13 @@ export interface ParquetFile {
  */
 export async function openParquet(path: string): Promise<ParquetFile> {
   // Loaded when first needed: both are ES modules, and most sessions read no Parquet.
-  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await Promise.all([
-    import('hyparquet'),
-    import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
-  ]);
+  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await withSpareDescriptors(
+    () =>
+      Promise.all([
+        import('hyparquet'),
+        import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
+      ]),
+  );
   // A pipe or a device would never end.
   closeSync(openRegular(path).descriptor);
   const handle = await open(path, 'r');

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import type { Readable, Writable } from 'node:stream';
 import { continueStopped, isStopped } from '../../stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
+import { withSpareDescriptors } from '../../../src/spare-descriptors.ts';
 
 export interface LanguageServerOptions {
   /** Path of TypeScript's native `tsc`. */
@@ -280,8 +281,9 @@ export class LanguageServer {
   }
 
   async #launch(): Promise<Running> {
-    const { createMessageConnection, StreamMessageReader, StreamMessageWriter } =
-      await import('vscode-jsonrpc/node');
+    const { createMessageConnection, StreamMessageReader, StreamMessageWriter } = await withSpareDescriptors(
+      () => import('vscode-jsonrpc/node'),
+    );
     if (this.#disposed) throw new NoAnswerError('disposed', 'start');
     const child = spawn(this.#options.tscPath(), ['--lsp', '--stdio'], {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -21,6 +21,7 @@ import { quietly } from '../../quietly.ts';
 import { shownPath } from '../shown-path.ts';
 import { installLocalFiles, installRedirects, isInPackage } from './redirects.ts';
 import { ModuleNotFoundError, ModuleResolver, ownModule, packageName, type Resolution } from './resolve.ts';
+import { reserveDescriptors, withSpareDescriptors } from '../../../src/spare-descriptors.ts';
 
 /** `now`: for `require`. */
 export type ModuleCompiler = (source: string, path: string, now: boolean) => CompiledModule;
@@ -53,6 +54,7 @@ export class Modules {
 
   constructor(options: ModulesOptions) {
     this.#options = options;
+    reserveDescriptors();
     this.#resolver = new ModuleResolver(dirname(options.home), options.config);
     this.#homeRequire = createRequire(options.home);
     this.#main = createNode(notebookPath(options.directory()));
@@ -185,7 +187,7 @@ export class Modules {
     const { path } = resolution;
     if (extname(path) === '.node') return namespaceOf(this.#homeRequire(path));
     try {
-      const namespace = (await import(pathToFileURL(path).href)) as Namespace;
+      const namespace = (await withSpareDescriptors(() => import(pathToFileURL(path).href))) as Namespace;
       const module = this.#homeRequire.cache[path];
       return module ? withAllExports(namespace, module.exports) : namespace;
     } catch (error) {

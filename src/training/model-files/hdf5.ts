@@ -1,6 +1,7 @@
 import type * as H5wasm from 'h5wasm';
 import type { WrittenFile } from '../../files/index.ts';
 import { malformed, ModelFileError } from './errors.ts';
+import { once } from '../../once.ts';
 
 /** An array of a weights file, by its path: `layers/dense/vars/0`. */
 export interface StoredArray {
@@ -30,22 +31,18 @@ interface MemoryFiles {
   };
 }
 
-let loading: Promise<Library> | undefined;
 let serial = 0;
 
-async function hdf5(): Promise<Library> {
-  // Not `h5wasm/node`: that one works on real files, so a full temporary folder damaged weights, and a link inside a
-  // file led to any file of the machine.
-  loading ??= (async () => {
-    const module = await import('h5wasm');
-    await module.ready;
-    // HDF5 prints a page for each error, also for those that are answered here with one sentence.
-    const stderr = filesOf(module).getStream(2);
-    stderr.stream_ops = { ...stderr.stream_ops, write: (_stream, _bytes, _offset, length) => length };
-    return module;
-  })();
-  return loading;
-}
+// Not `h5wasm/node`: that one works on real files, so a full temporary folder damaged weights, and a link inside a
+// file led to any file of the machine.
+const hdf5 = once(async (): Promise<Library> => {
+  const module = await import('h5wasm');
+  await module.ready;
+  // HDF5 prints a page for each error, also for those that are answered here with one sentence.
+  const stderr = filesOf(module).getStream(2);
+  stderr.stream_ops = { ...stderr.stream_ops, write: (_stream, _bytes, _offset, length) => length };
+  return module;
+});
 
 function filesOf({ FS }: Library): MemoryFiles {
   return FS as unknown as MemoryFiles;

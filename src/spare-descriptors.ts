@@ -1,0 +1,37 @@
+/**
+ * File descriptors held in reserve for the loading of modules. Node keeps the failure of an `import()` for the life of the process:
+ * a module whose file could not be opened once, because a program had used all descriptors up, could never be loaded again.
+ */
+import { closeSync, openSync } from 'node:fs';
+
+/** Modules of one part are read at the same time. */
+const COUNT = 24;
+
+const spare: number[] = [];
+let loading = 0;
+/** Takes descriptors for later. Fewer, or none, when the process has no more. */
+export function reserveDescriptors(): void {
+  if (loading > 0) return;
+  try {
+    while (spare.length < COUNT) spare.push(openSync('/dev/null', 'r'));
+  } catch {
+    // Without any left the next load takes what there is.
+    if (spare.length < COUNT / 2) releaseDescriptors();
+  }
+}
+
+function releaseDescriptors(): void {
+  for (const descriptor of spare.splice(0)) closeSync(descriptor);
+}
+
+/** Loads modules with the descriptors of the reserve. */
+export async function withSpareDescriptors<T>(load: () => Promise<T>): Promise<T> {
+  loading++;
+  releaseDescriptors();
+  try {
+    return await load();
+  } finally {
+    loading--;
+    reserveDescriptors();
+  }
+}
