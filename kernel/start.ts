@@ -109,7 +109,7 @@ export async function start(
     return createSessionCompiler({ compiler: cells, magics: names, file: join(here, 'compiler-process.js') });
   });
   const language = once(async (): Promise<LanguageService> => {
-    const [{ createLanguageService }, names, cells, { read }] = await Promise.all([
+    const [{ createLanguageService }, names, cells, whole] = await Promise.all([
       import('./language/service/index.ts'),
       magicNames(),
       cellCompiler(),
@@ -120,7 +120,7 @@ export async function start(
       globalTypes: globalTypes(),
       magics: () => names,
       split: (source) => cells.split(source),
-      read,
+      read: (source) => whole.read(source),
       log: debug,
       notify: (text) => session.notify(text),
     });

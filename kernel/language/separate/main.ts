@@ -38,7 +38,7 @@ function answer(request: SeparateRequest): SeparateAnswers[SeparateRequest['kind
       return compiler.isComplete(source);
     case 'read':
       return flat(() => readTyped(source, new Set(magics)));
-    case 'compile':
+    default:
       return compile(request, compiler);
   }
 }
