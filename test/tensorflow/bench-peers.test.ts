@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadTf, traceable } from '../../src/tensorflow/index.ts';
 import { disagreement } from '../bench/train/comparison.ts';
+import { cold, ourselvesCold } from '../bench/train/cold.ts';
 import { contest } from '../bench/train/contest.ts';
 import { deepRow, rows, type Row } from '../bench/train/models.ts';
 import { Peer } from '../bench/train/peer.ts';
@@ -99,6 +100,20 @@ test('a peer that trains another network, ends, hangs or refuses is out of the r
       again,
     );
   }
+});
+
+test('a cold start is timed in a process of its own, twice, and a peer that cannot is out', async () => {
+  const script = join(process.cwd(), 'test', 'fixtures', 'bench', 'peer.mjs');
+  const us = await ourselvesCold(process.cwd(), folder);
+  assert.ok(typeof us !== 'string', String(us));
+  const refuses = await column('refuses', process.execPath, [script, 'refuses'], 100_000);
+  const { first, again, failures } = await cold(tf, rowNamed('logistic'), 20, [us, refuses], 1);
+  assert.deepEqual(failures, ['refuses failed: no such layer']);
+  for (const times of [first, again]) {
+    assert.deepEqual([...times.keys()], ['we']);
+    assert.ok((times.get('we') ?? 0) > 0);
+  }
+  us.peer.stop();
 });
 
 test(

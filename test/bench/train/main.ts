@@ -1,9 +1,10 @@
 /**
- * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth]
+ * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth] [--cold]
  *
  * Milliseconds a step of training with Adam, categorical cross-entropy and accuracy: us compiled, us op by op, and
  * tfjs-node on its own addon, Keras 3, JAX with flax and optax, and PyTorch, where they are installed. `--growth`: how a step's
- * time grows with depth and batch, beside Keras.
+ * time grows with depth and batch, beside Keras. `--cold`: seconds from the building of a network to the end of its first 100, 1,000 and
+ * 10,000 steps, everything included, and the same for a network that is built again in the same process.
  *
  * The same for everybody: the machine, the run, the data, the batches and their order, the weights at the beginning (we
  * draw them and hand them over as a file), the network, the loss, Adam's constants. Before a row is timed each trains
@@ -27,10 +28,12 @@
  * anybody failed.
  */
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeBackend, loadTf } from '../../../src/tensorflow/index.ts';
 import { figure, table } from '../statistics.ts';
 import { distance, FIRST_STEPS, TOLERANCE } from './comparison.ts';
+import { cold, COLD_STEPS, fastestOther, ourselvesCold } from './cold.ts';
 import { contest, type Outcome } from './contest.ts';
 import { deepRow, rows, type Row } from './models.ts';
 import { findPeers, type Column } from './peers.ts';
@@ -42,6 +45,7 @@ const { values: options } = parseArgs({
     peers: { type: 'string', default: '' },
     python: { type: 'string' },
     growth: { type: 'boolean', default: false },
+    cold: { type: 'boolean', default: false },
   },
 });
 const list = (text: string) => text.split(',').filter((name) => name !== '');
@@ -166,13 +170,54 @@ async function growth(): Promise<void> {
   console.log(tables.join('\n\n'));
 }
 
+async function coldStarts(): Promise<void> {
+  const us = await ourselvesCold(process.cwd(), join(process.cwd(), '.cache', 'bench'));
+  if (typeof us === 'string') throw new Error(us);
+  // Many steps a call are told where they are what a user gets without asking.
+  const contestants = [us, ...columns.filter(({ variant }) => !['off', 'on'].includes(variant))];
+  const names = contestants.map(({ name }) => name);
+  const tables = { first: [] as string[][], again: [] as string[][] };
+  const chosen = rows
+    .filter(({ name }) => only.length === 0 || only.includes(name))
+    .flatMap((row) =>
+      COLD_STEPS.filter((steps) => steps <= (row.coldSteps ?? 0)).map((steps) => ({ row, steps })),
+    );
+  for (const [i, { row, steps }] of chosen.entries()) {
+    const label = `${row.name}, batch ${row.batch}, ${steps} steps`;
+    const outcome = await cold(tf, row, steps, contestants, Math.min(rounds, 3));
+    failures.push(...outcome.failures.map((line) => `${label}: ${line}`));
+    for (const which of ['first', 'again'] as const) {
+      const times = outcome[which];
+      tables[which].push([
+        label,
+        ...names.map((name) => figure(times.get(name) ?? Number.NaN)),
+        ...fastestOther(times),
+      ]);
+    }
+    const seconds = Math.round((performance.now() - begun) / 1000);
+    process.stderr.write(
+      `${tables.first.at(-1)?.join('  ') ?? ''} (${i + 1} of ${chosen.length}, ${seconds} s)\n`,
+    );
+  }
+  for (const [title, which] of [
+    ['seconds, the first network of a process', 'first'],
+    ['seconds, a network that is built again', 'again'],
+  ] as const) {
+    console.log(`${table([[title, ...names, 'fastest', '/ us'], ...tables[which]])}\n`);
+  }
+  console.log(
+    'Longer trainings are left out where they would take minutes: cnn and transformer 10,000, resnet20 1,000.',
+  );
+  us.peer.stop();
+}
+
 const { tensorflowVersion, runtime } = describeBackend();
 console.log(
   `\n${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}; Node ${process.version}; ` +
     `we: TensorFlow ${tensorflowVersion ?? '-'} (${runtime?.name ?? '-'}); medians of ${rounds} rounds`,
 );
 for (const about of new Set(columns.map(({ peer }) => peer.about))) console.log(about);
-await (options.growth ? growth() : bench());
+await (options.cold ? coldStarts() : options.growth ? growth() : bench());
 if (failures.length > 0) console.log(`\nFailures:\n${failures.join('\n')}`);
 for (const peer of new Set(columns.map(({ peer: one }) => one))) peer.stop();
 process.exit(failures.length > 0 ? 1 : 0);

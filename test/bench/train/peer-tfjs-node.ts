@@ -5,12 +5,14 @@
  */
 import { createInterface } from 'node:readline';
 import { tfjsOnAddon } from '../tfjs-node.ts';
+import { ColdTraining } from './cold-training.ts';
 import { rowOf } from './models.ts';
 import type { Answer, Request } from './peer.ts';
 import { Trainer } from './trainer.ts';
 import { readWeights } from './weights.ts';
 
 const { tf, about } = await tfjsOnAddon(process.argv[2] ?? '');
+const cold = new ColdTraining(tf, (code) => code);
 let trainer: Trainer | undefined;
 let trained = '';
 
@@ -20,6 +22,7 @@ async function answer({ ask, count, ...row }: Request): Promise<Answer> {
     trainer = undefined;
     return {};
   }
+  if (ask === 'cold') return cold.answer({ count, ...row });
   const key = JSON.stringify(row);
   if (trainer === undefined || trained !== key) {
     trainer?.dispose();

@@ -14,21 +14,23 @@ export interface Network {
   variant: string;
   /** The file with the weights to begin with. */
   weights: string;
+  /** Whether the clock starts before the network is built. */
+  cold?: boolean;
 }
 
 /**
  * `begin` trains `count` steps, one by one, on the first batches; `train` trains `count` epochs of `steps` batches;
- * `forget` lets go of every network.
+ * `forget` lets go of every network; `cold` builds a network anew and trains it for `count` epochs.
  */
 export interface Request extends Network {
-  ask: 'begin' | 'train' | 'forget';
+  ask: 'begin' | 'train' | 'forget' | 'cold';
   count: number;
 }
 
 export interface Answer {
   /** Of `begin`: the loss of each step. */
   losses?: number[];
-  /** Of `train`: milliseconds a step, and the last epoch's mean loss. */
+  /** Of `train` milliseconds a step, of `cold` milliseconds in all; and the last epoch's mean loss. */
   ms?: number;
   loss?: number;
   failed?: string;

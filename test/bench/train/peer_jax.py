@@ -5,6 +5,9 @@ Variants: one jitted step a call, and an epoch as one jitted `lax.scan` over its
 losses once an epoch.
 """
 
+import functools
+import json
+
 import flax
 import flax.linen as nn
 import jax
@@ -115,10 +118,21 @@ def with_weights(variables, request):
     return result
 
 
+@functools.lru_cache(maxsize=1)
+def on_device(request):
+    request = json.loads(request)
+    x, y, _ = data(request)
+    return [tuple(map(jnp.asarray, pair)) for pair in batches(request, x, y)]
+
+
+def cut_of(request):
+    return on_device(json.dumps({name: request[name] for name in ("batch", "steps", "input", "classes")}))
+
+
 class Trainer:
     def __init__(self, request):
         x, y, _ = data(request)
-        self.cut = [tuple(map(jnp.asarray, pair)) for pair in batches(request, x, y)]
+        self.cut = cut_of(request)
         model = builders[request["name"]](request)
         variables = with_weights(model.init(jax.random.PRNGKey(0), self.cut[0][0]), request)
         optimizer = optax.adam(1e-3, eps=1e-7)
@@ -167,4 +181,4 @@ class Trainer:
         return loss
 
 
-serve(f"JAX {jax.__version__}, flax {flax.__version__}, optax {optax.__version__}", Trainer)
+serve(f"JAX {jax.__version__}, flax {flax.__version__}, optax {optax.__version__}", Trainer, cut_of)

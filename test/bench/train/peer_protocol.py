@@ -1,5 +1,6 @@
 """What the Python peers share: the data, the weights, and the loop that answers requests."""
 
+import functools
 import json
 import sys
 import time
@@ -9,16 +10,21 @@ import numpy as np
 
 def data(request):
     """The same numbers as `data` in models.ts: inputs in -1 to 1, classes in turn."""
-    count = request["batch"] * request["steps"]
-    size = count * int(np.prod(request["input"]))
+    return numbers(request["batch"] * request["steps"], tuple(request["input"]), request["classes"])
+
+
+@functools.lru_cache(maxsize=1)
+def numbers(count, shape, kinds):
+    """Kept: what is timed from the building of a network on has its data before."""
+    size = count * int(np.prod(shape))
     i = np.arange(size, dtype=np.uint32)
     h = i * np.uint32(2654435761)
     h ^= h >> np.uint32(15)
     h *= np.uint32(2246822519)
     h ^= h >> np.uint32(13)
-    x = (h / np.float32(2**31) - 1).astype(np.float32).reshape([count, *request["input"]])
-    classes = (np.arange(count, dtype=np.int64) * 7) % request["classes"]
-    return x, np.eye(request["classes"], dtype=np.float32)[classes], classes
+    x = (h / np.float32(2**31) - 1).astype(np.float32).reshape([count, *shape])
+    classes = (np.arange(count, dtype=np.int64) * 7) % kinds
+    return x, np.eye(kinds, dtype=np.float32)[classes], classes
 
 
 def batches(request, *arrays):
@@ -54,10 +60,11 @@ class Taken(dict):
             raise ValueError(f"nothing took {sorted(self.left)}")
 
 
-def serve(about, prepare):
+def serve(about, prepare, ready=data):
     """
     `prepare(request)` gives an object with two methods: `first_steps(count)` trains one step on each of the first
-    batches and returns their losses; `train(epochs)` returns the mean loss of its last epoch.
+    batches and returns their losses; `train(epochs)` returns the mean loss of its last epoch. `ready(request)` makes
+    and keeps the data.
     """
     trainers = {}
     print(json.dumps({"about": about}), flush=True)
@@ -69,6 +76,12 @@ def serve(about, prepare):
             if ask == "forget":
                 trainers.clear()
                 answer = {}
+            elif ask == "cold":
+                ready(request)
+                start = time.perf_counter()
+                loss = prepare(request).train(count)
+                ms = (time.perf_counter() - start) * 1000
+                answer = {"ms": ms, "loss": loss} if np.isfinite(loss) else {"failed": f"its loss is {loss}"}
             else:
                 if key not in trainers:
                     trainers[key] = prepare(request)

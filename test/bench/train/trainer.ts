@@ -17,14 +17,23 @@ export class Trainer {
   readonly #row: Row;
   readonly #x: Tensor;
   readonly #y: Tensor;
+  readonly #given: boolean;
 
-  constructor(tf: Tf, row: Row, declare: <T extends object>(code: T) => T, weights?: Weights) {
+  /** @param given data of the row, which the caller keeps; made here where it is left out. */
+  constructor(
+    tf: Tf,
+    row: Row,
+    declare: <T extends object>(code: T) => T,
+    weights?: Weights,
+    given?: { x: Tensor; y: Tensor },
+  ) {
     this.#tf = tf;
     this.#row = row;
     this.model = row.build(tf, declare);
     if (weights !== undefined) setWeights(tf, this.model, weights);
     this.model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
-    ({ x: this.#x, y: this.#y } = data(tf, row));
+    ({ x: this.#x, y: this.#y } = given ?? data(tf, row));
+    this.#given = given !== undefined;
   }
 
   /** Trains a step on each of the first batches, one by one, and gives their losses. */
@@ -52,6 +61,7 @@ export class Trainer {
 
   dispose(): void {
     this.model.dispose();
+    if (this.#given) return;
     this.#x.dispose();
     this.#y.dispose();
   }
