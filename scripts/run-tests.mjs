@@ -13,6 +13,9 @@ import { bundleSource } from './bundle-source.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** How often this process has run tests: two runs at once have a folder each. */
+let runs = 0;
+
 /** Every test file under a path that the user named, sorted. */
 export function testFiles(path) {
   if (!statSync(path).isDirectory()) return [path];
@@ -33,7 +36,7 @@ export async function runTests(
   const files = paths.flatMap((path) => testFiles(resolve(root, path)));
   const none = { pass: 0, fail: 0, skipped: 0, todo: 0 };
   if (files.length === 0) return { ...none, files: 0, code: 1 };
-  const folder = join(root, '.cache', 'tests', String(process.pid));
+  const folder = join(root, '.cache', 'tests', `${process.pid}-${runs++}`);
   mkdirSync(folder, { recursive: true });
   try {
     await bundleSource(

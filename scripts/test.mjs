@@ -32,10 +32,11 @@ if (unknown.length > 0) {
 
 let passed = 0;
 let failed = 0;
-for (const suite of list.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+
+async function report(suite) {
   if (suite.skip) {
     console.log(`${suite.name.padEnd(14)} skipped: ${suite.skip}`);
-    continue;
+    return;
   }
   const start = performance.now();
   let result;
@@ -47,7 +48,7 @@ for (const suite of list.filter(({ name }) => wanted.length === 0 || wanted.incl
   }
   if (result.skip) {
     console.log(`${suite.name.padEnd(14)} skipped: ${result.skip}`);
-    continue;
+    return;
   }
   // A suite that ran nothing proves nothing.
   if (result.pass + result.fail === 0) result.fail = 1;
@@ -66,6 +67,23 @@ for (const suite of list.filter(({ name }) => wanted.length === 0 || wanted.incl
     console.log(`${text}\n(all of it: test-output/${suite.name}.log)`);
   }
 }
+
+/** Suites that run alone: they take all cores, or measure how time grows. */
+const ALONE = new Set(['types', 'lint', 'format', 'unit']);
+
+/** Suites that compute most of the time. They run next to those that mostly wait for processes and sockets. */
+const COMPUTES = /^(crossing|data|judge|keras|node-\d+|notebooks|pytorch|safetensors|tensorflow|training)$/;
+
+const chosen = list.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const inTurn = async (some) => {
+  for (const suite of some) await report(suite);
+};
+const rest = chosen.filter(({ name }) => !ALONE.has(name));
+await inTurn(chosen.filter(({ name }) => ALONE.has(name)));
+await Promise.all([
+  inTurn(rest.filter(({ name }) => COMPUTES.test(name))),
+  inTurn(rest.filter(({ name }) => !COMPUTES.test(name))),
+]);
 if (!all && wanted.length === 0)
   console.log('not run: what takes minutes, among it all kernel tests on each Node (npm run test:all)');
 console.log(`${passed} passed, ${failed} failed`);

@@ -37,7 +37,8 @@ def number(shown, pattern):
 def first_network(shown, notebook):
     assert "pictures to learn from: [ 60000, 28, 28 ]" in shown
     assert "pictures to test with:  [ 10000, 28, 28 ]" in shown
-    assert number(shown, r"Test accuracy: ([\d.]+) %") >= 97
+    # 97.45 % on average, as in Keras, with a standard deviation of 0.17: one run in 200 is below 97.
+    assert number(shown, r"Test accuracy: ([\d.]+) %") >= 96.5
     assert number(shown, r"(\d+) mistakes in 10,000 pictures") <= 300
 
 
