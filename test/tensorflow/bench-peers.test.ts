@@ -105,7 +105,7 @@ test('a peer that trains another network, ends, hangs or refuses is out of the r
 test('a cold start is timed in a process of its own, twice, and a peer that cannot is out', async () => {
   const script = join(process.cwd(), 'test', 'fixtures', 'bench', 'peer.mjs');
   const us = await ourselvesCold(process.cwd(), folder);
-  assert.ok(typeof us !== 'string', String(us));
+  assert.ok(typeof us !== 'string', 'it did not start');
   const refuses = await column('refuses', process.execPath, [script, 'refuses'], 100_000);
   const { first, again, failures } = await cold(tf, rowNamed('logistic'), 20, [us, refuses], 1);
   assert.deepEqual(failures, ['refuses failed: no such layer']);
