@@ -106,6 +106,8 @@ export interface CellContext {
   /** `%time statement`: reports the time of what lies between the two calls. */
   timeStart(): unknown;
   timeEnd(token: unknown): void;
+  /** What the last expression calls `write` of: what a stream's methods return is not shown. Returns the value. */
+  receiver<T>(value: T): T;
   /** The value of the last expression, to be shown when the cell ends. */
   result(value: unknown): void;
 }

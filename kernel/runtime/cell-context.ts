@@ -84,6 +84,10 @@ export function createCellContext(
       const elapsed = Number(process.hrtime.bigint() - (token as bigint)) / 1e6;
       services.print(`Wall time: ${formatDuration(elapsed)}\n`);
     },
+    receiver(value) {
+      execution.receiver = value;
+      return value;
+    },
     result(value) {
       execution.result = { value };
     },

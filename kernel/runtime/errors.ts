@@ -1,3 +1,5 @@
+import { calmProperty, isCalm } from '../../src/display/calm.ts';
+import { plainText } from '../../src/display/plain-text.ts';
 import type { CellError } from '../interfaces.ts';
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
@@ -36,20 +38,24 @@ function guard<T>(read: () => T, otherwise: T): T {
 }
 
 function isError(value: unknown): value is Error {
-  return guard(() => types.isNativeError(value) || value instanceof Error, false);
+  return guard(() => {
+    if (types.isNativeError(value)) return true;
+    const isObject = typeof value === 'object' && value !== null;
+    return isObject && calmProperty(value, 'stack') !== undefined && value instanceof Error;
+  }, false);
 }
 
 function show(value: unknown): string {
   return guard(
-    () => inspect(value, { depth: 2, breakLength: 100 }),
-    guard(() => Object.prototype.toString.call(value), '[value]'),
+    () => (isCalm(value) ? inspect(value, { depth: 2, breakLength: 100 }) : plainText(value)),
+    '[value]',
   );
 }
 
 function nameAndMessage(thrown: unknown): { name: string; message: string } {
   if (!isError(thrown)) return { name: 'Thrown', message: clip(show(thrown)) };
-  const name = guard(() => thrown.name, undefined) as unknown;
-  const message = guard(() => thrown.message, undefined) as unknown;
+  const name = guard(() => calmProperty(thrown, 'name'), undefined);
+  const message = guard(() => calmProperty(thrown, 'message'), undefined);
   return {
     name: typeof name === 'string' && name !== '' ? name : 'Error',
     message: typeof message === 'string' ? clip(message) : '',
@@ -82,21 +88,21 @@ function traceback(thrown: unknown, depth: number, seen: Set<unknown>): string[]
   const lines = [`${BOLD_RED}${name}${RESET}${message === '' ? '' : `: ${message}`}`];
   if (!isError(thrown)) return lines;
   seen.add(thrown);
-  const frames = guard(() => framesOf(thrown), []);
+  const frames = guard(() => (calmProperty(thrown, 'stack') === undefined ? [] : framesOf(thrown)), []);
   const place = syntaxErrorPlace(thrown);
   lines.push(...codeFrame(thrown, frames));
   if (place && !/^cell \d/u.test(place.file))
     lines.push(`    ${DIM}at${RESET} ${shownPath(place.file)}:${place.line}:${place.column}`);
   lines.push(...stackLines(frames), ...extraProperties(thrown), ...decoratorHint(frames));
 
-  const errors = guard(() => (thrown as { errors?: unknown }).errors, undefined);
-  if (Array.isArray(errors) && depth < MAX_DEPTH) {
+  const errors = guard(() => calmProperty(thrown, 'errors'), undefined);
+  if (Array.isArray(errors) && !types.isProxy(errors) && depth < MAX_DEPTH) {
     for (const [index, inner] of errors.slice(0, MAX_DEPTH).entries()) {
       lines.push('', `${DIM}error ${index + 1} of ${errors.length}:${RESET}`);
       lines.push(...nested(inner, depth, seen));
     }
   }
-  const cause = guard(() => (thrown as { cause?: unknown }).cause, undefined);
+  const cause = guard(() => calmProperty(thrown, 'cause'), undefined);
   if (cause !== undefined && depth < MAX_DEPTH) {
     lines.push('', `${DIM}caused by:${RESET}`, ...nested(cause, depth, seen));
   }
@@ -170,8 +176,8 @@ function fileText(file: string): string | undefined {
 
 /** V8 puts `file:line` on the first row of the stack of a syntax error found while compiling a script. */
 function syntaxErrorPlace(error: Error): { file: string; line: number; column: number } | undefined {
-  if (guard(() => error.name, '') !== 'SyntaxError') return undefined;
-  const rows = guard(() => String(error.stack).split('\n', 3), []);
+  if (calmProperty(error, 'name') !== 'SyntaxError') return undefined;
+  const rows = guard(() => String(calmProperty(error, 'stack')).split('\n', 3), []);
   const match = /^(?<file>.+):(?<line>\d+)$/u.exec(rows[0] ?? '');
   if (!match?.groups) return undefined;
   const written = match.groups['file']!;
@@ -188,9 +194,9 @@ const OWN_ERRORS = new Set(['TensorflowError', 'ModuleNotFoundError', 'InputErro
 
 /** `code`, `path`, `status`…: what libraries add to their errors. */
 function extraProperties(error: Error): string[] {
-  if (OWN_ERRORS.has(guard(() => error.name, ''))) return [];
+  if (OWN_ERRORS.has(String(calmProperty(error, 'name')))) return [];
   // A local file that cannot be compiled: the message holds its lines.
-  if (guard(() => (error as { code?: unknown }).code === 'syntax' && 'frame' in error, false)) return [];
+  if (calmProperty(error, 'code') === 'syntax' && Object.hasOwn(error, 'frame')) return [];
   const extra: Record<string, unknown> = {};
   for (const key of guard(() => Object.keys(error), [])) {
     if (SHOWN_ELSEWHERE.has(key)) continue;

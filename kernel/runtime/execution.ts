@@ -16,6 +16,8 @@ export class Execution {
   /** Interrupted while it awaits, and listeners may still finish a batch. */
   finishing = false;
   result: { value: unknown } | undefined;
+  /** What the last expression called a method such as `write` of. */
+  receiver: unknown;
   /** Promises that its code made and that have not settled; counted for unattended executions only. */
   pendingPromises = 0;
   /** Grows whenever such a promise is made or settles. */

@@ -1,4 +1,6 @@
 import { inspect, types } from 'node:util';
+import { isCalm } from '../../src/display/calm.ts';
+import { plainText } from '../../src/display/plain-text.ts';
 import type { Names } from './names.ts';
 
 export interface PathInspection {
@@ -53,6 +55,7 @@ function typeNameOf(value: unknown): string {
 
 function summarize(value: unknown): string {
   try {
+    if (!isCalm(value)) return plainText(value, { depth: 1, items: 20, characters: 500 });
     return inspect(value, {
       depth: 1,
       getters: false,

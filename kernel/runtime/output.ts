@@ -3,6 +3,9 @@ import { syncBuiltinESMExports } from 'node:module';
 import { StringDecoder } from 'node:string_decoder';
 import { Writable } from 'node:stream';
 import tty from 'node:tty';
+import { inspect } from 'node:util';
+import { isCalm } from '../../src/display/calm.ts';
+import { plainText } from '../../src/display/plain-text.ts';
 import { TerminalLine } from './terminal-line.ts';
 
 /**
@@ -115,6 +118,15 @@ export class CellStream extends Writable {
   }
 }
 
+/** A method of the console that runs no getter of what it shows: Node's reads tags, names and the like. */
+function withCalm(method: (...values: unknown[]) => unknown): (...values: unknown[]) => unknown {
+  return (...values) => method(...values.map((value) => (isCalm(value) ? value : asText(value))));
+}
+
+function asText(value: unknown): object {
+  return { [inspect.custom]: () => plainText(value) };
+}
+
 export interface OutputOptions {
   emit: (name: 'stdout' | 'stderr', text: string) => void;
   /** Shows what has rows as a table; whether it has any. */
@@ -146,11 +158,11 @@ export function installOutput({ emit, showTable, clear, isAttended }: OutputOpti
   const target = globalThis.console as unknown as Record<string, unknown>;
   for (const name of Object.keys(console)) {
     const method = (console as unknown as Record<string, unknown>)[name];
-    if (typeof method === 'function') target[name] = method;
+    if (typeof method === 'function') target[name] = withCalm(method as (...values: unknown[]) => unknown);
   }
   target['Console'] = Console;
   target['clear'] = clear;
   target['table'] = (data: unknown, columns?: string[]) => {
-    if (!showTable(data, columns)) console.log(data);
+    if (!showTable(data, columns)) globalThis.console.log(data);
   };
 }

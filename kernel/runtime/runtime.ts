@@ -5,6 +5,8 @@
  * So whether an execution has ended is never left to a promise alone: `interrupt` and `recover` end executions
  * themselves, and what a promise says afterwards is ignored.
  */
+import { Writable } from 'node:stream';
+import { types } from 'node:util';
 import { constants as vmConstants, Script } from 'node:vm';
 import type { CellError, CompiledCell, ExecuteRequest, MainMessage } from '../interfaces.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
@@ -27,7 +29,7 @@ import { describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
 import type { Settling } from './settling.ts';
 import { SurroundingsReport } from './surroundings-report.ts';
-import { isThenable } from './thenable.ts';
+import { isShownAwaited, isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
 
 export interface Rendered {
@@ -305,9 +307,9 @@ export class Runtime {
       }
     };
     const finished = (): void => {
-      const value = execution.result?.value;
+      const value = shownValue(execution);
       // The value of a cell that ends in a promise is what it resolves to.
-      if (isThenable(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
+      if (isShownAwaited(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
       else render(value);
     };
     const { library } = this.#parts;
@@ -541,4 +543,11 @@ export class Runtime {
     if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
     this.#interruptNow(execution);
   }
+}
+
+/** The value of the last expression; nothing for what a method of an output stream returns. */
+function shownValue({ result, receiver }: Execution): unknown {
+  const value = result?.value;
+  const isStreams = typeof value === 'boolean' || value === receiver;
+  return isStreams && !types.isProxy(receiver) && receiver instanceof Writable ? undefined : value;
 }

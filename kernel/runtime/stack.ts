@@ -173,6 +173,9 @@ function describe(site: NodeJS.CallSite): string {
 
 function headline(error: Error): string {
   try {
+    // Made from the name and the message, which may be getters of the user's own; those wait until they are shown.
+    const own = (key: string): boolean => Object.getOwnPropertyDescriptor(error, key)?.get !== undefined;
+    if (own('name') || own('message')) return 'Error';
     return Error.prototype.toString.call(error);
   } catch {
     // Its name or message is a getter that throws.

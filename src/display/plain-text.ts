@@ -1,4 +1,5 @@
 import { inspect, types } from 'node:util';
+import { calmProperty, isCalm, proxyText } from './calm.ts';
 
 /**
  * How much of a value its text form shows. What is left out is always said, with the option that shows it:
@@ -145,7 +146,7 @@ class Writer {
 
   private structure(value: object, depth: number): Piece {
     if (Array.isArray(value)) return this.array(value, depth);
-    if (types.isTypedArray(value) && !Buffer.isBuffer(value)) return leaf(this.typedArray(value));
+    if (types.isTypedArray(value) && !isBuffer(value)) return leaf(this.typedArray(value));
     if (types.isMap(value)) return this.map(value, depth);
     if (types.isSet(value)) return this.set(value, depth);
     if (types.isNativeError(value)) return this.error(value, depth);
@@ -156,6 +157,7 @@ class Writer {
 
   /** Node's own form, for kinds that need V8's help: functions, dates, promises, weak maps, modules, proxies. */
   private native(value: object, depth: number): string {
+    if (!isCalm(value)) return this.withoutReading(value);
     const options = {
       depth,
       colors: false,
@@ -172,6 +174,23 @@ class Writer {
         return `[value that cannot be shown: ${thrownText(error)}]`;
       }
     }
+  }
+
+  /** What Node's form would run code for: what can be told without. */
+  private withoutReading(value: object): string {
+    if (types.isProxy(value)) return proxyText(value);
+    const name = className(value) ?? 'Object';
+    if (types.isNativeError(value)) {
+      const stack = calmProperty(value, 'stack');
+      const message = calmProperty(value, 'message');
+      const cause = calmProperty(value, 'cause');
+      const below = types.isProxy(cause) ? `\n  [cause]: ${this.native(cause as object, 0)}` : '';
+      if (typeof stack === 'string') return stack + below;
+      return (typeof message === 'string' ? `${name}: ${message}` : `[${name}]`) + below;
+    }
+    if (typeof value !== 'function') return `[${name}]`;
+    const own = calmProperty(value, 'name');
+    return typeof own === 'string' && own !== '' ? `[Function: ${own}]` : '[Function]';
   }
 
   /** With cause chain and own properties, which Node formats well; bounded by depth rather than by budget. */
@@ -349,6 +368,11 @@ function isExtraKey(key: string): boolean {
   return !/^(?:0|[1-9]\d*)$/.test(key);
 }
 
+/** `instanceof` would look along prototypes, and one may be a proxy. */
+function isBuffer(value: object): boolean {
+  return types.isUint8Array(value) && Buffer.isBuffer(value);
+}
+
 function isLeaf(value: object): boolean {
   return (
     typeof value === 'function' ||
@@ -365,7 +389,7 @@ function isLeaf(value: object): boolean {
     types.isModuleNamespaceObject(value) ||
     types.isArgumentsObject(value) ||
     types.isExternal(value) ||
-    Buffer.isBuffer(value)
+    isBuffer(value)
   );
 }
 

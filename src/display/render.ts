@@ -1,5 +1,6 @@
 import type { MimeBundle } from '../host.ts';
 import { base64, imageFormat } from './image-format.ts';
+import { types } from 'node:util';
 import { dataProperty, grouped, plainText } from './plain-text.ts';
 import type { TextLimits } from './plain-text.ts';
 import { RENDERED } from './rendered.ts';
@@ -60,16 +61,16 @@ type OwnForm =
   | { kind: 'promise'; promise: Promise<unknown> }
   | { kind: 'failed'; message: string };
 
-/** The form that a value gives itself, if it does. This runs the value's own method, in proxies too. */
+/** The form that a value gives itself, if it does, by a method of its own or of its class; not by a getter or proxy. */
 function ownForm(value: unknown): OwnForm | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
   try {
-    const ours = (value as Record<symbol, unknown>)[RENDERED];
+    const ours = dataProperty(value, RENDERED);
     if (typeof ours === 'function') {
       const rendered = Reflect.apply(ours, value, []) as Rendered;
       return { kind: 'bundle', data: rendered.data, metadata: rendered.metadata };
     }
-    const method = (value as Record<symbol, unknown>)[$display];
+    const method = dataProperty(value, $display);
     if (typeof method !== 'function') return undefined;
     const result: unknown = Reflect.apply(method, value, []);
     if (result instanceof Promise) return { kind: 'promise', promise: result };
@@ -102,14 +103,14 @@ function complete(data: MimeBundle, value: unknown, options: RenderOptions): Mim
 
 function builtin(value: unknown, options: RenderOptions): Rendered {
   const text = (): string => plainText(value, options);
-  if (typeof value !== 'object' || value === null) return only(text());
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return only(text());
   try {
     if (isTensorLike(value)) {
       const html = tensorHtml(value);
       return html === undefined ? only(tensorText(value)) : both(tensorText(value), 'text/html', html);
     }
-    if (value instanceof Uint8Array) return picture(value) ?? only(text());
-    if (value instanceof Error && options.errorText) return only(options.errorText(value));
+    if (types.isUint8Array(value)) return picture(value) ?? only(text());
+    if (isError(value) && options.errorText) return only(options.errorText(value));
     if (isTableLike(value)) return both(text(), 'text/html', tableHtml(value));
     const schema = dataProperty(value, '$schema');
     if (typeof schema === 'string' && schema.startsWith('https://vega.github.io/schema/vega-lite/')) {
@@ -127,6 +128,11 @@ function builtin(value: unknown, options: RenderOptions): Rendered {
     return rendered;
   }
   return only(text());
+}
+
+/** Looks along the prototypes as far as there is no proxy. */
+function isError(value: object): value is Error {
+  return types.isNativeError(value) || (dataProperty(value, 'stack') !== undefined && value instanceof Error);
 }
 
 function only(text: string): Rendered {
@@ -155,6 +161,7 @@ function elementMarkup(value: object): string | undefined {
       at !== null;
       at = Object.getPrototypeOf(at) as object | null
     ) {
+      if (types.isProxy(at)) return false;
       if (Object.getOwnPropertyDescriptor(at, key)?.get) return true;
     }
     return false;

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { inspect, types } from 'node:util';
 import type { MimeBundle } from '../host.ts';
 import { escapeHtml } from './html.ts';
+import { isCalm } from './calm.ts';
 import { dataProperty, grouped, plainText } from './plain-text.ts';
 
 const ROWS = 50;
@@ -22,8 +23,13 @@ const MISSING = Symbol('missing');
 
 /** Whether an array reads best as a table: objects only, with at least one property, and not wildly different. */
 export function isTableLike(value: unknown): value is readonly object[] {
-  if (!Array.isArray(value) || value.length === 0) return false;
-  const sample = value.slice(0, ROWS) as unknown[];
+  if (types.isProxy(value) || !Array.isArray(value) || value.length === 0) return false;
+  const sample: unknown[] = [];
+  for (let index = 0; index < Math.min(ROWS, value.length); index++) {
+    const own = Object.getOwnPropertyDescriptor(value, index);
+    if (own && !('value' in own)) return false;
+    sample.push(own?.value);
+  }
   const first = sample[0];
   if (!isRecord(first)) return false;
   const keys = new Set(Object.keys(first));
@@ -32,7 +38,8 @@ export function isTableLike(value: unknown): value is readonly object[] {
 }
 
 function isRecord(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  if (typeof value !== 'object' || value === null || types.isProxy(value) || Array.isArray(value))
+    return false;
   const prototype = Object.getPrototypeOf(value) as unknown;
   return prototype === Object.prototype || prototype === null || isPlainInstance(value);
 }
@@ -125,7 +132,7 @@ function short(text: string): string {
  * print the value as `console.log` does.
  */
 export function consoleTable(data: unknown, columns?: readonly string[]): MimeBundle | undefined {
-  if (typeof data !== 'object' || data === null) return undefined;
+  if (typeof data !== 'object' || data === null || !isReadable(data)) return undefined;
   const text = consoleTableText(data, columns);
   const entries =
     data instanceof Map
@@ -147,6 +154,31 @@ export function consoleTable(data: unknown, columns?: readonly string[]): MimeBu
     }
   }
   return { 'text/plain': text, 'text/html': html(table) };
+}
+
+/** Whether Node's table reads plain properties only. */
+function isReadable(data: object): boolean {
+  if (types.isProxy(data) || !isCalm(data)) return false;
+  const rows: unknown[] = types.isMap(data)
+    ? [...Map.prototype.values.call(data)]
+    : types.isSet(data)
+      ? [...Set.prototype.values.call(data)]
+      : propertiesOf(data);
+  return rows.every((row) => {
+    if (row === GETTER || types.isProxy(row)) return false;
+    if (typeof row !== 'object' || row === null) return true;
+    return propertiesOf(row).every((cell) => cell !== GETTER && !types.isProxy(cell));
+  });
+}
+
+const GETTER = Symbol('getter');
+
+function propertiesOf(value: object): unknown[] {
+  if (ArrayBuffer.isView(value)) return [];
+  return Object.keys(value).map((key) => {
+    const own = Object.getOwnPropertyDescriptor(value, key);
+    return own && 'value' in own ? (own.value as unknown) : GETTER;
+  });
 }
 
 function consoleTableText(data: object, columns?: readonly string[]): string {

@@ -113,6 +113,7 @@ export class TestSession {
       timeEnd() {
         log.push('end');
       },
+      receiver: (value) => value,
       result: setResult,
     };
   }

@@ -6,6 +6,7 @@ import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames, Writes } from './emit.ts';
 import { isKnownGlobal } from './globals.ts';
 import { importCall, importedNameOf, member } from './imports.ts';
+import { markReceiver } from './receiver.ts';
 import { metadataReads } from './metadata.ts';
 import type { SessionNames } from './names.ts';
 import type { NameUse, Site } from './sites.ts';
@@ -306,6 +307,7 @@ class CellRewriter {
         const { expression } = site.node;
         const isSequence = expression.type === 'SequenceExpression';
         edits.before(expression.start, `${names.context}.result(${isSequence ? '(' : ''}`);
+        markReceiver(expression, edits, names.context);
         edits.after(expression.end, isSequence ? '))' : ')');
         return;
       }

@@ -24,6 +24,7 @@ import { composeMaps, sourceMap } from './maps.ts';
 import { SessionNames } from './names.ts';
 import type { NamesState } from './names.ts';
 import { CompileError, positionsAt, problemAt } from './problems.ts';
+import { markReceiver } from './receiver.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
@@ -106,6 +107,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
         // Lowering may add statements behind it.
         if (lowered && !endsWithMagic && last?.type === 'ExpressionStatement') {
           edits.before(last.expression.start, `${names.context}.result((`);
+          markReceiver(last.expression, edits, names.context);
           edits.after(last.expression.end, '))');
         }
       },
