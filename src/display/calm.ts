@@ -86,8 +86,8 @@ function readsNothing(value: object, keys: readonly PropertyKey[]): boolean {
 }
 
 /** V8's own getters, such as that of an error's stack or of a typed array's tag. */
-function isNative({ get }: PropertyDescriptor): boolean {
-  return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(get));
+function isNative(property: PropertyDescriptor): boolean {
+  return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(property.get));
 }
 
 /** A proxy of a proxy: Node looks through one of them. */
