@@ -87,6 +87,7 @@ function readsNothing(value: object, keys: readonly PropertyKey[]): boolean {
 
 /** V8's own getters, such as that of an error's stack or of a typed array's tag. */
 function isNative(property: PropertyDescriptor): boolean {
+  // eslint-disable-next-line typescript/unbound-method -- read, not called
   return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(property.get));
 }
 
