@@ -32,6 +32,13 @@ const executor = [
         }
         const layerOutputs`,
   ],
+  // A layer that takes one tensor twice, such as attention to itself, is one recipient: the tensor may have others.
+  [
+    '                recipientCounts[input.name]--;',
+    `                if (symbolic.inputs.indexOf(input) === inputValues.length - 1) {
+                    recipientCounts[input.name]--;
+                }`,
+  ],
   [
     'internalFeedDict.add(outputSymbolicTensors[i], outputTensors[i], Array.isArray(outputMask) ? outputMask[0] : outputMask);',
     'internalFeedDict.add(outputSymbolicTensors[i], outputTensors[i], masks[i] ?? null);',

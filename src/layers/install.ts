@@ -4,6 +4,7 @@ import { installConvLstm } from './conv-lstm.ts';
 import { installConvolutions } from './convolutions.ts';
 import { installDropouts } from './dropouts.ts';
 import { installMerging } from './merging.ts';
+import { installAttention } from './multi-head-attention.ts';
 import { installNormalizations } from './normalizations.ts';
 import { installPadding } from './padding.ts';
 import { installPooling } from './pooling.ts';
@@ -56,6 +57,7 @@ export function installLayers(tf: Tf): Readonly<Record<string, LayerClass>> {
   installMaskGradient(tf);
   const made = {
     ...installAdvancedActivations(tf),
+    ...installAttention(tf),
     ...installConvolutions(tf),
     ...installConvLstm(tf),
     ...installDropouts(tf),

@@ -1,6 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs';
-import { traceable } from '../tensorflow/compile/own-code.ts';
 import { theTf } from '../training/tf.ts';
+import { register, WeightOptions, type Args, type Initializer, type LayerClass } from './registry.ts';
 
 export interface MultiHeadAttentionArgs {
   /** Number of heads. */
@@ -19,14 +19,22 @@ export interface MultiHeadAttentionArgs {
    * query may look.
    */
   attentionMask?: boolean;
-  kernelInitializer?: string;
+  /** Width of the result, or its last axes; that of the query by default. */
+  outputShape?: number | readonly number[] | null;
+  kernelInitializer?: string | tfjs.serialization.Serializable;
+  kernelRegularizer?: string | tfjs.serialization.Serializable;
+  kernelConstraint?: string | tfjs.serialization.Serializable;
+  biasInitializer?: string | tfjs.serialization.Serializable;
+  biasRegularizer?: string | tfjs.serialization.Serializable;
+  biasConstraint?: string | tfjs.serialization.Serializable;
   name?: string;
+  trainable?: boolean;
+  inputShape?: tfjs.Shape;
 }
 
 type Mask = tfjs.Tensor | null | undefined;
 type Layer = tfjs.layers.Layer;
 type Weight = Layer['weights'][number];
-type LayerClass = new (args: MultiHeadAttentionArgs) => Layer;
 
 /** Large enough that the softmax gives 0, small enough that float16 holds it. */
 const NEVER = -3e4;
@@ -34,25 +42,51 @@ const NEVER = -3e4;
 /** One class for each copy of tfjs, since it extends that copy's `Layer`. */
 const classes = new WeakMap<object, LayerClass>();
 
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+const last = (shape: tfjs.Shape): number => shape.at(-1) as number;
+
+/** The last axes of the result; undefined where they are the query's. @throws RangeError */
+function outputAxes({ outputShape, ...args }: MultiHeadAttentionArgs): readonly number[] | undefined {
+  const { numHeads, keyDim, valueDim } = args;
+  const axes = typeof outputShape === 'number' ? [outputShape] : (outputShape ?? undefined);
+  const sizes = { numHeads, keyDim, valueDim: valueDim ?? keyDim };
+  const outputs = (axes ?? []).map((size): [string, number] => ['outputShape', size]);
+  for (const [what, value] of [...Object.entries(sizes), ...outputs]) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new RangeError(`multiHeadAttention: ${what} is ${value}; it has to be a whole number from 1`);
+    }
+  }
+  return axes === undefined || axes.length === 0 ? undefined : axes;
+}
+
 function makeClass(tf: typeof tfjs): LayerClass {
   class MultiHeadAttention extends tf.layers.Layer {
     static readonly className = 'MultiHeadAttention';
     readonly args: MultiHeadAttentionArgs;
     readonly valueDim: number;
+    private readonly lastAxes: readonly number[] | undefined;
+    private readonly options: Record<'kernel' | 'bias', WeightOptions>;
     /** Kernels [input, heads, size] and biases [heads, size] of query, key, value; output [heads, size, output]. */
-    private parts: { kernel: Weight; bias: Weight | undefined }[] = [];
+    private parts: { name: string; kernel: Weight; bias: Weight | undefined }[] = [];
 
-    constructor(args: MultiHeadAttentionArgs) {
-      super(args.name === undefined ? {} : { name: args.name });
-      const { numHeads, keyDim } = args;
-      for (const [what, value] of Object.entries({ numHeads, keyDim, valueDim: args.valueDim ?? keyDim })) {
-        if (!Number.isInteger(value) || value < 1) {
-          throw new RangeError(`multiHeadAttention: ${what} is ${value}; it has to be a whole number from 1`);
-        }
-      }
+    constructor(args: Args & MultiHeadAttentionArgs) {
+      super(args);
+      this.lastAxes = outputAxes(args);
       this.args = args;
-      this.valueDim = args.valueDim ?? keyDim;
+      this.valueDim = args.valueDim ?? args.keyDim;
+      this.options = {
+        kernel: new WeightOptions(tf, args, 'kernel', 'glorotUniform'),
+        bias: new WeightOptions(tf, args, 'bias', 'zeros'),
+      };
       this.supportsMasking = true;
+    }
+
+    /** The weights of the parts that Keras has, by their names there. */
+    get kerasParts(): readonly (readonly [string, readonly Weight[]])[] {
+      return this.parts.map(({ name, kernel, bias }) => [
+        `${name}_dense`,
+        bias === undefined ? [kernel] : [kernel, bias],
+      ]);
     }
 
     /** Query, value, key and the mask of attention, of what the layer is applied to. @throws RangeError */
@@ -91,33 +125,52 @@ function makeClass(tf: typeof tfjs): LayerClass {
     override build(inputShape: tfjs.Shape | tfjs.Shape[]): void {
       const shapes = (Array.isArray(inputShape[0]) ? inputShape : [inputShape]) as tfjs.Shape[];
       const { query, value, key, attention } = this.arranged(shapes);
+      const steps = [query, value, key].find(
+        (shape) => shape.length !== 3 || typeof last(shape) !== 'number',
+      );
+      if (steps !== undefined) {
+        throw new RangeError(
+          `${this.name}: an input has shape [${steps.map((size) => String(size ?? '?')).join(', ')}]; give [batch, positions, width]`,
+        );
+      }
       if (attention !== undefined) this.checkMask(attention, query, value);
-      const { numHeads, keyDim, useBias = true } = this.args;
-      const part = (name: string, kernel: number[], bias: number[]) => {
-        const initializer =
-          tf.initializers[(this.args.kernelInitializer ?? 'glorotUniform') as 'glorotUniform'];
-        // Fans as of the matrix that the product takes: [input, heads · size], or [heads · size, output].
-        const split = kernel.length - bias.length;
-        const product = (sizes: number[]) => sizes.reduce((a, b) => a * b, 1);
-        const flat = [product(kernel.slice(0, split)), product(kernel.slice(split))];
-        const made = initializer({}).apply(flat, 'float32').reshape(kernel);
-        const own = { apply: () => made } as unknown as Parameters<typeof this.addWeight>[3];
-        return {
-          kernel: this.addWeight(`${name}_kernel`, kernel, 'float32', own),
-          bias: useBias
-            ? this.addWeight(`${name}_bias`, bias, 'float32', tf.initializers.zeros())
-            : undefined,
-        };
-      };
-      const last = (shape: tfjs.Shape) => shape.at(-1) as number;
-      const width = last(query);
+      const { numHeads, keyDim } = this.args;
+      const heads = [numHeads, keyDim];
+      const output = this.lastAxes ?? [last(query)];
       this.parts = [
-        part('query', [width, numHeads, keyDim], [numHeads, keyDim]),
-        part('key', [last(key), numHeads, keyDim], [numHeads, keyDim]),
-        part('value', [last(value), numHeads, this.valueDim], [numHeads, this.valueDim]),
-        part('output', [numHeads, this.valueDim, width], [width]),
+        this.addPart('query', [last(query)], heads),
+        this.addPart('key', [last(key)], heads),
+        this.addPart('value', [last(value)], [numHeads, this.valueDim]),
+        this.addPart('output', [numHeads, this.valueDim], output),
       ];
       this.built = true;
+    }
+
+    private addPart(
+      name: string,
+      from: readonly number[],
+      to: readonly number[],
+    ): (typeof this.parts)[number] {
+      const { kernel, bias } = this.options;
+      // Fans as of the matrix that the product takes: [input, heads · size], or [heads · size, output].
+      const initializer = kernel.initializer as { apply(shape: number[], dtype: 'float32'): tfjs.Tensor };
+      const shape = [...from, ...to];
+      const split = {
+        apply: () => initializer.apply([product(from), product(to)], 'float32').reshape(shape),
+      } as unknown as Initializer;
+      return {
+        name,
+        kernel: this.addWeight(
+          `${name}_kernel`,
+          shape,
+          'float32',
+          split,
+          kernel.regularizer,
+          true,
+          kernel.constraint,
+        ),
+        bias: this.args.useBias === false ? undefined : bias.add(this, `${name}_bias`, [...to]),
+      };
     }
 
     /** The query's, as Keras has it. */
@@ -129,12 +182,13 @@ function makeClass(tf: typeof tfjs): LayerClass {
     }
 
     override computeOutputShape(inputShape: tfjs.Shape | tfjs.Shape[]): tfjs.Shape {
-      return (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as tfjs.Shape;
+      const query = (Array.isArray(inputShape[0]) ? inputShape[0] : inputShape) as tfjs.Shape;
+      return [...query.slice(0, -1), ...(this.lastAxes ?? [last(query)])];
     }
 
     /** [batch, positions, input] as [batch, heads, positions, size]. */
     private project(input: tfjs.Tensor, index: number): tfjs.Tensor {
-      const { kernel, bias } = this.parts[index] as { kernel: Weight; bias: Weight | undefined };
+      const { kernel, bias } = this.parts[index] as (typeof this.parts)[number];
       const [batch, positions, width] = input.shape as [number, number, number];
       const [, heads, size] = kernel.shape as number[] as [number, number, number];
       const flat = tf.matMul(
@@ -208,22 +262,44 @@ function makeClass(tf: typeof tfjs): LayerClass {
         if (whole !== undefined && dropout > 0) weights = tf.where(whole, weights, tf.zerosLike(weights));
         if (dropout > 0 && kwargs.training === true) weights = tf.dropout(weights, dropout);
         const heard = tf.matMul(weights, v).transpose([0, 2, 1, 3]);
-        const { kernel, bias } = this.parts[3] as { kernel: Weight; bias: Weight | undefined };
-        const width = kernel.shape.at(-1) as number;
+        const { kernel, bias } = this.parts[3] as (typeof this.parts)[number];
+        const output = kernel.shape.slice(2) as number[];
+        const width = product(output);
         const flat = tf.matMul(
           heard.reshape([batch * length, heads * size]),
           kernel.read().reshape([heads * size, width]),
         );
-        return (bias === undefined ? flat : flat.add(bias.read())).reshape([batch, length, width]);
+        const sum = bias === undefined ? flat : flat.add(bias.read().reshape([width]));
+        return sum.reshape([batch, length, ...output]);
       });
     }
 
     override getConfig(): tfjs.serialization.ConfigDict {
-      return { ...super.getConfig(), ...this.args };
+      const { numHeads, keyDim, dropout = 0, useBias = true } = this.args;
+      const { useCausalMask = false, attentionMask = false } = this.args;
+      return {
+        ...super.getConfig(),
+        numHeads,
+        keyDim,
+        valueDim: this.valueDim,
+        dropout,
+        useBias,
+        outputShape: this.lastAxes === undefined ? null : [...this.lastAxes],
+        useCausalMask,
+        attentionMask,
+        ...this.options.kernel.config(),
+        ...this.options.bias.config(),
+      };
     }
   }
-  tf.serialization.registerClass(MultiHeadAttention);
-  return traceable(MultiHeadAttention as unknown as LayerClass);
+  return register(tf, MultiHeadAttention as unknown as LayerClass);
+}
+
+/** Registers the layer, once for each copy of tfjs. */
+export function installAttention(tf: typeof tfjs): Record<string, LayerClass> {
+  const made = classes.get(tf) ?? makeClass(tf);
+  classes.set(tf, made);
+  return { MultiHeadAttention: made };
 }
 
 /**
@@ -233,15 +309,10 @@ function makeClass(tf: typeof tfjs): LayerClass {
  * positions. Masks of time steps, as `embedding({ maskZero: true })` makes them, hide positions of query and value. Weights
  * are laid out as Keras' (keras/src/layers/attention/multi_head_attention.py): kernels [input, heads, size].
  *
- * @throws RangeError when `numHeads`, `keyDim` or `valueDim` is not a whole number from 1, and, when it is applied, where a
- *   mask does not fit.
+ * @throws RangeError when `numHeads`, `keyDim`, `valueDim` or `outputShape` is not a whole number from 1, and, when it is
+ *   applied, where an input or a mask does not fit.
  */
 export function multiHeadAttention(args: MultiHeadAttentionArgs): Layer {
-  const tf = theTf();
-  let made = classes.get(tf);
-  if (made === undefined) {
-    made = makeClass(tf);
-    classes.set(tf, made);
-  }
-  return new made(args);
+  const { MultiHeadAttention } = installAttention(theTf());
+  return new (MultiHeadAttention as LayerClass)({ ...args });
 }

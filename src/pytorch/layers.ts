@@ -251,6 +251,13 @@ function attention(layer: Layer): Counterpart {
   const [width = 0, heads = 0, size = 0] = shapeOf(layer.weights, 0);
   const bias = layer.weights.length > 4;
   const valueSize = shapeOf(layer.weights, bias ? 4 : 2)[2] ?? 0;
+  const [, , output = 0, ...more] = shapeOf(layer.weights, bias ? 6 : 3);
+  if (output !== width || more.length > 0) {
+    throw new StateDictError(
+      'unsupported-layer',
+      `layer ${layer.name}: PyTorch's MultiheadAttention gives the width of its query, ${width}; here outputShape is ${[output, ...more].join(', ')}`,
+    );
+  }
   if (heads * size !== width || valueSize !== size) {
     throw new StateDictError(
       'unsupported-layer',

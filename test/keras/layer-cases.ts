@@ -72,6 +72,13 @@ export function inputsOf(tfjs: typeof tf, { inputs }: LayerCase): tf.Tensor[] {
         'int32',
       );
     }
+    if (kind === 'bool') {
+      return tfjs.tensor(
+        Uint8Array.from(values, (value) => Number(value > Math.fround(-0.3))),
+        whole,
+        'bool',
+      );
+    }
     if (kind === 'masked') {
       const [steps = 1] = shape;
       const step = sizeOf(shape) / steps;
@@ -258,7 +265,8 @@ function isOp({ module }: Json): boolean {
 
 function callReferences(node: unknown): unknown[] {
   const { args, kwargs } = node as { args: unknown; kwargs: Json };
-  return references([args, { ...kwargs, mask: null }]);
+  const causal = kwargs['use_causal_mask'] === true ? ['causal'] : [];
+  return [...references([args, { ...kwargs, mask: null }]), ...causal];
 }
 
 /** Layer, call and output of every tensor in a structure, in order. */

@@ -226,6 +226,48 @@ BATCHED = {
     "gamma_constraint": ["max_norm"],
 }
 
+def attending(**arguments):
+    """A call of attention of query, value and key, as many as there are; `mask`: the last tensor is a mask."""
+    mask, given = arguments.pop("mask", False), arguments
+
+    def call(layer, tensors):
+        *tensors, last_one = tensors if mask else [*tensors, None]
+        query, value, *key = tensors if len(tensors) > 1 else tensors * 2
+        return layer(query, value, *key, **({"attention_mask": last_one} if mask else {}), **given)
+
+    return call
+
+
+SELF, CROSS, THREE = [(4, 6)], [(4, 6), (5, 7)], [(4, 6), (5, 7), (5, 8)]
+ATTENTION = {
+    "options": {"value_dim": [5], "dropout": [0.3], "use_bias": [False], "output_shape": [7, (2, 3)], "kernel_initializer": ["he_normal", "orthogonal"], "bias_initializer": ["ones"],
+                "kernel_regularizer": ["l2"], "bias_regularizer": ["l1"], "kernel_constraint": ["max_norm"], "bias_constraint": ["non_neg"], "seed": [3],
+                "sliding_window": [2], "use_gate": [True]},
+    "shaping": ["value_dim", "use_bias", "output_shape", "dropout"],
+    "gradients": True,
+    "inputs": [
+        {"shapes": SELF, "call": attending()},
+        {"shapes": SELF, "kinds": ["masked"], "call": attending(), "note": "of masked steps"},
+        *[{"base_only": True, **variant} for variant in (
+            {"shapes": CROSS, "call": attending(), "note": "of query and value"},
+            {"shapes": THREE, "call": attending(), "note": "of three"},
+            {"shapes": SELF, "call": attending(use_causal_mask=True), "note": "causal"},
+            {"shapes": CROSS, "call": attending(use_causal_mask=True), "note": "of query and value, causal"},
+            {"shapes": [(4, 6), (4, 4)], "kinds": ["float", "bool"], "call": attending(mask=True), "note": "with an attention mask"},
+            {"shapes": [(4, 6), (4, 4)], "kinds": ["float", "bool"], "call": attending(mask=True, use_causal_mask=True), "note": "with an attention mask, causal"},
+            {"shapes": [*CROSS, (4, 5)], "kinds": ["float", "float", "bool"], "call": attending(mask=True), "note": "of query and value with an attention mask"},
+            {"shapes": [*THREE, (2, 4, 5)], "kinds": ["float", "float", "float", "bool"], "call": attending(mask=True), "note": "of three with a mask for each head"},
+            {"shapes": CROSS, "kinds": ["masked", "float"], "call": attending(), "note": "of a masked query"},
+            {"shapes": CROSS, "kinds": ["float", "masked"], "call": attending(), "note": "of a masked value"},
+            {"shapes": THREE, "kinds": ["masked", "float", "masked"], "call": attending(use_causal_mask=True), "note": "of masked query and key, causal"},
+            {"shapes": [*CROSS, (4, 5)], "kinds": ["masked", "masked", "bool"], "call": attending(mask=True), "note": "of masked query and value with an attention mask"},
+            {"shapes": [(2, 3, 6)], "call": attending(), "note": "of pictures"},
+            {"shapes": SELF, "call": attending(return_attention_scores=True), "note": "with scores"},
+            {"shapes": SELF, "call": attending(training=True), "note": "called as in training"},
+        )],
+    ],
+}
+
 SPECS = [
     {"layer": "Dense", "base": {"units": 3}, "options": {"activation": ["relu", "softmax", "gelu"], **WEIGHTED},
      "inputs": [{"shapes": [(4,)]}, {"shapes": [(3, 4)], "note": "of sequences"}, {"shapes": [(2, 3, 4)], "note": "of pictures", "base_only": True}]},
@@ -330,7 +372,7 @@ SPECS = [
     {"layer": "TimeDistributed", "base": {"layer": lambda: L.Dense(3)},
      "options": {"layer": [lambda: L.Conv1D(2, 2), lambda: L.Dropout(0.2), lambda: L.BatchNormalization(), lambda: keras.Sequential([keras.Input((2,)), L.Dense(3)], name="inner")]},
      "inputs": [{"shapes": [(4, 2)]}, {"shapes": [(4, 3, 2)], "note": "of tables"}, {"shapes": [(4, 2)], "kinds": ["masked"], "note": "with a mask", "base_only": True}]},
-    {"layer": "MultiHeadAttention", "base": {"num_heads": 2, "key_dim": 3}, "options": {}, "inputs": []},
+    {"layer": "MultiHeadAttention", "base": {"num_heads": 2, "key_dim": 3}, **ATTENTION},
 ]
 
 
@@ -459,7 +501,36 @@ def layer_as_activation():
     return keras.Sequential([keras.Input((4,)), L.Dense(3, activation=L.LeakyReLU(negative_slope=0.1))], name="object")
 
 
+def transformer(blocks=(True,)):
+    """Attention to what came before, or to all; the mask of the tokens reaches the mean. Keras loses it before a second block."""
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    x = L.Embedding(9, 4, mask_zero=True)(tokens)
+    for causal in blocks:
+        y = L.MultiHeadAttention(2, 2, dropout=0.1)(x, x, use_causal_mask=causal)
+        x = L.LayerNormalization()(L.Add()([x, y]))
+        x = L.Add()([x, L.Dense(4)(L.Dense(8, activation="gelu")(x))])
+    return keras.Model(tokens, L.Dense(2, activation="softmax")(L.GlobalAveragePooling1D()(x)), name="transformer")
+
+
+def translator():
+    """A decoder whose query and value have masks of their own; the query's reaches the layer behind."""
+    source, target = keras.Input((5,), dtype="int32", name="source"), keras.Input((6,), dtype="int32", name="target")
+    x, y = L.Embedding(9, 4, mask_zero=True)(source), L.Embedding(9, 6, mask_zero=True)(target)
+    y = L.MultiHeadAttention(2, 3, value_dim=2, output_shape=5)(query=y, value=x)
+    return keras.Model([source, target], L.LSTM(3)(y), name="translator")
+
+
+def attention_twice():
+    x, y = keras.Input((4, 6), name="x"), keras.Input((3, 6), name="y")
+    attend = L.MultiHeadAttention(3, 2, name="attend")
+    return keras.Model([x, y], L.Concatenate(axis=1)([attend(x, y, key=y), attend(y, x)]), name="attention_twice")
+
+
 MODELS = {
+    "transformer": (transformer, [(6,)], ["int:9"]),
+    "transformer of two blocks": (lambda: transformer((True, False)), [(6,)], ["int:9"]),
+    "translator": (translator, [(5,), (6,)], ["int:9"] * 2),
+    "attention called twice": (attention_twice, [(4, 6), (3, 6)], ["float"] * 2),
     "nested": (nested, [(6, 6, 2)], ["float"]),
     "deeply nested": (deeply_nested, [(3,)], ["float"]),
     "sequential of models": (sequential_of_models, [(4,)], ["float"]),

@@ -42,11 +42,13 @@ def fill(shape, salt):
 
 
 def make_input(shape, kind, salt):
-    """`float`, `int:N` (0 to N - 1), or `masked`: some steps of the time are 0."""
+    """`float`, `int:N` (0 to N - 1), `bool`, or `masked`: some steps of the time are 0."""
     whole = (BATCH, *shape)
     if kind.startswith("int:"):
         return np.floor((fill(whole, salt).astype("float64") + 1) / 2 * int(kind[4:])).astype("int32")
     values = fill(whole, salt)
+    if kind == "bool":
+        return values > -0.3
     if kind == "masked":
         values[0, -1] = 0
         values[1, 0] = 0
@@ -106,13 +108,15 @@ def stored_weights(model, path):
     return config, found
 
 
-def build(layer, inputs, kinds):
+def build(layer, inputs, kinds, call=None):
+    """A model of one layer; `call` applies it to the list of its tensors where that is not its only argument."""
+    dtypes = {"int": "int32", "bool": "bool"}
     tensors = [
-        keras.Input(shape, name=f"input_{i}", dtype="int32" if kind.startswith("int") else "float32")
+        keras.Input(shape, name=f"input_{i}", dtype=dtypes.get(kind.split(":")[0], "float32"))
         for i, (shape, kind) in enumerate(zip(inputs, kinds))
     ]
     entering = [L.Masking(name=f"hide_{i}")(t) if kind == "masked" else t for i, (t, kind) in enumerate(zip(tensors, kinds))]
-    result = layer(entering[0] if len(entering) == 1 else entering)
+    result = call(layer, entering) if call else layer(entering[0] if len(entering) == 1 else entering)
     outputs = list(result) if isinstance(result, (list, tuple)) else result
     return keras.Model(tensors, outputs, name="model")
 
@@ -233,7 +237,7 @@ def layer_cases(spec, cases, refused):
                 layer = cls(**made, name="layer")
                 if "prepare" in spec:
                     spec["prepare"](layer)
-                model = build(layer, inputs, kinds)
+                model = build(layer, inputs, kinds, variant.get("call"))
                 with_gradient = not options or spec.get("gradients", False)
                 cases.append({"group": spec["layer"], **case_of(name, model, inputs, kinds, with_gradient)})
             except Exception as error:  # Keras refuses it

@@ -43,7 +43,7 @@ def main():
             layer = getattr(cases.L, table["layer"])(**made, name="layer")
             if "prepare" in table:
                 table["prepare"](layer)
-            model = cases.build(layer, variant["shapes"], kinds)
+            model = cases.build(layer, variant["shapes"], kinds, variant.get("call"))
             if len(model.outputs) > 1 or not model.trainable_weights:
                 continue
             note = f" {variant['note']}" if "note" in variant else ""

@@ -2,6 +2,7 @@ import type * as Tf from '@tensorflow/tfjs';
 import { installLayers } from '../../layers/install.ts';
 import { registered } from '../../layers/registry.ts';
 import { malformed, unsupported } from './errors.ts';
+import { ATTENTION, attentionFromKeras, attentionOptions, type AttentionCall } from './keras-attention.ts';
 import { camelCase, fromKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
 import { WITH_STATES } from './keras-properties.ts';
@@ -102,12 +103,12 @@ function inputLayer(tf: typeof Tf, config: Json): Layer {
 }
 
 /** Makes a layer, or a model in a layer's place, with what is inside of it. @throws ModelFileError */
-function buildLayer(tf: typeof Tf, part: Part, file: string): Layer {
+function buildLayer(tf: typeof Tf, part: Part, file: string, more: Json = {}): Layer {
   const { class_name: className = '', config = {} } = part;
   if (className === 'InputLayer') return inputLayer(tf, config);
   if (MODELS.has(className)) return buildModel(tf, part, file);
   const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner, file));
-  const arguments_ = inCamelCase(own) as Json;
+  const arguments_ = { ...(inCamelCase(own) as Json), ...more };
   const made = (installLayers(tf)[className] ?? registered(tf, className)) as unknown as new (
     given: Json,
   ) => Layer;
@@ -151,10 +152,12 @@ type Source = [layer: string, node: number, tensor: number];
 /** What one call of a layer, or of an op, takes. */
 interface Call {
   inputs: Source[];
-  /** Where a mask comes from that is handed over by name. */
-  mask?: Source | undefined;
+  /** Where a mask comes from that is handed over by name; null where none is on purpose. */
+  mask?: Source | null | undefined;
   /** Plain values in addition to tensors: ops have them. */
   values: unknown[];
+  /** What this call means for the layer. */
+  options?: AttentionCall['options'];
 }
 
 /** A layer, or an op, with its calls. */
@@ -173,8 +176,10 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
   const nodes = parts.map((part): Node => {
     const name = part.name ?? String(part.config?.['name']);
     const isOp = MaskTracker.isOp(part);
-    const layer = isOp ? undefined : buildLayer(tf, part, file);
-    const calls = (part.inbound_nodes ?? []).map((node) => callOf(part, node, isOp));
+    const readCalls = (): Call[] => (part.inbound_nodes ?? []).map((node) => callOf(part, node, isOp));
+    const options = part.class_name === ATTENTION ? readCalls().flatMap((call) => call.options ?? []) : [];
+    const layer = isOp ? undefined : buildLayer(tf, part, file, attentionOptions(name, options));
+    const calls = readCalls();
     if (part.class_name === 'InputLayer') keep(made, name, 0, (layer as Layer).output);
     return { part, name, layer, calls, done: 0, first: 0 };
   });
@@ -217,10 +222,11 @@ function keep(made: Map<string, Symbolic>, name: string, node: number, outputs: 
 /** Calls layers as soon as their inputs are there, each layer's calls in their own order: calls have numbers. */
 function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: string): void {
   const masks = new MaskTracker();
-  masks.told = !nodes.some(({ part }) => (part.inbound_nodes ?? []).some((node) => Array.isArray(node)));
   const known = new Set<string>(made.keys());
   const ready = ({ inputs, mask }: Call): boolean =>
-    [...inputs, ...(mask === undefined ? [] : [mask])].every((source) => known.has(source.join('/')));
+    [...inputs, ...(mask === undefined || mask === null ? [] : [mask])].every((source) =>
+      known.has(source.join('/')),
+    );
   for (let moved = true; moved;) {
     moved = false;
     for (const node of nodes) {
@@ -236,6 +242,7 @@ function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: str
   const waiting = nodes.find(({ done, calls }) => done < calls.length);
   if (waiting !== undefined)
     throw malformed(`${file}: layer ${waiting.name} waits for an output that no layer makes`);
+  masks.checkAttention();
 }
 
 function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: MaskTracker): void {
@@ -245,10 +252,10 @@ function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: Ma
   const [first = ''] = keys;
   const output = `${name}/${number}/0`;
   if (layer === undefined) {
-    masks.op(String(part.class_name), name, first, call.values, part.config ?? {}, output);
+    masks.op(String(part.class_name), name, keys, call.values, part.config ?? {}, output);
     return;
   }
-  masks.check(layer, first, call.mask?.join('/'));
+  masks.check(layer, first, call.mask === null ? null : call.mask?.join('/'));
   const inputs = keys.map((key) => made.get(key));
   if (inputs.includes(undefined)) {
     throw unsupported(
@@ -256,7 +263,7 @@ function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: Ma
     );
   }
   keep(made, name, number, applied(layer, inputs as Symbolic[]));
-  masks.outputOf(layer, first, output);
+  masks.outputOf(layer, keys, output);
 }
 
 /** An error while a layer meets its input names the layer. */
@@ -319,6 +326,10 @@ function callOf(part: Part, node: unknown, isOp: boolean): Call {
     return { inputs, values: [] };
   }
   const { args, kwargs = {} } = node as { args: unknown; kwargs?: Json };
+  if (className === ATTENTION) {
+    const { tensors, options } = attentionFromKeras(name, args, kwargs);
+    return { inputs: tensorsIn(tensors, []), values: [], options };
+  }
   const values: unknown[] = [];
   const inputs = tensorsIn(args, values);
   if (values.length > 0 && !isOp) {
@@ -326,7 +337,7 @@ function callOf(part: Part, node: unknown, isOp: boolean): Call {
       `layer ${name} of class ${className} takes ${JSON.stringify(values[0])} in addition to tensors, which is not supported here`,
     );
   }
-  let mask: Source | undefined;
+  let mask: Source | null | undefined = kwargs['mask'] === null ? null : undefined;
   for (const [key, value] of Object.entries(kwargs)) {
     if (isUsual(className, key, value)) continue;
     const others: unknown[] = [];

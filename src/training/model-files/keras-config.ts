@@ -2,6 +2,8 @@ import type * as Tf from '@tensorflow/tfjs';
 import { unsupported } from './errors.ts';
 import { toKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
+import { ATTENTION, attentionToKeras } from './keras-attention.ts';
+import { MaskTracker } from './keras-masks.ts';
 import { MERGING, WITH_STATES } from './keras-properties.ts';
 
 /** How Keras names its models, whichever class tfjs has for them. */
@@ -61,7 +63,7 @@ function sequentialToKeras(
     class_name: 'Sequential',
     config: {
       name,
-      trainable: true,
+      trainable: model.trainable,
       layers: [
         inputLayer(model.inputs[0]?.sourceLayer.name ?? 'input_layer', shape, model.inputs[0]?.dtype),
         ...rest.map((layer) => kerasLayer(layer, model.getLayer(String(layer.config['name'])))),
@@ -74,12 +76,24 @@ function sequentialToKeras(
 }
 
 /** A layer, or a model in a layer's place, as Keras writes it. `made` is the layer itself. */
-function kerasLayer({ class_name: className, config }: TopologyLayer, made: Tf.layers.Layer): Json {
+function kerasLayer(
+  { class_name: className, config }: TopologyLayer,
+  made: Tf.layers.Layer,
+  calls = false,
+): Json {
+  if (className === ATTENTION && !calls) {
+    throw unsupported(
+      `layer ${String(config['name'])} of class ${ATTENTION} takes query and value in Keras, which neither a Sequential nor a layer around it hands over: build the model with tf.model`,
+    );
+  }
   if (MODELS.has(className)) return { ...toKerasConfig(made as Tf.LayersModel) };
   return {
     module: 'keras.layers',
     class_name: className,
-    config: toKerasLayer(className, config, (inner) => innerLayer(inner as unknown as TopologyLayer, made)),
+    config: {
+      ...toKerasLayer(className, config, (inner) => innerLayer(inner as unknown as TopologyLayer, made)),
+      ...(className === ATTENTION ? { attention_axes: [1] } : {}),
+    },
     registered_name: null,
   };
 }
@@ -97,22 +111,51 @@ function functionalToKeras(
   layers: readonly TopologyLayer[],
 ): KerasModel {
   const name = String(config['name']);
+  if (layers.some(({ class_name: className }) => className === ATTENTION)) checkMasks(model, layers);
   return {
     module: 'keras.src.models.functional',
     class_name: 'Functional',
     config: {
       name,
-      trainable: true,
+      trainable: model.trainable,
       layers: layers.map((layer) => functionalLayer(model, layer)),
       input_layers: config['input_layers'],
       output_layers: (config['output_layers'] as [string, number, number][]).map(([from, node, tensor]) => [
         from,
-        callNumber(model, from, node),
+        callNumber(model, from, node, true),
         tensor,
       ]),
     },
     registered_name: 'Functional',
   };
+}
+
+/** @throws ModelFileError for attention that would have another mask in Keras. */
+function checkMasks(model: Tf.LayersModel, layers: readonly TopologyLayer[]): void {
+  const masks = new MaskTracker();
+  const known = new Set<string>();
+  const key = ([from, node, tensor]: NodeReference): string => [from, node, tensor].join('/');
+  const waiting = layers.flatMap((part) => {
+    const name = part.name ?? String(part.config['name']);
+    return (part.inbound_nodes ?? []).map((inputs, node) => ({ name, inputs: inputs.map(key), node }));
+  });
+  // Calls in an order in which each has its inputs; those of the model's own inputs need none.
+  const made = new Set(waiting.map(({ name, node }) => `${name}/${node}/`));
+  for (let before = -1; before !== waiting.length;) {
+    before = waiting.length;
+    for (const call of waiting.splice(0)) {
+      const open = (input: string): boolean =>
+        made.has(input.slice(0, input.lastIndexOf('/') + 1)) &&
+        !known.has(input.slice(0, input.lastIndexOf('/') + 1));
+      if (call.inputs.some(open)) {
+        waiting.push(call);
+        continue;
+      }
+      masks.outputOf(model.getLayer(call.name), call.inputs, `${call.name}/${call.node}/0`);
+      known.add(`${call.name}/${call.node}/`);
+    }
+  }
+  masks.checkAttention();
 }
 
 function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
@@ -123,14 +166,19 @@ function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
   }
   const nodes = (layer.inbound_nodes ?? []).map((inputs) => {
     const tensors = inputs.map((reference) => kerasTensor(model, name, reference));
+    if (layer.class_name === ATTENTION) return attentionToKeras(tensors, layer.config);
     return kerasCall(name, layer.class_name, tensors);
   });
-  return { ...kerasLayer(layer, model.getLayer(name)), name, inbound_nodes: nodes };
+  return { ...kerasLayer(layer, model.getLayer(name), true), name, inbound_nodes: nodes };
 }
 
-/** A model counts its own output before those of its calls; a Sequential of Keras does not. */
-function callNumber(model: Tf.LayersModel, layer: string, node: number): number {
-  return model.getLayer(layer).getClassName() === 'Sequential' ? node - 1 : node;
+/**
+ * A model of tfjs counts its own output before those of its calls. Keras does so where a Functional is an output
+ * of the model around it, and nowhere else (`get_config` and `serialize_node` in keras/src/models/functional.py).
+ */
+function callNumber(model: Tf.LayersModel, layer: string, node: number, isOutput = false): number {
+  const className = model.getLayer(layer).getClassName();
+  return className === 'Sequential' || (!isOutput && MODELS.has(className)) ? node - 1 : node;
 }
 
 /** One call of a layer: how its inputs are handed over depends on its class. */

@@ -156,13 +156,18 @@ export function fromKerasLayer(className: string, config: Json, inner: (part: Js
       result[own] = fromKerasValue(layer, own, value, inner);
     } else if (key === 'backward_layer') {
       checkBackwardLayer(layer, config['layer'] as Json, value as Json);
-    } else if (value !== null && !IGNORED.has(key) && KERAS_ONLY[key] !== value) {
+    } else if (value !== null && !IGNORED.has(key) && !isKerasOnly(key, value)) {
       throw unsupported(
         `layer ${layer} of class ${className}: ${key} ${JSON.stringify(shortened(value))} is not supported here`,
       );
     }
   }
   return result;
+}
+
+/** Whether a property that tfjs lacks has the value at which both do the same. */
+function isKerasOnly(key: string, value: unknown): boolean {
+  return key in KERAS_ONLY && JSON.stringify(KERAS_ONLY[key]) === JSON.stringify(value);
 }
 
 function shortened(value: unknown): unknown {

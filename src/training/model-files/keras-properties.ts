@@ -79,6 +79,7 @@ export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   Masking: ['mask_value'],
   Maximum: [],
   Minimum: [],
+  MultiHeadAttention: ['num_heads', 'key_dim', 'value_dim', 'dropout', 'output_shape', ...WEIGHTED],
   Multiply: [],
   Normalization: ['axis', 'mean', 'variance', 'invert'],
   PReLU: [...weighted('alpha'), 'shared_axes'],
@@ -176,6 +177,9 @@ export const KERAS_ONLY: Readonly<Record<string, unknown>> = {
   unroll: false,
   zero_output_for_mask: false,
   lora_rank: null,
+  // Of multi-head attention: the axis of the positions, and gates of its result.
+  attention_axes: [1],
+  use_gate: false,
 };
 
 /** Of no consequence to what a layer computes, or without meaning beside the ones above. */

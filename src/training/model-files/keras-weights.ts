@@ -14,6 +14,8 @@ interface Inside {
   layer?: Layer;
   forwardLayer?: Layer;
   backwardLayer?: Layer;
+  /** Weights that belong to layers inside of the one of Keras, where the one here has no layers inside. */
+  kerasParts?: readonly (readonly [string, readonly LayerVariable[]])[];
 }
 
 const orders = new WeakMap<object, readonly Layer[]>();
@@ -73,6 +75,17 @@ function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>(), around = fa
   for (const [place, part] of insideOf(layer, path)) {
     hasParts = true;
     yield* groupsOf(part, place, seen, frozen);
+  }
+  const { kerasParts = [] } = layer as unknown as Inside;
+  for (const [place, weights] of kerasParts) {
+    hasParts = true;
+    yield {
+      group: `${path}/${place}/vars`.slice(1),
+      layer: layer.name,
+      weights: [...weights],
+      frozen,
+      counts: false,
+    };
   }
   // Trainable ones first, as both libraries have them.
   if (!hasParts && layer.weights.length > 0) {
