@@ -88,8 +88,11 @@ describe('one interrupt keeps the variables', () => {
 
   test('of a chain that begins while the library would be loaded', () =>
     withKernel(async (client) => {
-      await client.cell(`const kept = 41; setTimeout(() => { ${CHAINS['Promise.then']} }, 405);`);
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await client.cell(
+        `const kept = 41; setTimeout(() => { console.log('begun'); ${CHAINS['Promise.then']} }, 405);`,
+      );
+      // An interrupt before has nothing to end.
+      await client.take('iopub', ({ type }) => type === 'stream', 'begun');
       const id = await client.startCell('kept + 1');
       await client.request('control', 'interrupt_request', {});
       await client.finishCell(id);
