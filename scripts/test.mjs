@@ -68,8 +68,8 @@ async function report(suite) {
   }
 }
 
-/** Suites that run alone: they take all cores, or measure how time grows. */
-const ALONE = new Set(['types', 'lint', 'format', 'unit']);
+/** Suites that run alone: they take all cores, measure how time grows, or look for what a busy processor would hide. */
+const ALONE = new Set(['types', 'lint', 'format', 'unit', 'faults']);
 
 /** Suites that compute most of the time. They run next to those that mostly wait for processes and sockets. */
 const COMPUTES = /^(crossing|data|judge|keras|node-\d+|notebooks|pytorch|safetensors|tensorflow|training)$/;
