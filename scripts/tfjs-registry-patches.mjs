@@ -18,18 +18,31 @@ export function patchRegistry(patches) {
             [cls, cls.fromConfig];
     }`,
       `        const map = SerializationMap.getMap();
-        const entry = map.classNameMap[cls.className] = [cls, cls.fromConfig];
+        const entry = [cls, cls.fromConfig];
         map.kinds ??= new Map();
-        for (let base = Object.getPrototypeOf(cls); typeof base === 'function' && base !== Function.prototype; base = Object.getPrototypeOf(base)) {
+        for (const base of basesOf(cls)) {
             if (!map.kinds.has(base)) map.kinds.set(base, Object.create(map.classNameMap));
             map.kinds.get(base)[cls.className] = entry;
         }
+        // The table of all kinds leaves a name to the kind that had it first.
+        const [held] = map.classNameMap[cls.className] ?? [];
+        if (held === undefined || basesOf(held).at(-1) === basesOf(cls).at(-1)) map.classNameMap[cls.className] = entry;
     }
     /** The registered classes by name: those that extend \`base\` first, then all others. */
     static classesOf(base) {
         const map = SerializationMap.getMap();
         return map.kinds?.get(base) ?? map.classNameMap;
     }`,
+    ],
+    [
+      'export class SerializationMap {',
+      `/** The classes that a class extends, the nearest first, up to the one of its kind, such as Layer. */
+function basesOf(cls) {
+    const bases = [];
+    for (let base = Object.getPrototypeOf(cls); base !== Serializable && base !== Function.prototype && typeof base === 'function'; base = Object.getPrototypeOf(base)) bases.push(base);
+    return bases;
+}
+export class SerializationMap {`,
     ],
   ]);
   for (const [file, base] of Object.entries(KINDS)) {

@@ -47,9 +47,8 @@ class Look {
         if (parts.length >= PARTS) break;
         parts.push(entry);
       }
-    const keys: PropertyKey[] = types.isNativeError(value)
-      ? Reflect.ownKeys(value)
-      : Array.isArray(value) && value.length > PARTS
+    const keys: PropertyKey[] =
+      Array.isArray(value) && value.length > PARTS
         ? Array.from({ length: PARTS }, (_, index) => String(index))
         : Reflect.ownKeys(value);
     for (const key of keys.slice(0, PARTS)) {

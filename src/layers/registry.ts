@@ -35,30 +35,10 @@ export function layerClass<L extends Layer = Layer>(tf: Tf, name: string): Layer
   return registered(tf, name) as unknown as LayerClass<L>;
 }
 
-/**
- * Registers a layer in place of the one with its name, and lets compiled steps trace it without guards. tfjs has one name for all
- * kinds of classes: where it belongs to an initializer, this keeps it, and only a configuration with a name, which
- * every layer's has and no initializer's, makes the layer.
- */
+/** Registers a class in place of the one with its name and kind, and lets compiled steps trace it without guards. */
 export function register<T extends new (...args: never[]) => object>(tf: Tf, made: T): T {
-  const { className } = made as unknown as SerializableClass;
-  const { classNameMap } = tf.serialization.SerializationMap.getMap();
-  const [other] = classNameMap[className] ?? [];
   tf.serialization.registerClass(made as unknown as SerializableClass);
-  if (other !== undefined && isLayer(tf, made) && !isLayer(tf, other)) {
-    classNameMap[className] = [
-      other,
-      (_, config) => {
-        const named = 'name' in config ? (made as unknown as SerializableClass) : other;
-        return named.fromConfig(named, config);
-      },
-    ];
-  }
   return traceable(made);
-}
-
-function isLayer(tf: Tf, made: { prototype: unknown }): boolean {
-  return made.prototype instanceof tf.layers.Layer;
 }
 
 /** An object of tfjs as its layers' configurations hold it. */

@@ -1,6 +1,6 @@
 /** Long cells of one kind of character or token each, and what must hold while a kernel reads one. */
 import { strict as assert } from 'node:assert';
-import type { JupyterClient } from '../kernel/jupyter-client.ts';
+import { executeContent, type JupyterClient } from '../kernel/jupyter-client.ts';
 
 /** What a cell repeats. */
 export const KINDS: Record<string, string> = {
@@ -138,15 +138,7 @@ export async function askAll(
   limits: Limits,
 ): Promise<{ silentMs: number; outcome: string }> {
   const cursor_pos = Array.from(code).length;
-  const execute = {
-    code,
-    silent: false,
-    store_history: true,
-    user_expressions: {},
-    allow_stdin: true,
-    stop_on_error: true,
-  };
-  const ran = await watched(client, [{ type: 'execute_request', content: execute }], limits);
+  const ran = await watched(client, [{ type: 'execute_request', content: executeContent(code) }], limits);
   const cell = ran.replies[0]!;
   assert.match(cell['status'], /^(?:ok|error)$/);
   if (NESTED.has(name)) {

@@ -242,11 +242,11 @@ export class JupyterClient {
   }
 
   startCell(code: string, options: object = {}, header: object = {}): Promise<string> {
-    return this.send('shell', 'execute_request', request(code, options), { header });
+    return this.send('shell', 'execute_request', executeContent(code, options), { header });
   }
 
   async cell(code: string, options: object = {}, more: { ms?: number; header?: object } = {}): Promise<Cell> {
-    return new Cell(await this.request('shell', 'execute_request', request(code, options), more));
+    return new Cell(await this.request('shell', 'execute_request', executeContent(code, options), more));
   }
 
   async finishCell(id: string, ms?: number): Promise<Cell> {
@@ -294,7 +294,8 @@ export class JupyterClient {
   }
 }
 
-function request(code: string, options: object): object {
+/** The content of an execute_request. */
+export function executeContent(code: string, options: object = {}): Record<string, unknown> {
   return {
     code,
     silent: false,

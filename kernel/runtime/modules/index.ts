@@ -4,10 +4,10 @@ import Module, { createRequire, isBuiltin } from 'node:module';
 import { dirname, extname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
-import type * as oxcParser from 'oxc-parser';
 import type { CompiledModule } from '../../interfaces.ts';
 import type { UserConfig } from '../../tsconfig/index.ts';
 import { forget, isEdited, remember } from './edited-files.ts';
+import { isCompiled, isModuleSyntax, parseJson } from './file-kinds.ts';
 import { LocalModules, type LocalModule } from './local-modules.ts';
 import { missingExport } from './missing-exports.ts';
 import {
@@ -32,7 +32,7 @@ export interface ModulesOptions {
   /** A file of the kernel's own package, from which its packages are found. */
   home: string;
   loadCompiler: () => ModuleCompiler;
-  /** The tsconfig.json beside the notebook. */
+  /** The notebook folder's tsconfig.json. */
   config: () => UserConfig | undefined;
   guard: <T>(promise: Promise<T>) => Promise<T>;
   /** Namespaces of the kernel's own modules. */
@@ -166,11 +166,21 @@ export class Modules {
     switch (resolution.kind) {
       case 'builtin':
         return (await import(resolution.name)) as Namespace;
-      case 'own':
-        return this.#options.own[resolution.name]();
       case 'local':
         if (!isModuleSyntax(resolution.path)) return commonJsNamespace(this.#native(resolution.path, from));
         return this.#local.load(resolution.path, from);
+      case 'node':
+        return this.#package(specifier, resolution);
+      default:
+        return this.#atOnce(resolution);
+    }
+  }
+
+  /** What takes no loading: the kernel's own modules, data, and what holds types only. */
+  #atOnce(resolution: Exclude<Resolution, { kind: 'builtin' | 'local' | 'node' }>): Namespace {
+    switch (resolution.kind) {
+      case 'own':
+        return this.#options.own[resolution.name]();
       case 'json':
         return namespaceOf(parseJson(readFileSync(resolution.path, 'utf8'), resolution.path));
       case 'text':
@@ -178,7 +188,7 @@ export class Modules {
       case 'types':
         return createNamespace();
       default:
-        return this.#package(specifier, resolution);
+        return resolution satisfies never;
     }
   }
 
@@ -220,23 +230,17 @@ export class Modules {
     switch (resolution.kind) {
       case 'builtin':
         return commonJsNamespace(this.#homeRequire(resolution.name));
-      case 'own':
-        return this.#options.own[resolution.name]();
       case 'local':
         return isModuleSyntax(resolution.path)
           ? this.#local.importNow(resolution.path, from)
           : commonJsNamespace(this.#native(resolution.path, from));
-      case 'json':
-        return namespaceOf(parseJson(readFileSync(resolution.path, 'utf8'), resolution.path));
-      case 'text':
-        return namespaceOf(readFileSync(resolution.path, 'utf8'));
-      case 'types':
-        return createNamespace();
-      default: {
+      case 'node': {
         this.#redirect();
         const exports: unknown = quietly(/\brequire\(\)/u, (): unknown => this.#homeRequire(resolution.path));
         return types.isModuleNamespaceObject(exports) ? (exports as Namespace) : commonJsNamespace(exports);
       }
+      default:
+        return this.#atOnce(resolution);
     }
   }
 
@@ -335,11 +339,6 @@ export class Modules {
   }
 }
 
-/** Whether the kernel compiles a local file, also for `require`. */
-function isCompiled(path: string): boolean {
-  return !/\.(?:json|node|cjs|wasm)$/u.test(path) && /\.[cm]?[jt]sx?$/u.test(path) && isModuleSyntax(path);
-}
-
 /** Node's object for a module. */
 function createNode(path: string): NodeJS.Module {
   const node = new Module(path);
@@ -364,43 +363,4 @@ export function notebookPath(directory: string): string {
     if (existsSync(join(directory, base))) return join(directory, base);
   }
   return join(directory, 'notebook.ts');
-}
-
-/** How Node tells: extension, then package.json, then what the file says. */
-function isModuleSyntax(path: string): boolean {
-  const extension = extname(path);
-  if (extension === '.cjs') return false;
-  if (extension !== '.js') return true;
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const manifest = join(folder, 'package.json');
-    if (existsSync(manifest)) {
-      try {
-        const { type } = JSON.parse(readFileSync(manifest, 'utf8')) as { type?: string };
-        if (type === 'module') return true;
-        if (type === 'commonjs') return false;
-      } catch {
-        // A broken manifest says nothing.
-      }
-      break;
-    }
-    if (dirname(folder) === folder) break;
-  }
-  const { parseSync } = createRequire(import.meta.url)('oxc-parser') as typeof oxcParser;
-  return parseSync(path, readFileSync(path, 'utf8'), { sourceType: 'unambiguous' }).module.hasModuleSyntax;
-}
-
-/** @throws SyntaxError whose stack begins with the file's line, as that of a script does */
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const { message } = error as Error;
-    const at = Number(/at position (\d+)/u.exec(message)?.[1] ?? text.length);
-    const before = text.slice(0, at).split('\n');
-    const row = text.split('\n')[before.length - 1] ?? '';
-    const failure = new SyntaxError(`${shownPath(path)}: ${message}`);
-    const caret = `${' '.repeat(before.at(-1)!.length)}^`;
-    failure.stack = `${path}:${before.length}\n${row}\n${caret}\n\n${failure.stack ?? ''}`;
-    throw failure;
-  }
 }

@@ -85,7 +85,7 @@ export class ModuleResolver {
 
   /**
    * @param home folder of the kernel's own packages
-   * @param config the tsconfig.json beside the notebook
+   * @param config the notebook folder's tsconfig.json
    */
   constructor(home: string, config: () => UserConfig | undefined) {
     this.#home = home;
@@ -211,7 +211,7 @@ export class ModuleResolver {
       return problem === undefined
         ? undefined
         : `cannot find package '${name}': install it with  %install ${name}${broken}`;
-    return `cannot find '${specifier}': this is not the name of a package; for an alias, add it to "paths" in the tsconfig.json beside the notebook${broken}`;
+    return `cannot find '${specifier}': this is not the name of a package; for an alias, add it to "paths" in the tsconfig.json of the notebook folder${broken}`;
   }
 
   #find(directory: string, specifier: string, retried: boolean): string | undefined {

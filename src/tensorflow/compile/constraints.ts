@@ -1,6 +1,6 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR } from '../c-api/dtypes.ts';
-import type { GraphOutput, Pointer } from '../c-api/functions.ts';
+import type { Pointer } from '../c-api/functions.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import type { Trace } from './trace.ts';
@@ -25,7 +25,6 @@ export function installConstraints(tf: Tf): void {
  * Reads each variable after `updates`, and assigns what its constraint makes of the value.
  *
  * @param around runs code of users in which nothing may change but results.
- * @param gate a truth without which values stay as they are.
  * @returns the operations that assign.
  * @throws Untraceable where a constraint gives another shape or dtype, which is an error of its first eager run.
  */
@@ -34,9 +33,10 @@ export function addConstraints(
   all: readonly Constrained[],
   updates: readonly Pointer[],
   around: <Result>(run: () => Result) => Result,
-  gate: GraphOutput | undefined,
 ): Pointer[] {
   const { graph, tf } = trace;
+  // A truth without which values stay as they are.
+  const { gate } = trace.updates;
   return all.map(({ variable, change }) => {
     const resource = trace.updated(variable);
     const read = {

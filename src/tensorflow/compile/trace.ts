@@ -420,7 +420,7 @@ export class Trace implements OpRecorder {
         return loss && this.watch?.finish(loss, (variable) => this.#readOf(variable));
       };
       const finished = this.updates.finish(this, outputs, look, (updates) =>
-        addConstraints(this, this.#constrained, updates, around, this.updates.gate),
+        addConstraints(this, this.#constrained, updates, around),
       );
       tf.engine().endScope();
       ended = true;

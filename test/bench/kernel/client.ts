@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { Dealer, Subscriber } from 'zeromq';
+import { executeContent } from '../../kernel/jupyter-client.ts';
 
 export interface Connection {
   ip: string;
@@ -118,14 +119,7 @@ export class BenchClient {
   async execute(code: string, timeoutMs?: number): Promise<Exchange | undefined> {
     return await this.request(
       'execute_request',
-      {
-        code,
-        silent: false,
-        store_history: true,
-        user_expressions: {},
-        allow_stdin: true,
-        stop_on_error: true,
-      },
+      executeContent(code),
       timeoutMs === undefined ? {} : { timeoutMs },
     );
   }
