@@ -235,8 +235,8 @@ export interface TypedText {
 export type Compilation = CompileResult & { typed: TypedText };
 
 /**
- * The compiler as the session has it. Text that is long or may nest deeply is compiled in a process of its own, so that the
- * kernel process answers meanwhile; what cannot be compiled within a time limit rejects with an error that says so.
+ * The compiler as the session has it. Text that is long or may nest deeply is compiled in a separate process, so that the
+ * kernel process answers meanwhile; what cannot be compiled within a time limit rejects with an error.
  */
 export interface SessionCompiler extends Pick<CellCompiler, 'commit' | 'reset' | 'bindings'> {
   split(source: string, signal: AbortSignal): Promise<CellParts>;

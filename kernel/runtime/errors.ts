@@ -139,7 +139,7 @@ function decoratorHint(frames: readonly StackFrame[]): string[] {
   if (!helper) return [];
   const text = LEGACY_HELPER.test(helper.text)
     ? 'tsconfig.json sets experimentalDecorators, so the decorator received (target, key, descriptor); if it expects the arguments of a standard decorator (value, context), remove that option'
-    : 'the decorator received the arguments of a standard decorator (value, context); if it expects those of a legacy one (target, key, descriptor), as in class-validator, TypeORM and NestJS, put  { "compilerOptions": { "experimentalDecorators": true, "emitDecoratorMetadata": true } }  into tsconfig.json beside the notebook';
+    : 'the decorator received the arguments of a standard decorator (value, context); if it expects those of a legacy one (target, key, descriptor), as in class-validator, TypeORM and NestJS, put  { "compilerOptions": { "experimentalDecorators": true, "emitDecoratorMetadata": true } }  into tsconfig.json of the notebook folder';
   return [`hint: ${text}`];
 }
 

@@ -1,5 +1,5 @@
 /**
- * The tsconfig.json beside the notebook, with what it extends. The type check, the compiler of cells and the loader of
+ * The notebook folder's tsconfig.json, with what it extends. The type check, the compiler of cells and the loader of
  * modules all read it here, so that a name that the checker finds is found by the run, too.
  */
 import { readFileSync, statSync } from 'node:fs';
@@ -28,7 +28,7 @@ export interface Paths {
 export interface Mapped {
   pattern: string;
   candidates: string[];
-  /** Only `baseUrl` says so. */
+  /** Only `baseUrl` leads there. */
   onlyBase: boolean;
 }
 

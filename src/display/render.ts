@@ -61,7 +61,7 @@ type OwnForm =
   | { kind: 'promise'; promise: Promise<unknown> }
   | { kind: 'failed'; message: string };
 
-/** The form that a value gives itself, if it does, by a method of its own or of its class; not by a getter or proxy. */
+/** The form that a value gives itself, if it does, by a method, also of its class; not by a getter or proxy. */
 function ownForm(value: unknown): OwnForm | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
   try {

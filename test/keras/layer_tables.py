@@ -513,7 +513,7 @@ def transformer(blocks=(True,)):
 
 
 def translator():
-    """A decoder whose query and value have masks of their own; the query's reaches the layer behind."""
+    """A decoder whose query and value have separate masks; the query's reaches the layer behind."""
     source, target = keras.Input((5,), dtype="int32", name="source"), keras.Input((6,), dtype="int32", name="target")
     x, y = L.Embedding(9, 4, mask_zero=True)(source), L.Embedding(9, 6, mask_zero=True)(target)
     y = L.MultiHeadAttention(2, 3, value_dim=2, output_shape=5)(query=y, value=x)

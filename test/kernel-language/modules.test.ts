@@ -78,7 +78,7 @@ moduleCases('paths and baseUrl of tsconfig.json', [
     result: "'b,s,b,exact'",
   },
   {
-    name: 'baseUrl alone, with a package and a module of Node beside it',
+    name: 'baseUrl alone, with a package and a module of Node in the same cell',
     options: { baseUrl: './src' },
     files: {
       ...APP,
@@ -240,7 +240,7 @@ moduleCases('CommonJS in cells and local files', [
     result: "[ 2, 'function', 2, true ]",
   },
   {
-    name: 'import beside require and module.exports in one file',
+    name: 'import with require and module.exports in one file',
     files: {
       'mixed.ts':
         "import { sep } from 'node:path'\nconst os = require('node:os')\nmodule.exports = { sep, has: typeof os.cpus, isMain: require.main === module, here: __filename.slice(__dirname.length) }",
@@ -249,7 +249,7 @@ moduleCases('CommonJS in cells and local files', [
     result: "{ sep: '/', has: 'function', isMain: false, here: '/mixed.ts' }",
   },
   {
-    name: 'require beside import in a cell',
+    name: 'require with import in a cell',
     files: { 'data.json': '{ "n": 3 }' },
     cells: [
       "import { readFileSync } from 'node:fs'\nconst path = require('node:path')\nreadFileSync(path.join(__dirname, 'data.json'), 'utf8').length + require('./data.json').n",

@@ -102,7 +102,7 @@ test('a peer that trains another network, ends, hangs or refuses is out of the r
   }
 });
 
-test('a cold start is timed in a process of its own, twice, and a peer that cannot is out', async () => {
+test('a cold start is timed in a separate process, twice, and a peer that cannot is out', async () => {
   const script = join(process.cwd(), 'test', 'fixtures', 'bench', 'peer.mjs');
   const us = await ourselvesCold(process.cwd(), folder);
   assert.ok(typeof us !== 'string', 'it did not start');

@@ -84,7 +84,7 @@ async function run(
 for (const [name, make] of Object.entries(optimizers)) {
   test(`constraints after ${name}: compiled as eagerly, and at a new learning rate`, async () => {
     notices.length = 0;
-    // Without an op of its own a step is composed, and so is its constraint: one kind stands for all.
+    // Without an op that updates it a step is composed, and so is its constraint: one kind stands for all.
     const kinds = Object.keys(all) as (keyof typeof all)[];
     for (const constraint of FUSED.has(name) ? kinds : kinds.slice(0, 1)) {
       const eager = await run('off', make(), constraint);

@@ -1,4 +1,4 @@
-// What layers refuse, by name; and that layers of ours leave tfjs's other classes of the same name alone.
+// What layers refuse, by name; and that our layers leave tfjs's other classes of the same name alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type * as tfjs from '@tensorflow/tfjs';
@@ -49,7 +49,7 @@ for (const [name, [rank, options]] of Object.entries(convolutions)) {
     );
     const layer = make();
     layer.apply(tf.ones([1, ...known, 2]));
-    // Built for two channels: it says so of others, and goes on.
+    // Built for two channels: it refuses others, and goes on.
     assert.throws(() => layer.apply(tf.ones([1, ...known, 4])), /slides.* axis .*2/s);
     assert.throws(() => layer.apply(tf.ones([1, ...known])), /slides.* ndim=/s);
     assert.equal((layer.apply(tf.ones([1, ...known, 2])) as tfjs.Tensor).rank, rank);

@@ -1,5 +1,5 @@
 /**
- * Which text is compiled in a process of its own. The parsers are native code that recurses: brackets, operators, templates,
+ * Which text is compiled in a separate process. The parsers are native code that recurses: brackets, operators, templates,
  * type arguments, labels, conditions, each nested a few thousand times, overflow their stack, which ends the process; some
  * nests take them cubic time. No level of any nest has less than one token, so few tokens cannot nest deeply.
  */

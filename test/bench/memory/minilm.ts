@@ -1,5 +1,5 @@
 /**
- * Four training steps of MiniLM in a process of its own; prints peak memory, losses and time as a line of JSON:
+ * Four training steps of MiniLM in a separate process; prints peak memory, losses and time as a line of JSON:
  *
  *   node minilm.mjs sgd|adam [model.safetensors]
  */

@@ -1,4 +1,4 @@
-/** This library as a process of its own in the training benchmark, which answers `cold` only. */
+/** This library as a separate process in the training benchmark, which answers `cold` only. */
 import { createInterface } from 'node:readline';
 import { describeBackend, loadTf, traceable } from '../../../src/tensorflow/index.ts';
 import { ColdTraining } from './cold-training.ts';
