@@ -1,49 +1,77 @@
 /**
- * Node aborts when JavaScript is terminated inside a promise's callback while a cell has switched on `async_hooks` (or,
- * before Node 24, `AsyncLocalStorage`): its stack of asynchronous contexts is then not empty where it has to be
- * ("Assertion failed: (env_->execution_async_id()) == (0)"). So that stack is emptied, and the hooks that would fill it
- * again are taken out, right before the termination; afterwards they are put back.
+ * Hooks of Node inside which JavaScript must not be terminated.
+ *
+ * Node aborts when that happens inside a promise's callback while a cell has switched on `async_hooks` (or, before Node 24,
+ * `AsyncLocalStorage`): its stack of asynchronous contexts is then not empty where it has to be
+ * ("Assertion failed: (env_->execution_async_id()) == (0)"). So that stack is emptied, and the hooks that would fill it again
+ * are taken out, right before the termination; afterwards they are put back. The same is done with the function that is called
+ * for rejections (rejection-hook.ts).
  */
 import { promiseHooks } from 'node:v8';
-import { quietly } from '../quietly.ts';
-
-/** Node's `internalBinding('async_wrap')`, as far as it is used here (lib/internal/async_hooks.js). */
-interface AsyncWrap {
-  /** Counts of hooks; index 5 (`kTotals`) is their sum. */
-  async_hook_fields?: Uint32Array;
-  clearAsyncIdStack?: () => void;
-  setPromiseHooks?: (init: undefined, before: undefined, after: undefined, settled: undefined) => void;
-}
+import { findNodeInternals } from './node-internals.ts';
+import type { NodeInternals } from './node-internals.ts';
+import { rejectionHook } from './rejection-hook.ts';
+import type { RejectionHook } from './rejection-hook.ts';
 
 const TOTALS = 5;
-const NAME = 'tensorcell.leaveAsyncHooks';
+const NAME = 'tensorcell.leaveHooks';
 
-/** For the inspector: what to evaluate in the main thread before it terminates its JavaScript. */
-export const LEAVE_ASYNC_HOOKS = `process[Symbol.for(${JSON.stringify(NAME)})]?.()`;
+/**
+ * For the inspector: what to evaluate in the main thread before it terminates its JavaScript. True while the main thread is
+ * inside Node's function for rejections; once outside, it does not enter it again.
+ */
+export const LEAVE_HOOKS = `process[Symbol.for(${JSON.stringify(NAME)})]?.()`;
 
-/** Makes `LEAVE_ASYNC_HOOKS` work in this process. The result puts the hooks back. */
-export function prepareAsyncHooks(): () => void {
+export interface LeftHooks {
+  /** Puts the hooks back. */
+  restore(): void;
+  /**
+   * Since a termination Node has not heard whether rejections are handled: the ones that it reports now were cut off from the
+   * code that would have handled them.
+   */
+  readonly missesRejections: boolean;
+}
+
+/** Makes `LEAVE_HOOKS` work in this process. */
+export function prepareHooks(): LeftHooks {
   let left = false;
-  const { binding } = process as unknown as { binding?: (name: string) => AsyncWrap };
-  let wrap: AsyncWrap | undefined;
-  try {
-    // Node warns that this is deprecated, and has no other way.
-    wrap = quietly(/process\.binding/u, () => binding?.('async_wrap'));
-  } catch {
-    // A later version of Node without it.
-  }
+  let wrap: NodeInternals['asyncWrap'];
+  let rejections: RejectionHook | undefined;
+  let rejectionsLeft = false;
+  // Takes milliseconds, which no cell waits for.
+  setImmediate(() => {
+    const internals = findNodeInternals();
+    wrap = internals.asyncWrap;
+    rejections = rejectionHook(internals);
+  });
   Object.defineProperty(process, Symbol.for(NAME), {
     value: () => {
-      if (!wrap?.async_hook_fields?.[TOTALS]) return;
-      wrap.clearAsyncIdStack?.();
-      wrap.setPromiseHooks?.(undefined, undefined, undefined, undefined);
-      left = true;
+      if (wrap?.async_hook_fields?.[TOTALS]) {
+        wrap.clearAsyncIdStack?.();
+        wrap.setPromiseHooks?.(undefined, undefined, undefined, undefined);
+        left = true;
+      }
+      if (!rejections) return false;
+      rejectionsLeft = true;
+      rejections.leave();
+      return rejections.isRunning();
     },
   });
-  return () => {
+  const restore = (): void => {
+    if (rejectionsLeft) {
+      rejections?.restore();
+      // The ones from before are reported in this turn.
+      setImmediate(() => (rejectionsLeft = false));
+    }
     if (!left) return;
     left = false;
     // Any change makes Node set all hooks anew.
     promiseHooks.createHook({ init: () => undefined })();
+  };
+  return {
+    restore,
+    get missesRejections() {
+      return rejectionsLeft;
+    },
   };
 }

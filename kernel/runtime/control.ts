@@ -2,11 +2,12 @@
  * The control thread of the runtime process. It ends JavaScript that does not come back to its event loop, signals
  * child processes, hands over answers to `prompt()`, and ends the process when the kernel process is gone.
  */
+import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { deserialize } from 'node:v8';
 import { parentPort, workerData } from 'node:worker_threads';
-import { LEAVE_ASYNC_HOOKS } from './async-hooks.ts';
+import { LEAVE_HOOKS } from './async-hooks.ts';
 import { ChildSignals } from './child-signals.ts';
 import { endProcessTree } from './descendants.ts';
 import { encodeControl, FrameSplitter, type ControlReport, type ControlRequest } from './frames.ts';
@@ -21,6 +22,8 @@ const RETRY_MS = 10;
 const AGAIN_MS = 30;
 /** So long a hook may run that had begun when hooks were taken out. */
 const LEAVE_MS = 4;
+/** A main thread that runs JavaScript answers earlier. */
+const NATIVE_MS = 100;
 /** V8 says when a termination is over; after this time it is not waited for. */
 const FORGOTTEN_MS = 500;
 /** The same while no cell runs. */
@@ -106,17 +109,54 @@ function interrupt(sequence: number, sent: number): void {
     () => {
       if (!answered()) children.signalUntil(answered);
     },
-    ASK_MS + LEAVE_MS + 1,
+    ASK_MS + 3 * LEAVE_MS,
   );
 }
 
-/** No hook of a cell's `async_hooks` begins any more; see async-hooks.ts. */
-function leaveAsyncHooks(): void {
+/**
+ * No hook of a cell's `async_hooks`, and none of Node's for rejections, begins any more (async-hooks.ts). Calls back when the main
+ * thread is outside of the latter, or at once when it waits in native code (execSync): what it does next must meet the termination.
+ */
+function leaveHooks(done: () => void): void {
   const session = new Session();
   session.connectToMainThread();
-  session.post('Runtime.evaluate', { expression: LEAVE_ASYNC_HOOKS, silent: true }, () =>
-    session.disconnect(),
-  );
+  const deadline = performance.now() + NATIVE_MS;
+  let answered = false;
+  let asleep = 0;
+  let over = false;
+  const end = (): void => {
+    if (over) return;
+    over = true;
+    session.disconnect();
+    done();
+  };
+  const look = (): void => {
+    session.post('Runtime.evaluate', { expression: LEAVE_HOOKS, silent: true }, (error, answer) => {
+      answered = true;
+      const inside = !error && answer.result.value === true;
+      if (!inside || performance.now() > deadline) setTimeout(end, LEAVE_MS);
+      else if (!over) setTimeout(look, 1);
+    });
+  };
+  const watch = (): void => {
+    if (over) return;
+    // Twice: garbage collection lets it sleep for a moment too.
+    asleep = !answered && mainThreadSleeps() ? asleep + 1 : 0;
+    if (asleep > 1 || performance.now() > deadline) end();
+    else setTimeout(watch, 1);
+  };
+  look();
+  setTimeout(watch, LEAVE_MS);
+}
+
+/** Whether the main thread waits in a system call, as Linux tells it (proc(5), field 3 of `stat`). */
+function mainThreadSleeps(): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1');
+    return /^[SD]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -133,20 +173,19 @@ function terminate(sequence: number, children: ChildSignals): void {
   const attempt = (): void => {
     if (recovered()) return;
     requested = true;
-    leaveAsyncHooks();
-    setTimeout(request, LEAVE_MS);
+    leaveHooks(request);
   };
   const request = (): void => {
     // A session is opened for the one call: while one is open, process.exit waits for it.
     const session = new Session();
     session.connectToMainThread();
     // Once more: the first time can have met a hook at its beginning.
-    session.post('Runtime.evaluate', { expression: LEAVE_ASYNC_HOOKS, silent: true });
+    session.post('Runtime.evaluate', { expression: LEAVE_HOOKS, silent: true });
     session.post('Runtime.terminateExecution', (error) => {
       session.disconnect();
       if (error) {
         // V8 takes one request at a time, and has not yet reported the end of the one before.
-        setTimeout(request, RETRY_MS);
+        setTimeout(attempt, RETRY_MS);
         return;
       }
       requested = false;

@@ -14,7 +14,7 @@ import { defineGlobals, settleGlobals } from './globals.ts';
 import { InputRequests } from './input.ts';
 import { KernelChannel } from './kernel-channel.ts';
 import { LazyLibrary } from './lazy-library.ts';
-import { prepareAsyncHooks } from './async-hooks.ts';
+import { prepareHooks } from './async-hooks.ts';
 import { quietly } from '../quietly.ts';
 import { readUserConfig } from '../tsconfig/index.ts';
 import { loweringOptions } from '../tsconfig/lowering.ts';
@@ -82,6 +82,7 @@ function loadBundle(name: string): unknown {
   return critical(() => quietly(/\brequire\(\)/u, (): unknown => requireBundle(name)));
 }
 const nativeFlush = createNativeFlush(critical);
+const hooks = prepareHooks();
 
 const owner = () => runtime.owner();
 const input = new InputRequests((message) => channel.send(message), shared, port1);
@@ -146,7 +147,7 @@ runtime.connect({
   state,
   library,
   flushNative: nativeFlush,
-  restoreHooks: prepareAsyncHooks(),
+  restoreHooks: () => hooks.restore(),
   saveEngine: () => library.loaded?.saveEngineState(),
   restoreEngine: (saved) => {
     if (saved !== undefined) library.loaded?.restoreEngineState(saved as Library.EngineState);
@@ -177,6 +178,7 @@ listenAlways('uncaughtException', (error: unknown) => {
   if (!isHandledByUser('uncaughtException')) runtime.lateError(error, execution);
 });
 listenAlways('unhandledRejection', (reason: unknown, promise: object) => {
+  if (hooks.missesRejections) return;
   if (!isHandledByUser('unhandledRejection')) runtime.lateError(reason, tracker.ofPromise(promise));
 });
 listenAlways('exit', (code: number) => {

@@ -19,6 +19,25 @@ const CHAINS: Record<string, string> = {
   'a thenable that resolves to itself': 'const t = { then(done) { done(t); } }; Promise.resolve(t);',
   'a proxy that is a thenable':
     "const t = new Proxy({}, { get: (_, key) => (key === 'then' ? (done) => done(t) : undefined) }); Promise.resolve(t);",
+  'rejections that are caught': 'const f = () => Promise.reject(1).catch(f); f();',
+  'rejections that are caught later':
+    'const f = () => { const p = Promise.reject(1); queueMicrotask(() => p.catch(f)); }; f();',
+  'rejections in finally': 'const f = () => Promise.reject(1).finally(() => 2).catch(f); f();',
+  'async functions that throw': 'const f = async () => { throw 1; }; const g = () => f().catch(g); g();',
+  'an async loop over rejections':
+    '(async () => { for (;;) try { await Promise.reject(new Error("a")); } catch {} })();',
+  'async generators that throw':
+    'async function* g() { throw 1; } (async () => { for (;;) try { for await (const x of g()); } catch {} })();',
+  'a thenable that rejects':
+    'const t = { then(_, fail) { fail(1); } }; const f = () => Promise.resolve(t).catch(f); f();',
+  'Promise.any and Promise.all of rejections':
+    'const f = () => Promise.any([Promise.reject(1)]).catch(() => Promise.all([Promise.reject(2)])).catch(f); f();',
+  'ticks that reject': 'const f = () => process.nextTick(() => Promise.reject(1).catch(f)); f();',
+  'immediates that reject': 'const f = () => setImmediate(() => Promise.reject(1).catch(f)); f();',
+  'promises that are settled twice':
+    'const f = () => new Promise((yes, no) => { yes(1); no(2); yes(3); }).then(f); f();',
+  'a subclass of Promise': 'class P extends Promise {} const f = () => P.reject(1).catch(f); f();',
+  'promises of promises': 'const f = () => new Promise((done) => done(Promise.resolve())).then(f); f();',
   MessageChannel:
     'const { port1, port2 } = new MessageChannel(); port1.onmessage = () => port2.postMessage(1); port2.onmessage = () => port1.postMessage(1); port1.postMessage(1);',
   'Atomics.waitAsync':
@@ -37,6 +56,7 @@ const CHAINS: Record<string, string> = {
 
 const LEFT_BEHIND = [
   'Promise.then',
+  'rejections that are caught',
   'process.nextTick',
   'ticks and microtasks at once',
   'promises under async_hooks',
@@ -54,6 +74,12 @@ async function interrupted(client: JupyterClient, code: string, waitMs: number):
   const next = await client.cell('globalThis.hook?.disable(); globalThis.hook = undefined; globalThis.kept');
   assert.equal(next.result, String(kept), next.stderr);
   assert.equal(next.stderr, '');
+  // Node hears of rejections again.
+  const late = await client.cell(
+    "Promise.reject(new Error('seen')); await new Promise((done) => setTimeout(done, 5)); 1",
+  );
+  const error = late.of('error')[0] ?? (await client.late(late.id, 'error')).content;
+  assert.equal(error['evalue'], 'seen');
 }
 
 describe('one interrupt keeps the variables', () => {
@@ -121,6 +147,12 @@ describe('an interrupt ends children that have just been started', () => {
           });
         }
       }
+      const goesOn =
+        "globalThis.after = 0; try { require('child_process').execSync('sleep 100'); } catch {} globalThis.after = 1;";
+      for (const wait of [0, 25, 100]) {
+        await interrupted(client, goesOn, wait);
+        assert.equal((await client.cell('globalThis.after')).result, '0', `${wait} ms`);
+      }
       const all = processesOf(kernel.child.pid!);
       assert.ok(!all.some(({ command }) => command === 'sleep'), JSON.stringify(all, undefined, 1));
       // Some shells and services ignore SIGINT: they get SIGTERM.
@@ -162,8 +194,12 @@ test('a runtime process that is stopped again and again is replaced after three 
       process.kill(runtime, 'SIGSTOP');
       // What stops it again can be slower than its control thread: then the interrupt has simply worked.
       const stop = setInterval(() => {
-        if (stateOf(runtime) === undefined) clearInterval(stop);
-        else if (stateOf(runtime) !== 'T') process.kill(runtime, 'SIGSTOP');
+        try {
+          if (stateOf(runtime) !== 'T') process.kill(runtime, 'SIGSTOP');
+        } catch {
+          // It was replaced.
+          clearInterval(stop);
+        }
       }, 0);
       const ended = client.finishCell(id, 30_000);
       for (let turn = 0; turn < 5; turn++) {
