@@ -129,6 +129,64 @@ const dividesWhereDefined = [
   ],
 ];
 
+/**
+ * max(x, 0) and |x| chosen by the sign of x, as in TensorFlow's `sigmoid_cross_entropy_with_logits`: the slopes of `relu` and
+ * `abs` at 0 are both 0, which gives a logit of 0 the gradient -label instead of 0.5 - label.
+ */
+const slopeAtLogitsOfZero = [
+  [
+    'const maxOutput = relu($logits);',
+    `const positive = greaterEqual($logits, 0);
+    const maxOutput = where(positive, $logits, zerosLike($logits));`,
+  ],
+  [
+    'const sigmoidOutput = log1p(exp(neg(abs($logits))));',
+    'const sigmoidOutput = log1p(exp(where(positive, neg($logits), $logits)));',
+  ],
+  ["import { abs } from '../abs';\n", "import { greaterEqual } from '../greater_equal';\n"],
+  [
+    "import { relu } from '../relu';",
+    "import { where } from '../where';\nimport { zerosLike } from '../zeros_like';",
+  ],
+];
+
+/** Squares of the differences themselves: as squares of |x| they have no second derivative at 0. */
+const curvatureOfHuber = [
+  [
+    `    const error = abs(sub($predictions, $labels));
+    const quadratic = minimum(error, deltaScalar);
+    const linear = sub(error, quadratic);
+    const losses = add(mul(scalar(0.5), square(quadratic)), mul(deltaScalar, linear));`,
+    `    const difference = sub($predictions, $labels);
+    const error = abs(difference);
+    const linear = mul(deltaScalar, sub(error, mul(scalar(0.5), deltaScalar)));
+    const losses = where(lessEqual(error, deltaScalar), mul(scalar(0.5), square(difference)), linear);`,
+  ],
+  ["import { add } from '../add';\n", ''],
+  [
+    "import { minimum } from '../minimum';",
+    "import { lessEqual } from '../less_equal';\nimport { where } from '../where';",
+  ],
+];
+
+/** The same for Euclidean norms; |x|^2 of complex numbers is the sum of two squares, also in a matrix. */
+const curvatureOfNorm = [
+  ["return sqrt(sum(pow(abs(x), scalar(2, 'int32')), axis));", 'return sqrt(sum(squareOfAbs(x), axis));'],
+  ['return sqrt(sum(square(x), axis));', 'return sqrt(sum(squareOfAbs(x), axis));'],
+  [
+    'function normImpl(',
+    `function squareOfAbs(x) {
+    return x.dtype === 'complex64' ? add(square(real(x)), square(imag(x))) : square(x);
+}
+function normImpl(`,
+  ],
+  [
+    "import { pow } from './pow';",
+    "import { add } from './add';\nimport { imag } from './imag';\nimport { real } from './real';",
+  ],
+  ["import { scalar } from './scalar';\n", ''],
+];
+
 /** A padding in numbers is one of the sequence: tfjs pads the height that it adds, too. */
 const padsTheSequence = [
   [
@@ -145,6 +203,9 @@ export function patchGradients(patches, hooks) {
     (path, text) => `import { withoutGradient } from ${hooks};\n${edited(path, text, tape)}`,
   );
   patches.add(/tfjs-core\/dist\/ops\/losses\/softmax_cross_entropy\.js$/, gradientOfLabels);
+  patches.add(/tfjs-core\/dist\/ops\/losses\/sigmoid_cross_entropy\.js$/, slopeAtLogitsOfZero);
+  patches.add(/tfjs-core\/dist\/ops\/losses\/huber_loss\.js$/, curvatureOfHuber);
+  patches.add(/tfjs-core\/dist\/ops\/norm\.js$/, curvatureOfNorm);
   patches.add(/tfjs-core\/dist\/ops\/conv1d\.js$/, padsTheSequence);
   patches.add(/tfjs-core\/dist\/ops\/div_no_nan\.js$/, dividesWhereDefined);
 }

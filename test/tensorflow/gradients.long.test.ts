@@ -1,3 +1,4 @@
+/** All cases as compiled functions: about 70 s. A sample of them runs in gradients.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadTf } from '../../src/tensorflow/index.ts';

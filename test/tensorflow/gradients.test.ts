@@ -12,7 +12,7 @@ const tf = loadTf();
 const results: Result[] = [];
 
 for (const op of new Set(cases.map((one) => one.op))) {
-  test(`gradients of ${op}, first and second order, equal numeric differences and TensorFlow's`, () => {
+  test(`gradients of ${op}, first and second order, equal numeric differences and those of TensorFlow or JAX`, () => {
     const own = cases.filter((one) => one.op === op).map((one) => ({ one, ...judgeWithGoldens(tf, one) }));
     results.push(...own);
     assert.deepEqual(

@@ -98,10 +98,11 @@ export function installBinaryGradients(tools: GradientTools): void {
     const [base, exponent] = [factor(a), factor(b)];
     return {
       a: () => {
-        const slope = mul(exponent, tf.pow(base, sub(exponent, 1)));
-        // Without this the slope of x^0 at 0 is 0 times infinity.
-        const still = tf.equal(exponent, tf.zerosLike(exponent));
-        return sumTo(mul(dy, where(still, tf.zerosLike(slope), slope)), a.shape);
+        // At 0^0 the slope would be 0 times infinity. Only the base is replaced: what the exponent does to it stays.
+        const zero = tf.zerosLike(base);
+        const still = tf.logicalAnd(tf.equal(base, zero), tf.equal(exponent, tf.zerosLike(exponent)));
+        const usable = where(still, tf.onesLike(base), base);
+        return sumTo(mul(dy, mul(exponent, tf.pow(usable, sub(exponent, 1)))), a.shape);
       },
       b: () => {
         const zero = tf.zerosLike(base);

@@ -131,7 +131,10 @@ function gradientOps(tools: GradientTools): Record<string, GradientOp> {
       composed: (dy, y) => where(tf.equal(dy, 0), dy, mul(mul(dy, -0.5), mul(y, square(y)))),
       second: (ddy, dy, y) => ({
         dy: () => same('RsqrtGrad')(ddy, y),
-        value: () => mul(mul(mul(ddy, dy), -1.5), square(y)),
+        value: () => {
+          const flow = mul(ddy, dy);
+          return where(tf.equal(flow, 0), flow, mul(mul(flow, -1.5), square(y)));
+        },
       }),
     },
     Reciprocal: {

@@ -1,10 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { boolAttribute, product, typeAttribute, type GradientTools } from './gradient-tools.ts';
 import { TF } from '../c-api/dtypes.ts';
+import type { Tf } from '../tfjs/instance.ts';
 
 /** Gradients of sums, products, extremes and running sums, after tensorflow/python/ops/math_grad.py. */
 export function installReductionGradients(tools: GradientTools): void {
-  const { tf, define, numbers, noGradient, conj, replaceKernel, run } = tools;
+  const { tf, define, numbers, conj, replaceKernel, run } = tools;
   const axesOf = (axis: unknown, x: Tensor): number[] =>
     tf.util.parseAxisParam((axis ?? null) as number[], x.shape);
   const kept = (tensor: Tensor, x: Tensor, axes: number[]) =>
@@ -102,16 +103,7 @@ export function installReductionGradients(tools: GradientTools): void {
         reverse: boolean;
       };
       const x = conj(numbers(saved[0] as Tensor));
-      const along = (values: Tensor) =>
-        tf.cumsum(tf.mul(tf.cumprod(values, axis, exclusive, reverse), dy), axis, exclusive, !reverse);
-      // TensorFlow divides by each factor, which makes the gradient of a 0 itself 0. Until the first 0 and behind it that
-      // is right; the first one's gradient is that of the products without it.
-      const zero = tf.equal(x, tf.zerosLike(x));
-      const count = tf.cumsum(tf.cast(zero, 'int32'), axis, false, reverse);
-      const first = tf.logicalAnd(zero, tf.equal(count, 1));
-      const one = tf.onesLike(x);
-      const others = tf.where(zero, noGradient(x), tf.div(along(x), tf.where(zero, one, x)));
-      return tf.where(first, along(tf.where(first, one, x)), others);
+      return cumprodGradient(tf, x, dy, axis < 0 ? axis + x.rank : axis, exclusive, reverse);
     },
   }));
 
@@ -124,4 +116,40 @@ export function installReductionGradients(tools: GradientTools): void {
       },
     };
   });
+}
+
+/**
+ * The gradient of a running product without a division, so that it is right at factors of 0 in every order. (TensorFlow
+ * divides by each factor.) That of factor k is the product of those before it, times
+ *
+ *     s[k] = dy[k] + x[k + 1] * s[k + 1],
+ *
+ * a linear recurrence, which is computed in log2(n) rounds: each replaces `s[k] = b[k] + a[k] * s[k + reach]` by the same
+ * with twice the reach.
+ */
+function cumprodGradient(
+  tf: Tf,
+  x: Tensor,
+  dy: Tensor,
+  axis: number,
+  exclusive: boolean,
+  reverse: boolean,
+): Tensor {
+  const length = x.shape[axis] as number;
+  /** The elements that stand `reach` places later in the running product, and 0 behind the last one. */
+  const later = (values: Tensor, distance: number): Tensor => {
+    const reach = Math.min(distance, length);
+    const begin = x.shape.map((_, i) => (i === axis && !reverse ? reach : 0));
+    const size = x.shape.map((n, i) => (i === axis ? n - reach : n));
+    const none = x.shape.map((n, i) => (i === axis ? reach : n));
+    const parts = [tf.slice(values, begin, size), tf.zeros(none, values.dtype)];
+    return tf.concat(reverse ? parts.toReversed() : parts, axis);
+  };
+  let sums = exclusive ? later(dy, 1) : dy;
+  let factors = later(x, 1);
+  for (let reach = 1; reach < length; reach *= 2) {
+    sums = tf.add(sums, tf.mul(factors, later(sums, reach)));
+    if (reach * 2 < length) factors = tf.mul(factors, later(factors, reach));
+  }
+  return tf.mul(tf.cumprod(x, axis, true, reverse), sums);
 }

@@ -23,6 +23,8 @@ export interface GradientCase {
   run: (tf: Loose, ...inputs: Loose[]) => Tensor;
   /** The same for Python's TensorFlow, of the tensors `a`, `b`, …; without it only numeric differences judge. */
   python?: string;
+  /** The same for JAX (`jnp`, `jax`), where its gradients are the reference: TensorFlow's are NaN there, or wrong. */
+  jax?: string;
   /** False where the function has a kink or a jump there, so that differences mean nothing. */
   numeric?: boolean;
   /** False where numeric differences of the gradient mean nothing. */

@@ -7,8 +7,9 @@ import { partCases } from './cases-parts.ts';
 import { pictureCases } from './cases-pictures.ts';
 import { reductionCases } from './cases-reductions.ts';
 import { signalCases } from './cases-signals.ts';
+import { singularCases } from './cases-singular.ts';
 
-/** Every case; `goldens.json` has TensorFlow's gradients of those that name a function of Python's. */
+/** Every case; `goldens.json` has the gradients of those that name a function of TensorFlow's or JAX's. */
 export const cases: readonly GradientCase[] = [
   ...elementwise,
   ...reductionCases,
@@ -18,4 +19,5 @@ export const cases: readonly GradientCase[] = [
   ...pictureCases,
   ...signalCases,
   ...lossCases,
+  ...singularCases,
 ];

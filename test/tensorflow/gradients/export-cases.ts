@@ -6,7 +6,7 @@ import { resultShape } from './judge.ts';
 
 /** Writes what goldens.py computes to the file that is named. */
 const tf = loadTf();
-const known = cases.filter(({ python }) => python !== undefined);
+const known = cases.filter(({ python, jax }) => python !== undefined || jax !== undefined);
 writeFileSync(
   process.argv[2] as string,
   JSON.stringify(
@@ -17,6 +17,7 @@ writeFileSync(
       return {
         title: title(one),
         python: one.python,
+        jax: one.jax,
         values,
         shapes,
         shape,

@@ -1,4 +1,4 @@
-"""Gradients of the cases as TensorFlow computes them: python goldens.py CASES.json goldens.json
+"""Gradients of the cases as TensorFlow or JAX computes them: python goldens.py CASES.json goldens.json
 
 CASES.json is written by make-goldens.mjs, which also calls this.
 """
@@ -6,6 +6,8 @@ CASES.json is written by make-goldens.mjs, which also calls this.
 import json
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 
@@ -77,10 +79,43 @@ def gradients(case):
     return result
 
 
+def gradients_of_jax(case):
+    """The same as `gradients`, for cases whose reference is JAX."""
+    xs = [
+        jnp.reshape(jnp.array(values, jnp.float32), shape)
+        for values, shape in zip(case["values"], case["shapes"])
+    ]
+    code = compile(case["jax"], "<case>", "eval")
+
+    def value(*args):
+        return eval(code, {"jnp": jnp, "jax": jax, **dict(zip("abcdefgh", args))})
+
+    def total(*args):
+        return jnp.sum(value(*args) * jnp.reshape(jnp.array(case["factors"], jnp.float32), case["shape"]))
+
+    first = jax.grad(total, tuple(range(len(xs))))
+
+    def along(*args):
+        return sum(
+            jnp.sum(gradient * jnp.reshape(jnp.array(factors, jnp.float32), gradient.shape))
+            for gradient, factors in zip(first(*args), case["gradientFactors"])
+        )
+
+    return {"value": value(*xs), "first": first(*xs), "second": jax.grad(along, tuple(range(len(xs))))(*xs)}
+
+
 def plain(tensor):
-    """Numbers with six digits; None for NaN, which JSON lacks."""
+    """Numbers with six digits; None for NaN and texts for infinite numbers, which JSON lacks."""
     values = np.ravel(tf.convert_to_tensor(tensor).numpy())
-    return [None if np.isnan(value) else float(f"{value:.6g}") for value in values]
+    return [number(float(value)) for value in values]
+
+
+def number(value):
+    if np.isnan(value):
+        return None
+    if np.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(f"{value:.6g}")
 
 
 def main():
@@ -89,7 +124,7 @@ def main():
     goldens = {}
     for case in cases:
         try:
-            computed = gradients(case)
+            computed = gradients_of_jax(case) if case.get("jax") else gradients(case)
         except Exception as error:  # noqa: BLE001
             print(f"{case['title']}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
             continue

@@ -135,12 +135,13 @@ export function judge(tf: Loose, one: GradientCase): Judged {
   return judged;
 }
 
-/** What TensorFlow computed; `null` is NaN. */
+/** What TensorFlow or JAX computed; `null` is NaN, and infinite numbers are texts. */
 interface Golden {
-  value: (number | null)[];
-  first: (number | null)[][];
-  second?: (number | null)[][];
+  value: GoldenNumber[];
+  first: GoldenNumber[][];
+  second?: GoldenNumber[][];
 }
+type GoldenNumber = number | 'Infinity' | '-Infinity' | null;
 
 let goldens: Record<string, Golden> | undefined;
 
@@ -152,23 +153,24 @@ function goldenOf(one: GradientCase): Golden | undefined {
   return goldens[title(one)];
 }
 
-/** Everything that is wrong with a case, numerically or beside TensorFlow. */
+/** Everything that is wrong with a case, numerically or compared with the reference. */
 export function judgeWithGoldens(tf: Loose, one: GradientCase): { judged: Judged; problems: string[] } {
   const judged = judge(tf, one);
   const problems = [...judged.problems];
   const golden = goldenOf(one);
-  if (one.python !== undefined && golden === undefined)
+  if ((one.python ?? one.jax) !== undefined && golden === undefined)
     problems.push('goldens.json lacks it: run make-goldens.mjs');
   if (golden !== undefined && problems.length === 0) {
-    const nan = (lists: (number | null)[][]) => lists.map((list) => list.map((value) => value ?? NaN));
+    const nan = (lists: GoldenNumber[][]) => lists.map((list) => list.map((value) => Number(value ?? NaN)));
     const tolerance = 1e-4;
+    const who = one.jax === undefined ? 'TensorFlow' : 'JAX';
     problems.push(
-      ...compare('value, beside TensorFlow,', [judged.value], nan([golden.value]), tolerance),
-      ...compare('first order, beside TensorFlow, input', judged.first, nan(golden.first), tolerance),
+      ...compare(`value, beside ${who},`, [judged.value], nan([golden.value]), tolerance),
+      ...compare(`first order, beside ${who}, input`, judged.first, nan(golden.first), tolerance),
     );
     if (golden.second !== undefined && one.pythonSecond !== false) {
       problems.push(
-        ...compare('second order, beside TensorFlow, input', judged.second, nan(golden.second), tolerance),
+        ...compare(`second order, beside ${who}, input`, judged.second, nan(golden.second), tolerance),
       );
     }
   }

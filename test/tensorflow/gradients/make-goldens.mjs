@@ -1,4 +1,4 @@
-// Makes goldens.json anew: node test/tensorflow/gradients/make-goldens.mjs PYTHON, with a Python that has TensorFlow 2.21.
+// Makes goldens.json anew: node test/tensorflow/gradients/make-goldens.mjs PYTHON, with a Python that has TensorFlow 2.21 and JAX.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -8,9 +8,10 @@ const HEAD = `# Gradients
 
 \`tf.grad\`, \`tf.grads\`, \`tf.valueAndGrads\`, \`tf.variableGrads\` and optimizers differentiate every op below, eagerly and in
 compiled functions, and differentiate the gradients again. Each number of "Cases" stands for a combination of
-attributes (paddings, formats, strides, dilations, axes, broadcasting, ties, and so on). A case passes when gradients of
-both orders equal numeric differences, and, in the cases that "TensorFlow" counts, those of TensorFlow 2.21. \`npm test\` runs the
-cases and fails when this table differs from what they come to.
+attributes (paddings, formats, strides, dilations, axes, broadcasting, ties, factors and bases of 0, and so on). A case passes
+when gradients of both orders equal numeric differences, and, in the cases that "Compared with" counts, those of TensorFlow 2.21, or
+those of JAX where TensorFlow's are NaN or wrong. \`npm test\` runs the cases and fails when this table differs from what they come
+to.
 
 - _yes_: the gradient. _yes, 0_: the derivative is 0 wherever it exists, and does not stop the gradients of other paths.
 - A gradient that does not depend on the input, as that of \`x.mul(2)\`, has no gradient itself: \`tf.grad\` says that the
@@ -22,12 +23,12 @@ cases and fails when this table differs from what they come to.
 - \`where(condition, f(x), 0)\` has no NaN where the slope of \`f\` is infinite and \`f\` is \`sqrt\` or \`rsqrt\`. For others, for
   example \`log\`, choose the argument as well: \`where(c, log(where(c, x, 1)), 0)\`. TensorFlow does the same.
 - Three numbers differ from TensorFlow, whose gradients are wrong there: \`cumprod\` with a 0, the second order of \`prod\` with a 0, and
-  the second order of \`resizeBilinear\`.
+  the second order of \`resizeBilinear\`. JAX has the same numbers as Tensorcell for the first two.
 
 `;
 
 const FOOT = `
-This page is generated: \`node test/tensorflow/gradients/make-table.mjs\`. TensorFlow's numbers are in
+This page is generated: \`node test/tensorflow/gradients/make-table.mjs\`. TensorFlow's and JAX's numbers are in
 \`test/tensorflow/gradients/goldens.json\`, made by \`make-goldens.mjs\` in the same folder.
 `;
 
@@ -55,17 +56,20 @@ export function gradientPage(tf: Loose, results: readonly Result[]): string {
       );
       return still ? 'yes, 0' : 'yes';
     };
-    const beside = own.filter(({ one }) => one.python !== undefined).length;
+    const references = [
+      ['TensorFlow', own.filter(({ one }) => one.python !== undefined && one.jax === undefined).length],
+      ['JAX', own.filter(({ one }) => one.jax !== undefined).length],
+    ] as const;
     return [
       `\`${op}\``,
       order('first'),
       order('second'),
       String(own.length),
-      beside > 0 ? `TensorFlow: ${beside}` : '',
+      references.flatMap(([name, count]) => (count > 0 ? [`${name}: ${count}`] : [])).join(', '),
     ];
   });
   const lines = [
-    ['Op', 'First', 'Second', 'Cases', 'TensorFlow', 'Why not'],
+    ['Op', 'First', 'Second', 'Cases', 'Compared with', 'Why not'],
     ['-', '-', '-', '-:', '-:', '-'],
     ...rows,
   ];
