@@ -14,6 +14,8 @@ export interface SendQueueOptions {
    */
   leaveBehind?: (frames: Buffer[]) => Promise<void>;
   patienceMs?: number;
+  /** Resolves when a message of this many bytes may be sent; at once when left out. */
+  room?: (bytes: number) => Promise<void>;
 }
 
 interface Waiting {
@@ -71,6 +73,7 @@ export class SendQueue {
         this.#waiting = this.#waiting.slice(this.#next);
         this.#next = 0;
       }
+      if (this.#options.room) await this.#options.room(item.bytes);
       await this.#send(item.frames);
       if (this.#closed) break;
       this.#bytes -= item.bytes;

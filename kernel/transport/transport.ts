@@ -4,9 +4,11 @@ import { existsSync, rmSync } from 'node:fs';
 import type { Connection, Ports, Registration } from './connection-file.ts';
 import { quietly } from '../quietly.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { LargeMessages, SUBSCRIBER_STALLED_MS, unsentBytes } from './large-messages.ts';
 import { readMessages } from './received-messages.ts';
 import { SendQueue } from './send-queue.ts';
 import { zmq } from './zeromq.ts';
+import type { Router } from './zeromq.ts';
 
 export type RequestChannel = 'shell' | 'control' | 'stdin';
 
@@ -36,8 +38,14 @@ const IOPUB_HIGH_WATER_MARK = 256;
  * key, so that any local process could else stop the output of every client. What a slow network needs is less.
  */
 const IOPUB_PATIENCE_MS = 2000;
-/** A subscriber that stalls again and again is logged once in this time. */
+/** A client that stalls again and again is logged once in this time. */
 const LOG_AGAIN_MS = 60_000;
+
+/** A connection that takes no byte for this long is closed. A network may be away for a while. */
+const STALLED_MS = 300_000;
+
+/** Replies that one client may leave unread; then it alone loses the next ones. */
+const UNREAD_REPLIES = 10_000;
 
 /** One frame larger than this ends the connection of whoever sends it. */
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
@@ -50,11 +58,19 @@ export async function openTransport(
   const common = {
     linger: 1000,
     maxMessageSize: MAX_FRAME_BYTES,
+    tcpMaxRetransmitTimeout: STALLED_MS,
     ...(connection.ip.includes(':') ? { ipv6: true } : {}),
     ...(curve ? { curveServer: true, curvePublicKey: curve.publicKey, curveSecretKey: curve.secretKey } : {}),
   };
-  // Replies are small and a client waits for each, so their queue needs no limit: a limit would drop them.
-  const router = { ...common, sendHighWaterMark: 0, receiveHighWaterMark: 0, handover: true };
+  // A client waits for its replies; one that does not read them must not fill the memory.
+  const router = {
+    ...common,
+    sendHighWaterMark: UNREAD_REPLIES,
+    receiveHighWaterMark: 0,
+    handover: true,
+    mandatory: true,
+  };
+  const isLocal = /^(?:127\.|::1$|localhost$)/.test(connection.ip);
   const sockets = {
     shell: new zmq.Router(router),
     control: new zmq.Router(router),
@@ -63,6 +79,7 @@ export async function openTransport(
       ...common,
       verbosity: 'allSubs',
       noDrop: true,
+      ...(isLocal ? { tcpMaxRetransmitTimeout: SUBSCRIBER_STALLED_MS } : {}),
       sendHighWaterMark: IOPUB_HIGH_WATER_MARK,
     }),
   };
@@ -81,11 +98,11 @@ export async function openTransport(
     iopub: portOf(sockets.iopub.lastEndpoint),
     hb: portOf(heartbeat.endpoint),
   };
-  const queue = (name: keyof typeof sockets): SendQueue =>
-    new SendQueue({
-      send: (frames) => sockets[name].send(frames),
-      log: (message) => log(`${name}: ${message}`),
-    });
+  const queue = (name: RequestChannel): SendQueue =>
+    replyQueue(sockets[name], (text) => log(`${name}: ${text}`));
+  const large = new LargeMessages(() =>
+    connection.transport === 'ipc' ? undefined : unsentBytes(ports.iopub),
+  );
   let lostAt = 0;
   const setNoDrop = (value: boolean): void =>
     // zeromq.js warns of every option that is set late; libzmq takes this one at once (`xpub_t::xsetsockopt`).
@@ -99,6 +116,7 @@ export async function openTransport(
     iopub: new SendQueue({
       send: (frames) => sockets.iopub.send(frames),
       patienceMs: IOPUB_PATIENCE_MS,
+      room: (bytes) => large.room(bytes),
       async leaveBehind(frames) {
         if (Date.now() - lostAt > LOG_AGAIN_MS) {
           lostAt = Date.now();
@@ -153,6 +171,27 @@ export async function openTransport(
       }
     },
   };
+}
+
+/** Replies of one socket. A client that has not read `UNREAD_REPLIES` of them loses the next ones, and holds up no other. */
+function replyQueue(socket: Router, log: (message: string) => void): SendQueue {
+  let lostAt = 0;
+  return new SendQueue({
+    async send(frames) {
+      try {
+        await socket.send(frames);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        // The client has gone.
+        if (code === 'EHOSTUNREACH') return;
+        if (code !== 'EAGAIN') throw error;
+        if (Date.now() - lostAt < LOG_AGAIN_MS) return;
+        lostAt = Date.now();
+        log(`a client has not read ${UNREAD_REPLIES} replies: it loses the next ones until it reads again`);
+      }
+    },
+    log,
+  });
 }
 
 function endpointToBind(connection: Connection | Registration, channel: keyof Ports): string {

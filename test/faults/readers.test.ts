@@ -1,24 +1,17 @@
 // A client that stops reading: it alone loses messages; all others get everything, idle included, and memory is bounded.
 import { strict as assert } from 'node:assert';
+import { createConnection } from 'node:net';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import * as zmq from 'zeromq';
-import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { residentBytes } from '../kernel/slow-reader.ts';
+import { openTransport } from '../../kernel/transport/transport.ts';
+import { suspendedSubscriber } from './suspended.ts';
 
 /** What the queues of three clients that do not read may hold (16 MiB each), and what the kernel needs anyway. */
 const MEMORY = 300 * 2 ** 20;
 const MEGABYTES = Number(process.env['TENSORCELL_FAULTS_MEGABYTES'] ?? 50);
-
-/** Subscribes without any key, takes the welcome, and reads nothing more. */
-async function suspendedSubscriber(client: JupyterClient, topic: string): Promise<zmq.Subscriber> {
-  const subscriber = new zmq.Subscriber({ linger: 0, receiveHighWaterMark: 1 });
-  subscriber.connect(client.endpoint(client.connection.iopub_port));
-  subscriber.subscribe(topic);
-  await subscriber.receive();
-  await client.take('iopub', ({ type }) => type === 'iopub_welcome', 'its welcome');
-  return subscriber;
-}
 
 for (const topics of [['', 'stream', 'kernel']]) {
   test(`${MEGABYTES} MB printed beside ${topics.length} suspended ${topics.length === 1 ? 'subscriber' : 'subscribers'}`, () =>
@@ -88,3 +81,97 @@ test('a client that asks on shell, control and stdin and reads no answer stops n
     silent.close();
     client.drain('iopub');
   }));
+
+test('clients of shell, control and stdin that are suspended, or read a byte now and then, hold up no other', () =>
+  withKernel(
+    async (client) => {
+      const { connection } = client;
+      const connected = [];
+      for (const port of [connection.shell_port, connection.control_port, connection.stdin_port]) {
+        const silent = new zmq.Dealer({ linger: 0, receiveHighWaterMark: 1 });
+        silent.connect(client.endpoint(port));
+        for (let i = 0; i < 200; i++) await silent.send(client.frames('kernel_info_request', {}).frames);
+        connected.push(silent);
+      }
+      // A peer that speaks no ZeroMQ, one that stops in its greeting, and one that takes a byte at a time.
+      const sockets: Socket[] = [];
+      for (const port of [connection.iopub_port, connection.shell_port, connection.control_port]) {
+        for (const greeting of ['', 'GET / HTTP/1.1\r\n\r\n', '\xff\0\0\0']) {
+          const socket = createConnection(port, connection.ip);
+          socket.on('error', () => undefined).pause();
+          socket.write(Buffer.from(greeting, 'latin1'));
+          sockets.push(socket);
+        }
+      }
+      const drip = setInterval(() => {
+        for (const socket of sockets) socket.read(1);
+      }, 100);
+      const cell = await client.cell("for (let i = 0; i < 200; i++) console.log('x'.repeat(10_000)); 1 + 1");
+      assert.equal(cell.result, '2');
+      assert.equal(cell.stdout.length, 200 * 10_001);
+      await client.heartbeat();
+      assert.equal(
+        (await client.request('control', 'kernel_info_request', {})).reply!.content['status'],
+        'ok',
+      );
+      clearInterval(drip);
+      for (const socket of sockets) socket.destroy();
+      for (const each of connected) each.close();
+      client.drain('iopub');
+    },
+    { mayLog: /stdin: message dropped/ },
+  ));
+
+test('a client that never reads its replies loses the next ones alone, which is logged once', async () => {
+  const logged: string[] = [];
+  const transport = await openTransport(
+    {
+      kind: 'connection',
+      transport: 'tcp',
+      ip: '127.0.0.1',
+      key: '',
+      signatureScheme: 'hmac-sha256',
+      curve: undefined,
+      ports: { shell: 0, control: 0, stdin: 0, iopub: 0, hb: 0 },
+      fields: {},
+    },
+    (message) => logged.push(message),
+  );
+  const silent = new zmq.Dealer({ linger: 0, receiveHighWaterMark: 1, routingId: 'silent' });
+  const reader = new zmq.Dealer({ linger: 0, receiveHighWaterMark: 0, routingId: 'reader' });
+  const gone = new zmq.Dealer({ linger: 0, routingId: 'gone' });
+  try {
+    const met = new Set<string>();
+    transport.receive('shell', ([identity]) => met.add(String(identity)));
+    for (const each of [silent, reader, gone]) {
+      each.connect(`tcp://127.0.0.1:${transport.ports.shell}`);
+      await each.send('hello');
+    }
+    while (met.size < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+    gone.close();
+    const reply = Buffer.alloc(1000, '.');
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 60_000; i++) {
+      transport.send('shell', [Buffer.from('silent'), reply]);
+      if (i % 100 === 0) transport.send('shell', [Buffer.from('reader'), Buffer.from(String(i))]);
+      if (i % 1000 === 0) transport.send('shell', [Buffer.from('gone'), reply]);
+      if (i % 1000 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (let i = 0; i < 60_000; i += 100) assert.equal(String(await reader.receive()), String(i));
+    assert.equal(logged.length, 1, logged.join('\n'));
+    assert.match(logged[0]!, /^shell: a client has not read 10000 replies/);
+    const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+    assert.ok(grown < 200, `${Math.round(grown)} MiB more`);
+    // It reads again: what fitted comes, then what is sent now.
+    for (let i = 0; i < 10_000; i++) assert.equal((await silent.receive())[0]!.length, 1000);
+    transport.send('shell', [Buffer.from('silent'), Buffer.from('back')]);
+    const end = Date.now() + 20_000;
+    for (let last = ''; last !== 'back';) {
+      assert.ok(Date.now() < end, 'nothing after it reads again');
+      last = String((await silent.receive())[0]).slice(0, 4);
+    }
+  } finally {
+    for (const each of [silent, reader, gone]) each.close();
+    await transport.close(0);
+  }
+});
