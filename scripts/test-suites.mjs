@@ -1,6 +1,14 @@
 // The suites of npm test, each a function that runs and counts. What a suite prints goes to test-output/<name>.log.
 import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { nodeBinary, VERSIONS } from './nodes.mjs';
 import { runTests, testFiles } from './run-tests.mjs';
@@ -63,6 +71,10 @@ function processes(name, paths, node) {
       const log = createWriteStream(join(context.output, `${name.replaceAll(' ', '-')}.log`));
       const result = await runTests(paths, { node, output: (text) => log.write(text), env: context.env });
       await new Promise((resolve) => log.end(resolve));
+      const times = Object.entries(result.milliseconds ?? {}).map(
+        ([file, ms]) => `${(ms / 1000).toFixed(1)}\t${name}/${file}\n`,
+      );
+      appendFileSync(join(context.output, 'seconds.tsv'), times.join(''));
       const fail = Math.max(result.fail, result.code === 0 ? 0 : 1);
       return { pass: result.pass, fail, skipped: result.skipped + result.todo };
     },

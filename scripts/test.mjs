@@ -75,15 +75,16 @@ const ALONE = new Set(['types', 'lint', 'format', 'unit', 'faults']);
 const COMPUTES = /^(crossing|data|judge|keras|node-\d+|notebooks|pytorch|safetensors|tensorflow|training)$/;
 
 const chosen = list.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const inTurn = async (some) => {
-  for (const suite of some) await report(suite);
-};
 const rest = chosen.filter(({ name }) => !ALONE.has(name));
-await inTurn(chosen.filter(({ name }) => ALONE.has(name)));
-await Promise.all([
-  inTurn(rest.filter(({ name }) => COMPUTES.test(name))),
-  inTurn(rest.filter(({ name }) => !COMPUTES.test(name))),
-]);
+const computing = rest.filter(({ name }) => COMPUTES.test(name));
+const waiting = rest.filter(({ name }) => !COMPUTES.test(name));
+for (const suite of chosen.filter(({ name }) => ALONE.has(name))) await report(suite);
+
+/** Runs suites from the front of `own`; when there are none left, it takes from the end of `other`. */
+async function lane(own, other) {
+  for (let suite = own.shift() ?? other.pop(); suite; suite = own.shift() ?? other.pop()) await report(suite);
+}
+await Promise.all([lane(computing, waiting), lane(waiting, computing)]);
 if (!all && wanted.length === 0)
   console.log('not run: what takes minutes, among it all kernel tests on each Node (npm run test:all)');
 console.log(`${passed} passed, ${failed} failed`);

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import type { KernelProcess } from '../kernel/kernel-process.ts';
-import { processesOf, stateOf } from './processes.ts';
+import { processesOf, stateOf, stopProcess } from './processes.ts';
 
 /** Chains that never let the event loop come, or that come back in each turn of it. */
 const CHAINS: Record<string, string> = {
@@ -194,12 +194,7 @@ test('a runtime process that is stopped again and again is replaced after three 
       process.kill(runtime, 'SIGSTOP');
       // What stops it again can be slower than its control thread: then the interrupt has simply worked.
       const stop = setInterval(() => {
-        try {
-          if (stateOf(runtime) !== 'T') process.kill(runtime, 'SIGSTOP');
-        } catch {
-          // It was replaced.
-          clearInterval(stop);
-        }
+        if (!stopProcess(runtime)) clearInterval(stop);
       }, 0);
       const ended = client.finishCell(id, 30_000);
       for (let turn = 0; turn < 5; turn++) {

@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import type { LanguageService } from '../../kernel/interfaces.ts';
 import { openSession } from '../service/session.ts';
-import { stateOf } from './processes.ts';
+import { stateOf, stopProcess } from './processes.ts';
 
 const pidOf = (service: LanguageService): number | undefined =>
   (service as unknown as { serverPid: number | undefined }).serverPid;
@@ -56,10 +56,8 @@ test('stopped: it goes on with the next question, and loses nothing', async () =
 
 test('stopped again and again: it is replaced', async () => {
   const session = openSession();
-  const stop = setInterval(() => {
-    if (stateOf(first) !== undefined && stateOf(first) !== 'T') process.kill(first, 'SIGSTOP');
-  }, 1);
   let first = 0;
+  const stop = setInterval(() => first > 0 && stopProcess(first), 1);
   try {
     await session.cell('const known = { field: 1 };');
     first = pidOf(session.service)!;

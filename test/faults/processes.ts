@@ -20,6 +20,19 @@ export function stateOf(pid: number): string | undefined {
   }
 }
 
+/** Stops a process that runs; whether there is still one. It can end between the look and the signal. */
+export function stopProcess(pid: number): boolean {
+  const state = stateOf(pid);
+  if (state === undefined) return false;
+  if (state === 'T') return true;
+  try {
+    process.kill(pid, 'SIGSTOP');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** All processes below one, whatever their depth. */
 export function processesOf(root: number): Process[] {
   const all: Process[] = [];
