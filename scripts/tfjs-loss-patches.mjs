@@ -79,6 +79,17 @@ const lossFunctions = {
 };
 
 /** The names under which Keras knows losses, as functions and in short. */
+/** keras.losses.huber with its default delta of 1. */
+const huber = `export function huber(yTrue, yPred) {
+    return tidy(() => {
+        ${ALIGN}
+        const error = tfc.abs(tfc.sub(yTrue, yPred));
+        const square = tfc.mul(0.5, tfc.square(error));
+        return tfc.mean(tfc.where(tfc.lessEqual(error, 1), square, tfc.sub(error, 0.5)), -1);
+    });
+}
+`;
+
 const lossNames = `
 export const otherNames = {
     mse: 'meanSquaredError', MSE: 'meanSquaredError', mae: 'meanAbsoluteError', MAE: 'meanAbsoluteError',
@@ -110,7 +121,8 @@ function losses(path, source, parts) {
       'let errMsg = `Unknown loss ${identifierOrFn}`;',
       'let errMsg = `Unknown loss ${identifierOrFn}: give a function, or one of ${Object.keys(lossesMap).join(", ")}`;',
     ],
-    ['export const lossesMap = {', `${lossNames}export const lossesMap = {`],
+    ['export const lossesMap = {', `${huber}${lossNames}export const lossesMap = {`],
+    ['    cosineProximity\n};', '    cosineProximity,\n    huber,\n};'],
   ]);
   return `import { aligned, classIndices, hingeLabels, oneHotOf } from ${parts('labels')};
 import { softmaxCrossEntropy, sigmoidCrossEntropy } from ${parts('cross-entropy')};

@@ -109,6 +109,27 @@ const keepsAssigned = [
   ],
 ];
 
+/** The state of Adamax can be saved and restored, as Adam's. */
+const keepsAdamax = [
+  [
+    "        throw new Error('getWeights() is not implemented for Adamax yet.');",
+    `        const variables = [...this.accumulatedFirstMoment, ...this.accumulatedWeightedInfNorm];
+        return [await this.saveIterations()].concat(variables.map(v => ({ name: v.originalName, tensor: v.variable })));`,
+  ],
+  [
+    "        throw new Error('setWeights() is not implemented for Adamax yet.');",
+    `        weightValues = await this.extractIterations(weightValues);
+        tidy(() => {
+            this.iteration.assign(scalar(this.iterations_));
+            this.accBeta1.assign(scalar(Math.pow(this.beta1, this.iterations_ + 1)));
+        });
+        const count = weightValues.length / 2;
+        const kept = weightValues.map(v => ({ originalName: v.name, variable: v.tensor.variable(false) }));
+        this.accumulatedFirstMoment = kept.slice(0, count);
+        this.accumulatedWeightedInfNorm = kept.slice(count);`,
+  ],
+];
+
 /** @param here the folder of the bundle's own parts. */
 export function patchTraining(patches, here) {
   patches.add(/tfjs-layers\/dist\/engine\/training\.js$/, takesSampleWeights);
@@ -120,4 +141,5 @@ export function patchTraining(patches, here) {
   patches.add(/tfjs-core\/dist\/ops\/fused\/conv2d\.js$/, takesChannelsFirst);
   patches.add(/tfjs-core\/dist\/tensor\.js$/, keepsAssigned);
   patches.add(/tfjs-core\/dist\/optimizers\/rmsprop_optimizer\.js$/, addsEpsilon);
+  patches.add(/tfjs-core\/dist\/optimizers\/adamax_optimizer\.js$/, keepsAdamax);
 }

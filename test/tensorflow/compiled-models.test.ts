@@ -308,6 +308,7 @@ const losses: Record<string, Partial<Recipe>> = {
   squaredHinge: {},
   hinge: {},
   categoricalHinge: { targets: 'one-hot' },
+  huber: {},
   logcosh: {},
   categoricalCrossentropy: { targets: 'one-hot', metrics: ['accuracy', 'categoricalCrossentropy'] },
   sparseCategoricalCrossentropy: { targets: 'indices', metrics: ['accuracy'] },

@@ -167,3 +167,26 @@ test('topk without order gives the same values as with it, each with its index',
     assert.deepEqual(found, rows);
   }
 });
+
+for (const compile of ['on', 'off']) {
+  test(`the losses of an epoch whose last batch is smaller are means over its samples (compiled: ${compile})`, async () => {
+    process.env['TENSORCELL_COMPILE'] = compile;
+    const model = two();
+    // A rate of 0: what is logged depends on the samples alone.
+    model.compile({ optimizer: tf.train.sgd(0), loss: 'mse', metrics: ['mae'], lossWeights: [1, 0.5] });
+    const x = tf.randomNormal([8, 3], 0, 1, 'float32', 1);
+    const ys = [tf.randomNormal([8, 2], 3, 1, 'float32', 2), tf.randomNormal([8, 3], 0, 2, 'float32', 3)];
+    const whole = (model.evaluate(x, ys, { batchSize: 8 }) as Tensor[]).map((value) => values(value)[0] ?? 0);
+    const { history } = await model.fit(x, ys, { batchSize: 3, epochs: 1, shuffle: false });
+    const byThree = (model.evaluate(x, ys, { batchSize: 3 }) as Tensor[]).map(
+      (value) => values(value)[0] ?? 0,
+    );
+    const names = model.metricsNames as string[];
+    assert.deepEqual(names, ['loss', 'a_loss', 'b_loss', 'a_mae', 'b_mae']);
+    for (const [i, name] of names.entries()) {
+      const expected = whole[i] ?? Number.NaN;
+      assert.ok(Math.abs((history[name]?.[0] as number) - expected) < 1e-5 * expected, name);
+      assert.ok(Math.abs((byThree[i] ?? Number.NaN) - expected) < 1e-5 * expected, `${name} of evaluate`);
+    }
+  });
+}

@@ -1,43 +1,21 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Json } from './keras-layers.ts';
+import { fromKerasOptimizer, restoreState, toKerasOptimizer } from './keras-optimizers.ts';
+import type { OptimizerState } from './keras-optimizers.ts';
 
 type Tfjs = typeof Tf;
 
-/** tfjs optimizers by class: the name in Keras, properties (tfjs -> Keras), and state kept for each weight. */
-const OPTIMIZERS: Readonly<
-  Record<
-    string,
-    { keras: string; properties: Readonly<Record<string, string>>; slots: (config: Json) => number }
-  >
-> = {
-  SGD: { keras: 'SGD', properties: { learningRate: 'learning_rate' }, slots: () => 0 },
-  Momentum: {
-    keras: 'SGD',
-    properties: { learningRate: 'learning_rate', momentum: 'momentum', useNesterov: 'nesterov' },
-    slots: () => 1,
-  },
-  Adam: {
-    keras: 'Adam',
-    properties: { learningRate: 'learning_rate', beta1: 'beta_1', beta2: 'beta_2', epsilon: 'epsilon' },
-    slots: () => 2,
-  },
-  RMSProp: {
-    keras: 'RMSprop',
-    properties: {
-      learningRate: 'learning_rate',
-      decay: 'rho',
-      momentum: 'momentum',
-      epsilon: 'epsilon',
-      centered: 'centered',
-    },
-    // tfjs keeps a momentum even where it is 0.
-    slots: (config) => 1 + (config['momentum'] === 0 ? 0 : 1) + (config['centered'] === true ? 1 : 0),
-  },
+/** tfjs's names of losses and metrics, where Keras's are not the same in snake case. */
+const TO_KERAS: Readonly<Record<string, string>> = {
+  acc: 'accuracy',
+  MSE: 'mse',
+  MAE: 'mae',
+  MAPE: 'mape',
+  logcosh: 'log_cosh',
+  kullbackLeiblerDivergence: 'kl_divergence',
 };
 
-const METRICS: Readonly<Record<string, string>> = { acc: 'accuracy', MSE: 'mse', MAE: 'mae' };
-
-/** Short names that Keras knows and tfjs does not. */
+/** Keras's names of losses, where tfjs's are not the same in camel case. */
 const LOSSES: Readonly<Record<string, string>> = {
   mse: 'meanSquaredError',
   mae: 'meanAbsoluteError',
@@ -45,81 +23,158 @@ const LOSSES: Readonly<Record<string, string>> = {
   msle: 'meanSquaredLogarithmicError',
   bce: 'binaryCrossentropy',
   kld: 'kullbackLeiblerDivergence',
+  kl_divergence: 'kullbackLeiblerDivergence',
+  log_cosh: 'logcosh',
+  cosine_similarity: 'cosineProximity',
+};
+
+/** Keras's names of metrics, where tfjs's are not the same in camel case. */
+const METRICS: Readonly<Record<string, string>> = {
+  log_cosh: 'logcosh',
+  kl_divergence: 'kullbackLeiblerDivergence',
+  kld: 'kullbackLeiblerDivergence',
+  msle: 'meanSquaredLogarithmicError',
+};
+
+/** Options of losses and metrics that tfjs's lack, with the values at which both do the same. */
+const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
+  axis: -1,
+  class_id: null,
+  delta: 1,
+  dtype: 'float32',
+  from_logits: false,
+  ignore_class: null,
+  k: 5,
+  label_smoothing: 0,
+  reduction: 'sum_over_batch_size',
+  threshold: 0.5,
+  thresholds: null,
+  top_k: null,
+};
+
+/** tfjs's losses, which are metrics too. */
+const KNOWN_LOSSES = [
+  'binaryCrossentropy',
+  'categoricalCrossentropy',
+  'categoricalHinge',
+  'cosineProximity',
+  'hinge',
+  'huber',
+  'kullbackLeiblerDivergence',
+  'logcosh',
+  'meanAbsoluteError',
+  'meanAbsolutePercentageError',
+  'meanSquaredError',
+  'meanSquaredLogarithmicError',
+  'poisson',
+  'sparseCategoricalCrossentropy',
+  'squaredHinge',
+];
+
+/** tfjs's metrics that are no losses. */
+const KNOWN_METRICS = [
+  'acc',
+  'accuracy',
+  'binaryAccuracy',
+  'categoricalAccuracy',
+  'cosineSimilarity',
+  'mae',
+  'mape',
+  'mse',
+  'precision',
+  'recall',
+  'sparseCategoricalAccuracy',
+  'sparseTopKCategoricalAccuracy',
+  'topKCategoricalAccuracy',
+];
+
+/** Keras has no such metric: the proximity has the other sign than its similarity, and Huber's is a loss alone. */
+const LOSSES_ALONE = new Set(['cosineProximity', 'cosine', 'huber']);
+
+const KNOWN = {
+  loss: new Set(KNOWN_LOSSES),
+  metric: new Set([...KNOWN_LOSSES, ...KNOWN_METRICS].filter((name) => !LOSSES_ALONE.has(name))),
 };
 
 function snake(name: string): string {
-  return name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+  return TO_KERAS[name] ?? name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
 function camel(name: string): string {
   return name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Numbers of an optimizer between two steps, in Keras's order. */
-export interface OptimizerState {
-  iterations: number;
-  learningRate: number;
-  /** For each trainable weight its slots (Adam: first and second moment). */
-  slots: { shape: number[]; values: Float32Array }[];
+/** Keras's name in snake case of a class: `CategoricalCrossentropy`, `KLDivergence`. */
+function nameOfClass(className: string): string {
+  return className
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase();
 }
 
-function optimizerOf(model: Tf.LayersModel): Tf.Optimizer | undefined {
-  return (model as { optimizer?: Tf.Optimizer }).optimizer;
+/** The same form with each name changed: a name, a list, or an object by the names of outputs. */
+function eachName(value: unknown, change: (name: unknown) => unknown): unknown {
+  if (Array.isArray(value)) return value.map((inner) => eachName(inner, change));
+  if (isJson(value) && typeof value['class_name'] !== 'string')
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, eachName(inner, change)]));
+  return change(value);
 }
 
 /** How the model was compiled, as Keras writes it; undefined where Keras could not do the same. */
 export function toCompileConfig(model: Tf.LayersModel): Json | undefined {
-  const optimizer = optimizerOf(model);
-  const kind = optimizer === undefined ? undefined : OPTIMIZERS[optimizer.getClassName()];
-  const { loss, metrics = [] } = model as { loss?: unknown; metrics?: unknown };
-  if (optimizer === undefined || kind === undefined || typeof loss !== 'string') return undefined;
-  const names = Array.isArray(metrics) ? metrics : [metrics];
-  if (!names.every((name) => typeof name === 'string')) return undefined;
-  const config = optimizer.getConfig() as Json;
-  return {
-    optimizer: {
-      module: 'keras.optimizers',
-      class_name: kind.keras,
-      config: Object.fromEntries(Object.entries(kind.properties).map(([own, keras]) => [keras, config[own]])),
-      registered_name: null,
-    },
-    loss: snake(loss),
+  const optimizer = toKerasOptimizer(model);
+  if (optimizer === undefined) return undefined;
+  const { loss, metrics } = model as { loss?: unknown; metrics?: unknown };
+  let known = true;
+  const inKeras = (name: unknown): unknown => {
+    if (typeof name !== 'string') known = false;
+    return typeof name === 'string' ? snake(name) : name;
+  };
+  const config = {
+    optimizer,
+    // Keras's cosine similarity as a loss has the sign of tfjs's proximity.
+    loss: eachName(loss, (name) => (name === 'cosineProximity' ? 'cosine_similarity' : inKeras(name))),
     loss_weights: (model as { lossWeights?: number[] | null }).lossWeights ?? null,
-    metrics: names.map((name) => METRICS[name] ?? snake(name)),
+    metrics: eachName(metrics ?? [], (name) => {
+      if (LOSSES_ALONE.has(name as string)) known = false;
+      return inKeras(name);
+    }),
     weighted_metrics: null,
     run_eagerly: false,
     steps_per_execution: 1,
     jit_compile: false,
   };
+  return known ? config : undefined;
 }
 
-/** The optimizer's state in Keras's order; undefined where the model was not compiled, or never trained. */
-export async function optimizerState(model: Tf.LayersModel): Promise<OptimizerState | undefined> {
-  const optimizer = optimizerOf(model);
-  const kind = optimizer === undefined ? undefined : OPTIMIZERS[optimizer.getClassName()];
-  if (optimizer === undefined || kind === undefined) return undefined;
-  const config = optimizer.getConfig() as Json;
-  const weights = (await optimizer.getWeights()) as { name: string; tensor: Tf.Tensor }[];
-  const [iterations, ...variables] = weights;
-  const slots = kind.slots(config);
-  const trainable = model.trainableWeights.length;
-  if (iterations === undefined || variables.length < slots * trainable) return undefined;
-  const rate = Number(config['learningRate']);
-  const ordered: OptimizerState['slots'] = [];
-  // tfjs: all of the first kind, then all of the second. Keras: all kinds of the first weight, and so on.
-  for (let weight = 0; weight < trainable; weight++) {
-    for (let slot = 0; slot < slots; slot++) {
-      const { tensor } = variables[slot * trainable + weight] as { tensor: Tf.Tensor };
-      const values = Float32Array.from((await tensor.data()) as Float32Array);
-      // Keras's velocity carries the learning rate and the sign of the step.
-      if (optimizer.getClassName() === 'Momentum')
-        for (let i = 0; i < values.length; i++) values[i] = -rate * (values[i] as number);
-      ordered.push({ shape: tensor.shape, values });
-    }
+/** What a saved name, function or object of a loss or metric is in tfjs, or why it is nothing there. */
+function readName(
+  kind: 'loss' | 'metric',
+  value: unknown,
+  names: Readonly<Record<string, string>>,
+): { name: string } | { problem: string } {
+  const { class_name: className, config } = (value ?? {}) as { class_name?: unknown; config?: unknown };
+  const isFunction = className === 'function' && typeof config === 'string';
+  // Keras 2 wraps functions: MeanMetricWrapper, LossFunctionWrapper.
+  const wrapped = isJson(config) && typeof config['fn'] === 'string' ? config['fn'] : undefined;
+  const given = typeof value === 'string' ? value : isFunction ? config : (wrapped ?? className);
+  if (typeof given !== 'string') return { problem: `its ${kind} has no name` };
+  const inKeras = given === className ? nameOfClass(given) : given;
+  const name = names[inKeras] ?? camel(inKeras);
+  if (!KNOWN[kind].has(name)) return { problem: `tfjs has no ${kind} ${given}` };
+  if (!isJson(config)) return { name };
+  for (const [option, set] of Object.entries(config)) {
+    // A policy of dtypes is an object of Keras's own.
+    const plain = option === 'dtype' && isJson(set) ? (set['config'] as Json | undefined)?.['name'] : set;
+    const usual = USUAL_OPTIONS[option] === plain || (option === 'reduction' && plain === 'auto');
+    if (option === 'name' || option === 'fn' || plain === null || plain === undefined || usual) continue;
+    return { problem: `its ${kind} ${given} has ${option} ${JSON.stringify(plain)}, which tfjs's has not` };
   }
-  const count = Number((await iterations.tensor.data())[0]);
-  iterations.tensor.dispose();
-  return { iterations: count, learningRate: rate, slots: ordered };
+  return { name };
+}
+
+function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -134,120 +189,68 @@ export async function compileFromKeras(
   state: OptimizerState | undefined,
 ): Promise<string | undefined> {
   if (config === undefined || config === null) return undefined;
-  const { class_name: className, config: options } = (config['optimizer'] ?? {}) as {
-    class_name?: string;
-    config?: Json;
-  };
-  const loss = lossName(config['loss']);
-  const metrics = (config['metrics'] ?? []) as unknown[];
+  const lost: string[] = [];
+  const optimizer = readOptimizer(tf, config, state);
+  if (typeof optimizer === 'string') return `${optimizer}; compile the model before training it`;
+  const loss = eachName(config['loss'], (value) => {
+    const read = readName('loss', value, LOSSES);
+    if ('problem' in read) lost.push(read.problem);
+    return 'name' in read ? read.name : undefined;
+  });
+  if (lost.length > 0) return `${lost.join('; ')}; compile the model before training it`;
+  const metrics = readMetrics(config['metrics'] ?? [], lost);
+  const weighted = config['weighted_metrics'];
+  if (Array.isArray(weighted) ? weighted.length > 0 : weighted !== null && weighted !== undefined)
+    lost.push('its weighted metrics are left out');
   const lossWeights = config['loss_weights'] as number[] | Record<string, number> | null | undefined;
-  if (options === undefined || className === undefined || loss === undefined) {
-    return 'its optimizer or loss has no name; compile the model before training it';
-  }
-  const extra = Object.keys(USUAL_OPTIONS).find(
-    (key) => options[key] !== undefined && options[key] !== null && options[key] !== USUAL_OPTIONS[key],
-  );
-  if (extra !== undefined) {
-    return `its optimizer has ${extra} ${JSON.stringify(options[extra])}, which tfjs's has not; compile the model before training it`;
-  }
-  const rate = state?.learningRate ?? options['learning_rate'];
-  if (typeof rate !== 'number')
-    return 'its learning rate is a schedule; compile the model before training it';
-  const optimizer = newOptimizer(tf, className, options, rate);
-  if (optimizer === undefined)
-    return `tfjs has no optimizer ${className}; compile the model before training it`;
   try {
     model.compile({
       optimizer,
-      loss,
+      loss: loss as string,
       ...(lossWeights === undefined || lossWeights === null ? {} : { lossWeights }),
-      metrics: metrics.filter((name) => typeof name === 'string').map((name) => camel(name)),
+      metrics: metrics as string[],
     });
   } catch (error) {
     // tfjs takes the optimizer before it finds that the rest does not fit.
     Reflect.set(model, 'optimizer_', undefined);
     return `${error instanceof Error ? error.message : String(error)}; compile the model before training it`;
   }
-  return restoreState(tf, model, optimizer, state);
+  const stateLost = await restoreState(tf, model, optimizer, state);
+  if (stateLost !== undefined) lost.push(stateLost);
+  return lost.length === 0 ? undefined : lost.join('; ');
 }
 
-/** tfjs's name of a loss that Keras has as a name, or as an object with nothing set. */
-function lossName(loss: unknown): string | undefined {
-  if (typeof loss === 'string') return LOSSES[loss] ?? camel(loss);
-  const { class_name: className, config } = (loss ?? {}) as { class_name?: unknown; config?: Json };
-  if (typeof className !== 'string' || config?.['from_logits'] === true) return undefined;
-  return className.charAt(0).toLowerCase() + className.slice(1);
-}
-
-/** Options of Keras's optimizers that tfjs's lack, with the values at which both do the same. */
-const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
-  amsgrad: false,
-  clipnorm: null,
-  clipvalue: null,
-  ema_overwrite_frequency: null,
-  global_clipnorm: null,
-  gradient_accumulation_steps: null,
-  loss_scale_factor: null,
-  use_ema: false,
-  weight_decay: 0,
-};
-
-function newOptimizer(tf: Tfjs, className: string, options: Json, rate: number): Tf.Optimizer | undefined {
-  const number = (key: string, otherwise: number): number =>
-    typeof options[key] === 'number' ? options[key] : otherwise;
-  switch (className) {
-    case 'SGD':
-      return number('momentum', 0) === 0
-        ? tf.train.sgd(rate)
-        : tf.train.momentum(rate, number('momentum', 0), options['nesterov'] === true);
-    case 'Adam':
-      return tf.train.adam(rate, number('beta_1', 0.9), number('beta_2', 0.999), number('epsilon', 1e-7));
-    case 'RMSprop':
-      return tf.train.rmsprop(
-        rate,
-        number('rho', 0.9),
-        number('momentum', 0),
-        number('epsilon', 1e-7),
-        options['centered'] === true,
-      );
-    default:
-      return undefined;
-  }
-}
-
-/** Gives an optimizer the state it was saved with. @returns why it could not, in words. */
-export async function restoreState(
+function readOptimizer(
   tf: Tfjs,
-  model: Tf.LayersModel,
-  optimizer: Tf.Optimizer,
+  config: Json,
   state: OptimizerState | undefined,
-): Promise<string | undefined> {
-  if (state === undefined) return undefined;
-  const className = optimizer.getClassName();
-  const config = optimizer.getConfig() as Json;
-  const slots = OPTIMIZERS[className]?.slots(config);
-  if (slots === undefined) return `the state of an optimizer ${className} is not kept`;
-  const weights = model.trainableWeights;
-  if (state.slots.length !== slots * weights.length) {
-    return `its optimizer state has ${state.slots.length} parts instead of ${slots * weights.length}; training goes on without it`;
-  }
-  const named: { name: string; tensor: Tf.Tensor }[] = [
-    { name: 'iter', tensor: tf.scalar(state.iterations, 'int32') },
-  ];
-  const suffixes =
-    { Adam: ['m', 'v'], Momentum: ['momentum'], RMSProp: ['rms', 'momentum', 'mg'] }[className] ?? [];
-  for (let slot = 0; slot < slots; slot++) {
-    for (const [index, weight] of weights.entries()) {
-      const { shape, values } = state.slots[index * slots + slot] as OptimizerState['slots'][number];
-      const own = className === 'Momentum' ? values.map((value) => -value / state.learningRate) : values;
-      named.push({ name: `${weight.originalName}/${suffixes[slot] ?? slot}`, tensor: tf.tensor(own, shape) });
-    }
-  }
-  // tfjs expects a momentum for each weight even where it is 0.
-  if (className === 'RMSProp' && config['momentum'] === 0) {
-    for (const weight of weights)
-      named.push({ name: `${weight.originalName}/momentum`, tensor: tf.zeros(weight.shape as number[]) });
-  }
-  await optimizer.setWeights(named);
-  return undefined;
+): ReturnType<typeof fromKerasOptimizer> {
+  const { class_name: className, config: options } = (config['optimizer'] ?? {}) as {
+    class_name?: string;
+    config?: Json;
+  };
+  if (options === undefined || className === undefined) return 'its optimizer has no name';
+  const rate = state?.learningRate ?? options['learning_rate'];
+  if (typeof rate !== 'number') return 'its learning rate is a schedule';
+  return fromKerasOptimizer(tf, className, options, rate);
+}
+
+/** Metrics in the same form, without those that tfjs does not have, which are named in `lost`. */
+function readMetrics(value: unknown, lost: string[]): unknown {
+  const known = (inner: unknown): boolean => inner !== undefined;
+  const read = (inner: unknown): unknown => {
+    if (Array.isArray(inner)) return inner.map(read).filter(known);
+    if (isJson(inner) && typeof inner['class_name'] !== 'string')
+      return Object.fromEntries(
+        Object.entries(inner)
+          .map(([key, each]) => [key, read(each)] as const)
+          .filter(([, each]) => known(each)),
+      );
+    // Keras's list for several outputs has null where an output has none.
+    if (inner === null || inner === undefined) return [];
+    const name = readName('metric', inner, METRICS);
+    if ('problem' in name) lost.push(`${name.problem}: it is left out`);
+    return 'name' in name ? name.name : undefined;
+  };
+  return read(value);
 }

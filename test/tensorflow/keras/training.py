@@ -203,6 +203,7 @@ LOSSES = {
     "squared_hinge": ("linear", {"kind": "index"}, ["hinge"]),
     "hinge": ("linear", {"kind": "index"}, ["squared_hinge"]),
     "categorical_hinge": ("linear", {"kind": "onehot"}, ["categorical_accuracy"]),
+    "huber": ("linear", {"kind": "float", "scale": 3}, ["mae"]),
     "log_cosh": ("linear", {"kind": "float", "scale": 50}, ["poisson"]),
     "categorical_crossentropy": ("softmax", {"kind": "onehot"}, ["categorical_accuracy", "categorical_crossentropy", "top_k_categorical_accuracy"]),
     "sparse_categorical_crossentropy": ("softmax", {"kind": "index"}, ["sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"]),

@@ -1,0 +1,185 @@
+/** How a model of a `.keras` file was compiled: optimizers with their state, losses and metrics in every form that Keras
+ * writes. keras/compiled.py made the reference. */
+import type * as Tf from '@tensorflow/tfjs';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { loadTf } from '../../src/tensorflow/index.ts';
+import { installTraining, loadModel, progressMode, saveModel } from '../../src/training/index.ts';
+import { compileFromKeras } from '../../src/training/model-files/keras-compile.ts';
+
+const tf = loadTf();
+installTraining(tf);
+progressMode('quiet');
+
+const here = fileURLToPath(new URL('keras/', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tensorcell-compiled-'));
+after(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Reference {
+  outputs: number;
+  /** Logs of two more steps. */
+  history: Record<string, number[]>;
+  /** Weights after them, by layer and place. */
+  weights: Record<string, number[]>;
+}
+const golden = JSON.parse(readFileSync(join(here, 'compiled.golden.json'), 'utf8')) as Record<
+  string,
+  Reference
+>;
+
+const wave = (shape: [number, number], shift: number): Tf.Tensor =>
+  tf.tensor(
+    Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(shift + 1.3 * i)),
+    shape,
+  );
+const x = wave([8, 3], 0);
+const a = wave([8, 2], 5);
+const b = tf.oneHot(
+  Array.from({ length: 8 }, (_, i) => i % 2),
+  2,
+) as Tf.Tensor;
+
+/** What is said on stderr meanwhile. */
+async function said<T>(run: () => Promise<T>): Promise<{ result: T; text: string }> {
+  const write = process.stderr.write.bind(process.stderr);
+  let text = '';
+  process.stderr.write = ((chunk: string | Uint8Array) => {
+    text += chunk.toString();
+    return true;
+  }) as typeof process.stderr.write;
+  try {
+    return { result: await run(), text };
+  } finally {
+    process.stderr.write = write;
+  }
+}
+
+function near(actual: readonly number[], expected: readonly number[], what: string): void {
+  assert.equal(actual.length, expected.length, what);
+  for (const [i, value] of expected.entries()) {
+    const difference = Math.abs((actual[i] ?? Number.NaN) - value) / Math.max(1, Math.abs(value));
+    assert.ok(difference <= 2e-5, `${what}, ${i}: ${actual[i]}, Keras ${value}`);
+  }
+}
+
+/** What this library calls a log of Keras's, whose metrics it reads under tfjs's names. */
+function ours(name: string): string {
+  const [, output = '', metric = ''] = /^([ab]_)?(.*)$/.exec(name) ?? [];
+  const camel = metric.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return output + (camel === 'accuracy' ? 'acc' : camel);
+}
+
+async function trainsOn(model: Tf.LayersModel, { outputs, history, weights }: Reference): Promise<void> {
+  const logs = await model.fit(x, outputs === 2 ? [a, b] : a, { batchSize: 8, epochs: 2, shuffle: false });
+  assert.equal(
+    Object.keys(logs.history).length,
+    Object.keys(history).length,
+    Object.keys(logs.history).join(),
+  );
+  for (const [name, values] of Object.entries(history)) {
+    const label = Object.keys(logs.history).find((one) => one === name || one === ours(name));
+    assert.ok(label !== undefined, `${name} is not among ${Object.keys(logs.history).join()}`);
+    near(logs.history[label] as number[], values, name);
+  }
+  for (const layer of model.layers)
+    for (const [i, weight] of layer.getWeights().entries())
+      near([...weight.dataSync()], weights[`${layer.name}/${i}`] ?? [], `${layer.name}/${i}`);
+}
+
+for (const [name, reference] of Object.entries(golden)) {
+  test(`${name}: a model of Keras trains on as there, from its file and from ours`, async () => {
+    const path = join(here, 'compiled', `${name}.golden.keras`);
+    const { result: model, text } = await said(() => loadModel(path));
+    assert.equal(text, '');
+    const copy = join(folder, `${name}.keras`);
+    await saveModel(model, copy);
+    await trainsOn(model, reference);
+    const { result: again, text: saidAgain } = await said(() => loadModel(copy));
+    assert.equal(saidAgain, '');
+    await trainsOn(again, reference);
+  });
+}
+
+const optimizer = (className: string, config: Record<string, unknown> = {}): unknown => ({
+  class_name: className,
+  config: { learning_rate: 0.1, ...config },
+});
+const object = (className: string, config: Record<string, unknown> = {}): unknown => ({
+  class_name: className,
+  config,
+});
+const adam = optimizer('Adam');
+
+/** Configurations that tfjs cannot have, and what is said about each. */
+const LOST: [string, Record<string, unknown>, RegExp][] = [
+  [
+    'weight decay',
+    { optimizer: optimizer('AdamW', { weight_decay: 0.004 }), loss: 'mse' },
+    /weight_decay 0.004/,
+  ],
+  ['clipping', { optimizer: optimizer('Adam', { clipnorm: 1 }), loss: 'mse' }, /clipnorm 1/],
+  ['amsgrad', { optimizer: optimizer('Adam', { amsgrad: true }), loss: 'mse' }, /amsgrad true/],
+  ['epsilon of Adagrad', { optimizer: optimizer('Adagrad', { epsilon: 0.1 }), loss: 'mse' }, /epsilon 0.1/],
+  ['Adadelta', { optimizer: optimizer('Adadelta'), loss: 'mse' }, /Adadelta/],
+  ['another optimizer', { optimizer: optimizer('Lion'), loss: 'mse' }, /no optimizer Lion/],
+  ['a schedule', { optimizer: optimizer('SGD', { learning_rate: {} }), loss: 'mse' }, /schedule/],
+  [
+    'logits',
+    { optimizer: adam, loss: object('BinaryCrossentropy', { from_logits: true }) },
+    /from_logits true/,
+  ],
+  [
+    'smoothed labels',
+    { optimizer: adam, loss: object('CategoricalCrossentropy', { label_smoothing: 0.1 }) },
+    /0.1/,
+  ],
+  ['a sum', { optimizer: adam, loss: object('MeanSquaredError', { reduction: 'sum' }) }, /reduction "sum"/],
+  ['a delta', { optimizer: adam, loss: object('Huber', { delta: 2 }) }, /delta 2/],
+  ['another loss', { optimizer: adam, loss: object('Dice') }, /no loss Dice/],
+  ['one of two losses', { optimizer: adam, loss: ['mse', object('Dice')] }, /no loss Dice/],
+  ['no loss', { optimizer: adam, loss: null }, /its loss has no name/],
+];
+/** Metrics that are left out, while the rest of the model is compiled. */
+const LEFT_OUT: [string, unknown, RegExp][] = [
+  ['AUC', [object('AUC')], /no metric AUC: it is left out/],
+  ['a threshold', [object('BinaryAccuracy', { threshold: 0.7 })], /threshold 0.7.*: it is left out/],
+  ['one of a list', ['mae', 'auc'], /no metric auc/],
+];
+
+function small(): Tf.LayersModel {
+  return tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 2 })] });
+}
+
+for (const [name, config, expected] of LOST) {
+  test(`${name}: the model is not compiled, and the message names it`, async () => {
+    const model = small();
+    assert.match((await compileFromKeras(tf, model, config, undefined)) ?? '', expected);
+    await assert.rejects(async () => model.fit(x, a), /compile/);
+  });
+}
+
+for (const [name, metrics, expected] of LEFT_OUT) {
+  test(`${name}: the metric is left out and named, the model trains`, async () => {
+    const model = small();
+    assert.match(
+      (await compileFromKeras(tf, model, { optimizer: adam, loss: 'mse', metrics }, undefined)) ?? '',
+      expected,
+    );
+    const { history } = await model.fit(x, a, { epochs: 1 });
+    assert.deepEqual(Object.keys(history), name === 'one of a list' ? ['loss', 'mae'] : ['loss']);
+  });
+}
+
+test('weighted metrics are left out with a message', async () => {
+  const config = { optimizer: adam, loss: 'mse', weighted_metrics: ['mae'] };
+  assert.match(
+    (await compileFromKeras(tf, small(), config, undefined)) ?? '',
+    /weighted metrics are left out/,
+  );
+});
