@@ -181,7 +181,7 @@ for (const compile of ['on', 'off']) {
     const byThree = (model.evaluate(x, ys, { batchSize: 3 }) as Tensor[]).map(
       (value) => values(value)[0] ?? 0,
     );
-    const names = model.metricsNames as string[];
+    const names = model.metricsNames;
     assert.deepEqual(names, ['loss', 'a_loss', 'b_loss', 'a_mae', 'b_mae']);
     for (const [i, name] of names.entries()) {
       const expected = whole[i] ?? Number.NaN;

@@ -43,16 +43,16 @@ const a = wave([8, 2], 5);
 const b = tf.oneHot(
   Array.from({ length: 8 }, (_, i) => i % 2),
   2,
-) as Tf.Tensor;
+);
 
 /** What is said on stderr meanwhile. */
 async function said<T>(run: () => Promise<T>): Promise<{ result: T; text: string }> {
   const write = process.stderr.write.bind(process.stderr);
   let text = '';
-  process.stderr.write = ((chunk: string | Uint8Array) => {
+  process.stderr.write = (chunk: string | Uint8Array) => {
     text += chunk.toString();
     return true;
-  }) as typeof process.stderr.write;
+  };
   try {
     return { result: await run(), text };
   } finally {
