@@ -27,6 +27,8 @@ export interface CellError {
   traceback: string[];
   /** What kind of failure it is, for programs: Python's side says so. */
   code?: string;
+  /** One line of help, which the kernel process shows below the traceback unless the cell has shown one. */
+  hint?: string;
   /** Why the cell ended, where that is not an error thrown by user code. */
   reason?: 'interrupted' | 'runtime-died' | 'syntax' | 'types';
 }
@@ -66,6 +68,12 @@ export interface CellContext {
   box(name: string): Record<string, unknown>;
   /** The box of a name that this cell declares. As long as no cell has, reading it throws a ReferenceError. */
   open(name: string): Record<string, unknown>;
+  /** The box of a name that this cell assigns and no cell has declared: it may be a global that only the run has. */
+  fresh(name: string): Record<string, unknown>;
+  /** The assignment that declares such a name, unless it is a global, which it then assigns. Returns the value. */
+  introduce<T>(name: string, value: T): T;
+  /** An object of which the cell reads an element with a negative number. Returns the object. */
+  indexed<T>(value: T): T;
   /** The same for `var`, which has a value from the cell's start: the earlier one, or undefined. Returns the value. */
   hoist(name: string): unknown;
   /** A declaration was reached: `name` has this value from now on, in all cells. Returns the value. */
@@ -184,8 +192,27 @@ export interface SourceProblem {
   end: SourcePosition;
 }
 
+/** Help with what people write who come from Python: one line each. */
+export interface Slips {
+  /** Names that the cell assigns and no cell has declared, which the assignment declares. */
+  introduced: readonly string[];
+  /** Such an assignment ends in `// 2`. */
+  divides: boolean;
+  /** For names, if the cell ends with an error because one is not defined. */
+  undefined: Readonly<Record<string, string>>;
+  /** About code that runs, and means something else in Python. */
+  misread?: string;
+}
+
 export type CompileResult =
-  { ok: true; cell: CompiledCell } | { ok: false; problem: SourceProblem; frame: string };
+  | {
+      ok: true;
+      cell: CompiledCell;
+      slips?: Slips;
+      /** What the types see, where that is not the source. */
+      typed?: TypedText;
+    }
+  | { ok: false; problem: SourceProblem; frame: string; hint?: string };
 
 export type Completeness =
   { status: 'complete' | 'invalid' | 'unknown' } | { status: 'incomplete'; indent: string };
@@ -230,6 +257,8 @@ export interface CellReading {
 export interface TypedText {
   source: string;
   reading?: CellReading;
+  /** What was put into it, in the order of the text: positions are those of the cell when it is taken out again. */
+  insertions?: readonly { line: number; column: number; length: number }[];
 }
 
 export type Compilation = CompileResult & { typed: TypedText };
@@ -358,7 +387,7 @@ export type RuntimeMessage =
   /** An error that ends no cell: an unhandled rejection, an exception in a timer. */
   | { type: 'late-error'; execution: number; error: CellError }
   /** Always the last message of an execution, also of an interrupted one. Native output was flushed before it. */
-  | { type: 'done'; execution: number; declared: string[]; error?: CellError }
+  | { type: 'done'; execution: number; declared: string[]; error?: CellError; hint?: string }
   | {
       type: 'evaluated';
       id: number;
@@ -377,8 +406,11 @@ export type RuntimeMessage =
 
 // ---------------------------------------------------------------- the kernel's view of the runtime process
 
-export type ExecuteOutcome =
-  { status: 'ok'; declared: string[] } | { status: 'error'; declared: string[]; error: CellError };
+export type ExecuteOutcome = {
+  declared: string[];
+  /** Help about a cell that ran; that of an error is in the error. */
+  hint?: string;
+} & ({ status: 'ok' } | { status: 'error'; error: CellError });
 
 /**
  * Where output goes. The host awaits each call before it reads on, so a sink that waits for a slow client slows the

@@ -97,6 +97,7 @@ export async function start(
     ]);
     return createCellCompiler({
       knownMagics: () => names,
+      declares: () => session.surroundings.settings.typecheck !== 'error',
       lowering: () => loweringOptions(readUserConfig(session.surroundings.directory)),
     });
   });

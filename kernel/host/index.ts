@@ -319,12 +319,11 @@ class Host implements RuntimeHost {
 
   #done(from: RuntimeProcess, message: Extract<RuntimeMessage, { type: 'done' }>): void | Promise<void> {
     const end = (): void =>
-      this.#finish(
-        message.execution,
-        message.error
-          ? { status: 'error', declared: message.declared, error: message.error }
-          : { status: 'ok', declared: message.declared },
-      );
+      this.#finish(message.execution, {
+        declared: message.declared,
+        ...(message.hint === undefined ? {} : { hint: message.hint }),
+        ...(message.error ? { status: 'error', error: message.error } : { status: 'ok' }),
+      });
     if (!this.#running.has(message.execution)) return undefined;
     const out = from.stdout.passed(message.execution);
     const err = from.stderr.passed(message.execution);

@@ -1,5 +1,7 @@
+import { types } from 'node:util';
 import type { CellContext, CompiledCell, InterpolatedPart } from '../interfaces.ts';
 import { formatDuration } from '../duration.ts';
+import { inTypeScript } from '../slips/index.ts';
 import { never, type Execution } from './execution.ts';
 import { missingExport } from './modules/missing-exports.ts';
 import type { Names } from './names.ts';
@@ -42,6 +44,15 @@ export function createCellContext(
   const context: CellContext = {
     box: (name) => names.box(name),
     open: (name) => names.open(name),
+    fresh: (name) => names.fresh(name),
+    introduce(name, value) {
+      if (names.introduce(name, value)) execution.declared.push(name);
+      return value;
+    },
+    indexed(value) {
+      execution.hint ??= indexHint(value);
+      return value;
+    },
     hoist: (name) => names.hoist(name),
     declare(name, value) {
       names.declare(name, kinds.get(name) ?? 'let', value);
@@ -93,6 +104,15 @@ export function createCellContext(
     },
   };
   return context;
+}
+
+/** Lists and texts have no elements with negative numbers, unless code has put one there. */
+function indexHint(value: unknown): string | undefined {
+  const isText = typeof value === 'string';
+  if (!isText && (types.isProxy(value) || (!Array.isArray(value) && !ArrayBuffer.isView(value))))
+    return undefined;
+  if (!isText && Object.hasOwn(value as object, '-1')) return undefined;
+  return inTypeScript('xs[-1]', 'xs.at(-1)');
 }
 
 /** What does not evaluate is the shell's own, and left alone. */

@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect, types } from 'node:util';
+import { memberHint } from './members.ts';
+import type { Names } from './names.ts';
 import { shownPath } from './shown-path.ts';
 import { framesOf, originalPosition, sourceText, type StackFrame } from './stack.ts';
 
@@ -18,15 +20,31 @@ const MAX_DEPTH = 8;
 const MAX_FRAMES = 15;
 const MAX_MESSAGE = 20_000;
 
-/** Any thrown value as Jupyter shows it. Never throws, whatever the value's getters do. */
-export function describeError(thrown: unknown): CellError {
+/**
+ * Any thrown value as Jupyter shows it. Never throws, whatever the value's getters do.
+ *
+ * @param names of the session, for help with members that a value does not have
+ */
+export function describeError(thrown: unknown, names?: Names): CellError {
   try {
     const { name, message } = nameAndMessage(thrown);
-    return { name, message, traceback: traceback(thrown, 0, new Set()) };
+    const hint =
+      names && isError(thrown) ? guard(() => helpWith(thrown, message, names), undefined) : undefined;
+    const lines = traceback(thrown, 0, new Set());
+    return { name, message, traceback: lines, ...(hint === undefined ? {} : { hint }) };
   } catch (error) {
     const message = `an error that cannot be shown: reading it threw ${guard(() => String(error), 'again')}`;
     return { name: 'Error', message, traceback: [`${BOLD_RED}Error${RESET}: ${message}`] };
   }
+}
+
+function helpWith(error: Error, message: string, names: Names): string | undefined {
+  if (!(types.isNativeError(error) && calmProperty(error, 'name') === 'TypeError')) return undefined;
+  return memberHint(message, names, () => {
+    const frame = framesOf(error).find(({ internal }) => !internal);
+    const row = frame && sourceText(frame.file)?.split(/\r?\n/u, frame.line)[frame.line - 1];
+    return row?.slice(0, frame!.column - 1);
+  });
 }
 
 function guard<T>(read: () => T, otherwise: T): T {

@@ -9,6 +9,8 @@ export class Execution {
   readonly allowStdin: boolean;
   /** Names that took effect, in order. */
   readonly declared: string[] = [];
+  /** Help about code that ran and means something else in Python. */
+  hint: string | undefined;
   /** Nothing of it continues any more. */
   interrupted = false;
   /** `done` was sent. */

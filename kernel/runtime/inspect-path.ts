@@ -31,7 +31,7 @@ export function inspectPath(path: string, names: Names): PathInspection | undefi
 }
 
 /** Looks along the prototype chain; a getter or proxy on the way ends the search. */
-function ownValue(owner: unknown, name: string): { value: unknown } | undefined {
+export function ownValue(owner: unknown, name: string): { value: unknown } | undefined {
   if (owner === null || owner === undefined) return undefined;
   let holder: object | null = Object(owner) as object;
   for (let step = 0; holder && step < 100; step++) {

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { boxKey, type BindingKind } from '../interfaces.ts';
 
 type Box = Record<string, unknown>;
@@ -7,8 +8,8 @@ interface Named {
   readonly box: Box;
   /** How it was declared last; undefined before a declaration was reached. */
   kind: BindingKind | undefined;
-  /** What the property of the box is: one that throws, a variable, a constant, or a getter of an import. */
-  state: 'early' | 'variable' | 'constant' | 'import';
+  /** What the property of the box is: one that throws, a global, a variable, a constant, or a getter of an import. */
+  state: 'early' | 'global' | 'variable' | 'constant' | 'import';
   /** For imports: the module's namespace. */
   namespace: object | undefined;
 }
@@ -36,13 +37,33 @@ export class Names {
 
   /** The box of a name that is about to be declared. Reading it before that throws, unless it has an earlier value. */
   open(name: string): Box {
-    return (this.#names.get(name) ?? this.#add(name, 'early')).box;
+    const named = this.#names.get(name) ?? this.#add(name, 'early');
+    if (named.state === 'global') this.#withoutValue(named, name, 'early');
+    return named.box;
+  }
+
+  /** The box of a name that no cell has declared: it stands for the global of that name, if there is one. */
+  fresh(name: string): Box {
+    const named = this.#names.get(name) ?? this.#add(name, 'global');
+    if (named.kind === undefined && named.state !== 'global') this.#withoutValue(named, name, 'global');
+    return named.box;
+  }
+
+  /** Assigns a name that no cell had declared. Returns whether that declared it: it may be a global, or declared meanwhile. */
+  introduce(name: string, value: unknown): boolean {
+    if (this.has(name)) this.assign(name, value);
+    else if (isGlobal(name)) this.fresh(name)[boxKey(name)] = value;
+    else {
+      this.declare(name, 'let', value);
+      return true;
+    }
+    return false;
   }
 
   /** `var`: undefined from the start of the cell, or the earlier value, as in a script that runs again. */
   hoist(name: string): unknown {
     const named = this.#names.get(name) ?? this.#add(name, 'variable');
-    if (named.state === 'early') this.#define(named, 'variable', undefined);
+    if (named.state === 'early' || named.state === 'global') this.#define(named, 'variable', undefined);
     return named.box[named.key];
   }
 
@@ -95,18 +116,17 @@ export class Names {
   #add(name: string, state: Named['state']): Named {
     const named: Named = { key: boxKey(name), box: {}, kind: undefined, state, namespace: undefined };
     this.#names.set(name, named);
-    if (state === 'early') {
-      const early = (): never => {
-        throw new ReferenceError(`Cannot access '${name}' before initialization`);
-      };
-      Object.defineProperty(named.box, named.key, {
-        get: early,
-        set: early,
-        enumerable: true,
-        configurable: true,
-      });
-    }
+    if (state === 'early' || state === 'global') this.#withoutValue(named, name, state);
     return named;
+  }
+
+  #withoutValue(named: Named, name: string, state: 'early' | 'global'): void {
+    const early = (): never => {
+      throw new ReferenceError(`Cannot access '${name}' before initialization`);
+    };
+    const property = state === 'early' ? { get: early, set: early } : globalOf(name);
+    Object.defineProperty(named.box, named.key, { ...property, enumerable: true, configurable: true });
+    named.state = state;
   }
 
   #define(named: Named, state: 'variable' | 'constant', value: unknown): void {
@@ -135,6 +155,29 @@ function makeFast(box: Box, key: string): void {
   } catch {
     // An import whose module has failed.
   }
+}
+
+/** A property of the global object, or what a script has declared by `let`, `const` or `class`. */
+function isGlobal(name: string): boolean {
+  return name in globalThis || runInThisContext(`typeof ${name}`) !== 'undefined';
+}
+
+/** Reads and assigns a global as code in strict mode does: a name that is none is a ReferenceError. */
+function globalOf(name: string): { get(): unknown; set(value: unknown): void } {
+  const known = (): void => {
+    if (!isGlobal(name)) throw new ReferenceError(`${name} is not defined`);
+  };
+  return {
+    get() {
+      known();
+      return runInThisContext(name) as unknown;
+    },
+    set(value) {
+      known();
+      const assign = runInThisContext(`'use strict';(value)=>{${name}=value}`) as (value: unknown) => void;
+      assign(value);
+    },
+  };
 }
 
 function refuse(): never {

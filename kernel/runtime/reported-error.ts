@@ -1,10 +1,11 @@
 import { ReportedError } from '../../src/reported-error.ts';
 import type { CellError } from '../interfaces.ts';
 import { describeError } from './errors.ts';
+import type { Names } from './names.ts';
 
 export { ReportedError };
 
 /** What a cell is told of anything that was thrown. */
-export function describeThrown(thrown: unknown): CellError {
-  return ReportedError.reportOf(thrown) ?? describeError(thrown);
+export function describeThrown(thrown: unknown, names?: Names): CellError {
+  return ReportedError.reportOf(thrown) ?? describeError(thrown, names);
 }

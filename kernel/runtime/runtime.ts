@@ -210,6 +210,7 @@ export class Runtime {
           execution: ended.id,
           declared: ended.declared,
           ...(error ? { error } : {}),
+          ...(ended.hint === undefined ? {} : { hint: ended.hint }),
         });
       },
     });
@@ -227,7 +228,7 @@ export class Runtime {
     try {
       channel.send({ type: 'evaluated', id, values });
     } catch (thrown) {
-      const error = describeThrown(thrown);
+      const error = describeThrown(thrown, this.names);
       const failed = Object.fromEntries(Object.keys(values).map((name) => [name, { error }]));
       channel.send({ type: 'evaluated', id, values: failed });
     }
@@ -280,7 +281,7 @@ export class Runtime {
     const fail = (error: unknown): void => {
       // A child process that the interrupt ended makes its caller throw: the reason is the interrupt.
       const interrupted = Atomics.load(this.#parts.state, Shared.interrupted) === 1;
-      this.#end(execution, interrupted ? interruptedError() : describeThrown(error));
+      this.#end(execution, interrupted ? interruptedError() : describeThrown(error, this.names));
     };
     const rendered = (payload: Rendered | undefined): void => {
       if (execution.interrupted || execution.ended) return;
@@ -426,7 +427,11 @@ export class Runtime {
   lateError(error: unknown, execution: Execution | undefined): void {
     const id = execution?.id ?? this.#fallback()?.id ?? 0;
     if (this.#late.admit(id)) {
-      this.#parts.channel.send({ type: 'late-error', execution: id, error: describeThrown(error) });
+      this.#parts.channel.send({
+        type: 'late-error',
+        execution: id,
+        error: describeThrown(error, this.names),
+      });
     }
     // An unattended cell fails with it: nothing more is worth waiting for.
     for (const running of this.#running.values()) running.stopSettling?.();

@@ -12,6 +12,8 @@ import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
 import type { Assistance } from './assistance.ts';
 import { interruptedError, toCellError } from './cell-error.ts';
 import type { Execution, Executions } from './executions.ts';
+import { explained, ranHint, takeHint, withHint } from './hints.ts';
+import type { Helped } from './hints.ts';
 import type { History } from './history.ts';
 import type { Iopub } from './iopub.ts';
 import type { MagicRunner } from './magic-runner.ts';
@@ -21,7 +23,7 @@ import type { Surroundings } from './surroundings.ts';
 import { formatDiagnostics } from './type-checks.ts';
 import { unhandledError } from './unattended.ts';
 import type { UnattendedOutput } from './unattended.ts';
-import type { TypeChecks } from './type-checks.ts';
+import type { Problems, TypeChecks } from './type-checks.ts';
 
 export interface CellRunnerOptions {
   compiler: () => Promise<SessionCompiler>;
@@ -88,6 +90,8 @@ export class CellRunner {
     // The cell's own error goes into its reply; the other one must not be lost.
     if (error && unhandled) publishError(iopub, unhandled, execution);
     error ??= unhandled;
+    if (error) error = withHint(error, execution);
+    else this.#help(execution);
     execution.running = false;
     stdin.forget(execution.id);
     if (stored) history.add(count, code, execution.output);
@@ -156,16 +160,18 @@ export class CellRunner {
     const compiler = await this.#options.compiler();
     const compiled = await compiler.compile(code, execution.id, execution.abort.signal);
     if (!compiled.ok) return failed(syntaxError(compiled));
+    const { slips, typed } = compiled;
+    const cell = { source: code, typed, ...(slips ? { slips } : {}) };
     let checked: Promise<void> | undefined;
     if (surroundings.settings.typecheck === 'error') {
-      const wrong = await untilAborted(typeChecks.check(execution, compiled.typed), execution.abort.signal);
-      if (wrong.some(({ severity }) => severity === 'error')) {
+      const wrong = await untilAborted(typeChecks.check(execution, cell), execution.abort.signal);
+      if (wrong.problems.some(({ severity }) => severity === 'error')) {
         await typeChecks.commit(execution, undefined);
         return failed(typeError(wrong, execution));
       }
     } else {
       if (waitForTypes) await typeChecks.start();
-      checked = typeChecks.add(execution, compiled.typed);
+      checked = typeChecks.add(execution, cell);
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
     execution.inRuntime = true;
@@ -179,6 +185,26 @@ export class CellRunner {
     compiler.commit(execution.id, outcome.declared);
     void typeChecks.commit(execution, outcome.declared);
     if (waitForTypes) await checked;
+    return await this.#helped(outcome, execution, cell);
+  }
+
+  /** Help with a cell that ran, below it. */
+  #help(execution: Execution): void {
+    const { waiting } = execution.hints;
+    if (waiting !== undefined && !execution.silent && takeHint(execution))
+      this.#options.iopub.stream('stderr', `hint: ${waiting}\n`, execution.parent);
+  }
+
+  /** Adds help to an error; that with a cell that ran waits for its end. */
+  async #helped(outcome: ExecuteOutcome, execution: Execution, cell: Helped): Promise<ExecuteOutcome> {
+    const hint = ranHint(cell.slips, outcome.declared, outcome.hint);
+    if (outcome.status === 'error') {
+      const names = (await this.#options.compiler()).bindings().map(({ name }) => name);
+      const error = explained(outcome.error, names, cell);
+      const helped = hint === undefined || error.hint !== undefined ? error : { ...error, hint };
+      return { ...outcome, error: outcome.error.reason === undefined ? helped : error };
+    }
+    if (hint !== undefined) execution.hints.waiting = hint;
     return outcome;
   }
 
@@ -243,10 +269,11 @@ function syntaxError(result: Extract<CompileResult, { ok: false }>): CellError {
     message: result.problem.message,
     traceback: [`\u001b[31mSyntaxError\u001b[39m: ${result.problem.message}`, ...result.frame.split('\n')],
     reason: 'syntax',
+    ...(result.hint === undefined ? {} : { hint: result.hint }),
   };
 }
 
-function typeError(problems: Parameters<typeof formatDiagnostics>[0], execution: Execution): CellError {
+function typeError({ problems, hint }: Problems, execution: Execution): CellError {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   const message = `${errors} type ${errors === 1 ? 'error' : 'errors'}; the cell did not run (%typecheck warn runs it all the same)`;
   return {
@@ -254,6 +281,7 @@ function typeError(problems: Parameters<typeof formatDiagnostics>[0], execution:
     message,
     traceback: [...formatDiagnostics(problems, execution).trimEnd().split('\n'), message],
     reason: 'types',
+    ...(hint === undefined ? {} : { hint }),
   };
 }
 

@@ -20,6 +20,8 @@ export interface Execution {
   running: boolean;
   /** Errors that no code handled while this cell ran, which make an unattended cell fail. */
   readonly unhandled: UnhandledError[];
+  /** Whether a line of help was shown, and the one that waits for the cell's end; for a cell and what its magics run. */
+  readonly hints: { shown: boolean; waiting?: string };
   /** The runtime process is at it, which can run one thing under one number. */
   inRuntime: boolean;
 }
@@ -50,10 +52,11 @@ export class Executions {
       numbered?: boolean;
       unattended?: boolean;
       abort?: AbortController;
+      hints?: Execution['hints'];
     },
   ): Execution {
     const { parent, count, silent, allowStdin, numbered = false, unattended = false } = options;
-    const { abort = new AbortController() } = options;
+    const { abort = new AbortController(), hints = { shown: false } } = options;
     const execution: Execution = {
       id: numbered ? count : ++this.#unnumbered,
       parent,
@@ -65,6 +68,7 @@ export class Executions {
       output: undefined,
       running: true,
       unhandled: [],
+      hints,
       inRuntime: false,
     };
     this.#newest = execution;

@@ -2,6 +2,7 @@
 import type { CellError, DisplayPayload, OutputSink, SurroundingsChange } from '../interfaces.ts';
 import type { Comms } from './comms.ts';
 import type { Execution, Executions } from './executions.ts';
+import { explained, withHint } from './hints.ts';
 import type { Iopub } from './iopub.ts';
 import type { Stdin } from './stdin.ts';
 import type { TrainingDisplay } from './training-display.ts';
@@ -19,6 +20,7 @@ export class RuntimeOutput implements OutputSink {
   readonly #magic: (message: Extract<Output, { type: 'magic' }>) => void;
   readonly #request: (message: Extract<Output, { type: 'request' }>) => void;
   readonly #surroundings: (change: SurroundingsChange) => void;
+  readonly #names: () => readonly string[];
 
   constructor(options: {
     iopub: Iopub;
@@ -29,6 +31,8 @@ export class RuntimeOutput implements OutputSink {
     magic: (message: Extract<Output, { type: 'magic' }>) => void;
     request: (message: Extract<Output, { type: 'request' }>) => void;
     surroundings: (change: SurroundingsChange) => void;
+    /** Names of the session, for help with errors. */
+    names: () => readonly string[];
   }) {
     this.#iopub = options.iopub;
     this.#executions = options.executions;
@@ -38,13 +42,18 @@ export class RuntimeOutput implements OutputSink {
     this.#magic = options.magic;
     this.#request = options.request;
     this.#surroundings = options.surroundings;
+    this.#names = options.names;
     this.unattended = new UnattendedOutput(options.executions, (message, execution) =>
       this.#publish(message, execution),
     );
   }
 
   /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
-  output(message: Output): void | Promise<void> {
+  output(received: Output): void | Promise<void> {
+    const message =
+      received.type === 'late-error'
+        ? { ...received, error: explained(received.error, this.#names()) }
+        : received;
     switch (message.type) {
       case 'input':
         this.#stdin.ask(message);
@@ -121,9 +130,6 @@ export function publishDisplay(
 
 export function publishError(iopub: Iopub, error: CellError, execution: Execution | undefined): void {
   if (execution?.silent) return;
-  iopub.publish(
-    'error',
-    { ename: error.name, evalue: error.message, traceback: error.traceback },
-    execution?.parent,
-  );
+  const { name, message, traceback } = withHint(error, execution);
+  iopub.publish('error', { ename: name, evalue: message, traceback }, execution?.parent);
 }

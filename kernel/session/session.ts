@@ -134,6 +134,8 @@ export class Session {
       answer: (answer, blocking) => (blocking ? this.#host.sendControl(answer) : this.#host.send(answer)),
     }));
     const training = new TrainingDisplay(iopub);
+    let compiler: SessionCompiler | undefined;
+    const names = (): string[] => compiler?.bindings().map(({ name }) => name) ?? [];
     const output = new RuntimeOutput({
       iopub,
       executions,
@@ -143,6 +145,7 @@ export class Session {
       magic: (message) => void magicRunner.answer(message),
       request: (message) => void magicRunner.request(message),
       surroundings: (change) => surroundings.adopt(change, 'runtime'),
+      names,
     });
     const host = (this.#host = options.createHost(output));
     const surroundings: Surroundings = (this.surroundings = new Surroundings({
@@ -156,6 +159,7 @@ export class Session {
       iopub,
       settings: surroundings.settings,
       log,
+      names,
     }));
     const loadPython = once(() =>
       options.createPython({
@@ -174,7 +178,6 @@ export class Session {
       }),
     );
     const python = async (): Promise<PythonHost> => (this.#python = await loadPython());
-    let compiler: SessionCompiler | undefined;
     const loadCompiler = async (): Promise<SessionCompiler> =>
       (compiler = this.#compiler ??= await options.compiler());
     const cells = (this.#cells = new CellRunner({

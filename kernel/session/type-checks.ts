@@ -5,13 +5,26 @@
 import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
 import { once } from '../../src/once.ts';
 import type { Execution } from './executions.ts';
+import { inCell, problemsHint, takeHint } from './hints.ts';
+import type { Helped } from './hints.ts';
 import type { Iopub } from './iopub.ts';
+
+/** A cell that was compiled. */
+export interface CheckedCell extends Helped {
+  typed: TypedText;
+}
 
 interface Cell {
   execution: Execution;
-  typed: TypedText;
+  cell: CheckedCell;
   /** Names that came into being; undefined while it runs. */
   declared?: readonly string[];
+}
+
+export interface Problems {
+  problems: Diagnostic[];
+  /** One line of help. */
+  hint: string | undefined;
 }
 
 export class TypeChecks {
@@ -19,6 +32,7 @@ export class TypeChecks {
   readonly #iopub: Iopub;
   readonly #settings: Settings;
   readonly #log: (message: string) => void;
+  readonly #names: () => readonly string[];
   /** Cells from before the server was started. */
   #early: Cell[] | undefined = [];
   #used = false;
@@ -28,11 +42,14 @@ export class TypeChecks {
     iopub: Iopub;
     settings: Settings;
     log: (message: string) => void;
+    /** Names of the session, for help with errors. */
+    names: () => readonly string[];
   }) {
     this.#language = once(options.language);
     this.#iopub = options.iopub;
     this.#settings = options.settings;
     this.#log = options.log;
+    this.#names = options.names;
   }
 
   /** The service, started. */
@@ -50,23 +67,23 @@ export class TypeChecks {
     if (this.#early !== early) return;
     this.#early = undefined;
     service.start();
-    for (const { execution, typed, declared } of early) {
-      service.addCell(execution.id, typed.source, typed.reading);
+    for (const { execution, cell, declared } of early) {
+      service.addCell(execution.id, cell.typed.source, cell.typed.reading);
       if (declared) service.commit(execution.id, declared);
     }
-    for (const { execution } of early) void this.#report(execution);
+    for (const { execution, cell } of early) void this.#report(execution, cell);
   }
 
   /** A cell that runs now. Resolves when its problems were published; never rejects. */
-  async add(execution: Execution, typed: TypedText): Promise<void> {
+  async add(execution: Execution, cell: CheckedCell): Promise<void> {
     if (this.#early) {
-      this.#early.push({ execution, typed });
+      this.#early.push({ execution, cell });
       return;
     }
     try {
       const service = await this.service();
-      service.addCell(execution.id, typed.source, typed.reading);
-      await this.#report(execution);
+      service.addCell(execution.id, cell.typed.source, cell.typed.reading);
+      await this.#report(execution, cell);
     } catch (error) {
       this.#log(`cannot check types: ${String(error)}`);
     }
@@ -80,11 +97,16 @@ export class TypeChecks {
   }
 
   /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */
-  async check(execution: Execution, typed: TypedText): Promise<Diagnostic[]> {
+  async check(execution: Execution, cell: CheckedCell): Promise<Problems> {
     await this.start();
     const service = await this.service();
-    service.addCell(execution.id, typed.source, typed.reading);
-    return await service.diagnostics(execution.id);
+    service.addCell(execution.id, cell.typed.source, cell.typed.reading);
+    return this.#problems(execution, cell, await service.diagnostics(execution.id));
+  }
+
+  #problems(execution: Execution, cell: CheckedCell, found: readonly Diagnostic[]): Problems {
+    const problems = inCell(found, cell.typed);
+    return { problems, hint: problemsHint(problems, execution.id, this.#names(), cell) };
   }
 
   async reset(): Promise<void> {
@@ -96,14 +118,19 @@ export class TypeChecks {
     if (this.#used) await (await this.#language()).dispose();
   }
 
-  async #report(execution: Execution): Promise<void> {
+  async #report(execution: Execution, cell: CheckedCell): Promise<void> {
     if (this.#settings.typecheck === 'off' || execution.silent) return;
     try {
       const service = await this.service();
-      const problems = await service.diagnostics(execution.id);
+      const found = await service.diagnostics(execution.id);
       // The cell, or the kernel, may have gone another way in the meantime.
-      if ((this.#settings.typecheck as string) === 'off' || problems.length === 0) return;
-      this.#iopub.stream('stderr', formatDiagnostics(problems, execution), execution.parent);
+      if ((this.#settings.typecheck as string) === 'off' || found.length === 0) return;
+      const { problems, hint } = this.#problems(execution, cell, found);
+      // An error may come, below which it stands better.
+      if (hint !== undefined && execution.running) execution.hints.waiting ??= hint;
+      const isDue = hint !== undefined && !execution.running && takeHint(execution);
+      const help = isDue ? `hint: ${hint}\n` : '';
+      this.#iopub.stream('stderr', formatDiagnostics(problems, execution) + help, execution.parent);
     } catch (error) {
       this.#log(`cannot check types: ${String(error)}`);
     }

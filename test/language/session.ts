@@ -66,6 +66,12 @@ export class TestSession {
     return {
       box: (name) => names.box(name),
       open: (name) => names.open(name),
+      fresh: (name) => names.fresh(name),
+      introduce(name, value) {
+        if (names.introduce(name, value) && !declared.includes(name)) declared.push(name);
+        return value;
+      },
+      indexed: (value) => value,
       hoist: (name) => names.hoist(name),
       declare(name, value) {
         names.declare(name, kinds.get(name) ?? 'let', value);

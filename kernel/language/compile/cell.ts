@@ -4,11 +4,13 @@ import type { Edits } from './edits.ts';
 import type { Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames, Writes } from './emit.ts';
-import { isKnownGlobal } from './globals.ts';
+import { isKnownGlobal } from '../../known-globals.ts';
+import type { AssignedStatement } from './assigned.ts';
 import { importCall, importedNameOf, member } from './imports.ts';
 import { markReceiver } from './receiver.ts';
 import { metadataReads } from './metadata.ts';
 import type { SessionNames } from './names.ts';
+import type { CellSlips } from './slips.ts';
 import type { NameUse, Site } from './sites.ts';
 import { Walk } from './walk.ts';
 import type { TopName } from './walk.ts';
@@ -43,6 +45,10 @@ export interface CellInput {
   isInternal(name: string): boolean;
   /** How a lowered cell declared its names before: lowering makes variables (`var`) of most. */
   original: ReadonlyMap<string, OriginalKind>;
+  /** Assignments that declare names which nothing else declares. */
+  assigned: readonly AssignedStatement[];
+  /** What was found in the cell as typed. */
+  slips: CellSlips;
 }
 
 /** `object`: enums and namespaces. */
@@ -51,6 +57,8 @@ export type OriginalKind = 'const' | 'let' | 'class' | 'object';
 export interface CellOutput extends Rendered {
   async: boolean;
   bindings: Binding[];
+  /** Names that assignments declare. */
+  introduced: string[];
 }
 
 /** Expressions that take the place of what CommonJS gives a module. */
@@ -86,6 +94,8 @@ class CellRewriter {
   private readonly functions: string[] = [];
   private readonly bindings: Binding[] = [];
   private readonly declaredNested = new Set<string>();
+  /** Where assignments declare names. */
+  private readonly introduced = new Map<string, number>();
   private hasImports = false;
   private readonly metadata: ReadonlyMap<string, number>;
   private readonly input: CellInput;
@@ -103,6 +113,8 @@ class CellRewriter {
     const { input, walk } = this;
     const { names, edits } = input;
     for (const [name, top] of walk.top) this.own(name, top);
+    for (const { names: assigned, end } of input.assigned)
+      for (const { name, start } of assigned) this.introduce(name, start, end);
     for (const site of walk.sites) this.note(site);
     for (const variable of this.variables.values()) if (variable) this.decide(variable);
     for (const site of walk.sites) if (site.kind === 'import') this.importSite(site.node);
@@ -111,6 +123,7 @@ class CellRewriter {
       access: (use) => this.access(use),
       wrapsAwaits: true,
       refresh: (at) => this.refresh(at),
+      introduces: (use) => !use.inFunction && this.introduced.get(use.name) === use.start,
     };
     for (const site of walk.sites) {
       emitCommon(site, edits, options);
@@ -121,7 +134,9 @@ class CellRewriter {
     const prologue = [this.imports, [...this.boxes.values()], this.locals, this.functions].flat().join('');
     const head = `'use strict';(${isAsync ? 'async' : ''}(${names.context})=>{${temporaries}${prologue}`;
     const rendered = edits.render(input.source, head, '\n})');
-    return { ...rendered, async: isAsync, bindings: this.bindings };
+    input.slips.note(walk);
+    const introduced = [...this.introduced.keys()];
+    return { ...rendered, async: isAsync, bindings: this.bindings, introduced };
   }
 
   // ------------------------------------------------------------------ what the names are
@@ -139,6 +154,19 @@ class CellRewriter {
     const isLexical = original !== undefined && original !== 'object';
     const from = isLexical ? (top.end ?? top.from) : top.from;
     this.variables.set(name, { ...newVariable(binding, { ...top, from }), original });
+  }
+
+  /** A name that top-level code assigns: if nothing declares it, the assignment does. */
+  private introduce(name: string, start: number, end: number): void {
+    const { input, session } = this;
+    if (this.introduced.has(name) || !input.slips.mayDeclare(name)) return;
+    if (this.variables.has(name) || session.get(name) || session.isExpected(name)) return;
+    if (isKnownGlobal(name) || Object.hasOwn(MODULE_NAMES, name)) return;
+    if (input.slips.isTypo(name, () => this.knownNames())) return;
+    const binding: Binding = { name, kind: 'let' };
+    this.introduced.set(name, start);
+    this.bindings.push(binding);
+    this.variables.set(name, newVariable(binding, { kind: 'let', from: end, end }));
   }
 
   /** The variable that a use means; undefined for names of inner scopes, globals and names that nothing declares. */
@@ -160,10 +188,12 @@ class CellRewriter {
       case 'assign':
         if (site.node.operator !== '=') this.noteRead(site.use);
         this.noteAssignment(site.use);
+        this.noteUnresolved(site.use, site.node.operator);
         return;
       case 'update':
         this.noteRead(site.use);
         this.noteAssignment(site.use);
+        this.noteUnresolved(site.use, site.node.operator);
         return;
       case 'target':
         this.noteAssignment(site.use);
@@ -199,6 +229,19 @@ class CellRewriter {
     const variable = this.variable(use);
     // A constant counts too: a later cell may declare it as a variable, which the function then assigns.
     if (use.inFunction && (variable || this.isUnresolved(use))) this.session.noteFunctionAssignment(use.name);
+  }
+
+  private noteUnresolved(use: NameUse, operator: string): void {
+    if (this.isUnresolved(use) && !Object.hasOwn(MODULE_NAMES, use.name))
+      this.input.slips.unresolved(use.name, operator, () => this.knownNames());
+  }
+
+  private knownNames(): string[] {
+    return [
+      ...this.session.all().map(({ name }) => name),
+      ...this.walk.top.keys(),
+      ...this.introduced.keys(),
+    ];
   }
 
   private isUnresolved(use: NameUse): boolean {
@@ -243,6 +286,7 @@ class CellRewriter {
     if (top) {
       const assigned = variable.boxOnly || this.session.isAssignedInFunction(name);
       variable.access = assigned && !isConstant ? inBox : through;
+      if (this.introduced.has(name) && variable.access === through) this.locals.push(`let ${name};`);
       if (kind === 'var')
         this.locals.push(`var ${name}=${this.input.names.context}.hoist(${JSON.stringify(name)});`);
       return;
@@ -260,8 +304,9 @@ class CellRewriter {
     const { names } = this.input;
     const key = boxKey(name);
     const box = names.box(key);
+    const method = this.introduced.has(name) ? 'fresh' : top ? 'open' : 'box';
     if (!this.boxes.has(name))
-      this.boxes.set(name, `const ${box}=${names.context}.${top ? 'open' : 'box'}(${JSON.stringify(name)});`);
+      this.boxes.set(name, `const ${box}=${names.context}.${method}(${JSON.stringify(name)});`);
     return `${box}.${key}`;
   }
 
@@ -311,6 +356,10 @@ class CellRewriter {
         edits.after(expression.end, isSequence ? '))' : ')');
         return;
       }
+      case 'indexed':
+        edits.before(site.node.start, `${names.context}.indexed(`);
+        edits.after(site.node.end, ')');
+        return;
       case 'function': {
         const variable = this.variables.get(site.name);
         if (variable) this.functions.push(`${this.declare(variable)};`);

@@ -64,6 +64,8 @@ export interface EmitOptions {
   wrapsAwaits: boolean;
   /** Assignments that bring local copies up to date after an await of the top level that stands at an offset. */
   refresh(at: number): readonly string[];
+  /** Whether an assignment to the name declares it here. */
+  introduces?(use: NameUse): boolean;
 }
 
 const PLAIN: Access = { mode: 'plain' };
@@ -144,6 +146,13 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
       const access = options.access(use);
       const { start, right, operator } = node;
       const isAnonymous = anonymousFunction(right) !== undefined;
+      if (options.introduces?.(use) === true) {
+        const local = access.mode === 'through' ? `${use.name}=` : '';
+        edits.replace(start, right.start, `${local}${context}.introduce(${JSON.stringify(use.name)},`);
+        edits.after(node.end, ')');
+        if (isAnonymous) nameIt(edits, use.name, right);
+        return true;
+      }
       if (isLocal(access, use) && access.writes === 'merged' && isEmptyObject(right)) {
         edits.before(node.start, `${context}.declare(${JSON.stringify(use.name)},`);
         edits.after(node.end, ')');
@@ -208,9 +217,13 @@ export function emitCommon(site: Site, edits: Edits, options: EmitOptions): bool
     case 'target': {
       const { use, shorthand, anonymousDefault } = site;
       const access = options.access(use);
-      const text = isAsked(access, use)
-        ? `({set v($v){${context}.assign(${JSON.stringify(use.name)},$v${fallback(access, use.name, '$w')})}}).v`
-        : textOf(access, use);
+      const introduces = options.introduces?.(use) === true;
+      if (introduces && access.mode === 'through') return true;
+      const text = introduces
+        ? `({set v($v){${context}.introduce(${JSON.stringify(use.name)},$v)}}).v`
+        : isAsked(access, use)
+          ? `({set v($v){${context}.assign(${JSON.stringify(use.name)},$v${fallback(access, use.name, '$w')})}}).v`
+          : textOf(access, use);
       if (text === undefined) return true;
       edits.replace(use.start, use.end, shorthand ? `${use.name}:${text}` : text);
       if (anonymousDefault) nameIt(edits, use.name, anonymousDefault);
@@ -299,7 +312,12 @@ function copiesOf(targets: readonly NameUse[], options: EmitOptions): string[] {
   const copies: string[] = [];
   for (const use of targets) {
     const access = options.access(use);
-    if (isLocal(access, use) && access.writes === 'both') copies.push(`${access.text}=${use.name}`);
+    if (options.introduces?.(use) === true) {
+      if (access.mode === 'through')
+        copies.push(
+          `${use.name}=${options.names.context}.introduce(${JSON.stringify(use.name)},${use.name})`,
+        );
+    } else if (isLocal(access, use) && access.writes === 'both') copies.push(`${access.text}=${use.name}`);
   }
   return copies;
 }

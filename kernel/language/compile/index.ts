@@ -1,15 +1,9 @@
 /**
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
-import type {
-  Binding,
-  CellCompiler,
-  CellParts,
-  CompiledCell,
-  CompileResult,
-  LoweringOptions,
-} from '../../interfaces.ts';
+import type { Binding, CellCompiler, CellParts, CompileResult, LoweringOptions } from '../../interfaces.ts';
 import type { BindingPattern, Program, TSTypeName } from 'oxc-parser';
+import { assignedStatements, typedText } from './assigned.ts';
 import { rewriteCell } from './cell.ts';
 import type { OriginalKind } from './cell.ts';
 import { isComplete } from './completeness.ts';
@@ -23,8 +17,10 @@ import type { FoundMagics, MagicLine } from './magics.ts';
 import { composeMaps, sourceMap } from './maps.ts';
 import { SessionNames } from './names.ts';
 import type { NamesState } from './names.ts';
-import { CompileError, positionsAt, problemAt } from './problems.ts';
+import { CompileError, offsetAt, positionsAt, problemAt } from './problems.ts';
 import { markReceiver } from './receiver.ts';
+import { syntaxHint } from '../../slips/index.ts';
+import { CellSlips } from './slips.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
@@ -32,6 +28,8 @@ export { CompileError } from './problems.ts';
 export interface CellCompilerOptions {
   /** What the tsconfig.json that counts now says. */
   lowering?: () => LoweringOptions;
+  /** Whether an assignment of the top level declares a name that nothing declares; it does not when left out. */
+  declares?: () => boolean;
   /** Names of line magics, which tell `%who` from a remainder. */
   knownMagics?: () => Iterable<string>;
 }
@@ -40,6 +38,7 @@ export interface CellCompilerOptions {
 export interface CompilerState {
   names: NamesState;
   lowering: LoweringOptions;
+  declares: boolean;
   /** Texts of the execution that were compiled before. */
   compiled: number;
 }
@@ -53,6 +52,8 @@ export interface PortableCompiler extends CellCompiler {
   /** Takes over what another compiler, which had this one's state, made: as if it had been compiled here. */
   adopt(execution: number, bindings: readonly Binding[], assignedInFunctions: readonly string[]): void;
 }
+
+type CompiledSource = Omit<Extract<CompileResult, { ok: true }>, 'ok'>;
 
 const NOTHING: ReadonlyMap<string, OriginalKind> = new Map();
 
@@ -75,25 +76,28 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
     return count === 1 ? `cell ${execution}` : `cell ${execution}.${count}`;
   };
 
-  const compile = (source: string, execution: number): CompiledCell => {
+  const compile = (source: string, execution: number): CompiledSource => {
     if (isExpressionCell(source)) {
       // In parentheses it is a value; the map is joined with that of putting them there.
       const edits = new Edits();
       edits.before(0, '(');
       const { code, mappings } = edits.render(source, '', '\n)');
-      const cell = compileText(code, execution);
-      return { ...cell, map: composeMaps([cell.map, sourceMap(cell.filename, source, mappings)]) };
+      const { cell, slips } = compileText(code, execution);
+      const map = composeMaps([cell.map, sourceMap(cell.filename, source, mappings)]);
+      return { cell: { ...cell, map }, ...(slips ? { slips } : {}) };
     }
     return compileText(source, execution);
   };
 
-  const compileText = (source: string, execution: number): CompiledCell => {
+  const compileText = (source: string, execution: number): CompiledSource => {
     const found = findMagics(source, isKnown, 'ts');
     const front = parseTypeScript(found.text);
     const names = new InternalNames(source);
     const filename = newFilename(execution);
     const lowering = options.lowering?.() ?? {};
     const endsWithMagic = found.magics.some(({ place }) => place?.last === true);
+    const assigned = assignedStatements(front.parsed.program);
+    let slips: CellSlips;
     const { output, map } = compileSource(
       source,
       filename,
@@ -111,8 +115,9 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
           edits.after(last.expression.end, '))');
         }
       },
-      ({ source: text, program, edits, lowered }) =>
-        rewriteCell(
+      ({ source: text, program, edits, lowered }) => {
+        slips = new CellSlips(found.text, front.parsed.program, options.declares?.() ?? false);
+        return rewriteCell(
           {
             source: text,
             program,
@@ -122,12 +127,21 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
             awaits: found.magics.some(({ isTime, place }) => !isTime && place?.inFunction === false),
             isInternal: (name) => lowered && !source.includes(name),
             original: lowered ? originalKinds(front.parsed.program) : NOTHING,
+            assigned: lowered && assigned.length > 0 ? assignedStatements(program, true) : assigned,
+            slips,
           },
           session,
-        ),
+        );
+      },
     );
-    session.expect(execution, output.bindings);
-    return { code: output.code, filename, map, async: output.async, bindings: output.bindings };
+    const { code, async, bindings, introduced } = output;
+    session.expect(execution, bindings);
+    const said = slips!.result(introduced, assigned);
+    return {
+      cell: { code, filename, map, async, bindings },
+      ...(said ? { slips: said } : {}),
+      ...(introduced.length > 0 ? { typed: typedText(source, assigned, new Set(introduced)) } : {}),
+    };
   };
 
   return {
@@ -153,10 +167,12 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
     },
     compile(source, execution): CompileResult {
       try {
-        return { ok: true, cell: compile(source, execution) };
+        return { ok: true, ...compile(source, execution) };
       } catch (error) {
-        if (error instanceof CompileError) return { ok: false, problem: error.problem, frame: error.frame };
-        throw error;
+        if (!(error instanceof CompileError)) throw error;
+        const { problem, frame } = error;
+        const hint = syntaxHint(source, offsetAt(source, problem.start));
+        return { ok: false, problem, frame, ...(hint === undefined ? {} : { hint }) };
       }
     },
     commit: (execution, declared) => session.commit(execution, declared),
@@ -166,6 +182,7 @@ export function createCellCompiler(options: CellCompilerOptions = {}): PortableC
     state: (execution) => ({
       names: session.state(),
       lowering: options.lowering?.() ?? {},
+      declares: options.declares?.() ?? false,
       compiled: filenames.get(execution) ?? 0,
     }),
     restore(execution, { names, compiled }) {

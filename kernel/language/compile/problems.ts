@@ -12,6 +12,17 @@ export function positionAt(source: string, offset: number): SourcePosition {
   return { line, column: end - lineStart };
 }
 
+/** The offset of a position. */
+export function offsetAt(source: string, { line, column }: SourcePosition): number {
+  let lineStart = 0;
+  for (let left = line; left > 0; left--) {
+    const found = source.indexOf('\n', lineStart);
+    if (found === -1) break;
+    lineStart = found + 1;
+  }
+  return Math.min(source.length, lineStart + column);
+}
+
 /** The same for many offsets in rising order, with one walk through the text. */
 export function positionsAt(source: string, offsets: readonly number[]): SourcePosition[] {
   let line = 0;

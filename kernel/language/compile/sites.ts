@@ -64,6 +64,8 @@ export type Site =
   | { kind: 'class'; node: Class; name: string }
   | { kind: 'await'; node: AwaitExpression; used: boolean; inFunction: boolean }
   | { kind: 'dynamic-import'; node: ImportExpression }
+  /** The object of `xs[-1]`. */
+  | { kind: 'indexed'; node: Span }
   | { kind: 'meta'; node: Span }
   | { kind: 'this'; node: Span }
   | { kind: 'result'; node: ExpressionStatement }

@@ -13,12 +13,17 @@ import { visitorKeys } from 'oxc-parser';
 import type { Edits } from './edits.ts';
 import { anonymousFunction, checkRegExp, isInterleaved, NeedsLowering, unwrapped } from './nodes.ts';
 import { Scope } from './scope.ts';
+import { isNegativeIndex, misreadOperator, misreadTuple } from './misread.ts';
 import type { NameUse, ReadShape, Site } from './sites.ts';
 import { TypeEraser } from './types.ts';
 
 /** The walk's half for expressions, patterns, functions and classes; what they hold of statements is the other half's. */
 export abstract class ExpressionWalk {
   readonly sites: Site[] = [];
+  /** Help about code that means something else than in Python. */
+  misread: string | undefined;
+  /** Names that are assigned where an argument stands, as in `f(a=1)`. */
+  readonly named = new Set<string>();
   /** Whether top-level code awaits. */
   hasTopAwait = false;
 
@@ -230,13 +235,18 @@ export abstract class ExpressionWalk {
         if (!this.ownThis) this.sites.push({ kind: 'this', node });
         return;
       case 'MemberExpression':
+        if (isNegativeIndex(node)) this.sites.push({ kind: 'indexed', node: node.object });
         this.expression(node.object);
         if (node.computed) this.expression(node.property);
         return;
       case 'CallExpression':
         this.callee(node.callee);
         if (node.typeArguments) this.types.erase(node.typeArguments);
-        for (const argument of node.arguments) this.expression(argument);
+        for (const argument of node.arguments) {
+          if (argument.type === 'AssignmentExpression' && argument.left.type === 'Identifier')
+            this.named.add(argument.left.name);
+          this.expression(argument);
+        }
         return;
       case 'TaggedTemplateExpression':
         this.callee(node.tag);
@@ -275,6 +285,7 @@ export abstract class ExpressionWalk {
           });
           this.target(target, targets);
         } else this.expression(node.left);
+        this.misread ??= misreadTuple(node.right);
         this.expression(node.right);
         return;
       }
@@ -297,6 +308,7 @@ export abstract class ExpressionWalk {
         const operands: Node[] = [];
         let left: Node = node;
         while (left.type === 'BinaryExpression' || left.type === 'LogicalExpression') {
+          this.misread ??= misreadOperator(left);
           operands.push(left.right);
           left = left.left;
         }

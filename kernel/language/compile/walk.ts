@@ -1,5 +1,6 @@
 import type { Class, Function as FunctionNode, Program, Statement, VariableDeclaration } from 'oxc-parser';
 import type { Edits } from './edits.ts';
+import { misreadTuple } from './misread.ts';
 import { isInterleaved, NeedsLowering } from './nodes.ts';
 import { Scope } from './scope.ts';
 import type { NameUse } from './sites.ts';
@@ -250,6 +251,7 @@ export class Walk extends ExpressionWalk {
               end: declarator.end,
               pattern: { start: this.bound.get(name) ?? declarator.id.end, end: declarator.id.end },
             });
+      this.misread ??= misreadTuple(declarator.init);
       if (declarator.init) this.expression(declarator.init);
     }
   }
@@ -276,6 +278,9 @@ export class Walk extends ExpressionWalk {
           targets.push({ name, start: left.start, end: left.end, inFunction });
         }
     } else this.target(left, targets);
+    if (node.type === 'ForInStatement' && node.right.type === 'ArrayExpression')
+      this.misread ??=
+        '`for (… in xs)` goes through the indices, as texts: `for (const x of xs)` goes through the elements';
     this.expression(node.right);
     this.statement(node.body);
     this.scope = outer;

@@ -65,13 +65,17 @@ export function createSessionCompiler({ compiler, magics, file }: SeparateOption
       return await running(source, () => separate.ask({ kind: 'split', source, magics }, COMPILE_MS, signal));
     },
     async compile(source, execution, signal): Promise<Compilation> {
-      if (!isHeavy(source)) return { ...compiler.compile(source, execution), typed: { source } };
+      if (!isHeavy(source)) {
+        const compiled = compiler.compile(source, execution);
+        return { ...compiled, typed: (compiled.ok ? compiled.typed : undefined) ?? { source } };
+      }
       const state = compiler.state(execution);
       const { result, bindings, assignedInFunctions, reading } = await running(source, () =>
         separate.ask({ kind: 'compile', source, magics, execution, state }, COMPILE_MS, signal),
       );
       compiler.adopt(execution, bindings, assignedInFunctions);
-      return { ...result, typed: reading ? { source, reading } : { source: untyped(bindings) } };
+      const typed = (result.ok ? result.typed : undefined) ?? { source };
+      return { ...result, typed: reading ? { ...typed, reading } : { source: untyped(bindings) } };
     },
     async isComplete(source): Promise<Completeness> {
       if (!isHeavy(source)) return compiler.isComplete(source);

@@ -30,6 +30,7 @@ function answer(request: SeparateRequest): SeparateAnswers[SeparateRequest['kind
   const compiler = createCellCompiler({
     knownMagics: () => magics,
     lowering: () => (request.kind === 'compile' ? request.state.lowering : {}),
+    declares: () => request.kind === 'compile' && request.state.declares,
   });
   switch (request.kind) {
     case 'split':
@@ -50,6 +51,7 @@ function compile(
   compiler.restore(execution, state);
   const result = compiler.compile(source, execution);
   const before = new Set(state.names.assignedInFunctions);
+  const typed = (result.ok ? result.typed?.source : undefined) ?? source;
   return {
     result,
     bindings: result.ok ? result.cell.bindings : [],
@@ -58,7 +60,7 @@ function compile(
       .names.assignedInFunctions.filter((name) => !before.has(name)),
     reading:
       result.ok && source.length <= TYPED_LENGTH
-        ? flat(() => readCell(source, new Set(magics), (text) => compiler.split(text)))
+        ? flat(() => readCell(typed, new Set(magics), (text) => compiler.split(text)))
         : undefined,
   };
 }

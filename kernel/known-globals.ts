@@ -53,3 +53,8 @@ for (const name of [
 export function isKnownGlobal(name: string): boolean {
   return known.has(name);
 }
+
+/** All of them, for help with a name that is not defined. */
+export function knownGlobals(): string[] {
+  return [...known];
+}
