@@ -215,14 +215,14 @@ function extraProperties(error: Error): string[] {
   if (OWN_ERRORS.has(String(calmProperty(error, 'name')))) return [];
   // A local file that cannot be compiled: the message holds its lines.
   if (calmProperty(error, 'code') === 'syntax' && Object.hasOwn(error, 'frame')) return [];
-  const extra: Record<string, unknown> = {};
+  const entries: [string, unknown][] = [];
   for (const key of guard(() => Object.keys(error), [])) {
     if (SHOWN_ELSEWHERE.has(key)) continue;
     const property = Object.getOwnPropertyDescriptor(error, key);
-    if (property && 'value' in property && property.value !== undefined)
-      extra[key] = property.value as unknown;
+    if (property && 'value' in property && property.value !== undefined) entries.push([key, property.value]);
   }
-  if (Object.keys(extra).length === 0) return [];
-  const text = show(extra);
+  if (entries.length === 0) return [];
+  // Not assignments: a property named `__proto__` would set the prototype.
+  const text = show(Object.fromEntries(entries));
   return text.length > 2000 ? [] : [text];
 }

@@ -30,11 +30,9 @@ export class Comms {
 
   /** Comm id -> target name, of one target or of all. */
   list(target: string | undefined): Record<string, { target_name: string }> {
-    const found: Record<string, { target_name: string }> = {};
-    for (const [id, name] of this.#open) {
-      if (target === undefined || target === name) found[id] = { target_name: name };
-    }
-    return found;
+    const listed = [...this.#open].filter(([, name]) => target === undefined || target === name);
+    // Not assignments: clients choose the ids, and `__proto__` would set the prototype.
+    return Object.fromEntries(listed.map(([id, name]) => [id, { target_name: name }]));
   }
 
   /** From the client. The execution is what its handlers print under. */

@@ -143,6 +143,8 @@ function readLayer(file: string, directory: string, files: string[], depth: numb
     return isAbsolute(path) ? path : resolve(folder, path);
   };
   for (const [name, value] of Object.entries(own)) {
+    // No option has this name, and assigning it would set the prototype.
+    if (name === '__proto__') continue;
     if (!FOLDERS.includes(name)) layer.options[name] = value;
     else if (typeof value === 'string') layer.options[name] = place(value);
     else if (Array.isArray(value)) layer.options[name] = value.map((entry) => place(String(entry)));

@@ -1,4 +1,5 @@
 /** Checks what a client sent against the specification, and fills in what it may leave out. */
+import { shownJson } from './json.ts';
 import type { RequestType, Requests } from './messages.ts';
 import { WireError } from './wire-error.ts';
 
@@ -13,8 +14,7 @@ class Fields {
   }
 
   #fail(name: string, wanted: string): never {
-    const got = JSON.stringify(this.#value[name]) ?? 'nothing';
-    const shown = got.length > 80 ? `${got.slice(0, 80)}…` : got;
+    const shown = shownJson(this.#value[name]);
     throw new WireError('invalid-content', `${this.#type}: ${name} has to be ${wanted}, not ${shown}`);
   }
 

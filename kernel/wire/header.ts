@@ -1,5 +1,5 @@
 /** https://jupyter-client.readthedocs.io/en/stable/messaging.html#message-header */
-import { encodeJson, parseObject } from './json.ts';
+import { encodeJson, parseObject, shownJson } from './json.ts';
 import { WireError } from './wire-error.ts';
 
 /** The version of the specification that the kernel speaks. */
@@ -24,10 +24,7 @@ export function parseHeader(frame: Buffer): Header {
     const field = value[name];
     if (typeof field === 'string') return field;
     if (fallback !== undefined && (field === undefined || field === null)) return fallback;
-    throw new WireError(
-      'malformed',
-      `header.${name} has to be a string, not ${JSON.stringify(field)?.slice(0, 80)}`,
-    );
+    throw new WireError('malformed', `header.${name} has to be a string, not ${shownJson(field)}`);
   };
   const subshell = value['subshell_id'];
   if (subshell !== undefined && subshell !== null && typeof subshell !== 'string') {

@@ -43,6 +43,17 @@ export function encodeJson(value: unknown): Buffer {
   return Buffer.from(text, 'utf8');
 }
 
+/** The beginning of a value's JSON, for messages. */
+export function shownJson(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? 'nothing';
+  } catch {
+    return Array.isArray(value) ? 'an array that nests too deeply' : 'an object that nests too deeply';
+  }
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
 /** A copy without what JSON.stringify throws at: cycles, big integers, failing getters. */
 function plain(value: unknown, above: Set<unknown>): unknown {
   if (typeof value === 'bigint') return value.toString();
@@ -54,18 +65,19 @@ function plain(value: unknown, above: Set<unknown>): unknown {
     if (Array.isArray(value)) return value.map((item) => plain(item, above));
     const copy: Record<string, unknown> = {};
     for (const key of Object.keys(value)) {
+      let item: unknown;
       try {
-        // Not an assignment: a property named `__proto__` would set the prototype.
-        const item = plain((value as Record<string, unknown>)[key], above);
-        Object.defineProperty(copy, key, {
-          value: item,
-          enumerable: true,
-          configurable: true,
-          writable: true,
-        });
+        item = plain((value as Record<string, unknown>)[key], above);
       } catch (error) {
-        copy[key] = `[failed: ${String(error)}]`;
+        item = `[failed: ${String(error)}]`;
       }
+      // Not an assignment: a property named `__proto__` would set the prototype.
+      Object.defineProperty(copy, key, {
+        value: item,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
     }
     return copy;
   } finally {

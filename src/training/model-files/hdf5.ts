@@ -2,6 +2,7 @@ import type * as H5wasm from 'h5wasm';
 import type { WrittenFile } from '../../files/index.ts';
 import { malformed, ModelFileError } from './errors.ts';
 import { once } from '../../once.ts';
+import { setOwn } from '../../own-property.ts';
 
 /** An array of a weights file, by its path: `layers/dense/vars/0`. */
 export interface StoredArray {
@@ -168,8 +169,9 @@ export async function readHdf5WithNotes(
       if (!(entity instanceof library.Group)) continue;
       const texts: Record<string, string | string[]> = {};
       for (const [key, { value }] of Object.entries(entity.attrs)) {
-        if (typeof value === 'string') texts[key] = value;
-        else if (Array.isArray(value) && value.every((item) => typeof item === 'string')) texts[key] = value;
+        if (typeof value === 'string') setOwn(texts, key, value);
+        else if (Array.isArray(value) && value.every((item) => typeof item === 'string'))
+          setOwn(texts, key, value);
       }
       notes.set(inner.replace(/^\//, ''), texts);
     }
