@@ -1,7 +1,7 @@
 // Parts of messages that a client or Python chooses freely: names, and data that nests. Nothing is lost, and no prototype is set.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import type { Channel, Exchange, JupyterClient } from '../kernel/jupyter-client.ts';
+import type { Exchange, JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { python } from '../python/python-kernel.ts';
 
@@ -13,13 +13,13 @@ async function sendJson(
   client: JupyterClient,
   type: string,
   content: string,
-  { metadata = '{}', channel = 'shell' as Channel } = {},
+  { metadata = '{}' } = {},
 ): Promise<string> {
   const { id, frames } = client.frames(type, {});
   frames[4] = Buffer.from(metadata);
   frames[5] = Buffer.from(content);
   frames[1] = Buffer.from(client.sign(frames.slice(2, 6)));
-  await client.sendFrames(channel, frames);
+  await client.sendFrames('shell', frames);
   return id;
 }
 

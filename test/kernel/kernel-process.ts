@@ -24,6 +24,8 @@ export interface KernelOptions {
   ownGroup?: boolean;
   /** Runs under this user id, with nothing in the environment that names a user or a home. Root only. */
   user?: number;
+  /** A command that starts the one that follows it: `prlimit --nofile=64`. */
+  wrapper?: string[];
 }
 
 export class KernelProcess {
@@ -65,17 +67,20 @@ export class KernelProcess {
       for (const path of [this.folder, this.connectionFile]) chownSync(path, user, user);
       for (const name of ['HOME', 'USER', 'LOGNAME']) delete environment[name];
     }
-    this.child = spawn(
+    const [command, ...words] = [
+      ...(options.wrapper ?? []),
       process.execPath,
-      [join(root, 'dist', 'kernel.js'), '--connection-file', this.connectionFile],
-      {
-        cwd: this.folder,
-        detached: options.ownGroup ?? false,
-        stdio: ['ignore', 'inherit', 'pipe'],
-        env: environment,
-        ...(user === undefined ? {} : { uid: user, gid: user }),
-      },
-    );
+      join(root, 'dist', 'kernel.js'),
+      '--connection-file',
+      this.connectionFile,
+    ];
+    this.child = spawn(command!, words, {
+      cwd: this.folder,
+      detached: options.ownGroup ?? false,
+      stdio: ['ignore', 'inherit', 'pipe'],
+      env: environment,
+      ...(user === undefined ? {} : { uid: user, gid: user }),
+    });
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.exited = new Promise((resolve) =>
       this.child.once('exit', (code, signal) => resolve({ code, signal })),
