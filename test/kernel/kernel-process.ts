@@ -74,7 +74,7 @@ export class KernelProcess {
       '--connection-file',
       this.connectionFile,
     ];
-    this.child = spawn(command!, words, {
+    this.child = spawn(command, words, {
       cwd: this.folder,
       detached: options.ownGroup ?? false,
       stdio: ['ignore', 'inherit', 'pipe'],
