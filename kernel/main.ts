@@ -4,6 +4,7 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reserveDescriptors } from '../src/spare-descriptors.ts';
 import type { OutputSink } from './interfaces.ts';
 import type { Signals } from './start.ts';
 
@@ -25,6 +26,8 @@ process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`
 process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
 
 async function main(): Promise<void> {
+  // Before anything is opened: a process that starts can load its parts later, whatever programs use meanwhile.
+  reserveDescriptors();
   // The runtime process first: it needs longest, and starts beside everything else.
   const { createRuntimeHost } = await import('./host/index.ts');
   const here = dirname(fileURLToPath(import.meta.url));
@@ -43,6 +46,10 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  log(error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  const lacks = /EMFILE|too many open file/i.test(message);
+  log(
+    lacks ? `${message}: the limit of open files is too low for a kernel; raise it (ulimit -n 256)` : message,
+  );
   process.exit(1);
 });

@@ -25,6 +25,7 @@ import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
 import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
+import { reserveDescriptors } from '../src/spare-descriptors.ts';
 import { userName } from '../src/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
@@ -67,6 +68,8 @@ export async function start(
 
   const { openTransport } = await import('./transport/transport.ts');
   const transport = await openTransport(connection, log);
+  // Modules that could not be loaded once can never be loaded in this process: without a reserve it would lack parts for ever.
+  if (!reserveDescriptors()) throw new Error('EMFILE: too many open files');
   const chosen = connection.kind === 'registration' || Object.values(connection.ports).includes(0);
   const written = connection.kind === 'registration' ? ownConnectionFile(path, connection.kernelId) : path;
   if (chosen) {

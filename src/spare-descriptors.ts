@@ -9,15 +9,16 @@ const COUNT = 24;
 
 const spare: number[] = [];
 let loading = 0;
-/** Takes descriptors for later. Fewer, or none, when the process has no more. */
-export function reserveDescriptors(): void {
-  if (loading > 0) return;
+/** Takes descriptors for later. False when the process has no more: then it has fewer, or none. */
+export function reserveDescriptors(): boolean {
+  if (loading > 0) return true;
   try {
     while (spare.length < COUNT) spare.push(openSync('/dev/null', 'r'));
   } catch {
     // Without any left the next load takes what there is.
     if (spare.length < COUNT / 2) releaseDescriptors();
   }
+  return spare.length === COUNT;
 }
 
 function releaseDescriptors(): void {
@@ -33,5 +34,15 @@ export async function withSpareDescriptors<T>(load: () => Promise<T>): Promise<T
   } finally {
     loading--;
     reserveDescriptors();
+  }
+}
+
+/** Starts a process with the descriptors of the reserve: it takes several at once, for a moment or as long as it runs. */
+export function withSpareDescriptorsNow<T>(start: () => T): T {
+  releaseDescriptors();
+  try {
+    return start();
+  } finally {
+    if (loading === 0) reserveDescriptors();
   }
 }

@@ -279,6 +279,16 @@ class Host implements RuntimeHost {
     this.#process = started;
   }
 
+  /** When it cannot be started now (no file descriptor is left), the next cell tries again. */
+  #respawn(): void {
+    try {
+      this.#spawn();
+    } catch (error) {
+      this.#process = undefined;
+      this.#log((error as Error).message);
+    }
+  }
+
   #createDelivery(): Delivery {
     return new Delivery(this.#options.sink, {
       failed: (error) => this.#log(`output could not be delivered: ${String(error)}`),
@@ -421,7 +431,7 @@ class Host implements RuntimeHost {
     const wasReady = process_.ready;
     this.#failures = wasReady ? 0 : this.#failures + 1;
     if (!this.#disposed) {
-      if (this.#failures < MAX_FAILURES) this.#spawn();
+      if (this.#failures < MAX_FAILURES) this.#respawn();
       for (const listener of this.#replaced) listener(why);
     }
     const error = diedError(why);

@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { deserialize } from 'node:v8';
+import { startProcess } from '../start-process.ts';
 import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
 import { descendants } from '../runtime/descendants.ts';
 import {
@@ -67,7 +68,7 @@ export class RuntimeProcess {
 
   constructor(options: ProcessOptions, events: ProcessEvents) {
     this.#events = events;
-    this.child = spawn(process.execPath, [...nodeFlags(), options.runtimeFile, options.controlFile], {
+    this.child = startProcess(process.execPath, [...nodeFlags(), options.runtimeFile, options.controlFile], {
       cwd: options.directory,
       env: options.environment,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { startProcess } from '../start-process.ts';
 import type { MagicContext } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
 
@@ -65,7 +65,7 @@ export async function runProcess(
     watchingExit = true;
     process.once('exit', endGroupsWithKernel);
   }
-  const child: ChildProcess = spawn(program, programArguments, {
+  const child: ChildProcess = started(program, programArguments, {
     cwd: session.directory,
     env: { ...session.environment },
     detached: true,
@@ -130,5 +130,14 @@ async function quiet(streams: readonly Readable[]): Promise<void> {
     if (bytes === seen) return;
     seen = bytes;
     await after(100);
+  }
+}
+
+/** @throws MagicError where no file descriptor is left */
+function started(program: string, words: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return startProcess(program, words, options);
+  } catch (cause) {
+    throw new MagicError('not-found', (cause as Error).message, { cause });
   }
 }

@@ -2,10 +2,10 @@
  * One ipykernel: its process, its sockets, and what was asked of it. A request has ended when both its reply and the
  * `idle` of its output have come, so that nothing of it is still on the way.
  */
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import { startProcess } from '../start-process.ts';
 import { connectTransport } from '../transport/client-transport.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import { createClientCodec } from '../wire/client-codec.ts';
@@ -96,7 +96,7 @@ export class PythonProcess {
     const signer = createSigner(connection.signatureScheme, connection.key);
     this.#codec = createClientCodec({ signer, username: userName() });
     const { executable } = options.environment;
-    this.#child = spawn(executable, [options.bridgeFile, file], {
+    this.#child = startProcess(executable, [options.bridgeFile, file], {
       cwd: options.directory,
       env: {
         ...environmentFor(executable, options.variables),

@@ -170,7 +170,7 @@ export class History {
 
   #open(): Promise<Database | undefined> {
     if (this.#database) return this.#database;
-    const database = this.#connect();
+    const database = withSpareDescriptors(() => this.#connect());
     this.#database = database;
     void this.#retry(database);
     return database;
@@ -187,7 +187,7 @@ export class History {
   async #connect(): Promise<Database | undefined> {
     try {
       // Loaded on first use: 10 to 30 ms that a start of the kernel does not have to pay.
-      const { default: Sqlite } = await withSpareDescriptors(() => import('libsql'));
+      const { default: Sqlite } = await import('libsql');
       if (this.#path !== ':memory:') {
         mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
         // What people typed is nobody else's business: SQLite would make a file that all users may read.

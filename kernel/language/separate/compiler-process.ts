@@ -2,8 +2,8 @@
  * The kernel's side of the compiler process: one request at a time, each with a limit of time. The process is started by the
  * first heavy text and ended when there was none for a while. When it dies or takes too long, only the request fails.
  */
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { startProcess } from '../../start-process.ts';
 import type { SeparateAnswers, SeparateReply, SeparateRequest } from './requests.ts';
 
 /** No heavy text for so long: the process ends. */
@@ -62,12 +62,21 @@ export class CompilerProcess {
     this.#workedMs = 0;
   }
 
+  #start(size: string): ChildProcess {
+    try {
+      return start(this.#file);
+    } catch (cause) {
+      const why = (cause as Error).message;
+      throw new HeavyTextError('unavailable', `${size} needs a process to be compiled in: ${why}`);
+    }
+  }
+
   async #run(request: SeparateRequest, limitMs: number, signal: AbortSignal | undefined): Promise<unknown> {
     if (signal?.aborted || this.#disposed) throw interrupted();
     clearTimeout(this.#idle);
-    const child = (this.#child ??= start(this.#file));
-    const began = performance.now();
     const size = `this cell (${request.source.length.toLocaleString('en')} characters)`;
+    const child = (this.#child ??= this.#start(size));
+    const began = performance.now();
     let stop = (): void => undefined;
     try {
       const reply = await new Promise<SeparateReply>((resolve, reject) => {
@@ -138,7 +147,7 @@ function start(file: string): ChildProcess {
   // The shell sets limits that Node cannot: a process that overflows its stack leaves no core file behind.
   const limits = `ulimit -c 0 2>/dev/null; ulimit -t ${CPU_SECONDS} 2>/dev/null`;
   const command = [process.execPath, `--max-old-space-size=${HEAP}`, file];
-  const child = spawn('/bin/sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
+  const child = startProcess('/bin/sh', ['-c', `${limits}; exec "$@"`, 'sh', ...command], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',
     // Ctrl-C in a terminal must not reach it.

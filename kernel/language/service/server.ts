@@ -3,12 +3,15 @@
  * when it dies. It is never waited for by anything but the requests themselves.
  */
 import { extname } from 'node:path';
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Readable, Writable } from 'node:stream';
+import { startProcess } from '../../start-process.ts';
 import { continueStopped, isStopped } from '../../stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
-import { withSpareDescriptors } from '../../../src/spare-descriptors.ts';
+import { once } from '../../../src/once.ts';
+
+const jsonRpc = once(() => import('vscode-jsonrpc/node'));
 
 export interface LanguageServerOptions {
   /** Path of TypeScript's native `tsc`. */
@@ -149,7 +152,7 @@ export class LanguageServer {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const { CancellationTokenSource } = await import('vscode-jsonrpc/node');
+    const { CancellationTokenSource } = await jsonRpc();
     const source = new CancellationTokenSource();
     let timer: NodeJS.Timeout | undefined;
     let overtaken: (() => void) | undefined;
@@ -198,7 +201,7 @@ export class LanguageServer {
       return answer;
     } catch (error) {
       if (error instanceof NoAnswerError) throw error;
-      const { ConnectionError } = await import('vscode-jsonrpc/node');
+      const { ConnectionError } = await jsonRpc();
       if (error instanceof ConnectionError || this.#running === undefined) {
         throw new NoAnswerError('died', method, { cause: error });
       }
@@ -281,17 +284,15 @@ export class LanguageServer {
   }
 
   async #launch(): Promise<Running> {
-    const { createMessageConnection, StreamMessageReader, StreamMessageWriter } = await withSpareDescriptors(
-      () => import('vscode-jsonrpc/node'),
-    );
+    const { createMessageConnection, StreamMessageReader, StreamMessageWriter } = await jsonRpc();
     if (this.#disposed) throw new NoAnswerError('disposed', 'start');
-    const child = spawn(this.#options.tscPath(), ['--lsp', '--stdio'], {
+    const child = startProcess(this.#options.tscPath(), ['--lsp', '--stdio'], {
       stdio: ['pipe', 'pipe', 'pipe'],
       // A folder that exists whatever the user does; documents have absolute paths.
       cwd: '/',
       // A group of its own: an interrupt meant for a cell must not reach it.
       detached: true,
-    });
+    }) as Running['child'];
     this.#child = child;
     const connection = createMessageConnection(
       new StreamMessageReader(child.stdout),
