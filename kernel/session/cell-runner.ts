@@ -162,6 +162,7 @@ export class CellRunner {
     if (!compiled.ok) return failed(syntaxError(compiled));
     const { slips, typed } = compiled;
     const cell = { source: code, typed, ...(slips ? { slips } : {}) };
+    if (code.length <= LONGEST_HELPED) execution.helped = cell;
     let checked: Promise<void> | undefined;
     if (surroundings.settings.typecheck === 'error') {
       const wrong = await untilAborted(typeChecks.check(execution, cell), execution.abort.signal);
@@ -239,6 +240,9 @@ export class CellRunner {
     return found;
   }
 }
+
+/** Texts of that length are kept for help with errors that come after their cell. */
+const LONGEST_HELPED = 20_000;
 
 /** What `?` can ask for is a name with dots. */
 const LONGEST_NAME = 500;

@@ -1,6 +1,7 @@
 /** Which message caused which execution, so that output finds its cell, also long after the cell has ended. */
 import type { CellError } from '../interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
+import type { Helped } from './hints.ts';
 
 /** One run of one cell, or of something else that may print (a comm message, a magic's own code). */
 export interface Execution {
@@ -22,6 +23,8 @@ export interface Execution {
   readonly unhandled: UnhandledError[];
   /** Whether a line of help was shown, and the one that waits for the cell's end; for a cell and what its magics run. */
   readonly hints: { shown: boolean; waiting?: string };
+  /** Its text, for help with errors that come late; left out where it is long. */
+  helped?: Helped;
   /** The runtime process is at it, which can run one thing under one number. */
   inRuntime: boolean;
 }

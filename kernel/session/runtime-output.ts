@@ -51,9 +51,7 @@ export class RuntimeOutput implements OutputSink {
   /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
   output(received: Output): void | Promise<void> {
     const message =
-      received.type === 'late-error'
-        ? { ...received, error: explained(received.error, this.#names()) }
-        : received;
+      received.type === 'late-error' ? { ...received, error: this.#explained(received) } : received;
     switch (message.type) {
       case 'input':
         this.#stdin.ask(message);
@@ -75,6 +73,10 @@ export class RuntimeOutput implements OutputSink {
     if (execution?.silent) return;
     if (!execution || !this.unattended.take(message, execution)) this.#publish(message, execution);
     return this.#iopub.backPressure();
+  }
+
+  #explained({ error, execution }: Extract<Output, { type: 'late-error' }>): CellError {
+    return explained(error, this.#names(), this.#executions.find(execution)?.helped);
   }
 
   #publish(message: Output, execution: Execution | undefined): void {

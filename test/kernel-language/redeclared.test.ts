@@ -215,3 +215,95 @@ test('notebook 08: the cell of the weights runs again, and all others use the ne
     );
     assert.ok((await right()) > 75, 'and learns');
   }, FAST));
+
+test('a namespace, enum or interface of a later cell takes the place of the earlier one; in one cell they merge', () =>
+  withKernel(
+    async (client, kernel) => {
+      /** Cells that run without a type error, the value of the last, and what a last cell makes the type check say. */
+      const cases: [sources: string[], result: string | undefined, wrong?: [source: string, said: RegExp]][] =
+        [
+          [
+            ['namespace A { export const x = 1 }', 'namespace A { export const y = 2 }', 'Object.keys(A)'],
+            "[ 'y' ]",
+            ['A.x', /Property 'x' does not exist on type 'typeof A'/],
+          ],
+          [
+            [
+              'namespace B.In { export const x = 1 }',
+              'namespace B.In { export const y = 2 }',
+              'Object.keys(B.In)',
+            ],
+            "[ 'y' ]",
+            ['B.In.x', /Property 'x' does not exist on type 'typeof In'/],
+          ],
+          [
+            ['enum E { one }', 'enum E { two }', 'E.two + Object.keys(E).length'],
+            '2',
+            ['E.one', /Property 'one' does not exist on type 'typeof E'/],
+          ],
+          [
+            ['interface I { a: number }', 'interface I { b: string }', 'const i: I = { b: "x" }', 'i.b'],
+            "'x'",
+            ['const other: I = { a: 1 }', /'a' does not exist in type 'I'/],
+          ],
+          [
+            ['interface G<T> { a: T }', 'interface G<T> { b: T }', 'const g: G<number> = { b: 1 }', 'g.b'],
+            '1',
+            ['g.a', /Property 'a' does not exist on type 'G<number>'/],
+          ],
+          [
+            [
+              'namespace T { export type N = number }',
+              'namespace T { export type M = string }',
+              'const t: T.M = "a"',
+              't',
+            ],
+            "'a'",
+            ['const other2: T.N = 1', /has no exported member 'N'/],
+          ],
+          [
+            [
+              'class C { m() { return 1 } }\nnamespace C { export const z = 3 }',
+              'C.z + new C().m()',
+              'namespace C { export const w = 4 }',
+              'typeof C',
+            ],
+            "'object'",
+            ['new C()', /This expression is not constructable/],
+          ],
+          [['namespace M { export const p = 1 }\nnamespace M { export const q = 2 }', 'M.p + M.q'], '3'],
+          [['enum N { a }\nenum N { b = 1 }', 'N.a + N.b'], '1'],
+          [['function F() { return 1 }\nnamespace F { export const a = 1 }', 'F() + F.a'], '2'],
+          [
+            ['interface J { a: number }\ninterface J { b: number }', 'const j: J = { a: 1, b: 2 }', 'j.b'],
+            '2',
+          ],
+          [['class K { a = 1 }\ninterface K { b?: number }', 'new K().b'], undefined],
+          [
+            [
+              'const seen: string[] = []\nconst dec = (...args: any[]): any => { seen.push(typeof args[1]) }',
+              '@dec class D { m() { return 1 } }\nnamespace D { export const n = 2 }\nD.n + new D().m()',
+              '@dec class D { m() { return 10 } }\nnamespace D { export const k = 20 }\nD.k + new D().m()',
+              '[D.k + new D().m(), Object.keys(D), seen]',
+            ],
+            "[ 30, [ 'k' ], [ 'object', 'object' ] ]",
+          ],
+        ];
+      for (const [sources, result, wrong] of cases) {
+        const last = await cells(client, ...sources);
+        assert.deepEqual([last.result, last.stderr], [result, ''], sources.at(-2));
+        if (wrong) assert.match((await client.cell(wrong[0])).stderr, wrong[1], wrong[0]);
+      }
+      writeFileSync(
+        join(kernel.folder, 'tsconfig.json'),
+        '{ "compilerOptions": { "experimentalDecorators": true } }',
+      );
+      const legacy = await cells(
+        client,
+        '@dec class L { m() { return 1 } }\nnamespace L { export const n = 2 }\nL.n + new L().m()',
+        '[L.n + new L().m(), seen.at(-1)]',
+      );
+      assert.equal(legacy.result, "[ 3, 'undefined' ]");
+    },
+    { environment: { TENSORCELL_HEADLESS: '1' } },
+  ));

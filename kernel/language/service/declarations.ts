@@ -126,7 +126,9 @@ function readStatement(node: Node, analysis: CellAnalysis): void {
     case 'ClassDeclaration':
     case 'TSEnumDeclaration':
     case 'TSModuleDeclaration': {
-      const id = node['id'] as Node | null;
+      let id = node['id'] as Node | null;
+      // `namespace A.B` declares A.
+      while (id?.type === 'TSQualifiedName') id = id['left'] as Node;
       if (id?.type === 'Identifier' && node['kind'] !== 'global') {
         const erased =
           node['declare'] === true || (node.type === 'TSModuleDeclaration' && isTypeNamespace(node['body']));
