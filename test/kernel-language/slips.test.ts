@@ -122,7 +122,7 @@ async function saidLate(client: JupyterClient, cell: Cell, awaited: RegExp): Pro
       String(awaited),
       60_000,
     );
-    const added = type === 'error' ? (content['traceback'] as string[]).join('\n') : content['text'];
+    const added = type === 'error' ? `${(content['traceback'] as string[]).join('\n')}\n` : content['text'];
     text += stripVTControlCharacters(String(added));
   }
   return text;
