@@ -65,6 +65,18 @@ function shortened(text: string, most: number): string {
   return `${text.slice(0, end)}\n// … shortened for the history: ${end} of ${text.length} characters`;
 }
 
+/** libsql's own wrapper hides the error of a full disk: SQLite has rolled back already, and its ROLLBACK fails. */
+function inTransaction(database: Database, action: () => void): void {
+  database.exec('BEGIN');
+  try {
+    action();
+    database.exec('COMMIT');
+  } catch (error) {
+    if (database.inTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
 export class History {
   readonly #path: string;
   readonly #log: (message: string) => void;
@@ -140,12 +152,12 @@ export class History {
     try {
       const input = database.prepare('INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?)');
       const output = database.prepare('INSERT OR REPLACE INTO output_history VALUES (?, ?, ?)');
-      database.transaction(() => {
+      inTransaction(database, () => {
         for (const each of lines) {
           input.run(this.#session, each.line, each.source, each.source);
           if (each.output !== undefined) output.run(this.#session, each.line, each.output);
         }
-      })();
+      });
       this.#prune(database);
     } catch (error) {
       this.#unwritten = [...lines, ...this.#unwritten].slice(-MAX_UNWRITTEN);

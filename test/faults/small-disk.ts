@@ -59,7 +59,8 @@ export function smallDisk(kilobytes = 512): SmallDisk {
     },
     free: () => rmSync(filler, { force: true }),
     close() {
-      execFileSync('umount', [folder]);
+      // Lazily: a database keeps its file open until its statements are collected.
+      execFileSync('umount', ['--lazy', folder]);
       rmSync(folder, { recursive: true });
     },
   };

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { writefile } from '../../kernel/magics/show.ts';
+import { History } from '../../kernel/session/history.ts';
 import { historyCommand } from '../../src/cli/history.ts';
 import { saveNotebook } from '../../src/cli/run.ts';
 import { findSetting, saveSetting } from '../../src/devices/settings.ts';
@@ -37,6 +38,7 @@ import {
   saveWeights,
   TensorBoard,
 } from '../../src/training/index.ts';
+import { fileLimitProblem, limitFiles } from './file-limit.ts';
 import { contents, smallDisk, smallDiskProblem } from './small-disk.ts';
 
 tf.env().set('IS_TEST', true);
@@ -123,35 +125,105 @@ const WRITERS: Record<string, Writer> = {
     ]),
 };
 
-for (const [name, write] of Object.entries(WRITERS)) {
-  test(`a full disk: ${name}`, { skip }, async () => {
-    const disk = smallDisk();
-    try {
-      const target = join(disk.folder, name);
-      await write(target, 1);
-      const before = contents(disk.folder);
-      assert.ok(before.size > 0);
-      disk.fill();
-      await assert.rejects(
-        async () => write(target, 2),
-        (error: Error & { code?: string }) => {
-          assert.match(error.message, /ENOSPC/);
-          assert.ok(error.message.includes(target), error.message);
-          assert.match(error.message, /free some space/);
-          return true;
-        },
-      );
-      assert.deepEqual(contents(disk.folder), before);
-      disk.free();
-      await write(target, 3);
-      assert.deepEqual(
-        [...contents(disk.folder).keys()].filter((path) => path.endsWith('.tmp')),
-        [],
-      );
-    } finally {
-      disk.close();
-    }
-  });
+/** What keeps a file from being written, and how the error names it and what to do. */
+interface Obstacle {
+  problem: string | undefined;
+  code: string;
+  remedy: RegExp;
+  begin(): { folder: string; block(): void; unblock(): void; close(): void };
+}
+
+const OBSTACLES: Record<string, Obstacle> = {
+  'a full disk': {
+    problem: smallDiskProblem(),
+    code: 'ENOSPC',
+    remedy: /free some space/,
+    begin() {
+      const disk = smallDisk();
+      return {
+        folder: disk.folder,
+        block: () => disk.fill(),
+        unblock: () => disk.free(),
+        close: () => disk.close(),
+      };
+    },
+  },
+  'a limit on the size of files': {
+    problem: fileLimitProblem(),
+    code: 'EFBIG',
+    remedy: /ulimit -f/,
+    begin() {
+      const place = mkdtempSync(join(folder, 'limited-'));
+      return {
+        folder: place,
+        block: () => limitFiles(2),
+        unblock: () => limitFiles(undefined),
+        close: () => limitFiles(undefined),
+      };
+    },
+  },
+};
+
+for (const [obstacle, { problem, code, remedy, begin }] of Object.entries(OBSTACLES)) {
+  for (const [name, write] of Object.entries(WRITERS)) {
+    test(`${obstacle}: ${name}`, { skip: problem ?? false }, async () => {
+      const place = begin();
+      try {
+        const target = join(place.folder, name);
+        await write(target, 1);
+        const before = contents(place.folder);
+        assert.ok(before.size > 0);
+        place.block();
+        await assert.rejects(
+          async () => write(target, 2),
+          (error: Error & { code?: string }) => {
+            assert.ok(error.message.includes(code), error.message);
+            assert.ok(error.message.includes(target), error.message);
+            assert.match(error.message, remedy);
+            return true;
+          },
+        );
+        assert.deepEqual(contents(place.folder), before);
+        place.unblock();
+        await write(target, 3);
+        assert.deepEqual(
+          [...contents(place.folder).keys()].filter((path) => path.endsWith('.tmp')),
+          [],
+        );
+      } finally {
+        place.close();
+      }
+    });
+  }
+
+  test(
+    `${obstacle}: the history keeps cells until they can be written`,
+    { skip: problem ?? false },
+    async () => {
+      const place = begin();
+      const logged: string[] = [];
+      const path = join(place.folder, 'history.sqlite');
+      const history = new History({ path, log: (line) => logged.push(line) });
+      const sources = async (): Promise<unknown[]> =>
+        (await history.find({ hist_access_type: 'tail', n: 100, raw: true, output: false } as never)).map(
+          ([, , source]) => source,
+        );
+      try {
+        history.add(1, `first ${text}`, undefined);
+        assert.deepEqual(await sources(), [`first ${text}`]);
+        place.block();
+        history.add(2, `second ${text}`, 'a result');
+        assert.deepEqual(await sources(), [`first ${text}`]);
+        assert.match(logged.join('\n'), /cannot write the history to .*history\.sqlite: .*(full|disk I\/O)/);
+        place.unblock();
+        history.add(3, 'third', undefined);
+        assert.deepEqual(await sources(), [`first ${text}`, `second ${text}`, 'third']);
+      } finally {
+        await history.close();
+        place.close();
+      }
+    },
+  );
 }
 
 test('a full disk: tensorcell history off', { skip }, () => {

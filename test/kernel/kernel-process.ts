@@ -24,8 +24,6 @@ export interface KernelOptions {
   ownGroup?: boolean;
   /** Runs under this user id, with nothing in the environment that names a user or a home. Root only. */
   user?: number;
-  /** A command that starts the one that follows it: `prlimit --nofile=64`. */
-  wrapper?: string[];
 }
 
 export class KernelProcess {
@@ -67,14 +65,8 @@ export class KernelProcess {
       for (const path of [this.folder, this.connectionFile]) chownSync(path, user, user);
       for (const name of ['HOME', 'USER', 'LOGNAME']) delete environment[name];
     }
-    const [command, ...words] = [
-      ...(options.wrapper ?? []),
-      process.execPath,
-      join(root, 'dist', 'kernel.js'),
-      '--connection-file',
-      this.connectionFile,
-    ];
-    this.child = spawn(command, words, {
+    const words = [join(root, 'dist', 'kernel.js'), '--connection-file', this.connectionFile];
+    this.child = spawn(process.execPath, words, {
       cwd: this.folder,
       detached: options.ownGroup ?? false,
       stdio: ['ignore', 'inherit', 'pipe'],
