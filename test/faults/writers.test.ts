@@ -130,7 +130,7 @@ interface Obstacle {
   problem: string | undefined;
   code: string;
   remedy: RegExp;
-  begin(): { folder: string; block(): void; unblock(): void; close(): void };
+  begin: () => { folder: string; block: () => void; unblock: () => void; close: () => void };
 }
 
 const OBSTACLES: Record<string, Obstacle> = {
