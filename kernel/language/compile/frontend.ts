@@ -1,4 +1,5 @@
 import type { Program } from 'oxc-parser';
+import { orderDecorations } from './decorated-order.ts';
 import { Edits } from './edits.ts';
 import type { Rendered } from './edits.ts';
 import { lower } from './lower.ts';
@@ -81,7 +82,18 @@ export function compileSource<T extends Rendered>(
   }
   const again = parse(lowered.code, 'js');
   if (again.problem) throw new CompileError(source, problemAt(source, again.problem.message, 0, 0), filename);
-  const output = rewrite({ source: lowered.code, program: again.program, edits: new Edits(), lowered: true });
+  const lastEdits = new Edits();
+  if (options.decorators) orderDecorations(again.program, lastEdits);
+  let output: T;
+  try {
+    output = rewrite({ source: lowered.code, program: again.program, edits: lastEdits, lowered: true });
+  } catch (error) {
+    if (!(error instanceof NeedsLowering)) throw error;
+    const what = /@[^\n]*\baccessor\b|\baccessor\s/.test(source)
+      ? '`accessor` fields cannot have legacy decorators here: write a getter and a setter'
+      : 'this syntax cannot be compiled';
+    throw new CompileError(source, problemAt(source, what, 0, 0), filename);
+  }
   const map = composeMaps([
     sourceMap(filename, lowered.code, output.mappings),
     lowered.map,

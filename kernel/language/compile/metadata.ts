@@ -4,7 +4,7 @@
  * classes when the code runs.
  * https://github.com/microsoft/TypeScript/blob/main/src/compiler/transformers/typeSerializer.ts
  */
-import type { Class, Node, Program, TSType, TSTypeParameterDeclaration } from 'oxc-parser';
+import type { Class, MethodDefinition, Node, Program, TSType, TSTypeParameterDeclaration } from 'oxc-parser';
 import { visitorKeys } from 'oxc-parser';
 import type { Edits } from './edits.ts';
 
@@ -80,12 +80,54 @@ function classTypes(node: Class, source: string, edits: Edits, outer: Types): vo
         if (!decorated && !(kind === 'constructor' && ofClass)) break;
         const inner = within(types, value.typeParameters);
         for (const parameter of value.params) parameterType(parameter, source, edits, inner);
+        if (kind === 'get') getterType(member, node, source, edits, inner);
         if (value.returnType) writeType(value.returnType.typeAnnotation, edits, inner);
         break;
       }
       default:
     }
   }
+}
+
+/**
+ * tsc gives an accessor the type and parameters of its setter: decorators of a getter move there. A getter without either
+ * type is an object.
+ */
+function getterType(
+  getter: MethodDefinition,
+  { body }: Class,
+  source: string,
+  edits: Edits,
+  types: Types,
+): void {
+  const { key, value, decorators } = getter;
+  const setter = body.body.find(
+    (member): member is MethodDefinition =>
+      member.type === 'MethodDefinition' &&
+      member.kind === 'set' &&
+      member.static === getter.static &&
+      !member.computed &&
+      nameOf(member.key) === nameOf(key),
+  );
+  if (!setter || getter.computed || setter.decorators.length > 0) {
+    if (!value.returnType && value.body) edits.before(value.body.start, ': any ');
+    return;
+  }
+  const [parameter] = setter.value.params;
+  const isTyped = parameter && 'typeAnnotation' in parameter && parameter.typeAnnotation;
+  // Of a setter without a type tsc takes the getter's for the property, and an object for the parameter.
+  if (!isTyped) return;
+  const [first] = decorators;
+  const last = decorators.at(-1);
+  if (!first || !last) return;
+  parameterType(parameter, source, edits, types);
+  edits.before(setter.start, `${source.slice(first.start, last.end)} `);
+  edits.remove(first.start, last.end);
+}
+
+function nameOf(key: Node): string | undefined {
+  if (key.type === 'Identifier') return key.name;
+  return key.type === 'Literal' ? String(key.value) : undefined;
 }
 
 function within(types: Types, declared: TSTypeParameterDeclaration | null | undefined): Types {
