@@ -8,6 +8,7 @@ import { protoText, readProto } from '../c-api/proto-reader.ts';
 import { checkShape } from '../c-api/shape.ts';
 import { int64List, newTensor } from '../c-api/tensor.ts';
 import { TensorflowError } from '../errors.ts';
+import { Untraceable } from './untraceable.ts';
 
 /** What the C API wants to know of an op before it can be put into a graph. */
 interface OpDefinition {
@@ -28,6 +29,13 @@ export function outputList(outputs: readonly GraphOutput[]): BigInt64Array {
   });
   return words;
 }
+
+/**
+ * Ops that TensorFlow's optimizer fuses, or gives to oneDNN, in forms that abort for tensors without elements (2.21: a dense
+ * layer on no features, with "could not create a primitive descriptor"; a batch normalization of no channels divides by 0).
+ * Run one by one, the same ops answer.
+ */
+const ENDS_WITHOUT_ELEMENTS = /MatMul|Conv|Pool|BatchNorm|LRN|LSTM|GRU/;
 
 /** A TensorFlow graph under construction. Shapes are known for everything that is put in. */
 export class Graph {
@@ -113,6 +121,13 @@ export class Graph {
     return output;
   }
 
+  /** @throws Untraceable where TensorFlow's optimizer would make an op of it that ends the process. */
+  #refuseEmpty(type: string, inputs: readonly GraphOutput[]): void {
+    if (!ENDS_WITHOUT_ELEMENTS.test(type)) return;
+    if (inputs.some((input) => this.shape(input)?.includes(0) === true))
+      throw new Untraceable(`${type} has an input without elements`);
+  }
+
   /**
    * Adds an operation; inputs are flat, as the eager API takes them.
    *
@@ -126,6 +141,7 @@ export class Graph {
   ): Pointer {
     const { api } = this;
     const definition = this.#definition(type);
+    this.#refuseEmpty(type, inputs);
     this.lines?.note(`op${this.#names}`, type);
     const node = api.TF_NewOperation(this.pointer, cText(type), this.#name('op'));
     let at = 0;
