@@ -143,8 +143,11 @@ export interface LoweringOptions {
     metadata: boolean;
     strictNullChecks: boolean;
   };
-  /** What `<a/>` calls, and what `<>` stands for. A `@jsx` comment in the source goes first. */
-  jsx?: { factory: string; fragment: string };
+  /**
+   * What `<a/>` calls, and what `<>` stands for; or the package whose `jsx-runtime` has both (`jsx: react-jsx`). A `@jsx` comment
+   * in the source goes first.
+   */
+  jsx?: { factory: string; fragment: string } | { importSource: string };
   /** Fields are defined, as in JavaScript, and not assigned (`useDefineForClassFields`); true when left out. */
   defineFields?: boolean;
 }

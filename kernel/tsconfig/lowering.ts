@@ -7,6 +7,7 @@ export function loweringOptions(config: UserConfig | undefined): LoweringOptions
   const strictNullChecks = options['strictNullChecks'] ?? options['strict'] ?? true;
   const factory = options['jsxFactory'];
   const fragment = options['jsxFragmentFactory'];
+  const source = options['jsxImportSource'];
   const fields = options['useDefineForClassFields'];
   return {
     ...(options['experimentalDecorators'] === true
@@ -17,9 +18,11 @@ export function loweringOptions(config: UserConfig | undefined): LoweringOptions
           },
         }
       : {}),
-    ...(typeof factory === 'string'
-      ? { jsx: { factory, fragment: typeof fragment === 'string' ? fragment : 'React.Fragment' } }
-      : {}),
+    ...(/^react-jsx(?:dev)?$/i.test(String(options['jsx']))
+      ? { jsx: { importSource: typeof source === 'string' ? source : 'react' } }
+      : typeof factory === 'string'
+        ? { jsx: { factory, fragment: typeof fragment === 'string' ? fragment : 'React.Fragment' } }
+        : {}),
     defineFields: typeof fields === 'boolean' ? fields : !isOldTarget(options['target']),
   };
 }

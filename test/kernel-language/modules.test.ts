@@ -466,3 +466,73 @@ moduleCases('names that a module does not export', [
     result: "'3string'",
   },
 ]);
+
+const JSX_PACKAGE = {
+  'node_modules/views/package.json': '{"name":"views"}',
+  'node_modules/views/jsx-runtime.d.ts':
+    'export namespace JSX { interface IntrinsicElements { [name: string]: any } interface Element { tag: unknown; props: any } }\nexport const jsx: any, jsxs: any, Fragment: any',
+  'node_modules/views/jsx-runtime.js':
+    'exports.jsx = exports.jsxs = (tag, props) => ({ tag, props }); exports.Fragment = "all"',
+};
+const AUTOMATIC = { jsx: 'react-jsx', jsxImportSource: 'views' };
+
+moduleCases('JSX', [
+  {
+    name: 'jsx: react-jsx takes the functions of the package that jsxImportSource names',
+    files: JSX_PACKAGE,
+    options: AUTOMATIC,
+    cells: ['const view = <p class="a">text</p>', '[view.tag, view.props.children, (<><i/><b/></>).tag]'],
+    result: "[ 'p', 'text', 'all' ]",
+  },
+  {
+    name: 'also in local files, by import and by require',
+    files: { ...JSX_PACKAGE, 'page.tsx': 'export const page = <p>file</p>' },
+    options: AUTOMATIC,
+    cells: ["import { page } from './page.tsx'\n;[page.props.children, require('./page.tsx').page.tag]"],
+    result: "[ 'file', 'p' ]",
+  },
+  {
+    name: 'a package that is not there is an error that names it',
+    options: { jsx: 'react-jsx', jsxImportSource: 'no-such-views' },
+    cells: ['const none = <p/>'],
+    error: /cannot find package 'no-such-views'/u,
+    types: /no-such-views\/jsx-runtime/u,
+  },
+]);
+
+moduleCases('an import that fails is reported at its own line', [
+  {
+    name: 'of a name, in a list of several lines',
+    files: { 'ok.ts': 'export const fine = 1' },
+    cells: ["const first = 1\n\nimport {\n  fin,\n} from './ok'\nfin"],
+    error: /> 3 \| import \{[^]*at async cell \d+:3:1/u,
+    types: /has no exported member/u,
+  },
+  {
+    name: 'of a package, behind other imports',
+    cells: ["import { join } from 'node:path'\nconst used = join('a')\nimport none from 'not-there'\nnone"],
+    error: /> 3 \| import none from 'not-there'[^]*at cell \d+:3:1/u,
+    types: /not-there/u,
+  },
+  {
+    name: 'of a file',
+    cells: ["const second = 1\nexport { gone } from './gone'"],
+    error: /> 2 \| export \{ gone \} from '\.\/gone'[^]*at cell \d+:2:1/u,
+    types: /gone/u,
+  },
+  {
+    name: 'in a local file',
+    files: {
+      'asks.ts': "const before = 1\n\nimport { absent } from './fine'\nexport const x = absent",
+      'fine.ts': 'export const present = 1',
+    },
+    cells: ["import { x } from './asks'\nx"],
+    error: /asks\.ts:3:\d+/u,
+  },
+  {
+    name: 'and code behind imports at its own',
+    cells: ["import { sep } from 'node:path'\nconst third = sep\nnull!.x"],
+    error: /> 3 \| null!\.x/u,
+    types: /./u,
+  },
+]);

@@ -1,7 +1,6 @@
 import { boxKey, type Binding, type BindingKind } from '../../interfaces.ts';
 import type { ImportDeclaration, Program } from 'oxc-parser';
-import type { Edits } from './edits.ts';
-import type { Rendered } from './edits.ts';
+import type { Edits, PrefixPart, Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames, Writes } from './emit.ts';
 import { isKnownGlobal } from '../../known-globals.ts';
@@ -88,7 +87,7 @@ export function rewriteCell(input: CellInput, session: SessionNames): CellOutput
 class CellRewriter {
   private readonly variables = new Map<string, Variable | undefined>();
   /** What the generated function begins with, in this order: imports, boxes, local copies, function declarations. */
-  private readonly imports: string[] = [];
+  private readonly imports: PrefixPart[] = [];
   private readonly boxes = new Map<string, string>();
   private readonly locals: string[] = [];
   private readonly functions: string[] = [];
@@ -131,9 +130,13 @@ class CellRewriter {
     }
     const temporaries = `let ${names.awaited},${names.updated},${names.assigned};`;
     const isAsync = input.awaits || walk.hasTopAwait || this.hasImports;
-    const prologue = [this.imports, [...this.boxes.values()], this.locals, this.functions].flat().join('');
-    const head = `'use strict';(${isAsync ? 'async' : ''}(${names.context})=>{${temporaries}${prologue}`;
-    const rendered = edits.render(input.source, head, '\n})');
+    const prologue = [[...this.boxes.values()], this.locals, this.functions].flat().join('');
+    const head = `'use strict';(${isAsync ? 'async' : ''}(${names.context})=>{${temporaries}`;
+    const rendered = edits.render(
+      input.source,
+      [{ text: head }, ...this.imports, { text: prologue }],
+      '\n})',
+    );
     input.slips.note(walk);
     const introduced = [...this.introduced.keys()];
     return { ...rendered, async: isAsync, bindings: this.bindings, introduced };
@@ -458,16 +461,20 @@ class CellRewriter {
       const reads = (variable?.reads ?? 0) - (this.metadata.get(specifier.local.name) ?? 0);
       return reads > 0 && specifier.type !== 'ImportNamespaceSpecifier' ? [importedNameOf(specifier)] : [];
     });
-    this.imports.push(`const ${namespace}=await ${context}.await(${importCall(context, node, wanted)});`);
+    const at = node.start;
+    const add = (text: string): void => void this.imports.push({ text, at });
+    add(`const ${namespace}=await ${context}.await(${importCall(context, node, wanted)});`);
     for (const specifier of node.specifiers) {
       const { name } = specifier.local;
       const variable = this.variables.get(name);
+      const importedName = importedNameOf(specifier);
+      // What lowering imports is a local of the cell.
+      if (!variable && this.variables.has(name)) add(`const ${name}=${member(namespace, importedName)};`);
       if (!variable || variable.top === undefined) continue;
       const { binding } = variable;
-      const importedName = importedNameOf(specifier);
       binding.imported = { specifier: node.source.value, name: importedName };
       if (importedName === '*') {
-        this.imports.push(`const ${name}=${namespace};${this.declare(variable)};`);
+        add(`const ${name}=${namespace};${this.declare(variable)};`);
       } else {
         const text = member(namespace, importedName);
         const box = (): string => this.boxText(variable);
@@ -481,7 +488,7 @@ class CellRewriter {
         };
         // A function of this place for each import: V8 learns for each what it reads.
         const from = `${JSON.stringify(importedName)},${JSON.stringify(node.source.value)}`;
-        this.imports.push(`${context}.link(${JSON.stringify(name)},${namespace},()=>${text},${from});`);
+        add(`${context}.link(${JSON.stringify(name)},${namespace},()=>${text},${from});`);
       }
     }
   }
@@ -506,9 +513,8 @@ class CellRewriter {
     edits.replace(node.start, node.end, ';');
     if (node.source === null) return;
     this.hasImports = true;
-    this.imports.push(
-      `await ${names.context}.await(${importCall(names.context, { source: node.source, attributes: node.attributes })});`,
-    );
+    const call = importCall(names.context, { source: node.source, attributes: node.attributes });
+    this.imports.push({ text: `await ${names.context}.await(${call});`, at: node.start });
   }
 }
 

@@ -4,6 +4,8 @@
  * Texts that are put in never hold a line break, so a line of the result is never above its line in the source.
  */
 
+import { positionAt } from './problems.ts';
+
 /** Where a text that is put in belongs: to what ends there, or to what begins there. */
 const AFTER = 0;
 const BEFORE = 1;
@@ -17,6 +19,12 @@ interface Edit {
   text: string;
   /** What follows is reported as standing where the replaced text began. */
   anchor?: boolean;
+}
+
+/** Text that comes before all, and the offset in the source that errors in it are reported at. */
+export interface PrefixPart {
+  text: string;
+  at?: number;
 }
 
 export interface Rendered {
@@ -57,10 +65,14 @@ export class Edits {
     this.statementStarts.add(start);
   }
 
-  render(source: string, prefix: string, suffix: string): Rendered {
+  /** @param prefix comes first; its parts may be said to stand somewhere in the source */
+  render(source: string, prefix: string | readonly PrefixPart[], suffix: string): Rendered {
     const edits = this.list.sort((a, b) => a.at - b.at || a.rank - b.rank || a.order - b.order);
     const output = new MappedText(source);
-    output.insert(prefix);
+    if (typeof prefix === 'string') output.insert(prefix);
+    else
+      for (const { text, at } of prefix)
+        output.insert(text, at === undefined ? undefined : positionAt(source, at));
     let cursor = 0;
     /** The last place where something that belongs to a statement's start was written. */
     let begun = -1;
@@ -147,9 +159,12 @@ class MappedText {
     this.lastColumn = column;
   }
 
-  insert(text: string): void {
+  insert(text: string, place?: { line: number; column: number }): void {
     if (text === '') return;
+    const { anchored } = this;
+    this.anchored = place ?? anchored;
     this.segment();
+    this.anchored = anchored;
     this.code += text;
     this.outColumn += text.length;
   }

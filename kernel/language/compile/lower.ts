@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { Options, Output } from '@swc/core';
+import type { Options, Output, ReactConfig } from '@swc/core';
 import type { LoweringOptions } from '../../interfaces.ts';
 import { withEnumTypes } from './metadata.ts';
 
@@ -32,13 +32,21 @@ export function lower(
         ...(options.decorators
           ? { legacyDecorator: true, decoratorMetadata: options.decorators.metadata }
           : { decoratorVersion: '2023-11' }),
-        react: {
-          runtime: 'classic',
-          pragma: options.jsx?.factory ?? 'React.createElement',
-          pragmaFrag: options.jsx?.fragment ?? 'React.Fragment',
-        },
+        react: reactOptions(source, options),
       },
     },
   });
   return { code: options.decorators?.metadata === true ? withEnumTypes(code) : code, map: map ?? '' };
+}
+
+/** A comment in the source that names the function goes before tsconfig.json. */
+function reactOptions(source: string, { jsx }: LoweringOptions): ReactConfig {
+  if (jsx && 'importSource' in jsx && !/@jsx\s/.test(source))
+    return { runtime: 'automatic', importSource: jsx.importSource };
+  const named = jsx && 'factory' in jsx ? jsx : undefined;
+  return {
+    runtime: 'classic',
+    pragma: named?.factory ?? 'React.createElement',
+    pragmaFrag: named?.fragment ?? 'React.Fragment',
+  };
 }

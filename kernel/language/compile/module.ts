@@ -1,10 +1,9 @@
 import type { CompiledModule, LoweringOptions } from '../../interfaces.ts';
 import { prepareLowering } from './decorated.ts';
-import type { Edits } from './edits.ts';
+import type { Edits, PrefixPart, Rendered } from './edits.ts';
 import { emitCommon, InternalNames, PLAIN } from './emit.ts';
 import type { Access, EmitOptions } from './emit.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
-import type { Rendered } from './edits.ts';
 import { exportedName, importArguments, importedNameOf, member } from './imports.ts';
 import { metadataReads } from './metadata.ts';
 import { SourceMistake } from './nodes.ts';
@@ -61,7 +60,7 @@ type ExportSite = Extract<Site, { kind: 'export' }>;
 class ModuleRewriter {
   private readonly accesses = new Map<string, Access>();
   private readonly getters: string[] = [];
-  private readonly prologue: string[] = [];
+  private readonly prologue: PrefixPart[] = [];
   private readonly imports: string[] = [];
   private readonly walk: Walk;
   private readonly source: string;
@@ -111,9 +110,9 @@ class ModuleRewriter {
     }
     const exports = this.getters.length > 0 ? `${context}.export({${this.getters.join(',')}});` : '';
     const temporaries = `let ${names.updated},${names.assigned};`;
-    const head = `'use strict';(${this.now ? '' : 'async'}(${context})=>{${temporaries}${exports}${this.prologue.join('')}`;
+    const head = `'use strict';(${this.now ? '' : 'async'}(${context})=>{${temporaries}${exports}`;
     return {
-      ...edits.render(this.source, head, '\n})'),
+      ...edits.render(this.source, [{ text: head }, ...this.prologue], '\n})'),
       imports: this.imports,
       common: this.common,
       hasExports: walk.sites.some(({ kind }) => kind === 'export'),
@@ -156,9 +155,9 @@ class ModuleRewriter {
     const { context } = this.names;
     const load = `${this.now ? `${context}.importNow` : `await ${context}.import`}(${importArguments(node, names)})`;
     const link = this.now ? '' : `=${context}.link?.(${JSON.stringify(node.source.value)})`;
-    this.prologue.push(`let ${namespace}${link};${namespace}=${load};`);
+    this.prologue.push({ text: `let ${namespace}${link};${namespace}=${load};`, at: node.source.start });
     if (Object.keys(reexported).length > 0)
-      this.prologue.push(`${context}.reexport?.(${namespace},${JSON.stringify(reexported)});`);
+      this.prologue.push({ text: `${context}.reexport?.(${namespace},${JSON.stringify(reexported)});` });
     return namespace;
   }
 
@@ -179,7 +178,7 @@ class ModuleRewriter {
       for (const specifier of specifiers) {
         const name = specifier.local.name;
         if (specifier.type === 'ImportNamespaceSpecifier') {
-          this.prologue.push(`const ${name}=${namespace};`);
+          this.prologue.push({ text: `const ${name}=${namespace};` });
           continue;
         }
         const text = member(namespace, importedNameOf(specifier));
@@ -190,7 +189,7 @@ class ModuleRewriter {
       if (node.type === 'ExportAllDeclaration') {
         const namespace = this.load(node);
         if (node.exported) this.getter(exportedName(node.exported), namespace);
-        else this.prologue.push(`${this.names.context}.exportAll(${namespace});`);
+        else this.prologue.push({ text: `${this.names.context}.exportAll(${namespace});` });
       } else if (node.type === 'ExportNamedDeclaration' && node.source) {
         const values = node.specifiers.filter(({ exportKind }) => exportKind !== 'type');
         if (node.specifiers.length > 0 && values.length === 0) return;
