@@ -79,9 +79,18 @@ function readsNothing(value: object, keys: readonly PropertyKey[]): boolean {
       if (!own) continue;
       open.delete(key);
       if (own.get && !isNative(own)) return false;
+      if (key === 'constructor' && hidesName(own.value)) return false;
     }
   }
   return true;
+}
+
+/** A class whose name, which Node reads, is a getter, or that is a proxy. */
+function hidesName(constructor: unknown): boolean {
+  if (typeof constructor !== 'function') return false;
+  if (types.isProxy(constructor)) return true;
+  const name = Object.getOwnPropertyDescriptor(constructor, 'name');
+  return name?.get !== undefined && !isNative(name);
 }
 
 /** V8's own getters, such as that of an error's stack or of a typed array's tag. */

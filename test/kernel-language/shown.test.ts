@@ -102,6 +102,49 @@ test('no route runs a trap or a getter', async (context) => {
   });
 });
 
+test('what is run to show a value is what the documentation lists, and help with an error runs nothing', async () => {
+  await withKernel(async (client) => {
+    const ready = await client.cell(`${PREPARE}
+class Odd extends Error { get name() { count('name'); return 'Odd' } get message() { count('message'); return 'odd' } }
+class Named { static get name() { count('static name'); return 'Named' } }
+class NamedError extends Error { static get name() { count('static name'); return 'NamedError' } }
+class Tagged { get [Symbol.toStringTag]() { count('tag'); return 'T' } get other() { count('other'); return 1 } }
+const shownValues: any = { odd: new Odd(), named: new Named(), namedError: new NamedError('x'), tagged: new Tagged(), behind: new Proxy(new Tagged(), trapsOf('behind')),
+  element: { get outerHTML() { count('outerHTML'); return '' } } }
+shownValues.list = [shownValues.named, shownValues.namedError]`);
+    assert.equal(ready.reply['status'], 'ok', JSON.stringify(ready.reply['traceback']));
+    const ran = async (source: string): Promise<string> => {
+      await client.cell('runs = []; 0');
+      await client.cell(source);
+      return (await client.cell('console.log([...new Set(runs)].sort().join())')).stdout.trim();
+    };
+    const allowed: Record<string, RegExp> = {
+      odd: /^(?:message|message,name|name)?$/,
+      behind: /^(?:tag)?$/,
+      named: /^$/,
+      namedError: /^$/,
+      tagged: /^$/,
+      element: /^$/,
+      list: /^$/,
+    };
+    for (const [name, pattern] of Object.entries(allowed))
+      for (const show of [
+        'V',
+        'console.log(V)',
+        'display(V)',
+        'throw V',
+        "throw new Error('x', { cause: V })",
+      ])
+        assert.match(await ran(show.replace('V', `shownValues.${name}`)), pattern, `${show} of ${name}`);
+    // The call itself reads the member, which is a proxy's trap; the line of help looks further and runs nothing.
+    for (let index = 0; index < Number((await client.cell('names.length')).result); index++) {
+      const call = `const one: any = values[names[${index}]!]; `;
+      const alone = await ran(`${call}try { one.missing() } catch {}`);
+      assert.equal(await ran(`${call}one.missing()`), alone, `help with a member of value ${index}`);
+    }
+  });
+});
+
 test('what methods of output streams return is not shown', async () => {
   await withKernel(async (client) => {
     for (const source of [
