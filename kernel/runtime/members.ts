@@ -46,6 +46,7 @@ function missingMember(path: string, names: Names): string | undefined {
       ? `\`${owner}.${member}\` is a ${typeof present.value}: write it without parentheses`
       : undefined;
   }
+  if (types.isPromise(value)) return `\`${owner}\` is a promise: its value is \`await ${owner}\``;
   const receiver = receiverOf(value);
   const python = receiver && pythonMember(receiver, member);
   if (python !== undefined) return python;

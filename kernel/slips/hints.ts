@@ -96,6 +96,7 @@ export function typeHint(
     case 2339:
     case 2550:
     case 2551: {
+      if (second?.startsWith('Promise<') === true) return 'the value of a promise is `await promise`';
       const receiver = second === undefined ? undefined : receiverOfType(second);
       const python = receiver && pythonMember(receiver, first);
       return code === 2551 && receiver !== 'object' ? undefined : python;

@@ -33,6 +33,8 @@ export const SLIPS: Record<string, readonly Slip[]> = {
     ['rate: float = 0.5', /`let rate: number = …`/],
     ['names: list[str] = []', /`let names: number = …`/],
     ['for (i = 0; i < 3; i++) {}', /`let i = …`/],
+    ['for (each of xs) {}', /`let each = …`/],
+    ['function pair() { [left, right] = xs }\npair()', /`let left = …`/],
     ['if (true) { inBlock = 5 }', /`let inBlock = …`/],
     ['function set() { inFunction = 5 }\nset()', /`let inFunction = …`/],
     ['int count = 3', /`let count = …`/],
@@ -140,6 +142,8 @@ export const SLIPS: Record<string, readonly Slip[]> = {
   members: [
     ['xs.append(4)', /`xs\.push\(x\)`/],
     ['[1].append(4)', /`xs\.push\(x\)`/],
+    ['const asked = Promise.resolve("a")\nasked.toUpperCase()', /`await asked`/],
+    ['Promise.resolve("a").length', /`await promise`/],
     ['xs.len', /`xs\.length`/],
     ['xs.length()', /`xs\.length` is a number: write it without parentheses/],
     ['text.upper()', /`text\.toUpperCase\(\)`/],

@@ -200,6 +200,7 @@ class CellRewriter {
         return;
       case 'target':
         this.noteAssignment(site.use);
+        this.noteUnresolved(site.use, '=');
         return;
       case 'pattern':
         if (site.interleaved) this.noteInterleaved(site.targets);
