@@ -190,6 +190,12 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
     const x = inputs['x'] as Tensor;
     return x.dtype === 'int32' ? tf.clone(x) : original(inputs, attributes);
   });
+  // tfjs-node's disposes an argument of integers.
+  replaceKernel('Exp', (original) => (inputs, attributes) => {
+    const x = inputs['x'] as Tensor;
+    if (x.dtype === 'float32' || x.dtype === 'complex64') return original(inputs, attributes);
+    return tf.tidy(() => original({ ...inputs, x: tf.cast(x, 'float32') }, attributes) as Tensor);
+  });
   replaceKernel('LeakyRelu', (original) => (inputs, attributes) => {
     const x = inputs['x'] as Tensor;
     if (x.dtype === 'float32') return original(inputs, attributes);

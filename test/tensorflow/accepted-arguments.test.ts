@@ -177,3 +177,49 @@ test('einsum of more than two tensors', () => {
   const expected = tf.matMul(tf.matMul(x, y), z);
   assert.ok(tf.max(tf.abs(tf.sub(tf.einsum('ij,jk,kl->il', x, y, z), expected))).dataSync()[0] < 1e-4);
 });
+
+/** Functions of `tf` that are no ops, or whose first argument is no tensor, or that answer later; `meshgrid` is no op of tfjs's. */
+const NO_OPS =
+  /^(dispose|keep|print|variable|tidy|ready|grad|grads|valueAndGrad|valueAndGrads|variableGrads|customGrad|time|profile|set[A-Z].*|input|model|sequential|fill|zeros|ones|range|linspace|eye|random.*|truncatedNormal|multinomial|buffer|backend|engine|env|memory|nextFrame|load.*|register.*|unregister.*|remove.*|copy.*|get.*|enable.*|disable.*|deprecation.*|findBackend.*|moving.*|movingAverage|whereAsync|booleanMaskAsync|setdiff1dAsync|.*Async|meshgrid|scalar|tensor.*|complex)$/;
+const VALUES: Record<string, () => Loose> = {
+  float32: () => tf.tensor([0.5, 1.5]),
+  int32: () => tf.tensor([1, 2], [2], 'int32'),
+  bool: () => tf.tensor([true, false]),
+  complex64: () => tf.complex([1, 2], [3, 4]),
+  string: () => tf.tensor(['a', 'b']),
+  'a matrix of float32': () => tf.tensor([[2, 1], [1, 2]]), // prettier-ignore
+  'a matrix of int32': () => tf.tensor([[2, 1], [1, 2]], [2, 2], 'int32'), // prettier-ignore
+  'an image of int32': () => tf.ones([1, 4, 4, 2], 'int32'),
+};
+
+for (const [dtype, make] of Object.entries(VALUES)) {
+  test(`no op disposes its arguments, or keeps more tensors than it returns: ${dtype}`, () => {
+    const wrong: string[] = [];
+    let ran = 0;
+    for (const name of Object.keys(tf).filter((key) => typeof tf[key] === 'function' && !NO_OPS.test(key))) {
+      // A constructor or a function of a namespace is no op.
+      if (!/^[a-z]/.test(name)) continue;
+      for (const count of [1, 2]) {
+        const inputs = Array.from({ length: count }, make);
+        const before = tf.memory().numTensors as number;
+        let outputs: Loose[];
+        try {
+          const result: Loose = tf[name](...inputs);
+          const values =
+            Array.isArray(result) || result instanceof tf.Tensor ? [result] : Object.values(result as object);
+          outputs = values.flat(3).filter((value: unknown) => value instanceof tf.Tensor);
+        } catch {
+          continue;
+        }
+        ran++;
+        if (inputs.some((input) => input.isDisposed as boolean)) wrong.push(`${name} disposes an argument`);
+        const made = (tf.memory().numTensors as number) - before;
+        const returned = new Set(outputs.filter((output) => !inputs.includes(output))).size;
+        if (made > returned) wrong.push(`${name}(${count}) keeps ${made - returned} more`);
+        tf.dispose([inputs, outputs]);
+      }
+    }
+    assert.deepEqual(wrong, []);
+    assert.ok(ran > (/string|complex|bool/.test(dtype) ? 5 : 50), `${ran}`);
+  });
+}
