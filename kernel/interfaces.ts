@@ -135,6 +135,18 @@ export interface CompiledModule {
   common: boolean;
 }
 
+/** A heavy local file, which the runtime process has a compiler process compile. */
+export interface FileRequest {
+  source: string;
+  path: string;
+  /** `now`: for `require`. */
+  options: LoweringOptions & { now: boolean };
+}
+
+export type FileReply =
+  | { ok: true; value: CompiledModule }
+  | { ok: false; name: string; message: string; more: Record<string, unknown> };
+
 /** How syntax that has a meaning at run time is compiled: what tsconfig.json says of it. */
 export interface LoweringOptions {
   /** Decorators as TypeScript had them before 5.0 (`experimentalDecorators`); standard ones when left out. */

@@ -21,6 +21,7 @@ import { loweringOptions } from '../tsconfig/lowering.ts';
 import type * as Library from './library.ts';
 import type * as Compile from '../language/compile/index.ts';
 import { describeHolders } from './modules/holders.ts';
+import { compileApart } from './modules/heavy-files.ts';
 import { Modules, notebookPath } from './modules/index.ts';
 import type { Namespace } from './modules/namespace.ts';
 import { createNativeFlush } from './native-output.ts';
@@ -32,6 +33,7 @@ import { Settling } from './settling.ts';
 import { installStackTraces } from './stack.ts';
 import { CellInput } from './standard-input.ts';
 import { createTracker } from './tracking.ts';
+import { isHeavyFile } from '../weight.ts';
 
 const requireBundle = createRequire(import.meta.url);
 
@@ -109,8 +111,16 @@ const modules = new Modules({
   home: join(packageRoot, 'package.json'),
   loadCompiler: () => {
     const { compileModule } = loadBundle('./compile.js') as typeof Compile;
-    return (source, path, now) =>
-      compileModule(source, path, { ...loweringOptions(readUserConfig(process.cwd())), now });
+    return (source, path, now) => {
+      const options = { ...loweringOptions(readUserConfig(process.cwd())), now };
+      return isHeavyFile(source)
+        ? compileApart(fileURLToPath(new URL('compiler-process.js', import.meta.url)), {
+            source,
+            path,
+            options,
+          })
+        : compileModule(source, path, options);
+    };
   },
   config: () => readUserConfig(process.cwd()),
   guard: (promise) => {

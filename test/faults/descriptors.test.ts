@@ -81,7 +81,7 @@ async function raised(kernel: KernelProcess): Promise<void> {
   client.drain();
 }
 
-for (const limit of [44, 66, 78]) {
+for (const limit of [44, 70]) {
   test(`${limit} descriptors, then more`, { skip, timeout: 120_000 }, async (t) => {
     const kernel = new KernelProcess({
       environment: { NODE_OPTIONS: `--require ${preload}`, TEST_LIMIT: String(limit) },

@@ -8,10 +8,10 @@ import { TYPED_LENGTH } from '../../limits.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { mayHaveMagics } from '../compile/magics.ts';
 import { CompilerProcess, HeavyTextError } from './compiler-process.ts';
-import { isHeavy } from './weight.ts';
+import { isHeavy } from '../../weight.ts';
 
 export { HeavyTextError } from './compiler-process.ts';
-export { isHeavy } from './weight.ts';
+export { isHeavy } from '../../weight.ts';
 
 /** Time for a cell that runs. It can be interrupted, and holds up nothing but itself. */
 const COMPILE_MS = 30_000;

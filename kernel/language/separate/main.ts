@@ -1,18 +1,21 @@
 /** The compiler process: does with heavy text what the kernel process does with other text. */
+import { readFileSync, writeSync } from 'node:fs';
+import { deserialize, serialize } from 'node:v8';
 import { TYPED_LENGTH } from '../../limits.ts';
-import type { CellReading } from '../../interfaces.ts';
-import { createCellCompiler } from '../compile/index.ts';
+import type { CellReading, FileReply, FileRequest } from '../../interfaces.ts';
+import { compileModule, createCellCompiler } from '../compile/index.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { readCell, readTyped } from '../service/reading.ts';
 import type { Reading } from '../service/reading.ts';
 import type { SeparateAnswers, SeparateReply, SeparateRequest } from './requests.ts';
-import { nests } from './weight.ts';
+import { nests } from '../../weight.ts';
 
 /** Levels of a tree that the kernel process takes: it walks through it by recursion. */
 const DEEPEST = 800;
 /** Tokens of a statement that cannot be parsed (yet), which may be levels of a tree. */
 const UNPARSED = 3000;
 
+if (process.argv[2] === '--file') answerOnce();
 process.on('disconnect', () => process.exit());
 process.on('message', (request: SeparateRequest) => {
   let reply: SeparateReply;
@@ -24,6 +27,21 @@ process.on('message', (request: SeparateRequest) => {
   }
   process.send!(reply);
 });
+
+/** A local file for the runtime process: from standard input to standard output. */
+function answerOnce(): never {
+  let reply: FileReply;
+  try {
+    const { source, path, options } = deserialize(readFileSync(0)) as FileRequest;
+    reply = { ok: true, value: compileModule(source, path, options) };
+  } catch (error) {
+    const { name, message, code, problem, frame } = error as Error & Record<string, unknown>;
+    reply = { ok: false, name, message, more: code === 'syntax' ? { code, problem, frame } : {} };
+  }
+  const bytes = serialize(reply);
+  for (let at = 0; at < bytes.length;) at += writeSync(1, bytes, at);
+  process.exit(0);
+}
 
 function answer(request: SeparateRequest): SeparateAnswers[SeparateRequest['kind']] {
   const { source, magics } = request;

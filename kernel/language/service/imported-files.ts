@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { mapped, type Paths } from '../../tsconfig/index.ts';
+import { isHeavyFile } from '../../weight.ts';
 import { analyzeCell } from './declarations.ts';
 import { packageFolder } from './project.ts';
 
@@ -123,9 +124,18 @@ function typesPackage(name: string): string {
   return `@types/${name.replace(/^@([^/]+)\//, '$1__')}`;
 }
 
+/** What a text seems to import, told without a parser: a name too many costs a look at the disk. */
+function specifiersIn(source: string): string[] {
+  return [...source.matchAll(/\b(?:from|import|require)\s*\(?\s*(['"])([^'"\n]{1,500})\1/gu)].map(
+    ([, , name]) => name!,
+  );
+}
+
 function importsOf(path: string): string[] {
   try {
-    return existsSync(path) ? analyzeCell(readFileSync(path, 'utf8')).imports : [];
+    if (!existsSync(path)) return [];
+    const source = readFileSync(path, 'utf8');
+    return isHeavyFile(source) ? specifiersIn(source) : analyzeCell(source).imports;
   } catch {
     return [];
   }

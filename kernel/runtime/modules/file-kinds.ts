@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import type * as oxcParser from 'oxc-parser';
+import { isHeavyFile } from '../../weight.ts';
 import { shownPath } from '../shown-path.ts';
 
 /** Whether the kernel compiles a local file, also for `require`. */
@@ -29,8 +30,11 @@ export function isModuleSyntax(path: string): boolean {
     }
     if (dirname(folder) === folder) break;
   }
+  const source = readFileSync(path, 'utf8');
+  // The parser could overflow its stack, which ends the process.
+  if (isHeavyFile(source)) return /^\s*(?:export\b|import\b(?!\s*\())/mu.test(source);
   const { parseSync } = createRequire(import.meta.url)('oxc-parser') as typeof oxcParser;
-  return parseSync(path, readFileSync(path, 'utf8'), { sourceType: 'unambiguous' }).module.hasModuleSyntax;
+  return parseSync(path, source, { sourceType: 'unambiguous' }).module.hasModuleSyntax;
 }
 
 /** @throws SyntaxError whose stack begins with the file's line, as that of a script does */

@@ -87,7 +87,8 @@ export class LocalModules {
 
   /** JavaScript was terminated: what was loading will never finish, and the next import starts anew. */
   abandon(): void {
-    for (const module of this.#modules.values()) if (module.state === 'loading') this.#drop(module);
+    // One that was just failing would never settle either.
+    for (const module of this.#modules.values()) if (module.state !== 'done') this.#drop(module);
   }
 
   /** Whether a namespace has all its names: false within a circle of modules that are loading. */

@@ -1,4 +1,4 @@
-import { isHeavy, nests } from '../../../kernel/language/separate/weight.ts';
+import { isHeavy, nests } from '../../../kernel/weight.ts';
 
 /** Each nests a level deeper with every repetition. */
 const LEVELS = [

@@ -37,3 +37,29 @@ export function nests(source: string, statement: number, all = Infinity): boolea
   }
   return false;
 }
+
+/** UTF-16 code units from which a local file is heavy. */
+const FILE_LENGTH = 200_000;
+/** Begin statements that nest without a bracket: each `else`, and each `for (;;)`, can be a level. */
+const HEADS = new Set(['if', 'else', 'for', 'while', 'do', 'with', 'case', '?']);
+/** Begin a new statement where no bracket is open. */
+const TOPS = new Set([...BEGINS, 'function', 'class', 'interface', 'type', 'namespace', 'enum']);
+
+/**
+ * The same for a local file that a cell imports. Files are long as a rule, and a process for each would take time: what counts is
+ * how deeply a file can nest, not how many tokens it has.
+ */
+export function isHeavyFile(source: string): boolean {
+  if (source.length <= STATEMENT) return false;
+  if (source.length >= FILE_LENGTH || nests(source, STATEMENT)) return true;
+  let open = 0;
+  let heads = 0;
+  for (const [token] of source.matchAll(TOKEN)) {
+    if (token === '(' || token === '[' || token === '{') open++;
+    else if (open > 0 && (token === ')' || token === ']' || token === '}')) open--;
+    if (HEADS.has(token)) heads++;
+    else if (open === 0 && TOPS.has(token)) heads = 0;
+    if (heads > STATEMENT) return true;
+  }
+  return false;
+}

@@ -1,0 +1,13 @@
+// SavedModels with random damage: an error or an answer, never a dead process.
+import { strict as assert } from 'node:assert';
+import { test } from 'node:test';
+import { fuzzSavedModels } from './saved-models.ts';
+
+const ROUNDS = Number(process.env['TENSORCELL_FUZZ'] ?? 80);
+
+test(`SavedModels with random damage, ${ROUNDS} times`, { timeout: 600_000 }, async (t) => {
+  const { wrong, refused, answered } = await fuzzSavedModels(0, ROUNDS);
+  t.diagnostic(`${refused} refused, ${answered} answered`);
+  assert.deepEqual(wrong, []);
+  assert.equal(refused + answered, ROUNDS);
+});
