@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs';
-import { traceable } from '../tensorflow/compile/own-code.ts';
+import { ofLibrary } from '../tensorflow/compile/own-code.ts';
 
 export type Tf = typeof tfjs;
 export type Tensor = tfjs.Tensor;
@@ -38,7 +38,7 @@ export function layerClass<L extends Layer = Layer>(tf: Tf, name: string): Layer
 /** Registers a class in place of the one with its name and kind, and lets compiled steps trace it without guards. */
 export function register<T extends new (...args: never[]) => object>(tf: Tf, made: T): T {
   tf.serialization.registerClass(made as unknown as SerializableClass);
-  return traceable(made);
+  return ofLibrary(made);
 }
 
 /** An object of tfjs as its layers' configurations hold it. */
@@ -188,6 +188,7 @@ export class WeightOptions {
     };
   }
 }
+ofLibrary(WeightOptions);
 
 /** The only tensor among inputs. */
 export function oneTensor(inputs: Tensor | Tensor[]): Tensor {

@@ -1,5 +1,7 @@
+import type { Binding } from '../binding.ts';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
+import type { GraphInput } from './graph-inputs.ts';
 import { zeros } from './graph-loop.ts';
 import type { Trace } from './trace.ts';
 import { VariableResource } from './variable-resources.ts';
@@ -28,16 +30,7 @@ export function adamUpdate(trace: Trace, shape: readonly number[]): { name: stri
   trace.differsForXla = true;
   if (trace.forXla) return { name: 'ResourceApplyAdam', scratch: [] };
   const { graph } = trace;
-  const { api } = binding.context;
-  const resource = new VariableResource(binding, TF.FLOAT, [...shape]);
-  const handle = api.TFE_TensorHandleCopySharingTensor(resource.open(), binding.status.pointer);
-  binding.status.check();
-  resource.close();
-  const largest = trace.addInput(
-    { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [] },
-    TF.RESOURCE,
-    undefined,
-  );
+  const largest = trace.addInput(largestMoments(binding, shape), TF.RESOURCE, undefined);
   const reset = graph.operation(
     'AssignVariableOp',
     [largest, zeros(graph, shape, TF.FLOAT)],
@@ -45,4 +38,16 @@ export function adamUpdate(trace: Trace, shape: readonly number[]): { name: stri
   );
   trace.updates.need(reset);
   return { name: 'ResourceApplyAdamWithAmsgrad', scratch: [largest] };
+}
+
+/** A resource for the largest second moments of a variable, as an input of a step. */
+export function largestMoments(binding: Binding, shape: readonly number[]): GraphInput {
+  const resource = new VariableResource(binding, TF.FLOAT, [...shape]);
+  const handle = binding.context.api.TFE_TensorHandleCopySharingTensor(
+    resource.open(),
+    binding.status.pointer,
+  );
+  binding.status.check();
+  resource.close();
+  return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], scratch: { largestOf: [...shape] } };
 }

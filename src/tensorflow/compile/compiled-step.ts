@@ -4,12 +4,13 @@ import type { Pointer } from '../c-api/functions.ts';
 import type { Binding } from '../binding.ts';
 import { cText } from '../c-api/library.ts';
 import { newHandle } from '../c-api/tensor.ts';
-import type { NodeBackend } from '../tfjs/instance.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { settleLoop } from './running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import { FunctionContent } from './function-content.ts';
-import type { GraphInput } from './graph-inputs.ts';
+import type { AfterRun, GraphInput, Guard } from './graph-inputs.ts';
+import type { TracedLines } from './traced-lines.ts';
 import type { Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { layerOfScope } from './layer-scopes.ts';
@@ -26,6 +27,24 @@ export type Stale = { stale: string };
 /** What TensorFlow holds for a step; freed when the step is disposed or forgotten. */
 interface Held {
   free(): void;
+}
+
+/** What belongs to one model's step. */
+export interface StepParts {
+  readonly tf: Tf;
+  readonly backend: NodeBackend;
+  readonly inputs: GraphInput[];
+  readonly guards: readonly Guard[];
+  readonly lines: TracedLines;
+  readonly afterRun: AfterRun[];
+  readonly watch: FiniteWatch | undefined;
+}
+
+/** The function of a step. */
+export interface StepFunction {
+  readonly content: string;
+  readonly shared: SharedFunction;
+  readonly scopes: readonly string[];
 }
 
 const forgotten = new FinalizationRegistry<Held>((held) => {
@@ -50,33 +69,46 @@ export class CompiledStep {
   forXla: CompiledStep | undefined;
   /** In what products and convolutions are computed. */
   readonly precision: Precision;
-  readonly #trace: Trace;
-  readonly #inputs: GraphInput[];
+  readonly #parts: StepParts;
+  readonly #inputs: readonly GraphInput[];
   readonly #variables: Extract<GraphInput, { kind: 'resource' }>[];
   /** The function, which other steps may use too. */
   readonly shared: SharedFunction;
   /** What the function is known by. */
   readonly content: string;
+  /** Scopes of its operations in the names of this step's model. */
+  readonly scopes: readonly string[];
   /** Layers of the shared function by the names that they have in this step's model, where those differ. */
   readonly #layers: ReadonlyMap<string, string>;
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Pointer }[];
   readonly #held: Held;
 
-  constructor(trace: Trace, outputs: readonly GraphOutput[], precision: Precision = 'float32') {
+  /** The step of a trace, which ends with it. */
+  static ofTrace(trace: Trace, outputs: readonly GraphOutput[], precision: Precision): CompiledStep {
+    const made = share(trace, outputs, precision);
+    const { tf, backend, guards, lines, afterRun, watch } = trace;
+    const inputs = trace.inputs.map(({ input }) => input);
+    const step = new CompiledStep({ tf, backend, inputs, guards, lines, afterRun, watch }, made, precision);
+    trace.dispose(true);
+    return step;
+  }
+
+  /** @param made the function, retained for this step. */
+  constructor(parts: StepParts, made: StepFunction, precision: Precision = 'float32') {
     this.config = callConfig(precision);
     this.precision = precision;
-    this.#trace = trace;
-    this.#inputs = trace.inputs.map(({ input }) => input);
+    this.#parts = parts;
+    this.#inputs = parts.inputs;
     this.#variables = this.#inputs.filter((input) => input.kind === 'resource');
     this.#numbers = this.#inputs.map(() => ({ value: NaN, handle: 0 }));
-    this.watch = trace.watch;
-    const { content, shared, scopes } = share(trace, outputs, precision);
+    this.watch = parts.watch;
+    const { content, shared, scopes } = made;
     this.shared = shared;
     this.content = content;
+    this.scopes = scopes;
     this.#layers = renamed(shared.scopes, scopes);
-    trace.dispose(true);
-    const { binding } = trace.backend;
+    const { binding } = parts.backend;
     this.#held = hold(binding, this.#inputs, this.#numbers, this.watch, content, shared);
     forgotten.register(this, this.#held);
   }
@@ -108,7 +140,7 @@ export class CompiledStep {
 
   /** Says what has changed since the trace, if it makes the graph wrong. */
   stale(): string | undefined {
-    const changed = this.#trace.guards.find((guard) => guard.read() !== guard.expected);
+    const changed = this.#parts.guards.find((guard) => guard.read() !== guard.expected);
     if (changed !== undefined) return changed.what;
     for (const input of this.#inputs) {
       if (input.kind !== 'resource') continue;
@@ -125,7 +157,7 @@ export class CompiledStep {
    * @throws TensorflowError when an op fails. Unless it says otherwise no variable has changed then: updates come last.
    */
   run(args: readonly Tensor[], name = this.name): Tensor[] {
-    const { backend } = this.#trace;
+    const { backend } = this.#parts;
     const { binding } = backend;
     const { api } = binding.context;
     const handles = this.handles((index) => {
@@ -148,7 +180,12 @@ export class CompiledStep {
 
   /** An error of a run, with the op, the layer and the user's line that it comes from. */
   explain(error: unknown): unknown {
-    return saysWhatIsDone(this.#trace.lines.explain(error, (layer) => this.#layers.get(layer) ?? layer));
+    return saysWhatIsDone(this.#parts.lines.explain(error, (layer) => this.#layers.get(layer) ?? layer));
+  }
+
+  /** What belongs to this step alone. */
+  get parts(): StepParts {
+    return this.#parts;
   }
 
   /** What the step's function takes, in order. */
@@ -162,7 +199,7 @@ export class CompiledStep {
   }
 
   get backend(): NodeBackend {
-    return this.#trace.backend;
+    return this.#parts.backend;
   }
 
   /** Loops over this step's function, which live as long as the function does. */
@@ -177,12 +214,20 @@ export class CompiledStep {
 
   /** Done in JavaScript after so many runs. */
   ran(times: number): void {
-    for (let i = 0; i < times; i++) for (const after of this.#trace.afterRun) after();
+    for (let i = 0; i < times; i++) {
+      for (const after of this.#parts.afterRun) {
+        if ('run' in after) after.run();
+        else {
+          const owner = after.source.owner.deref();
+          if (owner !== undefined) after.source.read(owner);
+        }
+      }
+    }
   }
 
   /** Handles of everything that a run takes, as it is now; `argument` gives those of the arguments. */
   handles(argument: (index: number) => Pointer): Pointer[] {
-    const { backend, tf } = this.#trace;
+    const { backend, tf } = this.#parts;
     const { binding } = backend;
     // First all variables: preparing one frees the tensor of its value, which may be an argument, too.
     for (const { variable, resource, updated } of this.#variables) {
@@ -219,7 +264,7 @@ export class CompiledStep {
   #number(i: number, value: number, dtype: number): Pointer {
     const cached = this.#numbers[i] as { value: number; handle: Pointer };
     if (cached.handle !== 0 && Object.is(cached.value, value)) return cached.handle;
-    const { binding } = this.#trace.backend;
+    const { binding } = this.#parts.backend;
     if (cached.handle !== 0) binding.context.api.TFE_DeleteTensorHandle(cached.handle);
     cached.handle = 0;
     cached.handle = newHandle(binding.context.api, binding.status, [], dtype, [value]);
@@ -236,11 +281,7 @@ export class CompiledStep {
 }
 
 /** Makes the function of a trace, or takes the one that has its content. */
-function share(
-  trace: Trace,
-  outputs: readonly GraphOutput[],
-  precision: Precision,
-): { content: string; shared: SharedFunction; scopes: readonly string[] } {
+function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precision): StepFunction {
   const { binding } = trace.backend;
   const { api, pointer } = binding.context;
   const name = `tensorcell_step_${names++}`;

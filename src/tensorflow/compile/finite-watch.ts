@@ -4,6 +4,7 @@ import type { GraphOutput, Pointer } from '../c-api/functions.ts';
 import { newHandle, handleValues } from '../c-api/tensor.ts';
 import type { NodeBackend } from '../tfjs/instance.ts';
 import { FUNCTION } from './graph-attributes.ts';
+import type { GraphInput } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
 import type { Trace } from './trace.ts';
 import { onProcessor } from './step-loop.ts';
@@ -40,7 +41,7 @@ export class FiniteWatch {
   /** Let go once the graph is made: what frees the graph must not keep the model. */
   #model: LayersModel | undefined;
   readonly #activations: Check[] = [];
-  #checks: readonly Check[] = [];
+  #checks: readonly NotFinite[] = [];
   #flags: VariableResource | undefined;
 
   constructor(backend: NodeBackend, model: LayersModel) {
@@ -90,16 +91,9 @@ export class FiniteWatch {
     this.#checks = checks;
     if (checks.length === 0) return undefined;
     const { binding } = this.#backend;
-    const { api } = binding.context;
     // One for each check, and one that says that there was something to look at.
     const flags = this.#open(checks.length + 1);
-    const own = api.TFE_TensorHandleCopySharingTensor(flags.handle, binding.status.pointer);
-    binding.status.check();
-    const resource = trace.addInput(
-      { kind: 'constant', handle: own, dtype: TF.RESOURCE, shape: [], resource: flags },
-      TF.RESOURCE,
-      undefined,
-    );
+    const resource = trace.addInput(this.#input(flags), TF.RESOURCE, undefined);
     const name = `tensorcell_finite_${names++}`;
     const inputs = [resource, ...checks.map(({ output }) => output)];
     for (const wrong of [true, false]) {
@@ -152,6 +146,29 @@ export class FiniteWatch {
       this.#clear(flags, count);
       return flags;
     });
+  }
+
+  /** The flags as an input of a step, which frees the handle. */
+  #input(flags: VariableResource): GraphInput {
+    const { binding } = this.#backend;
+    const handle = binding.context.api.TFE_TensorHandleCopySharingTensor(
+      flags.handle,
+      binding.status.pointer,
+    );
+    binding.status.check();
+    return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], resource: flags, scratch: 'flags' };
+  }
+
+  /** What a graph with this watch looks at, in the order of its flags. */
+  get looksAt(): readonly NotFinite[] {
+    return this.#checks.map(({ what, layer }) => ({ what, layer }));
+  }
+
+  /** Watches the steps of a graph that was made with another watch. @returns the input for its flags. */
+  watchAs(checks: readonly NotFinite[]): GraphInput {
+    this.#model = undefined;
+    this.#checks = checks;
+    return this.#input(this.#open(checks.length + 1));
   }
 
   #clear(flags: VariableResource, count: number): void {

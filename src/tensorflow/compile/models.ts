@@ -16,6 +16,7 @@ import { declarations, inspectModel, type Setting } from './own-code.ts';
 import { OwnState } from './own/own-state.ts';
 import { OwnSteps } from './own/own-steps.ts';
 import { LossScale } from './loss-scale.ts';
+import { formOf } from './model-form.ts';
 import { precisionOf } from './precision.ts';
 import { endRunningSteps } from './running-trainings.ts';
 import { StepCache } from './step-cache.ts';
@@ -143,7 +144,9 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     const state = roots.length === 0 ? undefined : new OwnState(tf, roots, declarations);
     const own = () => (state === undefined ? undefined : new OwnSteps(state, why));
     const precision = precisionOf(model);
-    const cache = (what: string) => new StepCache(tf, backend, { what, say, precision, own: own() });
+    const form = roots.length === 0 ? () => formOf(tf, model) : undefined;
+    const cache = (kind: 'test' | 'predict', what: string) =>
+      new StepCache(tf, backend, { what, kind, say, precision, own: own(), form });
     const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
     const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
     const steps: ModelSteps = {
@@ -153,6 +156,8 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
       lossScale,
       train: new StepCache(tf, backend, {
         what: `training ${model.name}`,
+        kind: 'train',
+        form,
         say,
         precision,
         watch,
@@ -161,8 +166,8 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
         xla: true,
         atOnce: true,
       }),
-      test: cache(`evaluating ${model.name}`),
-      predict: cache(`predicting with ${model.name}`),
+      test: cache('test', `evaluating ${model.name}`),
+      predict: cache('predict', `predicting with ${model.name}`),
     };
     if (obstacle !== undefined) why(obstacle);
     modelSteps.set(model, steps);

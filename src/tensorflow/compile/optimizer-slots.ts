@@ -1,6 +1,5 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import type { Tf } from '../tfjs/instance.ts';
-import type { Trace } from './trace.ts';
 
 /** What an optimizer keeps for a variable, as tfjs's optimizers hold it. */
 interface Slot {
@@ -59,12 +58,14 @@ function slotFields(tf: Tf, optimizer: Optimizer): readonly SlotField[] {
 }
 
 /**
- * Makes an optimizer's state in a trace, as its first step would: a variable for each variable that it trains, under the
- * names and in the order that files have.
+ * Makes an optimizer's state, as its first step would: a variable for each variable that it trains, under the names and in
+ * the order that files have.
+ *
+ * @param make makes a variable of a value, which it disposes.
  */
 export function makeSlots(
   tf: Tf,
-  trace: Trace,
+  make: (value: () => Tensor) => Variable,
   optimizer: Optimizer,
   trained: readonly (readonly [string, Variable])[],
 ) {
@@ -75,7 +76,7 @@ export function makeSlots(
     for (const [i, [variableName, { shape }]] of trained.entries()) {
       if (slots[i] !== undefined && slots[i] !== null) continue;
       const value = (): Tensor => tf.fill(shape, initial?.(owner) ?? 0);
-      slots[i] = { originalName: `${variableName}/${name}`, variable: trace.beforehand(value) };
+      slots[i] = { originalName: `${variableName}/${name}`, variable: make(value) };
     }
   }
 }

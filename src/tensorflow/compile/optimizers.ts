@@ -4,6 +4,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
+import { sourceOf } from './graph-inputs.ts';
 import { identityOf } from './signature.ts';
 import { makeSlots } from './optimizer-slots.ts';
 import type { Trace } from './trace.ts';
@@ -85,7 +86,7 @@ const adam: FusedStep = (trace, optimizer, steps) => {
   const { accumulatedFirstMoment: first, accumulatedSecondMoment: second } = optimizer;
   if (steps.some(({ index }) => first[index] === undefined || second[index] === undefined)) return false;
   const { op, one, number } = arithmetic(trace);
-  const rate = trace.number(() => optimizer.learningRate);
+  const rate = trace.number(optimizer, (from) => from.learningRate);
   const beta1 = number(optimizer.beta1);
   const beta2 = number(optimizer.beta2);
   const power1 = trace.outputOf(optimizer.accBeta1);
@@ -106,8 +107,8 @@ const adam: FusedStep = (trace, optimizer, steps) => {
   }
   optimizer.accBeta1.assign(trace.symbol(op('Mul', power1, beta1)));
   optimizer.accBeta2.assign(trace.symbol(op('Mul', power2, beta2)));
-  trace.guard('the optimizer was changed', () =>
-    [optimizer.beta1, optimizer.beta2, optimizer.epsilon, slotsKey(optimizer)].join(),
+  trace.guard('the optimizer was changed', optimizer, (from) =>
+    [from.beta1, from.beta2, from.epsilon, slotsKey(from)].join(),
   );
   return true;
 };
@@ -116,7 +117,7 @@ const sgd: FusedStep = (trace, optimizer, steps) => {
   const { op } = arithmetic(trace);
   const rate = op(
     'Neg',
-    trace.tensor(() => optimizer.c),
+    trace.tensor(optimizer, (from) => from.c),
   );
   for (const { variable, gradient } of steps) {
     update(trace, 'ResourceApplyGradientDescent', [trace.updated(variable)], [rate, gradient]);
@@ -130,9 +131,9 @@ const momentum: FusedStep = (trace, optimizer, steps) => {
   const { op } = arithmetic(trace);
   const rate = op(
     'Neg',
-    trace.tensor(() => optimizer.c),
+    trace.tensor(optimizer, (from) => from.c),
   );
-  const inertia = trace.tensor(() => optimizer.m);
+  const inertia = trace.tensor(optimizer, (from) => from.m);
   for (const { variable, gradient, index } of steps) {
     const slots = [variable, (optimizer.accumulations[index] as Slot).variable];
     trace.updates.add([rate, gradient, inertia], (barrier) =>
@@ -148,7 +149,7 @@ const momentum: FusedStep = (trace, optimizer, steps) => {
       trace.markFused(slot);
     }
   }
-  trace.guard('the optimizer was changed', () => `${optimizer.useNesterov} ${slotsKey(optimizer)}`);
+  trace.guard('the optimizer was changed', optimizer, (from) => `${from.useNesterov} ${slotsKey(from)}`);
   return true;
 };
 
@@ -158,7 +159,7 @@ const rmsprop: FusedStep = (trace, optimizer, steps) => {
   const { accumulatedMeanSquares: squares, accumulatedMoments: moments } = optimizer;
   if (steps.some(({ index }) => squares[index] === undefined || moments[index] === undefined)) return false;
   const { number } = arithmetic(trace);
-  const rate = trace.number(() => optimizer.learningRate);
+  const rate = trace.number(optimizer, (from) => from.learningRate);
   const numbers = [optimizer.decay, optimizer.momentum, optimizer.epsilon].map(number);
   for (const { variable, gradient, index } of steps) {
     const slots = [variable, (squares[index] as Slot).variable, (moments[index] as Slot).variable];
@@ -170,8 +171,8 @@ const rmsprop: FusedStep = (trace, optimizer, steps) => {
     );
     for (const slot of slots) trace.markFused(slot);
   }
-  trace.guard('the optimizer was changed', () =>
-    [optimizer.decay, optimizer.momentum, optimizer.epsilon, optimizer.centered, slotsKey(optimizer)].join(),
+  trace.guard('the optimizer was changed', optimizer, (from) =>
+    [from.decay, from.momentum, from.epsilon, from.centered, slotsKey(from)].join(),
   );
   return true;
 };
@@ -217,14 +218,15 @@ export function installOptimizers(tf: Tf): void {
         original.call(this, gradients);
         return;
       }
-      const optimizer = new WeakRef(this);
-      makeSlots(tf, trace, this as unknown as Optimizer, namedVariables(tf, gradients));
+      const trained = namedVariables(tf, gradients);
+      trace.trained.push({ optimizer: this, variables: trained.map(([, variable]) => variable) });
+      makeSlots(tf, (value) => trace.beforehand(value), this as unknown as Optimizer, trained);
       // A class of the user's that extends this one, and calls it with other gradients, gets the same.
       if (trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients))) {
         this.incrementIterations();
         return;
       }
-      trace.guard('the optimizer was changed', () => settings(optimizer.deref() ?? {}));
+      trace.guard('the optimizer was changed', this, settings);
       original.call(this, gradients);
     };
   }
@@ -244,8 +246,11 @@ function countRuns(prototype: Counted): void {
       increment.call(this);
       return;
     }
-    const optimizer = new WeakRef(this);
-    trace.afterRun.push(() => optimizer.deref()?.incrementIterations());
+    trace.afterRun.push({
+      source: sourceOf(this, (from) => {
+        from.incrementIterations();
+      }),
+    });
   };
   const property: { get?: unknown } = Object.getOwnPropertyDescriptor(prototype, 'iterations') ?? {};
   const { get } = property;

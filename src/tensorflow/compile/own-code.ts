@@ -11,6 +11,7 @@ import type { Declarations } from './own/state-walk.ts';
  */
 
 const declared = new WeakSet<object>();
+const library = new WeakSet<object>();
 const eagerCode = new WeakSet<object>();
 const originals = new WeakMap<object, object>();
 
@@ -22,6 +23,17 @@ const originals = new WeakMap<object, object>();
 export function traceable<T extends object>(code: T): T {
   declared.add(code);
   return code;
+}
+
+/** The same for a class of this library, whose objects have no state but their fields. */
+export function ofLibrary<T extends object>(code: T): T {
+  library.add(code);
+  return traceable(code);
+}
+
+/** Whether a class is one of this library. */
+export function isOfLibrary(code: unknown): boolean {
+  return typeof code === 'function' && library.has(code);
 }
 
 /**

@@ -102,12 +102,19 @@ export class SharedFunctions {
 
   /** The function with this content, for one more step; `make` is called where there is none. Pairs with `release`. */
   retain(content: string, make: () => FunctionParts): SharedFunction {
-    let found = this.#byContent.get(content);
-    if (found === undefined) {
-      found = new SharedFunction(make());
-      this.#made++;
-      this.#byContent.set(content, found);
-    }
+    const known = this.retainKnown(content);
+    if (known !== undefined) return known;
+    const found = new SharedFunction(make());
+    this.#made++;
+    this.#byContent.set(content, found);
+    found.users++;
+    return found;
+  }
+
+  /** The same where there is a function with this content; undefined otherwise. */
+  retainKnown(content: string): SharedFunction | undefined {
+    const found = this.#byContent.get(content);
+    if (found === undefined) return undefined;
     this.#unused.delete(found);
     found.users++;
     return found;

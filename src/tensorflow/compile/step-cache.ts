@@ -4,10 +4,12 @@ import { randomCounter } from '../random.ts';
 import { CompiledStep } from './compiled-step.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { LossScale } from './loss-scale.ts';
+import type { ModelForm } from './model-form.ts';
 import type { OwnSteps } from './own/own-steps.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
 import { Trace } from './trace.ts';
+import { TracedForms, type FormStep } from './traced-forms.ts';
 import { Untraceable, userLine } from './untraceable.ts';
 import { runByXla } from './xla-call-choice.ts';
 
@@ -27,21 +29,32 @@ interface Entry {
   spent: number;
 }
 
+/** A function with the kinds of its arguments. */
+interface Call {
+  key: string;
+  specs: readonly { dtype: number; shape: number[] }[];
+  build: Structure['build'];
+  run: (...all: unknown[]) => unknown;
+}
+
 /** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
 export class StepCache {
   readonly #tf: Tf;
   readonly #backend: NodeBackend;
   readonly #what: string;
+  readonly #kind: string;
   readonly #limit: number;
   readonly #say: (line: string) => void;
   readonly #precision: Precision;
   readonly #watch: (() => FiniteWatch) | undefined;
   readonly #lossScale: LossScale | undefined;
   readonly #own: OwnSteps | undefined;
+  readonly #form: (() => ModelForm | undefined) | undefined;
   #xla: boolean;
   readonly #atOnce: boolean;
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
+  #reused = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
   #latest: CompiledStep | undefined;
   #said = false;
@@ -51,6 +64,8 @@ export class StepCache {
     backend: NodeBackend,
     options: {
       what: string;
+      /** Which of a model's functions it is. */
+      kind?: 'train' | 'test' | 'predict';
       limit?: number;
       precision?: Precision;
       /** Who looks at each graph's first result, a loss. */
@@ -58,6 +73,8 @@ export class StepCache {
       lossScale?: LossScale | undefined;
       /** Who looks after code of the user's in the function. */
       own?: OwnSteps | undefined;
+      /** The form of the model that the function belongs to, without code of users. */
+      form?: (() => ModelForm | undefined) | undefined;
       /** Whether XLA may compile single calls. */
       xla?: boolean;
       /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
@@ -68,11 +85,13 @@ export class StepCache {
     this.#tf = tf;
     this.#backend = backend;
     this.#what = options.what;
+    this.#kind = options.kind ?? '';
     this.#limit = options.limit ?? 32;
     this.#precision = options.precision ?? 'float32';
     this.#watch = options.watch;
     this.#lossScale = options.lossScale;
     this.#own = options.own;
+    this.#form = options.own === undefined && options.lossScale === undefined ? options.form : undefined;
     this.#xla = options.xla ?? false;
     this.#atOnce = options.atOnce ?? false;
     this.#say = options.say;
@@ -90,6 +109,11 @@ export class StepCache {
 
   get traces(): number {
     return this.#traces;
+  }
+
+  /** How many graphs come from the trace of another model of the same form. */
+  get reused(): number {
+    return this.#reused;
   }
 
   /** Calls `body` with the arguments, compiled when it was called like this before. */
@@ -185,6 +209,62 @@ export class StepCache {
   }
 
   #trace(entry: Entry, taken: Structure, run: (...all: unknown[]) => unknown): void {
+    // The arguments' own tensors are not kept for XLA.
+    const call: Call = {
+      key: taken.key,
+      specs: taken.tensors.map((tensor) => ({
+        dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
+        shape: tensor.shape,
+      })),
+      build: taken.build.bind(taken),
+      run,
+    };
+    try {
+      const { step, result, differsForXla } = this.#make(entry, call, false);
+      entry.step = step;
+      entry.result = result;
+      if (differsForXla) step.retraceForXla = () => this.#make(entry, call, true).step;
+    } catch (error) {
+      // Its first run makes variables: it runs op by op, and is traced after that.
+      if (entry.runs === 1 && error instanceof Untraceable && error.makesVariables) return;
+      this.#refuse(entry, asError(error));
+    }
+  }
+
+  /** Takes the trace of another model of the same form, or traces the function. @throws Untraceable */
+  #make(entry: Entry, call: Call, forXla: boolean): FormStep {
+    const forms = TracedForms.of(this.#backend.binding);
+    const before = this.#form?.();
+    const key = before === undefined ? '' : this.#formKey(before, call.key, forXla);
+    if (before !== undefined) {
+      const taken = forms.take(key, {
+        tf: this.#tf,
+        backend: this.#backend,
+        before,
+        formNow: () => this.#form?.(),
+        watch: this.#watch,
+      });
+      if (taken !== undefined) {
+        if (!forXla) this.#reused++;
+        return taken;
+      }
+    }
+    if (!forXla) this.#countTrace(entry);
+    const { trace, ...made } = this.#record(entry, call, forXla);
+    const after = before === undefined || trace === undefined ? undefined : this.#form?.();
+    if (before !== undefined && after !== undefined && trace !== undefined)
+      forms.keep(key, before, after, trace, made);
+    return made;
+  }
+
+  /** What a trace is known by: all that it depends on beside the model's weights. */
+  #formKey(form: ModelForm, arguments_: string, forXla: boolean): string {
+    const settings = Object.entries(process.env).filter(([name]) => name.startsWith('TENSORCELL_'));
+    const device = this.#backend.binding.device ?? '';
+    return JSON.stringify([this.#kind, forXla, form.digest, arguments_, device, this.#precision, settings]);
+  }
+
+  #countTrace(entry: Entry): void {
     this.#traces++;
     entry.traces++;
     if (this.#traces === this.#limit) {
@@ -193,32 +273,18 @@ export class StepCache {
           'arguments, costs a trace. Pass numbers that change as tensors.',
       );
     }
-    const specs = taken.tensors.map((tensor) => ({
-      dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
-      shape: tensor.shape,
-    }));
-    try {
-      const { step, result, differsForXla } = this.#record(entry, specs, taken.build.bind(taken), run, false);
-      entry.step = step;
-      entry.result = result;
-      if (differsForXla) {
-        step.retraceForXla = () => this.#record(entry, specs, taken.build.bind(taken), run, true).step;
-      }
-    } catch (error) {
-      // Its first run makes variables: it runs op by op, and is traced after that.
-      if (entry.runs === 1 && error instanceof Untraceable && error.makesVariables) return;
-      this.#refuse(entry, asError(error));
-    }
   }
 
-  /** Traces the function for arguments of these kinds. @throws Untraceable */
+  /**
+   * Traces the function for arguments of these kinds.
+   *
+   * @returns the step, and the trace where another model of the same form would have the same one. @throws Untraceable
+   */
   #record(
     entry: Entry,
-    specs: readonly { dtype: number; shape: number[] }[],
-    build: Structure['build'],
-    run: (...all: unknown[]) => unknown,
+    { specs, build, run }: Call,
     forXla: boolean,
-  ): { step: CompiledStep; result: Structure; differsForXla: boolean } {
+  ): FormStep & { trace: Trace | undefined } {
     const options = { fused: true, loops: true, forXla };
     let first: string | undefined;
     for (;;) {
@@ -253,9 +319,21 @@ export class StepCache {
           }
           if (fingerprint !== first) throw new Untraceable('it computes something else each time');
         }
-        const step = new CompiledStep(trace, outputs, this.#precision);
-        if (trace.randomOps > 0) trace.afterRun.push(() => randomCounter.advance(trace.randomOps));
-        return { step, result: result as unknown as Structure, differsForXla: trace.differsForXla };
+        const step = CompiledStep.ofTrace(trace, outputs, this.#precision);
+        if (trace.randomOps > 0)
+          trace.afterRun.push({
+            run: () => {
+              randomCounter.advance(trace.randomOps);
+            },
+          });
+        // A trace that had to do without something holds numbers that are inputs otherwise.
+        const usual = options.fused && options.loops;
+        return {
+          step,
+          result: result as unknown as Structure,
+          differsForXla: trace.differsForXla,
+          trace: usual ? trace : undefined,
+        };
       } catch (error) {
         trace.dispose(false);
         watch?.dispose();

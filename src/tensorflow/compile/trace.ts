@@ -12,7 +12,7 @@ import { enterTrace, leaveTrace } from './active-trace.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { addConstraints, type Constrained } from './constraints.ts';
 import type { FiniteWatch } from './finite-watch.ts';
-import type { GraphInput, Guard } from './graph-inputs.ts';
+import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
 import { finishLossScaling, type LossScale } from './loss-scale.ts';
 import type { Region } from './regions.ts';
@@ -49,7 +49,9 @@ export class Trace implements OpRecorder {
   /** Where in the user's code each operation comes from. */
   readonly lines = new TracedLines();
   /** Done in JavaScript after each run. */
-  readonly afterRun: (() => void)[] = [];
+  readonly afterRun: AfterRun[] = [];
+  /** The optimizers that the step applies gradients with, and the variables that each trains. */
+  readonly trained: { optimizer: object; variables: readonly Variable[] }[] = [];
   /** Multiplies the loss while gradients are taken. */
   readonly lossScale: LossScale | undefined;
   readonly updates = new StepUpdates();
@@ -169,16 +171,23 @@ export class Trace implements OpRecorder {
     return output;
   }
 
-  /** A number that is read anew for each call. */
-  number(current: () => number, dtype: number = TF.FLOAT): GraphOutput {
-    return this.addInput({ kind: 'number', current, dtype }, dtype, []);
+  /** A number of an object that is read anew for each call. */
+  number<Owner extends object>(owner: Owner, read: (owner: Owner) => number): GraphOutput {
+    const source = sourceOf(owner, read);
+    return this.addInput(
+      { kind: 'number', current: currentOf(source), dtype: TF.FLOAT, source },
+      TF.FLOAT,
+      [],
+    );
   }
 
-  /** A tensor that is looked up anew for each call. */
-  tensor(current: () => Tensor): GraphOutput {
-    const now = current();
+  /** A tensor of an object that is looked up anew for each call. */
+  tensor<Owner extends object>(owner: Owner, read: (owner: Owner) => Tensor): GraphOutput {
+    const source = sourceOf(owner, read);
+    const now = read(owner);
     const { dtype } = this.backend.tensorMap.get(now.dataId);
-    return this.addInput({ kind: 'tensor', current, dtype, shape: now.shape }, dtype, now.shape);
+    const input: GraphInput = { kind: 'tensor', current: currentOf(source), dtype, shape: now.shape, source };
+    return this.addInput(input, dtype, now.shape);
   }
 
   /** Where this call's random numbers begin in the stream. */
@@ -193,7 +202,7 @@ export class Trace implements OpRecorder {
 
   /** The key of the stream. */
   randomKey(key: () => number): GraphOutput {
-    this.#randomKey ??= this.number(key, TF.INT64);
+    this.#randomKey ??= this.addInput({ kind: 'number', current: key, dtype: TF.INT64 }, TF.INT64, []);
     return this.#randomKey;
   }
 
@@ -236,8 +245,9 @@ export class Trace implements OpRecorder {
     return (this.#byVariable.get(variable) ?? this.#trace(variable)).resource.dtype;
   }
 
-  guard(what: string, read: () => string): void {
-    this.guards.push({ what, read, expected: read() });
+  /** Makes the graph wrong when something of an object reads differently. */
+  guard<Owner extends object>(what: string, owner: Owner, read: (owner: Owner) => string): void {
+    this.guards.push(guardOf(what, sourceOf(owner, read)));
   }
 
   // ---- what the binding hands over while tracing

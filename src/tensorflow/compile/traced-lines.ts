@@ -55,6 +55,14 @@ export class TracedLines {
     this.#lines.set(name, { type, place: callerPlace() });
   }
 
+  /** The same operations, which come from the line of the user's code that runs now. */
+  fromHere(): TracedLines {
+    const lines = new TracedLines();
+    const place = callerPlace();
+    for (const [name, { type }] of this.#lines) lines.#lines.set(name, { type, place });
+    return lines;
+  }
+
   /**
    * An error of a run, in terms of what was traced; other errors, and those of unknown operations, as they are.
    *
