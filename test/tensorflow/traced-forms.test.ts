@@ -101,6 +101,13 @@ const forms: Record<string, () => Built> = {
   'an LSTM that is a loop': () => chain([60, 3], {}, layers.lstm({ units: 4 }), dense(2)),
   'a GRU that is a loop': () =>
     chain([60, 3], {}, layers.gru({ units: 4, recurrentActivation: 'sigmoid' }), dense(2)),
+  'recurrent layers with dropout': () =>
+    chain(
+      [5, 3],
+      {},
+      layers.lstm({ units: 3, dropout: 0.3, recurrentDropout: 0.2, returnSequences: true }),
+      layers.gru({ units: 3, dropout: 0.3 }),
+    ),
   'recurrent layers in wrappers': () =>
     chain(
       [5, 3],

@@ -19,6 +19,8 @@ export interface ModelForm {
 const IGNORED: ReadonlySet<string> = new Set([
   '_refCount',
   'containerNodes',
+  // A recurrent layer makes its masks anew in each call.
+  'dropoutMask',
   'feedInputNames',
   'feedOutputNames',
   'history',
@@ -31,6 +33,7 @@ const IGNORED: ReadonlySet<string> = new Set([
   'originalName',
   'outputNames',
   'predictFunction',
+  'recurrentDropoutMask',
   'stopTraining_',
   'testFunction',
   'trainFunction',
@@ -111,13 +114,18 @@ function arrayOrOne(value: unknown, key: string, described: (value: unknown, key
 }
 
 function tensorLine(tensor: Tensor): string {
-  // Masks of a dropout stay behind after a step.
-  if (tensor.isDisposed) return 'disposed tensor';
   const values =
-    tensor.size <= SMALL && tensor.dtype !== 'string'
-      ? Array.from(tensor.dataSync() as Float32Array).join()
-      : `#${identityOf(tensor)}`;
-  return `tensor ${tensor.dtype} [${tensor.shape.join()}] ${values}`;
+    !tensor.isDisposed && tensor.size <= SMALL && tensor.dtype !== 'string' ? valuesOf(tensor) : undefined;
+  return `tensor ${tensor.dtype} [${tensor.shape.join()}] ${values ?? `#${identityOf(tensor)}`}`;
+}
+
+function valuesOf(tensor: Tensor): string | undefined {
+  try {
+    return Array.from(tensor.dataSync() as Float32Array).join();
+  } catch {
+    // It stands for a value of a graph that was made, or belongs to another backend.
+    return undefined;
+  }
 }
 
 /** Whether an optimizer's rates are inputs of its graph. */
