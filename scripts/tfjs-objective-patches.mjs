@@ -242,6 +242,34 @@ ${text}`;
 
 const datasets = [
   [
+    '    return { xs: flattenedXs, ys: flattenedYs };',
+    `    const weights = elementWeights(iteratorOut, flattenedYs, model.outputNames);
+    return { xs: flattenedXs, ys: flattenedYs, weights };`,
+  ],
+  [
+    'const { xs, ys } = standardizeDataIteratorOutput(model, iteratorOut.value);\n                    const batchLogs',
+    'const { xs, ys, weights } = standardizeDataIteratorOutput(model, iteratorOut.value);\n                    const batchLogs',
+  ],
+  [
+    `                    const sampleWeights = [];
+                    if (args.classWeight != null) {`,
+    `                    const sampleWeights = args.classWeight == null ? weights : [];
+                    if (args.classWeight != null) {`,
+  ],
+  [
+    `sampleWeights.push(await standardizeWeights(ys[i], null, standardClassWeights[i]));
+                        }`,
+    `sampleWeights.push(await standardizeWeights(ys[i], weights[i] ?? null, standardClassWeights[i]));
+                        }
+                        tfc.dispose(weights);`,
+  ],
+  [
+    `                const { xs, ys } = standardizeDataIteratorOutput(model, iteratorOut.value);
+                const xsAndYs = xs.concat(ys);`,
+    `                const { xs, ys, weights } = standardizeDataIteratorOutput(model, iteratorOut.value);
+                const xsAndYs = xs.concat(ys, weights);`,
+  ],
+  [
     `    if (data.length === 3) {
         throw new NotImplementedError('Validation with sample weights is not implemented yet.');
     }
@@ -376,7 +404,8 @@ export function patchObjective(patches, here) {
   patches.add(/tfjs-layers\/dist\/engine\/training\.js$/, (path, text) => training(path, text, parts));
   patches.add(
     /tfjs-layers\/dist\/engine\/training_dataset\.js$/,
-    importing('keepRatios, withRatios', datasets),
+    (path, text) =>
+      `import { elementWeights } from ${parts('sample-weights')};\n${importing('keepRatios, withRatios', datasets)(path, text)}`,
   );
   patches.add(/tfjs-layers\/dist\/base_callbacks\.js$/, importing('addRatios, ratioOf', logsRatios));
   patches.add(/tfjs-layers\/dist\/models\.js$/, [

@@ -31,8 +31,8 @@ export async function evaluateDataset(
   const groups = new BatchGroups(tf, backend, parts.graphs);
   // eslint-disable-next-line typescript/require-await -- what prepares a batch may have to wait
   const prepare = async (element: unknown): Promise<Batch> => {
-    const { xs, ys } = tfInternals(tf).training.standardizeDataIteratorOutput(model, element);
-    return groups.batch([...xs, ...ys]);
+    const { xs, ys, weights } = tfInternals(tf).training.standardizeDataIteratorOutput(model, element);
+    return groups.batch([...xs, ...ys, ...weights]);
   };
   const feed = new BatchFeed(tf, iterator, prepare, limit);
   const sums: number[] = [];

@@ -130,14 +130,15 @@ export async function fitDataset(
   };
 
   const prepare = async (element: unknown): Promise<Batch> => {
-    const { xs, ys } = training.standardizeDataIteratorOutput(model, element);
-    const weights: (Tensor | null)[] = [];
-    if (args.classWeight !== null && args.classWeight !== undefined) {
-      const classes = training.standardizeClassWeights(args.classWeight, model.outputNames);
-      for (const [i, weight] of classes.entries())
-        weights.push(await training.standardizeWeights(ys[i] as Tensor, null, weight));
-    }
-    return groups.batch([...xs, ...ys, ...weights]);
+    const { xs, ys, weights } = training.standardizeDataIteratorOutput(model, element);
+    if (args.classWeight === null || args.classWeight === undefined)
+      return groups.batch([...xs, ...ys, ...weights]);
+    const classes = training.standardizeClassWeights(args.classWeight, model.outputNames);
+    const both: (Tensor | null)[] = [];
+    for (const [i, weight] of classes.entries())
+      both.push(await training.standardizeWeights(ys[i] as Tensor, weights[i] ?? null, weight));
+    tf.dispose(weights.filter((tensor) => tensor !== null));
+    return groups.batch([...xs, ...ys, ...both]);
   };
 
   const single = async (batch: Batch, index: number): Promise<void> => {

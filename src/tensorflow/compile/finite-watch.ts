@@ -209,7 +209,7 @@ export class FiniteWatch {
     // A gradient that is not finite makes all gradients from there to the input so: the layer next to the output began.
     const place = first('data') ?? found.findLast(({ what }) => what === 'gradient') ?? first('activation');
     if (place !== undefined) return { what: place.what, layer: place.layer };
-    return { what: 'loss', layer: this.#activations.at(-1)?.layer ?? '' };
+    return { what: 'loss', layer: this.#checks.findLast(({ what }) => what === 'activation')?.layer ?? '' };
   }
 
   /** Frees what the graph's look needs, with the graph. */

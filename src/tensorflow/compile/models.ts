@@ -44,7 +44,7 @@ interface ModelMethods {
     dataset: BatchDataset | BatchIterator,
     args?: EvaluateDatasetArguments,
   ): Promise<Tensor | Tensor[]>;
-  compile(this: Model, args: { stepsPerExecution?: unknown }): void;
+  compile(this: Model, args: { stepsPerExecution?: unknown; weightedMetrics?: unknown }): void;
   dispose(this: Model): unknown;
 }
 
@@ -254,6 +254,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
   };
 
   prototype.compile = function compile(args) {
+    refuseWeightedMetrics(args.weightedMetrics);
     const steps = checkedSteps(args.stepsPerExecution);
     original.compile.call(this, args);
     wishStepsOnCompile(this, steps);
@@ -288,6 +289,15 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     if (model !== undefined) disposeSteps(model);
     return original.dispose.call(this);
   };
+}
+
+/** @throws Error where metrics should count the weights of samples, which they do not. */
+function refuseWeightedMetrics(given: unknown): void {
+  if (given === undefined || given === null || (Array.isArray(given) && given.length === 0)) return;
+  throw new Error(
+    'compile does not take weightedMetrics: metrics do not count sampleWeight here. Use metrics, or read the weighted loss of ' +
+      'model.evaluate(x, y, { sampleWeight })',
+  );
 }
 
 /** Whether an option is left out, or a whole number from 1 on. */

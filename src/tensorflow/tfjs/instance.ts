@@ -92,14 +92,20 @@ export interface TfInternals {
     configureCallbacks(...all: unknown[]): { callbackList: object; history: object };
     /** The user's callbacks as instances. */
     standardizeCallbacks(callbacks: unknown, yieldEvery: unknown): object[];
-    /** Inputs and targets of an element of a data set, in the model's order. @throws Error */
-    standardizeDataIteratorOutput(model: object, element: unknown): { xs: tfjs.Tensor[]; ys: tfjs.Tensor[] };
+    /**
+     * Inputs and targets of an element of a data set, in the model's order, and the weights of its samples for each target;
+     * none at all where the element has no weights. @throws Error
+     */
+    standardizeDataIteratorOutput(
+      model: object,
+      element: unknown,
+    ): { xs: tfjs.Tensor[]; ys: tfjs.Tensor[]; weights: (tfjs.Tensor | null)[] };
     /** Class weights for each output. */
     standardizeClassWeights(weights: unknown, outputs: readonly string[]): (object | null)[];
     /** A weight for each sample; null without class weights. */
     standardizeWeights(
       y: tfjs.Tensor,
-      sampleWeight: null,
+      sampleWeight: tfjs.Tensor | null,
       classWeight: object | null,
     ): Promise<tfjs.Tensor | null>;
   };

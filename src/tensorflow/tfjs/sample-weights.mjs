@@ -68,3 +68,24 @@ export function sampleWeightsFor(targets, given, names) {
   }
   return list.map((weights, i) => (isNone(weights) ? null : checkedWeights(targets[i], weights)));
 }
+
+const MISTAKEN = ['sampleWeights', 'sample_weight', 'sample_weights', 'weights', 'weight'];
+
+/**
+ * The weights in an element `{ xs, ys, sampleWeight }` of a data set, for each output; nothing where there are none. The
+ * element's own tensors are disposed, as its `xs` and `ys` are after their step.
+ *
+ * @throws Error
+ */
+export function elementWeights(element, targets, names) {
+  const mistaken = MISTAKEN.find((key) => !isNone(element[key]));
+  if (mistaken !== undefined) {
+    throw new Error(
+      `an element of the data set has "${mistaken}", which nothing reads: call the weights of samples sampleWeight, as in ` +
+        '{ xs, ys, sampleWeight }',
+    );
+  }
+  const weights = sampleWeightsFor(targets, element.sampleWeight, names);
+  if (!isNone(element.sampleWeight)) tfc.dispose(element.sampleWeight);
+  return weights;
+}

@@ -38,9 +38,14 @@ export async function saveModel(model: Tf.LayersModel, path: string): Promise<vo
   refuseSavedModel(whole);
   if (!path.endsWith('.keras')) return saveFolder(whole, path);
   const compile = toCompileConfig(whole);
-  const config = { ...toKerasConfig(whole), ...(compile === undefined ? {} : { compile_config: compile }) };
+  const known = typeof compile === 'object';
+  const config = { ...toKerasConfig(whole), ...(known ? { compile_config: compile } : {}) };
   const groups = await weightGroups(whole);
-  const state = compile === undefined ? undefined : await optimizerState(whole);
+  const state = known ? await optimizerState(whole) : undefined;
+  if (typeof compile === 'string')
+    process.stderr.write(
+      `${path}: saved without its optimizer, ${compile}; compile the model after loading\n`,
+    );
   if (state !== undefined) groups.set('optimizer/vars', optimizerGroup(state));
   const weights = await writeHdf5(groups);
   const text = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
@@ -62,7 +67,7 @@ function optimizerGroup(state: OptimizerState): StoredGroup {
     name: 'optimizer',
     arrays: [
       { shape: [], values: BigInt64Array.of(BigInt(state.iterations)) },
-      { shape: [], values: Float32Array.of(state.learningRate) },
+      { shape: [], values: Float32Array.of(state.learningRate ?? 0) },
       ...state.slots,
     ],
   };
@@ -122,14 +127,14 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   return model;
 }
 
-/** A file of Keras 2, or of Keras 3's older format; it may be trained on, without the optimizer's state. */
+/** A file of Keras 2, or of Keras 3's older format. */
 async function loadH5File(path: string, compiled: boolean): Promise<Tf.LayersModel> {
   if (path.endsWith('.weights.h5'))
     throw malformed(`${path} holds weights alone: build the model and give both to loadWeights`);
   const tf = theTf();
-  const { model, compile } = await loadH5(tf, readRegular(path), path);
+  const { model, compile, state } = await loadH5(tf, readRegular(path), path);
   if (compiled && compile !== undefined) {
-    const lost = await compileFromKeras(tf, model, compile, undefined);
+    const lost = await compileFromKeras(tf, model, compile, state);
     if (lost !== undefined) process.stderr.write(`${path}: ${lost}\n`);
   }
   return model;

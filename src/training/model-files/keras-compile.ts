@@ -120,31 +120,34 @@ function eachName(value: unknown, change: (name: unknown) => unknown): unknown {
   return change(value);
 }
 
-/** How the model was compiled, as Keras writes it; undefined where Keras could not do the same. */
-export function toCompileConfig(model: Tf.LayersModel): Json | undefined {
+/** How the model was compiled, as Keras writes it, or why Keras could not do the same; undefined where it was not. */
+export function toCompileConfig(model: Tf.LayersModel): Json | string | undefined {
   const optimizer = toKerasOptimizer(model);
-  if (optimizer === undefined) return undefined;
+  if (optimizer === undefined || typeof optimizer === 'string') return optimizer;
   const { loss, metrics } = model as { loss?: unknown; metrics?: unknown };
-  let known = true;
-  const inKeras = (name: unknown): unknown => {
-    if (typeof name !== 'string') known = false;
-    return typeof name === 'string' ? snake(name) : name;
+  let unknown: string | undefined;
+  const inKeras = (what: string, name: unknown): unknown => {
+    if (typeof name === 'string') return snake(name);
+    unknown = `${what} is a function, which has no name in Keras`;
+    return name;
   };
   const config = {
     optimizer,
     // Keras's cosine similarity as a loss has the sign of tfjs's proximity.
-    loss: eachName(loss, (name) => (name === 'cosineProximity' ? 'cosine_similarity' : inKeras(name))),
+    loss: eachName(loss, (name) =>
+      name === 'cosineProximity' ? 'cosine_similarity' : inKeras('its loss', name),
+    ),
     loss_weights: (model as { lossWeights?: number[] | null }).lossWeights ?? null,
     metrics: eachName(metrics ?? [], (name) => {
-      if (LOSSES_ALONE.has(name as string)) known = false;
-      return inKeras(name);
+      if (LOSSES_ALONE.has(name as string)) unknown = `Keras has no metric ${name as string}`;
+      return inKeras('one of its metrics', name);
     }),
     weighted_metrics: null,
     run_eagerly: false,
     steps_per_execution: 1,
     jit_compile: false,
   };
-  return known ? config : undefined;
+  return unknown ?? config;
 }
 
 /** What a saved name, function or object of a loss or metric is in tfjs, or why it is nothing there. */
@@ -215,6 +218,15 @@ export async function compileFromKeras(
     Reflect.set(model, 'optimizer_', undefined);
     return `${error instanceof Error ? error.message : String(error)}; compile the model before training it`;
   }
+  const { class_name: className, config: options } = config['optimizer'] as {
+    class_name: string;
+    config: Json;
+  };
+  // The update op with a momentum adds it below the root.
+  if (className === 'RMSprop' && state?.older === true && (options['momentum'] ?? 0) === 0)
+    lost.push(
+      "the RMSprop of this version of Keras adds epsilon to the root, tfjs's below it: steps differ a little from Keras's",
+    );
   const stateLost = await restoreState(tf, model, optimizer, state);
   if (stateLost !== undefined) lost.push(stateLost);
   return lost.length === 0 ? undefined : lost.join('; ');

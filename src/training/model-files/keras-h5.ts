@@ -3,6 +3,7 @@ import { malformed, parseModelJson } from './errors.ts';
 import { readHdf5WithNotes } from './hdf5.ts';
 import type { GroupNotes, StoredArray } from './hdf5.ts';
 import { buildModel } from './keras-builder.ts';
+import type { OptimizerState } from './keras-optimizers.ts';
 import type { Json } from './keras-layers.ts';
 import { layersInOrder, trainedFirst, writeAll } from './keras-weights.ts';
 import { fromTopology } from './tfjs-folder.ts';
@@ -12,6 +13,8 @@ export interface H5Model {
   model: Tf.LayersModel;
   /** How it was compiled, in the words of Keras 3; undefined where it was not. */
   compile: Json | undefined;
+  /** The numbers of its optimizer; undefined where the file has none. */
+  state: OptimizerState | undefined;
 }
 
 /**
@@ -45,7 +48,30 @@ export async function loadH5(tf: typeof Tf, bytes: Uint8Array, path: string): Pr
       typeof training === 'string'
         ? compileConfig(parseModelJson(training, `${path}: training_config`))
         : undefined,
+    state: optimizerState(arrays, notes, path),
   };
+}
+
+/** The group `optimizer_weights`, whose names and order differ between versions. */
+function optimizerState(
+  arrays: ReadonlyMap<string, StoredArray>,
+  notes: GroupNotes,
+  path: string,
+): OptimizerState | undefined {
+  const names = namesIn(notes.get('optimizer_weights'), 'weight_names');
+  const state: OptimizerState = { iterations: 0, learningRate: undefined, slots: [] };
+  if (names.length === 0) return undefined;
+  for (const name of names) {
+    const array = arrays.get(`optimizer_weights/${name}`);
+    if (array === undefined) throw malformed(`${path}: the optimizer's ${name} is missing`);
+    const [, last = ''] = /(?:^|\/)(\w+)(?::\d+)?$/.exec(name) ?? [];
+    if (last === 'iteration' || last === 'iter') {
+      state.iterations = Number(array.values[0]);
+      state.older = last === 'iter';
+    } else if (last === 'learning_rate') state.learningRate = Number(array.values[0]);
+    else state.slots.push({ shape: array.shape, values: array.values as Float32Array, name });
+  }
+  return state;
 }
 
 function compileConfig({ optimizer_config: optimizer, ...rest }: Json): Json {

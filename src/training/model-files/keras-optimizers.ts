@@ -62,7 +62,6 @@ const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
   amsgrad: false,
   clipnorm: null,
   clipvalue: null,
-  ema_overwrite_frequency: null,
   global_clipnorm: null,
   gradient_accumulation_steps: null,
   loss_scale_factor: null,
@@ -73,24 +72,28 @@ const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
 /** Numbers of an optimizer between two steps, in Keras's order. */
 export interface OptimizerState {
   iterations: number;
-  learningRate: number;
+  /** Undefined where the file has it in the configuration only. */
+  learningRate: number | undefined;
   /** For each trainable weight its slots (Adam: first and second moment), in the order of Keras's file. */
-  slots: { shape: number[]; values: Float32Array }[];
+  slots: { shape: number[]; values: Float32Array; name?: string }[];
+  /** The older optimizers of Keras 2, which write a slot of all weights before the next. */
+  older?: boolean;
 }
 
 function optimizerOf(model: Tf.LayersModel): Tf.Optimizer | undefined {
   return (model as { optimizer?: Tf.Optimizer }).optimizer;
 }
 
-/** A model's optimizer as Keras writes it; undefined where Keras has none that computes the same. */
-export function toKerasOptimizer(model: Tf.LayersModel): Json | undefined {
+/** A model's optimizer as Keras writes it, or why Keras has none that computes the same; undefined without one. */
+export function toKerasOptimizer(model: Tf.LayersModel): Json | string | undefined {
   const optimizer = optimizerOf(model);
-  const kind = optimizer === undefined ? undefined : OPTIMIZERS[optimizer.getClassName()];
-  if (optimizer === undefined || kind === undefined) return undefined;
+  if (optimizer === undefined) return undefined;
+  const kind = OPTIMIZERS[optimizer.getClassName()];
+  if (kind === undefined) return `the optimizer ${optimizer.getClassName()} is another one in Keras`;
   const config = optimizer.getConfig() as Json;
   // tfjs's Adamax has a decay of its learning rate, Keras's has none.
   if (typeof config['decay'] === 'number' && kind.properties['decay'] === undefined && config['decay'] !== 0)
-    return undefined;
+    return `${optimizer.getClassName()} has a decay in tfjs, and none in Keras`;
   return {
     module: 'keras.optimizers',
     class_name: kind.keras,
@@ -100,8 +103,8 @@ export function toKerasOptimizer(model: Tf.LayersModel): Json | undefined {
 }
 
 /** Where Keras's file has a slot of a weight, among `slots` slots of `weights` weights. */
-function placeIn(kind: OptimizerKind, slots: number, weights: number, slot: number, weight: number): number {
-  return kind.bySlot === true ? slot * weights + weight : weight * slots + slot;
+function placeIn(bySlot: boolean, slots: number, weights: number, slot: number, weight: number): number {
+  return bySlot ? slot * weights + weight : weight * slots + slot;
 }
 
 /** The optimizer's state in Keras's order; undefined where the model was not compiled, or never trained. */
@@ -127,7 +130,10 @@ export async function optimizerState(model: Tf.LayersModel): Promise<OptimizerSt
       // Keras's velocity carries the learning rate and the sign of the step.
       if (optimizer.getClassName() === 'Momentum')
         for (let i = 0; i < values.length; i++) values[i] = -rate * (values[i] as number);
-      ordered[placeIn(kind, slots.length, trainable, slot, weight)] = { shape: tensor.shape, values };
+      ordered[placeIn(kind.bySlot === true, slots.length, trainable, slot, weight)] = {
+        shape: tensor.shape,
+        values,
+      };
     }
   }
   const count = Number((await iterations.tensor.data())[0]);
@@ -181,6 +187,13 @@ export function fromKerasOptimizer(
   }
 }
 
+/** Whether the name of a slot has the last word of a weight's: `adam/dense_kernel_momentum` for `dense/kernel`. */
+function isOfKind(slot: string | undefined, weight: string): boolean {
+  const own = weight.split('/').at(-1) ?? '';
+  const word = own.replace(/_\d+$/, '').split('_').at(-1) ?? '';
+  return slot === undefined || slot.includes(word);
+}
+
 /** Gives an optimizer the state it was saved with. @returns why it could not, in words. */
 export async function restoreState(
   tf: Tfjs,
@@ -196,7 +209,9 @@ export async function restoreState(
   if (kind === undefined) return `the state of an optimizer ${className} is not kept`;
   const slots = kind.slots(config);
   const weights = model.trainableWeights;
-  if (state.slots.length !== slots.length * weights.length) {
+  const rate = Number(config['learningRate']);
+  // Keras 2 keeps a momentum of SGD even where it is 0.
+  if (slots.length > 0 && state.slots.length !== slots.length * weights.length) {
     return `its optimizer state has ${state.slots.length} parts instead of ${slots.length * weights.length}; training goes on without it`;
   }
   const named: { name: string; tensor: Tf.Tensor }[] = [
@@ -204,13 +219,14 @@ export async function restoreState(
   ];
   for (const [slot, suffix] of slots.entries()) {
     for (const [index, weight] of weights.entries()) {
-      const place = placeIn(kind, slots.length, weights.length, slot, index);
-      const { shape, values } = state.slots[place] as OptimizerState['slots'][number];
-      if (shape.join() !== weight.shape.join()) {
+      const bySlot = kind.bySlot === true || state.older === true;
+      const place = placeIn(bySlot, slots.length, weights.length, slot, index);
+      const { shape, values, name } = state.slots[place] as OptimizerState['slots'][number];
+      if (shape.join() !== weight.shape.join() || !isOfKind(name, weight.originalName)) {
         tf.dispose(named.map(({ tensor }) => tensor));
-        return `its optimizer state has a part of shape [${shape.join(', ')}] for the weight ${weight.originalName} of shape [${weight.shape.join(', ')}]; training goes on without it`;
+        return `its optimizer state has ${name ?? 'a part'} of shape [${shape.join(', ')}] for the weight ${weight.originalName} of shape [${weight.shape.join(', ')}]; training goes on without it`;
       }
-      const own = className === 'Momentum' ? values.map((value) => -value / state.learningRate) : values;
+      const own = className === 'Momentum' ? values.map((value) => -value / rate) : values;
       named.push({ name: `${weight.originalName}/${suffix}`, tensor: tf.tensor(own, shape) });
     }
     // tfjs expects a momentum for each weight even where it is 0, behind the mean squares.
