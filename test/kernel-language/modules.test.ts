@@ -191,6 +191,36 @@ moduleCases('paths and baseUrl of tsconfig.json', [
   },
 ]);
 
+moduleCases('Packages that were compiled to ES5', [
+  {
+    name: 'a layer of such a package trains',
+    files: {
+      'node_modules/old-layers/package.json': '{"name":"old-layers"}',
+      'node_modules/old-layers/index.js': `var tf = require('@tensorflow/tfjs');
+var Doubled = (function (_super) {
+  Object.setPrototypeOf(Doubled, _super);
+  function Parent() { this.constructor = Doubled; }
+  Parent.prototype = _super.prototype;
+  Doubled.prototype = new Parent();
+  function Doubled(args) { var _this = _super.call(this, args) || this; _this.factor = 2; return _this; }
+  Doubled.prototype.call = function (x) { return tf.mul(Array.isArray(x) ? x[0] : x, this.factor); };
+  Doubled.className = 'OldDoubled';
+  return Doubled;
+}(tf.layers.Layer));
+tf.serialization.registerClass(Doubled);
+exports.Doubled = Doubled;`,
+    },
+    cells: [
+      `const { Doubled } = require('old-layers')
+const model = tf.sequential({ layers: [new Doubled({ inputShape: [1] }), tf.layers.dense({ units: 1, kernelInitializer: 'ones' })] })
+model.compile({ optimizer: 'sgd', loss: 'meanSquaredError' })
+const { history } = await model.fit(tf.ones([4, 1]), tf.ones([4, 1]), { epochs: 3, verbose: 0 })
+;[history.loss.length, history.loss[0]]`,
+    ],
+    result: '[ 3, 1 ]',
+  },
+]);
+
 moduleCases('CommonJS in cells and local files', [
   {
     name: 'module, exports, require.main and the names of the file in a cell',

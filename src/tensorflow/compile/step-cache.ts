@@ -305,7 +305,9 @@ export class StepCache {
         const outputs = trace.record(() => {
           const symbols = inputs.map((input) => trace.symbol(input));
           const body = () => run(...(build(symbols) as unknown[]));
-          result = takeApart(this.#tf, around(body));
+          const made = around(body);
+          refusePromise(made);
+          result = takeApart(this.#tf, made);
           return result.tensors;
         }, around);
         if (this.#own !== undefined) {
@@ -361,4 +363,12 @@ export class StepCache {
     for (const { step } of this.#entries.values()) step?.dispose();
     this.#entries.clear();
   }
+}
+
+/** @throws Untraceable for a promise: what it waits for would happen after the trace. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  // It fails, since its tensors have no values.
+  result.catch(() => undefined);
+  throw new Untraceable('it gives a promise');
 }

@@ -14,6 +14,7 @@ const {
   recurrent,
   withoutGradient,
 } = require('./hooks.mjs');
+const { allowLoweredClasses } = require('./callable-classes.cjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
@@ -39,6 +40,7 @@ for (const module of [losses, metrics, tf.metrics]) {
 tf.removeBackend('cpu');
 tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: false }), 1);
 
+allowLoweredClasses(tf);
 tf.io = { ...tf.io, ...nodeIo };
 tf.node = node;
 Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
