@@ -37,7 +37,7 @@ const withoutGradient: OperationCase[] = [
   ),
   none('cosineWindow', (tf) => tf.signal.hannWindow(4)),
   none('eye', (tf) => tf.eye(2)),
-  none('fill', (tf) => tf.fill([2, 2], 3)),
+  none('fill', ({ fill }) => fill([2, 2], 3)),
   of('image.nonMaxSuppressionAsync', [boxes, scores], (tf, a, b) => tf.image.nonMaxSuppressionAsync(a, b, 2)),
   of('image.nonMaxSuppressionPaddedAsync', [boxes, scores], (tf, a, b) =>
     tf.image.nonMaxSuppressionPaddedAsync(a, b, 2),
