@@ -190,6 +190,14 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
     const x = inputs['x'] as Tensor;
     return x.dtype === 'int32' ? tf.clone(x) : original(inputs, attributes);
   });
+  // keras/src/layers/activations/prelu.py; tfjs-node's subtracts infinity from infinity.
+  replaceKernel('Prelu', () => (inputs) => {
+    const { x, alpha } = inputs as { x: Tensor; alpha: Tensor };
+    return tf.tidy(() => {
+      const value = tf.cast(x, 'float32');
+      return tf.sub(tf.relu(value), tf.mul(tf.cast(alpha, 'float32'), tf.relu(tf.neg(value))));
+    });
+  });
   // tfjs-node's disposes an argument of integers.
   replaceKernel('Exp', (original) => (inputs, attributes) => {
     const x = inputs['x'] as Tensor;

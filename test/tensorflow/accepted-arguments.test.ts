@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { compile, loadTf } from '../../src/tensorflow/index.ts';
 import { numbers, sizeOf, type Loose } from './gradients/case.ts';
 
 /** Arguments that tfjs's other backends take and tfjs-node refuses or computes wrongly. */
@@ -176,6 +176,15 @@ test('einsum of more than two tensors', () => {
   const [x, y, z] = [filled([2, 3]), filled([3, 4], 2), filled([4, 2], 3)];
   const expected = tf.matMul(tf.matMul(x, y), z);
   assert.ok(tf.max(tf.abs(tf.sub(tf.einsum('ij,jk,kl->il', x, y, z), expected))).dataSync()[0] < 1e-4);
+});
+
+test('prelu of infinities, eagerly and compiled', () => {
+  const x = tf.tensor([Infinity, -Infinity, 2, -2]);
+  const alpha = tf.tensor([0.5, 0.5, 0.5, 0.25]);
+  const expected = [Infinity, -Infinity, 2, -0.5];
+  const compiled = compile((a: Loose, b: Loose) => tf.prelu(a, b));
+  assert.deepEqual([...tf.prelu(x, alpha).dataSync()], expected);
+  for (let turn = 0; turn < 2; turn++) assert.deepEqual([...compiled(x, alpha).dataSync()], expected);
 });
 
 /** Functions of `tf` that are no ops, or whose first argument is no tensor, or that answer later; `meshgrid` is no op of tfjs's. */
