@@ -152,7 +152,7 @@ export function suites(context) {
   }
   // The kernel on every version of Node: a part of its tests, all of them with --all.
   const kernel = folders
-    .filter(([name]) => ['kernel', 'runtime'].includes(name))
+    .filter(([name]) => ['kernel', 'kernel-language', 'runtime'].includes(name))
     .flatMap(([, files]) => files);
   const chosen = context.all ? kernel : kernel.filter((file) => /interrupt|crash|start/.test(file));
   for (const version of VERSIONS) {
