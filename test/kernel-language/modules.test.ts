@@ -566,3 +566,29 @@ moduleCases('an import that fails is reported at its own line', [
     types: /./u,
   },
 ]);
+
+const THROWS = 'function fail() {\n  throw new Error("inside")\n}\n';
+
+moduleCases('an error in a file below a folder called dist names its line', [
+  {
+    name: 'of a TypeScript file',
+    files: { 'dist/made.ts': `export ${THROWS}` },
+    cells: ["import { fail } from './dist/made'\nfail()"],
+    error: /Error: inside[^]*> 2 \| {3}throw new Error\("inside"\)[^]*at fail \(dist\/made\.ts:2:9\)/u,
+  },
+  {
+    name: 'of a JavaScript file, by require',
+    files: { 'dist/made.cjs': `${THROWS}exports.fail = fail` },
+    cells: ["require('./dist/made.cjs').fail()"],
+    error: /Error: inside[^]*dist\/made\.cjs:2:9/u,
+  },
+  {
+    name: 'of a package',
+    files: {
+      'node_modules/built/package.json': '{"name":"built","main":"dist/index.js"}',
+      'node_modules/built/dist/index.js': `${THROWS}exports.fail = fail`,
+    },
+    cells: ["require('built').fail()"],
+    error: /Error: inside[^]*node_modules\/built\/dist\/index\.js:2:9/u,
+  },
+]);
