@@ -124,7 +124,9 @@ export class Graph {
   /** @throws Untraceable where TensorFlow's optimizer would make an op of it that ends the process. */
   #refuseEmpty(type: string, inputs: readonly GraphOutput[]): void {
     if (!ENDS_WITHOUT_ELEMENTS.test(type)) return;
-    if (inputs.some((input) => this.shape(input)?.includes(0) === true))
+    // A vector without elements is a batch normalization's way to say that it has no averages yet.
+    const empty = (shape: readonly number[] | undefined) => shape?.includes(0) === true && shape.length > 1;
+    if (inputs.some((input) => empty(this.shape(input))))
       throw new Untraceable(`${type} has an input without elements`);
   }
 
