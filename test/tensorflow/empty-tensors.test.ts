@@ -2,10 +2,12 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf, onBackendNotice } from '../../src/tensorflow/index.ts';
 import { compile } from '../../src/tensorflow/compile/compile.ts';
 
 const tf = loadTf();
+const notices: string[] = [];
+onBackendNotice((line) => notices.push(line));
 type Inputs = [Tensor, ...Tensor[]];
 type Call = (...inputs: Inputs) => Tensor;
 
@@ -76,4 +78,20 @@ test('a network on no features trains, predicts and is evaluated', async () => {
     assert.equal((model.predict(x) as Tensor).shape.join(), '3,3');
     assert.ok(Number.isFinite((model.evaluate(x, y) as Tensor).dataSync()[0]));
   }
+});
+
+test('only such steps leave their graph: a batch normalization has no averages at first, and is trained in one', async () => {
+  // Each is said once.
+  assert.match(notices.join('\n'), /MatMul has an input without elements/);
+  notices.length = 0;
+  const model = tf.sequential({
+    layers: [
+      tf.layers.conv2d({ inputShape: [4, 4, 1], filters: 2, kernelSize: 3 }),
+      tf.layers.batchNormalization(),
+      tf.layers.globalAveragePooling2d({}),
+    ],
+  });
+  model.compile({ optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError' });
+  await model.fit(tf.ones([4, 4, 4, 1]), tf.zeros([4, 2]), { epochs: 2, batchSize: 2 });
+  assert.deepEqual(notices, []);
 });
