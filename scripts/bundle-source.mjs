@@ -44,7 +44,7 @@ export async function bundleSource(entryPoints, folder) {
   });
 }
 
-/** Bundles one program and runs it in a process of its own; this process ends with its exit code. */
+/** Bundles one program and runs it in a process of its own; this process ends with its exit code. Resolves when it has ended. */
 export async function runSource(file, name, args) {
   const folder = join(root, '.cache', 'programs');
   await bundleSource({ [name]: file }, folder);
@@ -53,7 +53,10 @@ export async function runSource(file, name, args) {
     stdio: 'inherit',
   });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-  child.on('close', (code, signal) => {
-    process.exitCode = signal === null ? (code ?? 1) : 1;
+  await new Promise((done) => {
+    child.on('close', (code, signal) => {
+      process.exitCode = signal === null ? (code ?? 1) : 1;
+      done();
+    });
   });
 }

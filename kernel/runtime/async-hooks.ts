@@ -8,6 +8,7 @@
  * for rejections (rejection-hook.ts).
  */
 import { promiseHooks } from 'node:v8';
+import { Shared } from './control-link.ts';
 import { findNodeInternals } from './node-internals.ts';
 import type { NodeInternals } from './node-internals.ts';
 import { rejectionHook } from './rejection-hook.ts';
@@ -16,9 +17,15 @@ import type { RejectionHook } from './rejection-hook.ts';
 const TOTALS = 5;
 const NAME = 'tensorcell.leaveHooks';
 
+/** So long a hook may run that had begun when hooks were taken out, in milliseconds. */
+const HOOK_MS = 4;
+/** The control thread posts its request at once; on a machine without time for it nothing may hang. */
+const POST_MS = 200;
+
 /**
- * For the inspector: what to evaluate in the main thread before it terminates its JavaScript. True while the main thread is
- * inside Node's function for rejections; once outside, it does not enter it again.
+ * For the inspector: what to evaluate in the main thread before its JavaScript is terminated. A number of milliseconds after
+ * which to evaluate it again, while the main thread may be inside a hook; 0 otherwise, and not before the control thread has
+ * posted its request.
  */
 export const LEAVE_HOOKS = `process[Symbol.for(${JSON.stringify(NAME)})]?.()`;
 
@@ -32,8 +39,12 @@ export interface LeftHooks {
   readonly missesRejections: boolean;
 }
 
-/** Makes `LEAVE_HOOKS` work in this process. */
-export function prepareHooks(): LeftHooks {
+/**
+ * Makes `LEAVE_HOOKS` work in this process.
+ *
+ * @param state the array that the threads share
+ */
+export function prepareHooks(state: Int32Array): LeftHooks {
   let left = false;
   let wrap: NodeInternals['asyncWrap'];
   let rejections: RejectionHook | undefined;
@@ -46,15 +57,22 @@ export function prepareHooks(): LeftHooks {
   });
   Object.defineProperty(process, Symbol.for(NAME), {
     value: () => {
-      if (wrap?.async_hook_fields?.[TOTALS]) {
-        wrap.clearAsyncIdStack?.();
-        wrap.setPromiseHooks?.(undefined, undefined, undefined, undefined);
-        left = true;
+      const inHooks = (wrap?.async_hook_fields?.[TOTALS] ?? 0) > 0;
+      if (inHooks) {
+        wrap?.clearAsyncIdStack?.();
+        wrap?.setPromiseHooks?.(undefined, undefined, undefined, undefined);
       }
-      if (!rejections) return false;
-      rejectionsLeft = true;
-      rejections.leave();
-      return rejections.isRunning();
+      const first = inHooks && !left;
+      left ||= inHooks;
+      if (rejections) {
+        rejectionsLeft = true;
+        rejections.leave();
+        if (rejections.isRunning()) return 1;
+      }
+      if (first) return HOOK_MS;
+      Atomics.store(state, Shared.left, 1);
+      Atomics.wait(state, Shared.posted, 0, POST_MS);
+      return 0;
     },
   });
   const restore = (): void => {

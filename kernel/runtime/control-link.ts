@@ -30,9 +30,13 @@ export const Shared = {
   taken: 11,
   /** When children were looked for last, in clock ticks since the system's start. */
   looked: 12,
+  /** 1 when the main thread has left its hooks and waits for the request to terminate. */
+  left: 13,
+  /** 1 when that request is on its way. */
+  posted: 14,
 } as const;
 
-export const SHARED_BYTES = 52;
+export const SHARED_BYTES = 60;
 
 /** Control thread -> main thread. */
 export type ControlToMain =

@@ -2,7 +2,6 @@
  * The control thread of the runtime process. It ends JavaScript that does not come back to its event loop, signals
  * child processes, hands over answers to `prompt()`, and ends the process when the kernel process is gone.
  */
-import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
 import { deserialize } from 'node:v8';
@@ -20,8 +19,8 @@ const ASK_MS = 20;
 const RETRY_MS = 10;
 /** A main thread that is not at its event loop so long after a termination runs something else, which is ended too. */
 const AGAIN_MS = 30;
-/** So long a hook may run that had begun when hooks were taken out. */
-const LEAVE_MS = 4;
+/** Children are signalled this long after the termination was requested. */
+const SIGNAL_MS = 10;
 /** A main thread that runs JavaScript answers earlier. */
 const NATIVE_MS = 100;
 /** V8 says when a termination is over; after this time it is not waited for. */
@@ -105,58 +104,50 @@ function interrupt(sequence: number, sent: number): void {
   setTimeout(insist, patience);
   // The main thread signals them itself when it comes to it. It may be waiting for one of them (execSync): once that
   // has ended, what the cell does next must meet the termination, which is therefore requested first.
-  setTimeout(
-    () => {
-      if (!answered()) children.signalUntil(answered);
-    },
-    ASK_MS + 3 * LEAVE_MS,
-  );
+  setTimeout(() => {
+    if (!answered()) children.signalUntil(answered);
+  }, ASK_MS + SIGNAL_MS);
 }
 
 /**
- * No hook of a cell's `async_hooks`, and none of Node's for rejections, begins any more (async-hooks.ts). Calls back when the main
- * thread is outside of the latter, or at once when it waits in native code (execSync): what it does next must meet the termination.
+ * Terminates JavaScript when the main thread is outside of hooks in which it must not be terminated (async-hooks.ts). The main
+ * thread leaves them, and waits until the request is there: nothing of the cell runs in between, even when the main thread has
+ * been in native code (execSync) meanwhile.
  */
-function leaveHooks(done: () => void): void {
+function terminateOutsideHooks(isOver: () => boolean, done: (error: Error | null) => void): void {
+  // While a session is open, process.exit waits for it.
   const session = new Session();
   session.connectToMainThread();
-  const deadline = performance.now() + NATIVE_MS;
-  let answered = false;
-  let asleep = 0;
-  let over = false;
-  const end = (): void => {
-    if (over) return;
-    over = true;
-    session.disconnect();
-    done();
+  Atomics.store(state, Shared.left, 0);
+  Atomics.store(state, Shared.posted, 0);
+  const started = performance.now();
+  let posted = false;
+  const post = (): void => {
+    if (posted) return;
+    posted = true;
+    session.post('Runtime.terminateExecution', (error) => {
+      session.disconnect();
+      done(error);
+    });
+    Atomics.store(state, Shared.posted, 1);
+    Atomics.notify(state, Shared.posted);
   };
   const look = (): void => {
     session.post('Runtime.evaluate', { expression: LEAVE_HOOKS, silent: true }, (error, answer) => {
-      answered = true;
-      const inside = !error && answer.result.value === true;
-      if (!inside || performance.now() > deadline) setTimeout(end, LEAVE_MS);
-      else if (!over) setTimeout(look, 1);
+      if (posted) return;
+      const again: unknown = error ? 0 : answer.result.value;
+      if (typeof again === 'number' && again > 0) setTimeout(look, again);
+      else post();
     });
   };
   const watch = (): void => {
-    if (over) return;
-    // Twice: garbage collection lets it sleep for a moment too.
-    asleep = !answered && mainThreadSleeps() ? asleep + 1 : 0;
-    if (asleep > 1 || performance.now() > deadline) end();
-    else setTimeout(watch, 1);
+    if (posted) return;
+    if (Atomics.load(state, Shared.left) === 1) post();
+    else if (isOver()) session.disconnect();
+    else setTimeout(watch, performance.now() - started > NATIVE_MS ? RETRY_MS : 1);
   };
   look();
-  setTimeout(watch, LEAVE_MS);
-}
-
-/** Whether the main thread waits in a system call, as Linux tells it (proc(5), field 3 of `stat`). */
-function mainThreadSleeps(): boolean {
-  try {
-    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1');
-    return /^[SD]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
+  watch();
 }
 
 /**
@@ -173,16 +164,7 @@ function terminate(sequence: number, children: ChildSignals): void {
   const attempt = (): void => {
     if (recovered()) return;
     requested = true;
-    leaveHooks(request);
-  };
-  const request = (): void => {
-    // A session is opened for the one call: while one is open, process.exit waits for it.
-    const session = new Session();
-    session.connectToMainThread();
-    // Once more: the first time can have met a hook at its beginning.
-    session.post('Runtime.evaluate', { expression: LEAVE_HOOKS, silent: true });
-    session.post('Runtime.terminateExecution', (error) => {
-      session.disconnect();
+    terminateOutsideHooks(recovered, (error) => {
       if (error) {
         // V8 takes one request at a time, and has not yet reported the end of the one before.
         setTimeout(attempt, RETRY_MS);

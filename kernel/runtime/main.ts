@@ -84,7 +84,7 @@ function loadBundle(name: string): unknown {
   return critical(() => quietly(/\brequire\(\)/u, (): unknown => requireBundle(name)));
 }
 const nativeFlush = createNativeFlush(critical);
-const hooks = prepareHooks();
+const hooks = prepareHooks(state);
 
 const owner = () => runtime.owner();
 const input = new InputRequests((message) => channel.send(message), shared, port1);

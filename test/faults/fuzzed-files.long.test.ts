@@ -18,6 +18,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 const ROUNDS = Number(process.env['TENSORCELL_FUZZ'] ?? 300);
+const SEED = Number(process.env['TENSORCELL_FUZZ_SEED'] ?? 0);
 const arrays = fileURLToPath(new URL('../data/goldens/arrays.npz', import.meta.url));
 
 function model(): tf.LayersModel {
@@ -61,12 +62,12 @@ const READERS: Record<string, { make: (path: string) => unknown; read: (path: st
 };
 
 for (const [name, { make, read }] of Object.entries(READERS)) {
-  test(`${name} with random damage, ${ROUNDS} times`, async () => {
+  test(`${name} with random damage, ${ROUNDS} times (seed ${SEED})`, async () => {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
     await make(path);
     const bytes = readFileSync(path);
-    const random = randoms(name.length);
+    const random = randoms(SEED + name.length);
     for (let round = 0; round < ROUNDS; round++) {
       writeFileSync(path, damaged(bytes, random));
       try {
