@@ -130,7 +130,6 @@ function terminateOutsideHooks(isOver: () => boolean, done: (error: Error | null
       done(error);
     });
     Atomics.store(state, Shared.posted, 1);
-    Atomics.notify(state, Shared.posted);
   };
   const look = (): void => {
     session.post('Runtime.evaluate', { expression: LEAVE_HOOKS, silent: true }, (error, answer) => {
