@@ -1,5 +1,5 @@
 import { textOf, type Message } from './client.ts';
-import type { RunningKernel } from './kernels.ts';
+import type { Peer, RunningKernel } from './kernels.ts';
 
 /** One figure of one kernel; undefined when the kernel did not do what was asked, with the reason. */
 export type Figure = number | { failed: string };
@@ -81,7 +81,8 @@ function printed(output: readonly Message[]): string {
     .join('');
 }
 
-async function timed(
+/** Runs a cell; from the request to idle and reply, or until `check` finds all of its output. Milliseconds. */
+export async function timed(
   kernel: RunningKernel,
   code: string,
   check?: (text: string) => string | undefined,
@@ -117,6 +118,12 @@ function plainRequest(
   };
 }
 
+/** The text of a cell that several rows run; `$` in the class stands for what makes its name new. */
+export function cellOf(what: 'class' | 'string', language: Peer['language']): string {
+  if (what === 'class') return language === 'typescript' ? CLASS_TYPESCRIPT : CLASS_PYTHON;
+  return language === 'typescript' ? "console.log('x'.repeat(20_000_000));" : "print('x' * 20_000_000)";
+}
+
 /** In the order in which they run on one kernel; the two rows of starting up are measured before. */
 export const cases: readonly Case[] = [
   {
@@ -136,7 +143,7 @@ export const cases: readonly Case[] = [
     name: '30-line class (median of 9)',
     unit: 'ms',
     async run(kernel, language) {
-      const text = language === 'typescript' ? CLASS_TYPESCRIPT : CLASS_PYTHON;
+      const text = cellOf('class', language);
       const times: number[] = [];
       for (let i = 0; i < 12; i++) {
         const figure = await timed(kernel, text.replaceAll('$', String(i)));
@@ -165,10 +172,8 @@ export const cases: readonly Case[] = [
     name: 'a 20 MB string',
     unit: 'ms',
     run: (kernel, language) =>
-      timed(
-        kernel,
-        language === 'typescript' ? "console.log('x'.repeat(20_000_000));" : "print('x' * 20_000_000)",
-        (text) => (text.length === 20_000_001 ? undefined : `${text.length} characters`),
+      timed(kernel, cellOf('string', language), (text) =>
+        text.length === 20_000_001 ? undefined : `${text.length} characters`,
       ),
   },
   {

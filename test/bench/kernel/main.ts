@@ -1,18 +1,24 @@
 /**
- * npm run bench -- kernel [--rounds N] [--only NAME,NAME]
+ * npm run bench -- kernel [--rounds N] [--only NAME,NAME] [--turns]
  *
  * Us beside tslab, Deno's kernel and ipykernel: a fresh kernel of each in every round, one after the other, so that a
- * machine whose speed drifts is unfair to nobody. Printed are medians over the rounds and ratios to us.
+ * machine whose speed drifts treats all alike. Then all of them at once, in turns, with other work between two cells
+ * (`--turns`: only that). Printed are medians over the rounds and ratios to us.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { figure, median, table } from '../statistics.ts';
 import { cases, firstDiagnostic, type Figure } from './cases.ts';
 import { findKernels, RunningKernel, type Peer } from './kernels.ts';
+import { measureTurns } from './turns.ts';
 import { loopNames, measureLoop, measureModule } from './loops.ts';
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, only: { type: 'string', default: '' } },
+  options: {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    turns: { type: 'boolean', default: false },
+  },
 });
 const rounds = Number(options.rounds);
 const only = options.only.split(',').filter((name) => name !== '');
@@ -84,13 +90,16 @@ console.log(
   `${kernels.map((peer) => peer.name).join(', ')}; ${rounds} rounds; Node ${process.versions.node}; ` +
     `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
 );
-for (let round = 0; round < rounds; round++) {
+for (let round = 0; round < (options.turns ? 0 : rounds); round++) {
   for (const peer of kernels) {
     process.stderr.write(`round ${round + 1}: ${peer.name}\n`);
     await measure(peer, round);
   }
   for (const name of loopNames) note(name, 'ns', 'module', measureModule(name));
 }
+
+process.stderr.write('in turns\n');
+await measureTurns(kernels, note);
 
 function summary(values: readonly Figure[] | undefined): { text: string; value: number } {
   if (values === undefined) return { text: '', value: Number.NaN };
