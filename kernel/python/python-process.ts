@@ -53,6 +53,12 @@ interface Pending {
   begun: boolean;
 }
 
+/**
+ * When a process that was stopped is signalled again, in milliseconds: while its main thread has not gone on yet, Linux hands
+ * the signal to another thread (`wants_signal` in kernel/signal.c), and what the main thread waits for is not interrupted.
+ */
+const AGAIN_MS = [100, 400, 1000];
+
 /** Large packages on a cold disk of WSL; nobody waits longer for a Python that does not come. */
 const START_MS = 120_000;
 /** How often a kernel that starts is asked whether it is there. */
@@ -203,8 +209,10 @@ export class PythonProcess {
   async interrupt(stubborn: () => void): Promise<void> {
     if (this.#pending.size === 0) return;
     this.#interrupting = true;
-    continueStopped(this.#child.pid);
-    if ([...this.#pending.values()].some(({ begun }) => begun)) this.#signal('SIGINT');
+    const wasStopped = continueStopped(this.#child.pid);
+    this.#interruptBegun();
+    if (wasStopped)
+      for (const ms of AGAIN_MS) setTimeout(() => this.#interrupting && this.#interruptBegun(), ms).unref();
     const all = [...this.#pending.values()].map(
       (pending) =>
         new Promise<void>((done) => {
@@ -226,6 +234,10 @@ export class PythonProcess {
     const outcome = await Promise.race([Promise.all(all), late]);
     clearTimeout(timer);
     if (outcome === 'late' && this.alive) stubborn();
+  }
+
+  #interruptBegun(): void {
+    if ([...this.#pending.values()].some(({ begun }) => begun)) this.#signal('SIGINT');
   }
 
   /** Ends it at once, with everything it has started. */

@@ -1,7 +1,7 @@
 // Children that a signal has stopped (kill -STOP, Ctrl-Z): an interrupt reaches them, and the kernel ends without them.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import { within } from '../kernel/jupyter-client.ts';
+import { within, type Message } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { python, withPython } from '../python/python-kernel.ts';
 import { processesOf, stateOf } from './processes.ts';
@@ -13,17 +13,27 @@ test('a stopped Python process goes on with an interrupt, and keeps its variable
     await client.cell('const own = 1;');
     const pid = Number((await client.cell(python('import os, time\nkept = 42\nos.getpid()'))).result);
     for (const code of [
-      '%%python\ntime.sleep(100)',
-      "await python.run('time.sleep(100)')",
+      "%%python\nprint('begun', flush=True)\ntime.sleep(100)",
+      "await python.run(`print('begun', flush=True)\ntime.sleep(100)`)",
       '%%python\nkept',
     ]) {
       const running = code.endsWith('kept') ? undefined : code;
       if (running === undefined) process.kill(pid, 'SIGSTOP');
       const id = await client.startCell(code);
-      await new Promise((resolve) => setTimeout(resolve, 700));
-      if (running !== undefined) process.kill(pid, 'SIGSTOP');
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      assert.equal(stateOf(pid), 'T', code);
+      if (running !== undefined) {
+        const begun = ({ type, parent, content }: Message): boolean =>
+          type === 'stream' && parent === id && String(content['text']).includes('begun');
+        await client.take('iopub', begun, 'begun');
+        process.kill(pid, 'SIGSTOP');
+      } else {
+        await client.take(
+          'iopub',
+          ({ type, parent }) => type === 'execute_input' && parent === id,
+          'execute_input',
+        );
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      while (stateOf(pid) !== 'T') await new Promise((resolve) => setTimeout(resolve, 10));
       await client.request('control', 'interrupt_request', {});
       const cell = await client.finishCell(id);
       // What takes no time may end before the interrupt reaches it.

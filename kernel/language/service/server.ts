@@ -271,16 +271,23 @@ export class LanguageServer {
 
   #died(): void {
     this.#deaths.push(Date.now());
-    const pause = this.#pause();
-    if (pause === 0 || this.#disposed) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.start(), pause);
-    this.#retry.unref();
+    if (this.#pause() === 0 || this.#disposed) return;
+    this.#startAfterPause();
     if (this.#notified) return;
     this.#notified = true;
     this.#options.notify?.(
       "TypeScript's language server ends again and again: type checks, completion and help pause, and come back by themselves.",
     );
+  }
+
+  /** A timer can fire before the clock says that its time is over: then it waits for the rest. */
+  #startAfterPause(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      if (this.#pause() > 0) this.#startAfterPause();
+      else this.start();
+    }, this.#pause());
+    this.#retry.unref();
   }
 
   async #launch(): Promise<Running> {
