@@ -1,4 +1,4 @@
-// Cells of 100 kB, of one kind of character or token each: every request is answered, control and heartbeat meanwhile, and the
+// Cells of 40 kB, of one kind of character or token each: every request is answered, control and heartbeat meanwhile, and the
 // next cell is right. Long cells of data mean what they mean when they are short.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
@@ -6,14 +6,14 @@ import { withKernel } from '../kernel/kernel-process.ts';
 import { askAll, cellOf, KINDS } from './cell-kinds.ts';
 import { processesOf } from './processes.ts';
 
-const CHARACTERS = 100_000;
+const CHARACTERS = 40_000;
 const LIMITS = { interruptAfterMs: 1500, ms: 90_000 };
 
 /** Two kernels at a time, each with half of them. */
 const half = (which: number): [string, string][] =>
   Object.entries(KINDS).filter((_, index) => index % 2 === which);
 
-test('cells of 100 kB, each of one kind of character or token', { timeout: 1_200_000 }, async () => {
+test('cells of 40 kB, each of one kind of character or token', { timeout: 1_200_000 }, async () => {
   const askHalf = (which: number): Promise<void> =>
     withKernel(
       async (client, { child }) => {
