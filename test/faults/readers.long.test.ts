@@ -1,4 +1,4 @@
-// A client that stops reading beside much output: 200 MB of text, and 600 MB of large displays.
+// A client that stops reading while there is much output: 200 MB of text, and 600 MB of large displays.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import { withKernel } from '../kernel/kernel-process.ts';
@@ -21,7 +21,7 @@ async function peakDuring(kernel: KernelProcess, action: () => Promise<void>): P
 const options = { mayLog: /a client has stopped reading/ };
 
 for (const topics of [[''], ['', 'stream', 'kernel']]) {
-  test(`200 MB printed in one cell beside ${topics.length} suspended`, { timeout: 300_000 }, () =>
+  test(`200 MB printed in one cell with ${topics.length} suspended`, { timeout: 300_000 }, () =>
     withKernel(async (client, kernel) => {
       const suspended = [];
       for (const topic of topics) suspended.push(await suspendedSubscriber(client, topic));
@@ -41,7 +41,7 @@ for (const topics of [[''], ['', 'stream', 'kernel']]) {
   );
 }
 
-test('60 displays of 10 MB beside a suspended subscriber are bounded in bytes', { timeout: 300_000 }, () =>
+test('60 displays of 10 MB with a suspended subscriber are bounded in bytes', { timeout: 300_000 }, () =>
   withKernel(async (client, kernel) => {
     const suspended = await suspendedSubscriber(client, '');
     const displays = 60;

@@ -37,7 +37,7 @@ for (let round = Number(first); round < Number(end); round++) {
     hurt[at] = hurt[at]! ^ (1 << random(8));
   }
   writeFileSync(join(path, file), hurt);
-  process.stdout.write(`${JSON.stringify({ begin: round, file: `${name}/${file}` })}\n`);
+  process.stdout.write(`${JSON.stringify({ begin: String(round), file: `${name}/${file}` })}\n`);
   let answer: { error: string } | { value: string };
   tf.engine().startScope();
   try {
@@ -51,7 +51,7 @@ for (let round = Number(first); round < Number(end); round++) {
     };
   }
   tf.engine().endScope();
-  process.stdout.write(`${JSON.stringify({ end: round, ...answer })}\n`);
+  process.stdout.write(`${JSON.stringify({ end: String(round), ...answer })}\n`);
 }
 process.stdout.write(`${JSON.stringify({ alive: [...tf.ones([2]).add(1).dataSync()] })}\n`);
 process.exit(0);

@@ -112,11 +112,14 @@ function nameOfClass(className: string): string {
     .toLowerCase();
 }
 
-/** The same form with each name changed: a name, a list, or an object by the names of outputs. */
+/** The same form with each name changed: a name, a list, or an object by the names of outputs. What becomes undefined is left out. */
 function eachName(value: unknown, change: (name: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map((inner) => eachName(inner, change));
-  if (isJson(value) && typeof value['class_name'] !== 'string')
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, eachName(inner, change)]));
+  const known = (inner: unknown): boolean => inner !== undefined;
+  if (Array.isArray(value)) return value.map((inner) => eachName(inner, change)).filter(known);
+  if (isJson(value) && typeof value['class_name'] !== 'string') {
+    const entries = Object.entries(value).map(([key, inner]) => [key, eachName(inner, change)] as const);
+    return Object.fromEntries(entries.filter(([, inner]) => known(inner)));
+  }
   return change(value);
 }
 
@@ -249,20 +252,11 @@ function readOptimizer(
 
 /** Metrics in the same form, without those that tfjs does not have, which are named in `lost`. */
 function readMetrics(value: unknown, lost: string[]): unknown {
-  const known = (inner: unknown): boolean => inner !== undefined;
-  const read = (inner: unknown): unknown => {
-    if (Array.isArray(inner)) return inner.map(read).filter(known);
-    if (isJson(inner) && typeof inner['class_name'] !== 'string')
-      return Object.fromEntries(
-        Object.entries(inner)
-          .map(([key, each]) => [key, read(each)] as const)
-          .filter(([, each]) => known(each)),
-      );
+  return eachName(value, (inner) => {
     // Keras's list for several outputs has null where an output has none.
     if (inner === null || inner === undefined) return [];
     const name = readName('metric', inner, METRICS);
     if ('problem' in name) lost.push(`${name.problem}: it is left out`);
     return 'name' in name ? name.name : undefined;
-  };
-  return read(value);
+  });
 }
