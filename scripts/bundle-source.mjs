@@ -44,7 +44,7 @@ export async function bundleSource(entryPoints, folder) {
   });
 }
 
-/** Bundles one program and runs it in a process of its own; this process ends with its exit code. Resolves when it has ended. */
+/** Bundles one program and runs it in a separate process; this process ends with its exit code. Resolves when it has ended. */
 export async function runSource(file, name, args) {
   const folder = join(root, '.cache', 'programs');
   await bundleSource({ [name]: file }, folder);

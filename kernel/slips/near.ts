@@ -22,7 +22,7 @@ function isTypo(name: string, known: string): boolean {
   const isSwap = sortedLetters(name) === sortedLetters(known);
   if (distance > 1) return distance === 2 && shorter >= 8 && isSwap;
   if (isSwap || name.length !== known.length) return true;
-  // One letter differs: `row` and `raw`, `train_x` and `train_y`, `modelA` and `modelB` are names of their own.
+  // One letter differs: `row` and `raw`, `train_x` and `train_y`, `modelA` and `modelB` are separate names.
   const at = name.split('').findIndex((letter, index) => letter !== known[index]);
   const isPart = /[_$\d]/.test(name[at - 1] ?? '_') && /[_$\d]/.test(name[at + 1] ?? '_');
   return shorter >= 5 && at < name.length - 1 && !isPart && !/[A-Z_$\d]/.test(`${name[at]}${known[at]}`);

@@ -40,7 +40,7 @@ test('no cell of a notebook gets help or declares by assignment', () => {
   assert.ok(count >= 90, `${count} cells`);
 });
 
-test('an assigned name is a typing error where fingers err, and a name of its own otherwise', () => {
+test('an assigned name is a typing error where fingers err, and a separate name otherwise', () => {
   const errors: [typed: string, known: string][] = [
     ['coutn', 'count'],
     ['cuont', 'count'],

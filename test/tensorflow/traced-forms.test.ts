@@ -312,7 +312,7 @@ test("a model that is built again takes XLA's program, and is not traced for it"
       traces.push(recorded - before);
       losses.push(history['loss'] as number[]);
       const [step] = steps(model).steps();
-      assert.ok(step?.forXla !== undefined, 'XLA has a graph of its own');
+      assert.ok(step?.forXla !== undefined, 'XLA has a separate graph');
       model.dispose();
       tf.dispose([x, y, xs, ys]);
     }

@@ -1,5 +1,5 @@
 /**
- * Local files whose text is long or may nest deeply: a process of their own compiles them, since parsers are native code that
+ * Local files whose text is long or may nest deeply: a separate process compiles them, since parsers are native code that
  * recurses, and would end this process with all variables. An interrupt ends it like every other child.
  */
 import { spawnSync } from 'node:child_process';

@@ -257,7 +257,7 @@ export class StepCache {
     return made;
   }
 
-  /** What a trace is known by: all that it depends on beside the model's weights. */
+  /** What a trace is known by: all that it depends on besides the model's weights. */
   #formKey(form: ModelForm, arguments_: string, forXla: boolean): string {
     const settings = Object.entries(process.env).filter(([name]) => name.startsWith('TENSORCELL_'));
     const device = this.#backend.binding.device ?? '';

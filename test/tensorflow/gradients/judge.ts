@@ -165,12 +165,12 @@ export function judgeWithGoldens(tf: Loose, one: GradientCase): { judged: Judged
     const tolerance = 1e-4;
     const who = one.jax === undefined ? 'TensorFlow' : 'JAX';
     problems.push(
-      ...compare(`value, beside ${who},`, [judged.value], nan([golden.value]), tolerance),
-      ...compare(`first order, beside ${who}, input`, judged.first, nan(golden.first), tolerance),
+      ...compare(`value, compared with ${who},`, [judged.value], nan([golden.value]), tolerance),
+      ...compare(`first order, compared with ${who}, input`, judged.first, nan(golden.first), tolerance),
     );
     if (golden.second !== undefined && one.pythonSecond !== false) {
       problems.push(
-        ...compare(`second order, beside ${who}, input`, judged.second, nan(golden.second), tolerance),
+        ...compare(`second order, compared with ${who}, input`, judged.second, nan(golden.second), tolerance),
       );
     }
   }

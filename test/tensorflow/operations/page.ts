@@ -17,7 +17,7 @@ export interface Ran {
 
 /** Reasons that are no fault, as `compile` gives them. */
 const REASONS: readonly [RegExp, string][] = [
-  [/ keeps a state of its own/, 'its random numbers have a state of their own'],
+  [/ keeps a state of its own/, 'its random numbers keep a separate state'],
   [/are drawn in JavaScript/, 'its random numbers are drawn in JavaScript'],
   [/the value of a tensor is read/, 'it reads values in JavaScript'],
   [/the shape of a tensor depends on values/, 'the shape of its result depends on values'],
