@@ -1,5 +1,6 @@
 import { runInThisContext } from 'node:vm';
 import { boxKey, type BindingKind } from '../interfaces.ts';
+import { makeFast } from './fast-object.ts';
 
 type Box = Record<string, unknown>;
 
@@ -141,19 +142,6 @@ export class Names {
     Object.defineProperty(box, key, property);
     named.state = state;
     if (changesShape) makeFast(box, key);
-  }
-}
-
-/**
- * V8 turns an object whose value becomes a getter, or whose getter is replaced, into a dictionary: 40 ns a read in place
- * of 1. It turns the prototypes of objects that are read often back.
- */
-function makeFast(box: Box, key: string): void {
-  const child = Object.create(box) as Box;
-  try {
-    for (let i = 0; i < 20; i++) void child[key];
-  } catch {
-    // An import whose module has failed.
   }
 }
 

@@ -1,4 +1,5 @@
 /** Namespace objects of modules that Node did not make: no prototype, enumerable getters, `Module` as tag. */
+import { makeFast } from '../fast-object.ts';
 
 export type Namespace = Record<string, unknown>;
 
@@ -12,14 +13,28 @@ export function defineExports(namespace: Namespace, getters: Record<string, () =
   for (const name of Object.keys(getters)) {
     Object.defineProperty(namespace, name, { get: getters[name]!, enumerable: true, configurable: true });
   }
+  makeFast(namespace, Symbol.toStringTag);
+}
+
+/**
+ * Reads a property anew for each use. A function of its own code for each property: V8 compiles one that is shared by
+ * several properties into a look-up of 30 ns, and this into a load.
+ */
+function getterOf(from: unknown, name: string): () => unknown {
+  const make = new Function('from', `return () => from[${JSON.stringify(name)}]`) as (
+    from: unknown,
+  ) => () => unknown;
+  return make(from);
 }
 
 /** `export * from`: everything but `default`; what the module exports itself comes first. */
 export function defineReexports(namespace: Namespace, from: Namespace): void {
   for (const name of Object.keys(from)) {
     if (name === 'default' || Object.hasOwn(namespace, name)) continue;
-    Object.defineProperty(namespace, name, { get: () => from[name], enumerable: true, configurable: true });
+    const get = Object.getOwnPropertyDescriptor(from, name)?.get ?? getterOf(from, name);
+    Object.defineProperty(namespace, name, { get, enumerable: true, configurable: true });
   }
+  makeFast(namespace, Symbol.toStringTag);
 }
 
 /** A namespace of fixed values with the whole as `default`, as Node makes one of a JSON file. */
@@ -31,6 +46,7 @@ export function namespaceOf(value: unknown): Namespace {
     }
   }
   namespace['default'] = value;
+  makeFast(namespace, Symbol.toStringTag);
   return namespace;
 }
 
@@ -40,15 +56,16 @@ export function namespaceOf(value: unknown): Namespace {
  * but for a compiled module without a default, which the type check takes as a whole and Node does, too.
  */
 export function defineCommonJs(namespace: Namespace, exports: unknown): void {
-  const define = (name: string, get: () => unknown): void => {
+  const define = (name: string, get: () => () => unknown): void => {
     if (!Object.hasOwn(namespace, name))
-      Object.defineProperty(namespace, name, { get, enumerable: true, configurable: true });
+      Object.defineProperty(namespace, name, { get: get(), enumerable: true, configurable: true });
   };
   const isCompiled = isCompiledModule(exports);
   for (const name of namesOf(exports)) {
-    if (name !== 'default' || isCompiled) define(name, () => (exports as Namespace)[name]);
+    if (name !== 'default' || isCompiled) define(name, () => getterOf(exports, name));
   }
-  if (!isCompiled) define('default', () => exports);
+  if (!isCompiled) define('default', () => () => exports);
+  makeFast(namespace, Symbol.toStringTag);
 }
 
 const ofCommonJs = new WeakMap<object, Namespace>();

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textOf } from './client.ts';
@@ -26,13 +26,22 @@ function loops(count: number): Loop[] {
   const add = (name: string): string =>
     timing(`for (let i = 0; i < ${count}; i++) { ${name} += i * 0.5; }`, count);
   /** Warm first: what is measured is the loop and not its compilation. */
-  const hot = (name: string): string[] => [
-    `const ${name} = 0.5;`,
+  const hot = (name: string, declared = `const ${name} = 0.5;`): string[] => [
+    declared,
     `const half${name} = (x) => x * ${name};\n` +
       `const run${name} = (n) => { let s = 0; for (let i = 0; i < n; i++) s += half${name}(i) + ${name}; return s; };\n` +
       `run${name}(1e5); run${name}(1e5);`,
     timing(`run${name}(${count});`, count).replaceAll('started$', `started${name}`),
   ];
+  /** A function that is called in a function's loop. */
+  const called = (name: string, declared: string): string[] => [
+    declared,
+    `const run${name} = (n) => { let s = 0; for (let i = 0; i < n; i++) s += ${name}(i); return s; };\n` +
+      `run${name}(1e5); run${name}(1e5);`,
+    timing(`run${name}(${count});`, count).replaceAll('started$', `started${name}`),
+  ];
+  const imported = (name: string, factor: number): string =>
+    `import { half as ${name} } from ${JSON.stringify(moduleOf(factor))};`;
   return [
     { name: 'loop, local to the cell', cells: [`let a$ = 0.5;\n${add('a$')}`] },
     {
@@ -42,7 +51,34 @@ function loops(count: number): Loop[] {
     { name: 'loop, of an earlier cell', cells: ['let c$ = 0.5;', add('c$')] },
     { name: 'loop, constant in a function', cells: hot('d$') },
     { name: 'loop, constant of an edited cell', cells: hot('e$'), earlier: ['const e$ = 0.25;'] },
+    {
+      name: 'loop, integer of an edited cell',
+      cells: hot('f$', 'const f$ = 2;'),
+      earlier: ['const f$ = 1;'],
+    },
+    { name: 'loop, let in a function', cells: hot('g$', 'let g$ = 0.5;') },
+    { name: 'loop, imported function', cells: called('h$', imported('h$', 0.5)) },
+    {
+      name: 'loop, imported function of an edited cell',
+      cells: called('i$', imported('i$', 0.5)),
+      earlier: [imported('i$', 0.25)],
+    },
+    {
+      name: 'loop, function of an edited cell',
+      cells: called('j$', 'function j$(x) { return x * 0.5; }'),
+      earlier: ['function j$(x) { return x * 0.25; }'],
+    },
   ];
+}
+
+/** A module that exports `half`: a multiplication by `factor`. */
+function moduleOf(factor: number): string {
+  const file = join(tmpdir(), `tensorcell-loop-${process.pid}-${factor}.mjs`);
+  if (!existsSync(file)) {
+    writeFileSync(file, `export const half = (x) => x * ${factor};\n`);
+    process.once('exit', () => rmSync(file, { force: true }));
+  }
+  return file;
 }
 
 const nanoseconds = (text: string): number => Number(/ns ([\d.e-]+)/.exec(text)?.[1] ?? Number.NaN);

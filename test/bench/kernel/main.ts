@@ -1,9 +1,9 @@
 /**
- * npm run bench -- kernel [--rounds N] [--only NAME,NAME] [--turns]
+ * npm run bench -- kernel [--rounds N] [--only NAME,NAME] [--turns] [--loops]
  *
  * Us beside tslab, Deno's kernel and ipykernel: a fresh kernel of each in every round, one after the other, so that a
  * machine whose speed drifts treats all alike. Then all of them at once, in turns, with other work between two cells
- * (`--turns`: only that). Printed are medians over the rounds and ratios to us.
+ * (`--turns`: only that; `--loops`: only the loops). Printed are medians over the rounds and ratios to us.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     only: { type: 'string', default: '' },
     turns: { type: 'boolean', default: false },
+    loops: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(options.rounds);
@@ -58,14 +59,14 @@ async function measure(peer: Peer, round: number): Promise<void> {
       peer.name,
       first === undefined ? { failed: 'no answer' } : performance.now() - kernel.started,
     );
-    for (const one of cases) {
+    for (const one of options.loops ? [] : cases) {
       note(one.name, one.unit, peer.name, await one.run(kernel, peer.language, round));
       await kernel.client.quiet();
     }
     if (peer.language !== 'typescript') return;
     for (const name of loopNames)
       note(name, 'ns', peer.name, await measureLoop(kernel, peer.name, name, round));
-    if (peer.name === 'tensorcell') {
+    if (peer.name === 'tensorcell' && !options.loops) {
       note(
         'type error, first with tfjs',
         'ms',
@@ -98,8 +99,10 @@ for (let round = 0; round < (options.turns ? 0 : rounds); round++) {
   for (const name of loopNames) note(name, 'ns', 'module', measureModule(name));
 }
 
-process.stderr.write('in turns\n');
-await measureTurns(kernels, note);
+if (!options.loops) {
+  process.stderr.write('in turns\n');
+  await measureTurns(kernels, note);
+}
 
 function summary(values: readonly Figure[] | undefined): { text: string; value: number } {
   if (values === undefined) return { text: '', value: Number.NaN };
