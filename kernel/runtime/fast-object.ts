@@ -1,3 +1,5 @@
+import { runInThisContext } from 'node:vm';
+
 /**
  * V8 keeps an object as a dictionary when its value becomes a getter, when a getter becomes a value, and when it has no
  * prototype: 30 ns a read in place of 2. It turns prototypes of constructors back when they are read by code that has
@@ -7,11 +9,9 @@
  * @param key of a property to read; a getter that throws does no harm
  */
 export function makeFast(object: object, key: string | symbol): void {
-  const read = new Function(
-    'object',
-    'key',
-    'function Child() {} Child.prototype = object; const child = new Child();' +
-      'for (let i = 0; i < 20; i++) void child[key];',
+  const read = runInThisContext(
+    '(object, key) => { function Child() {} Child.prototype = object; const child = new Child();' +
+      'for (let i = 0; i < 20; i++) void child[key]; }',
   ) as (object: object, key: string | symbol) => void;
   try {
     read(object, key);

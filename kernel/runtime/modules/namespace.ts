@@ -1,4 +1,5 @@
 /** Namespace objects of modules that Node did not make: no prototype, enumerable getters, `Module` as tag. */
+import { runInThisContext } from 'node:vm';
 import { makeFast } from '../fast-object.ts';
 
 export type Namespace = Record<string, unknown>;
@@ -21,7 +22,7 @@ export function defineExports(namespace: Namespace, getters: Record<string, () =
  * several properties into a look-up of 30 ns, and this into a load.
  */
 function getterOf(from: unknown, name: string): () => unknown {
-  const make = new Function('from', `return () => from[${JSON.stringify(name)}]`) as (
+  const make = runInThisContext(`(from) => () => from[${JSON.stringify(name)}]`) as (
     from: unknown,
   ) => () => unknown;
   return make(from);
@@ -31,8 +32,9 @@ function getterOf(from: unknown, name: string): () => unknown {
 export function defineReexports(namespace: Namespace, from: Namespace): void {
   for (const name of Object.keys(from)) {
     if (name === 'default' || Object.hasOwn(namespace, name)) continue;
-    const get = Object.getOwnPropertyDescriptor(from, name)?.get ?? getterOf(from, name);
-    Object.defineProperty(namespace, name, { get, enumerable: true, configurable: true });
+    const property = Object.getOwnPropertyDescriptor(from, name);
+    const reading = property?.get ? property : { get: getterOf(from, name) };
+    Object.defineProperty(namespace, name, { ...reading, enumerable: true, configurable: true });
   }
   makeFast(namespace, Symbol.toStringTag);
 }

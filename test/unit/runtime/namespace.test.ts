@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { Names } from '../../../kernel/runtime/names.ts';
 import {
   commonJsNamespace,
@@ -12,7 +13,7 @@ import {
 function isFast(object: object): boolean {
   setFlagsFromString('--allow-natives-syntax');
   try {
-    return (new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean)(
+    return (runInThisContext('(object) => %HasFastProperties(object)') as (object: object) => boolean)(
       object,
     );
   } finally {
