@@ -19,6 +19,9 @@ const OTHER_FOLDERS = ['unit', 'bench', 'fixtures', 'conformance', 'notebooks', 
 /** Files that take minutes: only with --all. */
 const LONG = /\.long\.test\.ts$/;
 
+/** Fault tests that measure how time and memory grow with what arrives. */
+const GROWTH = /(floods|history|large-text|long-cells|nesting|readers)(\.long)?\.test\.ts$/;
+
 /** Runs a program with its output in a log; resolves to its exit code. */
 async function run(context, name, program, args, env = {}) {
   const log = createWriteStream(join(context.output, `${name}.log`), { flags: 'a' });
@@ -129,7 +132,12 @@ export function suites(context) {
     check('lint', bin('oxlint'), ['--type-aware', '--deny-warnings']),
     check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']),
     units,
-    ...folders.map(([name, files]) => processes(name, files)),
+    ...folders.flatMap(([name, files]) => {
+      if (name !== 'faults') return [processes(name, files)];
+      const measuring = files.filter((file) => GROWTH.test(file));
+      const others = files.filter((file) => !GROWTH.test(file));
+      return [processes('growth', measuring), processes('faults', others)];
+    }),
   ];
   const has = (folder, pattern) =>
     existsSync(join(context.root, folder)) &&

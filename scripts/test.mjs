@@ -12,7 +12,7 @@ prepareCheckout();
 const code = command('setup', '--requirements', join(root, 'requirements', 'test.txt'));
 if (code !== 0) process.exit(code);
 
-const { suites } = await import('./test-suites.mjs');
+const { suites: suitesOf } = await import('./test-suites.mjs');
 const output = join(root, 'test-output');
 rmSync(output, { recursive: true, force: true });
 const context = {
@@ -23,7 +23,7 @@ const context = {
   // Tests must not read or write the history of whoever runs them.
   env: { TENSORCELL_HISTORY: ':memory:' },
 };
-const list = suites(context);
+const list = suitesOf(context);
 const unknown = wanted.filter((name) => !list.some((suite) => suite.name === name));
 if (unknown.length > 0) {
   console.error(`there is no suite ${unknown.join(', ')}: ${list.map(({ name }) => name).join(', ')}`);
@@ -68,16 +68,22 @@ async function report(suite) {
   }
 }
 
-/** Suites that run alone: they take all cores, measure how time grows, or look for what a busy processor would hide. */
-const ALONE = new Set(['types', 'lint', 'format', 'unit', 'faults']);
+/** Checks of texts; the formatter takes one core and the longest. */
+const CHECKS = [['format'], ['types', 'lint']];
+
+/** Suites that run alone: they take all cores, or measure how time grows. */
+const ALONE = new Set(['unit', 'growth']);
 
 /** Suites that compute most of the time. They run next to those that mostly wait for processes and sockets. */
 const COMPUTES = /^(crossing|data|judge|keras|node-\d+|notebooks|pytorch|safetensors|tensorflow|training)$/;
 
 const chosen = list.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-const rest = chosen.filter(({ name }) => !ALONE.has(name));
+const first = new Set([...ALONE, ...CHECKS.flat()]);
+const rest = chosen.filter(({ name }) => !first.has(name));
 const computing = rest.filter(({ name }) => COMPUTES.test(name));
 const waiting = rest.filter(({ name }) => !COMPUTES.test(name));
+const checks = CHECKS.map((names) => chosen.filter(({ name }) => names.includes(name)));
+await Promise.all(checks.map((suites) => lane(suites, [])));
 for (const suite of chosen.filter(({ name }) => ALONE.has(name))) await report(suite);
 
 /** Runs suites from the front of `own`; when there are none left, it takes from the end of `other`. */

@@ -10,6 +10,13 @@ def shared():
         yield running
 
 
+@pytest.fixture(scope="module")
+def interrupted():
+    """One kernel that is interrupted again and again, and has to stay as good as new."""
+    with start_kernel() as running:
+        yield running
+
+
 @pytest.fixture
 def kernel():
     with start_kernel() as running:

@@ -35,7 +35,8 @@ def interrupt(kernel: Kernel, way: str) -> None:
 
 @pytest.mark.parametrize("way", ["message", "signal"])
 @pytest.mark.parametrize("code", INTERRUPTED.values(), ids=INTERRUPTED.keys())
-def test_interrupt(kernel: Kernel, code: str, way: str):
+def test_interrupt(interrupted: Kernel, code: str, way: str):
+    kernel = interrupted
     kernel.execute("let kept = 1; const before = tf.memory().numTensors;", timeout=60)
     running = kernel.client.execute(f"kept = 2;\nconsole.log('on');\n{code}\nkept = 3;", allow_stdin=False)
     kernel.wait_for_output(running)
@@ -45,12 +46,13 @@ def test_interrupt(kernel: Kernel, code: str, way: str):
     assert (run.content["status"], run.content["ename"]) == ("error", "Interrupted")
     assert kernel.execute("kept").result == "2"
     if "tidy" in code:
-        # The scopes are as before the cell: what is made now is not freed by anybody, and a new tidy works.
+        # The scopes are as before the cell: what is made now stays, and a new tidy works.
         made = kernel.execute("const t = tf.ones([2]); const sum = tf.tidy(() => t.add(1)); `${t.isDisposed} ${sum.dataSync()}`")
         assert made.result == "'false 2,2'"
 
 
-def test_interrupt_prompt(kernel: Kernel):
+def test_interrupt_prompt(interrupted: Kernel):
+    kernel = interrupted
     running = kernel.client.execute("globalThis.kept = 1; prompt('?'); globalThis.kept = 2;", allow_stdin=True)
     kernel.client.get_stdin_msg(timeout=20)
     interrupt(kernel, "message")
@@ -58,7 +60,8 @@ def test_interrupt_prompt(kernel: Kernel):
     assert kernel.execute("globalThis.kept").result == "1"
 
 
-def test_interrupt_twice_in_a_row_and_while_idle(kernel: Kernel):
+def test_interrupt_twice_in_a_row_and_while_idle(interrupted: Kernel):
+    kernel = interrupted
     interrupt(kernel, "message")
     interrupt(kernel, "signal")
     for _ in range(2):

@@ -96,8 +96,8 @@ test('output behind the limit goes to the cell that runs then, and the kept one 
     const first = await client.cell('setTimeout(() => console.log("late"), 2500); "first"', program);
     assert.equal(first.stdout, '');
     assert.equal((await client.cell(`await ${sleep(3000)}`, program)).stdout, 'late\n');
-    await client.cell('setTimeout(() => console.log("between"), 1100); 1', program);
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await client.cell('setTimeout(() => console.log("between"), 2500); 1', program);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
     assert.equal((await client.cell('2', program)).stdout, 'between\n');
   }, QUIET));
 

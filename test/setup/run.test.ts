@@ -10,7 +10,18 @@ import { notebookJson, type NotebookCell } from '../notebooks/notebook-file.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-notebook-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(async () => {
+  await (await shared)?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** One server for the runs that are not about a server of their own: to start one takes seconds. */
+let shared: ReturnType<typeof startServer> | undefined;
+async function there(): Promise<string[]> {
+  shared ??= startServer(join(root, '.venv'), folder);
+  const { url, token } = await shared;
+  return ['--server', `${url}lab?token=${token}`];
+}
 
 function write(name: string, cells: readonly NotebookCell[]): string {
   const path = join(folder, name);
@@ -90,7 +101,7 @@ test('an error in a cell stops it, is shown, and the exit code is 1', async () =
     "throw new TypeError('not this')",
     "console.log('never')",
   ]);
-  const done = await run([path]);
+  const done = await run([path, ...(await there())]);
   assert.deepEqual([done.code, done.out], [1, 'one\n']);
   assert.match(done.err, /TypeError.*: not this/);
   assert.match(done.err, /the notebook stopped at cell 2: throw new TypeError\('not this'\)\n$/);
@@ -108,19 +119,16 @@ test('Ctrl-C interrupts the cell, and the exit code is 130', async () => {
 });
 
 test('run uses a server that is there already', async () => {
-  const server = await startServer(join(root, '.venv'), folder);
-  try {
-    const path = write('given.ipynb', ["console.log('there')"]);
-    const done = await run([path, '--server', `${server.url}lab?token=${server.token}`]);
-    assert.deepEqual([done.code, done.out], [0, 'there\n']);
-    const kernels = await fetch(`${server.url}api/kernels?token=${server.token}`);
-    assert.deepEqual(await kernels.json(), []);
-    const wrong = await run([path, '--server', `${server.url}?token=wrong`]);
-    assert.equal(wrong.code, 1);
-    assert.match(wrong.err, /tensorcell: http:.* started no kernel "tensorcell": .+\n$/);
-  } finally {
-    await server.close();
-  }
+  const path = write('given.ipynb', ["console.log('there')"]);
+  const server = await there();
+  const done = await run([path, ...server]);
+  assert.deepEqual([done.code, done.out], [0, 'there\n']);
+  const { url, token } = await shared!;
+  const kernels = await fetch(`${url}api/kernels?token=${token}`);
+  assert.deepEqual(await kernels.json(), []);
+  const wrong = await run([path, '--server', `${url}?token=wrong`]);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.err, /tensorcell: http:.* started no kernel "tensorcell": .+\n$/);
 });
 
 test("a server's address is taken as Jupyter prints it", () => {
@@ -146,7 +154,7 @@ test('an error that no code handles ends the run with 1, also after the last cel
     "console.log('one')",
     "void (async () => { await new Promise((done) => setTimeout(done, 50)); throw new Error('floating'); })();",
   ]);
-  const done = await run([path]);
+  const done = await run([path, ...(await there())]);
   assert.deepEqual([done.code, done.out], [1, 'one\n']);
   assert.match(done.err, /floating/);
   assert.match(done.err, /in cell 2: no code awaits or catches it/);
@@ -158,7 +166,7 @@ test('output and type errors of an executed notebook are in its copy', async () 
     'const text: string = 5;',
   ]);
   const copy = join(folder, 'late-executed.ipynb');
-  assert.equal((await run([path, '--output', copy])).code, 0);
+  assert.equal((await run([path, '--output', copy, ...(await there())])).code, 0);
   const [late, wrong] = JSON.parse(readFileSync(copy, 'utf8')).cells;
   assert.deepEqual(late.outputs, [{ output_type: 'stream', name: 'stdout', text: 'late\n' }]);
   assert.match(wrong.outputs[0].text, /not assignable to type 'string'/);
