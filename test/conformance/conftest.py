@@ -3,6 +3,10 @@ from kernel_under_test import kernel as start_kernel
 from kernel_under_test import remove_folder
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: only with npm run test:all")
+
+
 @pytest.fixture(scope="module")
 def shared():
     """One kernel for the tests of a file that leave it as it was."""

@@ -202,6 +202,7 @@ def test_no_files_are_left(kernel: Kernel, tmp_path):
     assert ours == []
 
 
+@pytest.mark.long
 def test_1000_cells_stay_fast(kernel: Kernel):
     times = []
     for i in range(1000):

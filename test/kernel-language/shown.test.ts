@@ -82,10 +82,13 @@ test('no route runs a trap or a getter', async (context) => {
     assert.equal(kinds.length, count);
     const check = async (route: string, show: () => Promise<unknown>): Promise<void> => {
       const ran: string[] = [];
+      await client.cell('value = values[names[0]!]; runs = []; 0');
       for (const [index, kind] of kinds.entries()) {
-        await client.cell(`value = values[names[${index}]!]; runs = []; 0`);
         await show();
-        const seen = (await client.cell('console.log(JSON.stringify([...new Set(runs)]))')).stdout.trim();
+        const next = await client.cell(
+          `console.log(JSON.stringify([...new Set(runs)])); value = values[names[${index + 1}]!]; runs = []; 0`,
+        );
+        const seen = next.stdout.trim();
         if (seen !== '[]') ran.push(`${kind}: ${seen}`);
       }
       await context.test(route, () => assert.deepEqual(ran, []));
