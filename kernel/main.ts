@@ -4,7 +4,7 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { reserveDescriptors } from '../src/spare-descriptors.ts';
+import { requireDescriptors, reserveDescriptors } from '../src/spare-descriptors.ts';
 import type { OutputSink } from './interfaces.ts';
 import type { Signals } from './start.ts';
 
@@ -25,7 +25,14 @@ const words = (error: unknown): string =>
 process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`));
 process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
 
+/**
+ * An idle kernel with one client has 80 open, its reserve included and some 20 of Node's own; Python and a heavy cell take 12 more,
+ * each other client 5. libzmq ends a process that has too few for its sockets.
+ */
+const NEEDED_DESCRIPTORS = 100;
+
 async function main(): Promise<void> {
+  requireDescriptors(NEEDED_DESCRIPTORS);
   // Before anything is opened: a process that starts can load its parts later, whatever programs use meanwhile.
   reserveDescriptors();
   // The runtime process first: it needs longest, and starts beside everything else.

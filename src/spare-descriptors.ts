@@ -2,7 +2,7 @@
  * File descriptors held in reserve for the loading of modules. Node keeps the failure of an `import()` for the life of the process:
  * a module whose file could not be opened once, because a program had used all descriptors up, could never be loaded again.
  */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 
 /** Modules of one part are read at the same time. */
 const COUNT = 24;
@@ -45,4 +45,35 @@ export function withSpareDescriptorsNow<T>(start: () => T): T {
   } finally {
     if (loading === 0) reserveDescriptors();
   }
+}
+
+/**
+ * Tries whether the process can open `count` descriptors more; what opens them later may abort where it cannot (libzmq does).
+ *
+ * @throws Error naming the limit and the remedy.
+ */
+export function requireDescriptors(count: number): void {
+  const opened: number[] = [];
+  let failure: unknown;
+  try {
+    while (opened.length < count) opened.push(openSync('/dev/null', 'r'));
+  } catch (error) {
+    failure = error;
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
+  if (failure === undefined) return;
+  const { code } = failure as NodeJS.ErrnoException;
+  if (code !== 'EMFILE') {
+    throw new Error(
+      `only ${opened.length} more files can be opened on this machine (${code}), and a kernel needs ${count}: end programs that hold many files`,
+      { cause: failure },
+    );
+  }
+  const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  const used = readdirSync('/proc/self/fd').length - 1;
+  throw new Error(
+    `the limit of open files is ${limit}, of which ${used} are in use, and a kernel needs ${count} more: raise it (ulimit -n 1024) and start the kernel again`,
+    { cause: failure },
+  );
 }

@@ -66,7 +66,12 @@ export function createPrivateConnection(): PrivateConnection {
     kernel_name: 'tensorcell-python',
   };
   const file = join(folder, 'connection.json');
-  writeWhole(file, JSON.stringify(fields), { mode: 0o600, durable: false });
+  try {
+    writeWhole(file, JSON.stringify(fields), { mode: 0o600, durable: false });
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   return {
     connection: {
       kind: 'connection',

@@ -1,7 +1,7 @@
 /** Which child processes an interrupt ends, and how: SIGINT first, as in a terminal, then stronger signals. */
 import { readFileSync } from 'node:fs';
 import { Shared } from './control-link.ts';
-import { descendants } from './descendants.ts';
+import { descendants, pipeHolders } from './descendants.ts';
 
 /** A process that the cell starts while it is being interrupted is found after this time at the latest. */
 const LOOK_MS = 20;
@@ -56,7 +56,9 @@ export class ChildSignals {
     let pause = LOOK_MS;
     const look = (): void => {
       if (answered()) return;
-      pause = this.#look() ? LOOK_MS : Math.min(pause * 2, MAX_LOOK_MS);
+      // A child that has ended may have left others that hold its pipes, for which execSync waits.
+      const left = descendants(process.pid).length > 0 ? [] : pipeHolders(process.pid);
+      pause = this.#look() || this.#add(left) ? LOOK_MS : Math.min(pause * 2, MAX_LOOK_MS);
       for (const child of this.#children.values()) this.#strengthen(child);
       setTimeout(look, pause);
     };
@@ -78,9 +80,17 @@ export class ChildSignals {
 
   /** True when a new one was found below `root`. */
   #look(root = process.pid, since = 0): boolean {
-    let found = false;
     const now = ticks();
-    for (const pid of descendants(root)) {
+    const found = this.#add(descendants(root), since);
+    // Before the look: what was started during it may have been missed.
+    if (root === process.pid) Atomics.store(this.#state, Shared.looked, now);
+    return found;
+  }
+
+  /** Sends SIGINT to those that have not got it. */
+  #add(pids: readonly number[], since = 0): boolean {
+    let found = false;
+    for (const pid of pids) {
       const started = startOf(pid);
       if (started === undefined || Number(started) < since) continue;
       if (this.#children.get(pid)?.started === started) continue;
@@ -88,8 +98,6 @@ export class ChildSignals {
       send(pid, 'SIGINT');
       found = true;
     }
-    // Before the look: what was started during it may have been missed.
-    if (root === process.pid) Atomics.store(this.#state, Shared.looked, now);
     return found;
   }
 

@@ -1,30 +1,41 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/**
- * Process numbers of all children of a process and of theirs, nearest first, from /proc (proc(5): field 4 of
- * `/proc/<pid>/stat`). Empty when /proc cannot be read.
- */
-export function descendants(root: number, proc = '/proc'): number[] {
-  const children = new Map<number, number[]>();
+interface Process {
+  pid: number;
+  parent: number;
+  group: number;
+}
+
+/** Every process, from /proc (proc(5): fields 4 and 5 of `/proc/<pid>/stat`). Empty when it cannot be read. */
+function processes(proc: string): Process[] {
   let names: string[];
   try {
     names = readdirSync(proc);
   } catch {
     return [];
   }
-  for (const name of names) {
+  return names.flatMap((name) => {
     const pid = Number(name);
-    if (!Number.isInteger(pid) || pid <= 0) continue;
+    if (!Number.isInteger(pid) || pid <= 0) return [];
     try {
       const stat = readFileSync(`${proc}/${name}/stat`, 'latin1');
       // The command name stands in parentheses and may hold anything, parentheses too.
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      const list = children.get(parent);
-      if (list) list.push(pid);
-      else children.set(parent, [pid]);
+      const [, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return [{ pid, parent: Number(parent), group: Number(group) }];
     } catch {
       // It ended while we looked.
+      return [];
     }
+  });
+}
+
+/** Process numbers of all children of a process and of theirs, nearest first. */
+export function descendants(root: number, proc = '/proc'): number[] {
+  const children = new Map<number, number[]>();
+  for (const { pid, parent } of processes(proc)) {
+    const list = children.get(parent);
+    if (list) list.push(pid);
+    else children.set(parent, [pid]);
   }
   const found: number[] = [];
   const seen = new Set<number>([root]);
@@ -39,6 +50,27 @@ export function descendants(root: number, proc = '/proc'): number[] {
     level = next;
   }
   return found;
+}
+
+/**
+ * Processes of a group whose parent has ended and that hold a pipe of it as standard input or output: `execSync('server &')` waits
+ * for those. Without those that write into files.
+ */
+export function pipeHolders(group: number, proc = '/proc'): number[] {
+  return processes(proc)
+    .filter(
+      (one) => one.group === group && one.pid !== group && [0, 1, 2].some((fd) => isPipe(proc, one.pid, fd)),
+    )
+    .map(({ pid }) => pid);
+}
+
+/** libuv's pipes to children are sockets. */
+function isPipe(proc: string, pid: number, fd: number): boolean {
+  try {
+    return /^(socket|pipe):/.test(readlinkSync(`${proc}/${pid}/fd/${fd}`));
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole } from '../files/index.ts';
+import { writeFailure, writeWhole } from '../files/index.ts';
 
 /** The folder's name, which clients and notebooks know the kernel by. */
 export const KERNEL_NAME = 'tensorcell';
@@ -54,14 +54,30 @@ export function registerKernel(jupyterData: string, dist: string): { folder: str
   const fresh = join(jupyterData, `.tensorcell-${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
   try {
-    mkdirSync(fresh);
-    for (const name of names) cpSync(join(logos, name), join(fresh, name));
+    for (const name of names) writeWhole(join(fresh, name), readFileSync(join(logos, name)));
     writeWhole(join(fresh, 'kernel.json'), text);
+    putInPlace(fresh, folder);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
     throw error;
   }
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(fresh, folder);
   return { folder, changed: true };
+}
+
+/** A folder cannot be renamed over another one that has files: the old one is moved away first, and back if that fails. */
+function putInPlace(fresh: string, folder: string): void {
+  const old = `${fresh}-old`;
+  rmSync(old, { recursive: true, force: true });
+  let moved = false;
+  try {
+    if (existsSync(folder)) {
+      renameSync(folder, old);
+      moved = true;
+    }
+    renameSync(fresh, folder);
+  } catch (error) {
+    if (moved) renameSync(old, folder);
+    throw writeFailure(folder, error, moved);
+  }
+  rmSync(old, { recursive: true, force: true });
 }

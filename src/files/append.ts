@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { FileError, remedyOf, systemReason } from './errors.ts';
-import { writeAll } from './write.ts';
+import { syncFile, writeAll } from './write.ts';
 
 /** A pipe that no process reads is refused instead of waited for. */
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
@@ -9,10 +9,16 @@ const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | con
 /**
  * Appends bytes to a file, all of them or none: what a failed write left of them is cut off again.
  *
- * @param empty empties the file first.
+ * @param options `empty` empties the file first; `durable` (default true) brings the bytes to the disk.
  * @throws FileError naming the file and the reason.
  */
-export function appendWhole(file: string, bytes: Uint8Array | string, empty = false): void {
+export function appendWhole(
+  file: string,
+  bytes: Uint8Array | string,
+  { empty = false, durable = true } = {},
+): void {
+  /** How long the file was, once all bytes are in it and before it is closed. */
+  let written: number | undefined;
   try {
     mkdirSync(dirname(file), { recursive: true });
     const descriptor = openSync(file, empty ? APPEND | constants.O_TRUNC : APPEND);
@@ -20,14 +26,18 @@ export function appendWhole(file: string, bytes: Uint8Array | string, empty = fa
       const before = fstatSync(descriptor);
       try {
         writeAll(descriptor, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+        if (durable && before.isFile()) syncFile(descriptor);
       } catch (error) {
         if (before.isFile()) ftruncateSync(descriptor, before.size);
         throw error;
       }
+      if (before.isFile()) written = before.size;
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
+    // Disks behind a network say so when the file is closed.
+    if (written !== undefined) cutOff(file, written);
     const { code = 'TENSORCELL_FILE_WRITE' } = error as NodeJS.ErrnoException;
     const remedy = remedyOf(error);
     throw new FileError(
@@ -36,6 +46,14 @@ export function appendWhole(file: string, bytes: Uint8Array | string, empty = fa
       file,
       { cause: error },
     );
+  }
+}
+
+function cutOff(file: string, bytes: number): void {
+  try {
+    truncateSync(file, bytes);
+  } catch {
+    // The error that is under way tells more.
   }
 }
 
@@ -66,7 +84,8 @@ export class AppendLog {
 
   #attempt(record: Uint8Array | string, empty: boolean): boolean {
     try {
-      appendWhole(this.file, record, empty);
+      // The next record is not to wait for the disk.
+      appendWhole(this.file, record, { empty, durable: false });
       return true;
     } catch (error) {
       const { message } = error as FileError;

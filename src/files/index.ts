@@ -1,8 +1,10 @@
 /** How this program writes and reads files. Every writer of a whole file uses `writeWhole`, every log `AppendLog`. */
 export { AppendLog, appendWhole } from './append.ts';
+export { EventFile } from './event-file.ts';
+export type { EventValue } from './event-file.ts';
 export { FileError, remedyOf, systemReason } from './errors.ts';
 export { parseJson, readJson } from './json.ts';
 export { openRegular, pathText, readRegular } from './read.ts';
 export type { FilePath } from './read.ts';
-export { stageWhole, writeTogether, writeWhole } from './write.ts';
-export type { StagedFile, WriteOptions, WrittenFile } from './write.ts';
+export { writeFailure, writeTogether, writeWhole } from './write.ts';
+export type { WriteOptions, WrittenFile } from './write.ts';

@@ -1,9 +1,11 @@
 import {
   closeSync,
   constants,
+  copyFileSync,
   fchmodSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readSync,
@@ -13,7 +15,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { FileError, remedyOf, systemReason } from './errors.ts';
 import { removeLeftovers, temporaryName } from './leftovers.ts';
 
@@ -46,53 +48,144 @@ const COMPARED = 4096;
  * @throws FileError naming the file and the reason; the file that was there before is untouched then.
  */
 export function writeWhole(file: string, parts: Parts, options: WriteOptions = {}): void {
-  stageWhole(file, parts, options).commit();
+  writeTogether([[file, parts, options]]);
 }
 
-export interface StagedFile {
-  /** Puts the file in its place. @throws FileError */
-  commit(): void;
-  /** Removes it again. */
+/** A file that is written, checked and on the disk, under a temporary name in its folder. */
+interface StagedFile {
+  /** Puts the file in its place. `undoable` keeps what was there until `settle`. @throws FileError */
+  place(undoable: boolean): void;
+  /** Puts back what was there. */
+  undo(): void;
+  /** Brings the new name to the disk, and removes what `place` kept. @throws FileError */
+  settle(): void;
+  /** Removes what is not in its place. */
   discard(): void;
 }
 
-/** The first half of {@link writeWhole}: for several files that belong together, all of which are renamed at the end. */
-export function stageWhole(file: string, parts: Parts, options: WriteOptions = {}): StagedFile {
+/** The first half of {@link writeWhole}. @throws FileError */
+function stageWhole(file: string, parts: Parts, options: WriteOptions): StagedFile {
   const list =
     typeof parts === 'string' ? [Buffer.from(parts)] : parts instanceof Uint8Array ? [parts] : parts;
   let temporary: string | undefined;
-  const failed = (error: unknown): FileError => {
-    if (temporary !== undefined) rmSync(temporary, { force: true });
-    if (error instanceof FileError) return error;
-    return writeFailure(file, error, temporary !== undefined && existed);
-  };
   let existed = false;
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    const made = mkdirSync(dirname(file), { recursive: true });
     const target = realTarget(file);
     const before = statSync(target, { throwIfNoEntry: false });
     existed = before !== undefined;
     if (before?.isDirectory() === true) throw notAFile(file, 'a folder');
-    if (before !== undefined && !before.isFile()) {
-      return { commit: () => writeInPlace(file, list), discard: () => undefined };
-    }
+    if (before !== undefined && !before.isFile()) return inPlace(file, list);
     removeLeftovers(target);
     temporary = temporaryName(target);
     writeTemporary(file, temporary, list, before?.mode, options);
-    const staged = temporary;
-    return {
-      commit() {
-        try {
-          renameSync(staged, target);
-          if (options.durable !== false) syncFolder(dirname(target));
-        } catch (error) {
-          throw failed(error);
-        }
-      },
-      discard: () => rmSync(staged, { force: true }),
-    };
+    return new Staged(
+      file,
+      target,
+      temporary,
+      existed,
+      options.durable === false ? [] : newNames(target, made),
+    );
   } catch (error) {
-    throw failed(error);
+    if (temporary !== undefined) rmSync(temporary, { force: true });
+    throw error instanceof FileError ? error : writeFailure(file, error, temporary !== undefined && existed);
+  }
+}
+
+/** Nothing can be renamed over a device: it is written when all others are staged. */
+function inPlace(file: string, parts: Iterable<Uint8Array>): StagedFile {
+  const nothing = (): void => undefined;
+  return { place: () => writeInPlace(file, parts), undo: nothing, settle: nothing, discard: nothing };
+}
+
+/** The folders in which a name is new: that of the file, and those above the first folder that was made for it. */
+function newNames(target: string, made: string | undefined): string[] {
+  const folders = [dirname(target)];
+  if (made === undefined) return folders;
+  const top = dirname(resolve(made));
+  for (let folder = dirname(target); resolve(folder) !== top && dirname(folder) !== folder;) {
+    folder = dirname(folder);
+    folders.push(folder);
+  }
+  return folders;
+}
+
+class Staged implements StagedFile {
+  readonly #file: string;
+  readonly #target: string;
+  readonly #temporary: string;
+  readonly #existed: boolean;
+  /** Folders whose entries are brought to the disk. */
+  readonly #folders: readonly string[];
+  #kept: string | undefined;
+  #placed = false;
+
+  constructor(file: string, target: string, temporary: string, existed: boolean, folders: readonly string[]) {
+    this.#file = file;
+    this.#target = target;
+    this.#temporary = temporary;
+    this.#existed = existed;
+    this.#folders = folders;
+  }
+
+  place(undoable: boolean): void {
+    try {
+      if (undoable && this.#existed) {
+        const kept = temporaryName(this.#target);
+        keepUnder(this.#target, kept);
+        this.#kept = kept;
+      }
+      renameSync(this.#temporary, this.#target);
+      this.#placed = true;
+    } catch (error) {
+      this.discard();
+      throw writeFailure(this.#file, error, this.#existed);
+    }
+  }
+
+  undo(): void {
+    if (!this.#placed) return;
+    const kept = this.#kept;
+    this.#placed = false;
+    // Where even this fails, the old file stays under its other name.
+    this.#kept = undefined;
+    try {
+      if (kept === undefined) rmSync(this.#target, { force: true });
+      else renameSync(kept, this.#target);
+    } catch {
+      // The error that is under way tells more.
+    }
+  }
+
+  settle(): void {
+    if (this.#kept !== undefined) rmSync(this.#kept, { force: true });
+    this.#kept = undefined;
+    try {
+      for (const folder of this.#folders) syncFolder(folder);
+    } catch (error) {
+      // The old file is gone, and what a power cut would leave is not known.
+      throw new FileError(
+        `${this.#file} was written and is in its place, but may not survive a power cut: ${systemReason(error)}: save it on another disk too`,
+        (error as NodeJS.ErrnoException).code ?? 'TENSORCELL_FILE_WRITE',
+        this.#file,
+        { cause: error },
+      );
+    }
+  }
+
+  discard(): void {
+    for (const path of [this.#temporary, this.#kept]) if (path !== undefined) rmSync(path, { force: true });
+    this.#kept = undefined;
+  }
+}
+
+/** A second name for a file, which outlives the first one; a copy on file systems without links. */
+function keepUnder(file: string, other: string): void {
+  try {
+    linkSync(file, other);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EACCES')) throw error;
+    copyFileSync(file, other, constants.COPYFILE_EXCL);
   }
 }
 
@@ -102,15 +195,26 @@ export function writeTogether(
 ): void {
   const staged: StagedFile[] = [];
   try {
-    for (const [path, parts, options] of files) staged.push(stageWhole(path, parts, options));
+    for (const [path, parts, options] of files) staged.push(stageWhole(path, parts, options ?? {}));
+    for (const one of staged) one.place(staged.length > 1);
   } catch (error) {
+    for (const one of staged) one.undo();
     for (const one of staged) one.discard();
     throw error;
   }
-  for (const one of staged) one.commit();
+  const failures: unknown[] = [];
+  for (const one of staged) {
+    try {
+      one.settle();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
-function writeFailure(file: string, error: unknown, kept: boolean): FileError {
+/** An error of the system as one that names the file and what to do. @param kept the old file is still there. */
+export function writeFailure(file: string, error: unknown, kept: boolean): FileError {
   const { code = 'TENSORCELL_FILE_WRITE' } = error as Partial<NodeJS.ErrnoException>;
   const remedy = remedyOf(error);
   return new FileError(
@@ -150,7 +254,7 @@ function writeTemporary(
       writeAll(descriptor, part);
       ends.add(part);
     }
-    if (options.durable !== false) sync(descriptor);
+    if (options.durable !== false) syncFile(descriptor);
     const problem = readBack(descriptor, ends, options.check);
     if (problem !== undefined) {
       throw new FileError(
@@ -224,7 +328,8 @@ function readBack(descriptor: number, ends: Ends, check: WriteOptions['check']):
   return wrong === undefined ? undefined : `it reads back wrong (${wrong})`;
 }
 
-function sync(descriptor: number): void {
+/** @throws the system's error, where the disk has not taken what was written */
+export function syncFile(descriptor: number): void {
   try {
     fsyncSync(descriptor);
   } catch (error) {
@@ -243,7 +348,7 @@ function syncFolder(folder: string): void {
     return;
   }
   try {
-    sync(descriptor);
+    syncFile(descriptor);
   } finally {
     closeSync(descriptor);
   }

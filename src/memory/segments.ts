@@ -1,4 +1,13 @@
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { mapFile, MappingError, systemErrorCode, type Mapping } from './mapping.ts';
@@ -105,7 +114,8 @@ export class SegmentPool {
     const name = `${PREFIX}-${process.pid}-${++this.#count}`;
     const { fd, path } = this.#open(name);
     try {
-      ftruncateSync(fd, length);
+      if (this.#folder === undefined) ftruncateSync(fd, length);
+      else fillWithZeros(fd, length);
       const mapping = mapFile(fd, length, 'shared', 'a shared segment');
       return { name, path, fd, mapping, lentTo: undefined, busy: true, since: Date.now() };
     } catch (error) {
@@ -198,6 +208,15 @@ export class SegmentPool {
     this.#timer = undefined;
     for (const slot of this.#slots) this.#drop(slot);
   }
+}
+
+/**
+ * Gives each block of a file its place on the disk. A write to a mapping of a file with holes ends the process (SIGBUS) where the
+ * disk is full.
+ */
+function fillWithZeros(fd: number, length: number): void {
+  const zeros = Buffer.alloc(Math.min(length, 2 ** 20));
+  for (let at = 0; at < length;) at += writeSync(fd, zeros, 0, Math.min(zeros.length, length - at), at);
 }
 
 /** Removes what processes that are gone left in the folder. */

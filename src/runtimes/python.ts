@@ -92,12 +92,15 @@ export function ownEnvironment(environment: NodeJS.ProcessEnv = process.env): st
   return join(tensorcellHome(environment), 'environment');
 }
 
+/** What Python prints for ENOSPC and EDQUOT. */
+export const DISK_FULL = /No space left on device|Errno 28\b|Disk quota exceeded|Errno 122\b/;
+
 /** Tells what pip was doing when it failed from what it printed. */
 export function explainPipFailure(output: string, what: string): SetupError {
-  if (/No space left on device|Errno 28/.test(output)) {
+  if (DISK_FULL.test(output)) {
     return new SetupError(
       'disk-full',
-      `the disk is full, so ${what} could not be fetched: free some space and run this again`,
+      `the disk or the quota is full, so ${what} could not be fetched: free some space and run this again`,
     );
   }
   if (

@@ -4,7 +4,7 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statfsSyn
 import { join } from 'node:path';
 import { writeWhole } from '../files/index.ts';
 import { LICENCES, type Wheel } from './catalogue.ts';
-import { explainPipFailure, runPip, SetupError } from './python.ts';
+import { DISK_FULL, explainPipFailure, runPip, SetupError } from './python.ts';
 
 /** Told how far a step is: bytes done of bytes in all. */
 export type Progress = (doneBytes: number, totalBytes: number) => void;
@@ -96,7 +96,7 @@ function bytesIn(folder: string): number {
   }
 }
 
-/** Unpacks what matches, checks each file's CRC and keeps execute permission; prints bytes done of bytes in all. */
+/** Unpacks what matches, checks each file's CRC, brings it to the disk and keeps execute permission; prints bytes done of bytes in all. */
 const UNPACK = `
 import json, os, re, sys, zipfile
 wheel, target = sys.argv[1:3]
@@ -115,6 +115,8 @@ with zipfile.ZipFile(wheel) as z:
                 out.write(chunk)
                 done += len(chunk)
                 print(done, total, flush=True)
+            out.flush()
+            os.fsync(out.fileno())
         if (i.external_attr >> 16) & 0o111 or '/bin/' in i.filename:
             os.chmod(path, 0o755)
 print(json.dumps({i.filename: i.file_size for i in infos}))
@@ -153,7 +155,7 @@ export async function unpackWheel(
     child.on('close', resolve);
   });
   if (status !== 0) {
-    if (/No space left|Errno 28/.test(errors)) throw explainPipFailure(errors, wheel.file);
+    if (DISK_FULL.test(errors)) throw explainPipFailure(errors, wheel.file);
     throw new SetupError(
       'damaged',
       `${wheel.file} could not be unpacked: ${errors.trim().split('\n').at(-1)}`,

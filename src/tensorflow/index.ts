@@ -102,7 +102,9 @@ export function loadTf(): Tf {
       installSizeChecks(tf, tensorflowBackend() as NodeBackend);
       installNormalization(tf, tensorflowBackend() as NodeBackend);
       installRandom(tf);
-      installSummaries(tf, tensorflowBackend() as NodeBackend);
+      installSummaries(tensorflowBackend() as NodeBackend, (line) => {
+        say(line);
+      });
       installOwnCode(tf);
       installOptimizers(tf);
       installConstraints(tf);

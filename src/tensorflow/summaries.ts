@@ -1,18 +1,25 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Binding } from './binding.ts';
-import { ATTR, TF } from './c-api/dtypes.ts';
-import type { NodeBackend, Tf } from './tfjs/instance.ts';
+import { EventFile, FileError, remedyOf, systemReason } from '../files/index.ts';
+import type { NodeBackend } from './tfjs/instance.ts';
 
 /** The buckets of a histogram unless the caller names their number (TensorBoard's summary_v2.py). */
 const BUCKETS = 30;
 
 /** The parts of tfjs-node's backend that write event files. */
 interface SummaryBackend {
-  summaryWriter(folder: string): Tensor;
-  createSummaryFileWriter(writer: Tensor, ...settings: unknown[]): void;
-  writeScalarSummary(writer: Tensor, step: number, name: string, value: number | Tensor): void;
+  summaryWriter(folder: string): SummaryWriter;
+  createSummaryFileWriter(
+    writer: SummaryWriter,
+    folder: string,
+    maxQueue: number | undefined,
+    flushMillis: number | undefined,
+    suffix: string | undefined,
+  ): void;
+  flushSummaryWriter(writer: SummaryWriter): void;
+  writeScalarSummary(writer: SummaryWriter, step: number, name: string, value: number | Tensor): void;
   writeHistogramSummary(
-    writer: Tensor,
+    writer: SummaryWriter,
     step: number,
     name: string,
     data: Tensor,
@@ -76,55 +83,68 @@ function checkStep(step: number): void {
   if (!Number.isSafeInteger(step)) throw new RangeError(`the step of a summary is an integer, not ${step}`);
 }
 
-/** Runs an op that writes; frees what it was given when it is done. */
-function write(binding: Binding, op: string, dtype: number, inputs: number[], made: readonly number[]): void {
+function scalarOf(name: string, value: number | Tensor): number {
+  if (typeof value === 'number') return value;
+  if (value.rank !== 0) {
+    throw new RangeError(
+      `scalar ${name} of a summary has shape [${value.shape.join(', ')}]: give one number`,
+    );
+  }
+  if (value.dtype === 'string' || value.dtype === 'complex64') {
+    throw new TypeError(`scalar ${name} of a summary is ${value.dtype}: give a number`);
+  }
+  return Number(value.dataSync()[0]);
+}
+
+/** A disk that is full today may have room tomorrow: the log reports it. @throws FileError for what stays wrong */
+function checkFolder(folder: string): void {
   try {
-    binding.executeOp(op, [{ name: 'T', type: ATTR.TYPE, value: dtype }], inputs, 0);
-  } finally {
-    for (const id of made) binding.release(id);
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (['ENOSPC', 'EDQUOT', 'EIO'].includes(code)) return;
+    const remedy = remedyOf(error);
+    throw new FileError(
+      `cannot write summaries to ${folder}: ${systemReason(error)}${remedy === undefined ? '' : `: ${remedy}`}`,
+      code,
+      folder,
+      { cause: error },
+    );
   }
 }
 
-/**
- * `tf.node.summaryFileWriter` with TensorFlow's own histograms and steps of 64 bits. tfjs-node's histogram fails for equal values,
- * rounds to float32 and cuts a step to 31 bits.
- */
-export function installSummaries(tf: Tf, backend: NodeBackend): void {
-  const { binding } = backend;
-  const made = backend as unknown as SummaryBackend;
-  const bytes = (text: string): number =>
-    binding.createEagerTensor([], TF.STRING, [new TextEncoder().encode(text)]);
-  const int64 = (step: number): number =>
-    binding.createEagerTensor([], TF.INT64, BigInt64Array.of(BigInt(step)));
+/** Where a `SummaryFileWriter` of tfjs-node writes to; `createSummaryFileWriter` makes the file. */
+class SummaryWriter {
+  events: EventFile | undefined;
+}
 
-  // tfjs-node keeps one writer for a folder: a `tidy` around its first use must not free it.
-  const summaryWriter = made.summaryWriter.bind(made);
-  made.summaryWriter = (folder) => tf.keep(summaryWriter(folder));
-  const createSummaryFileWriter = made.createSummaryFileWriter.bind(made);
-  made.createSummaryFileWriter = (writer, ...settings) => {
-    tf.tidy(() => {
-      createSummaryFileWriter(writer, ...settings);
-    });
+function eventsOf(writer: SummaryWriter): EventFile {
+  if (writer.events === undefined) throw new Error('this summary writer was never given a folder');
+  return writer.events;
+}
+
+/**
+ * `tf.node.summaryFileWriter` with TensorFlow's own histograms and steps of 64 bits, and with files that stay readable:
+ * TensorFlow's writer leaves half a record where the disk is full, behind which no reader goes on. tfjs-node's histogram
+ * fails for equal values, rounds to float32 and cuts a step to 31 bits. Each event is written at once: `maxQueue` and
+ * `flushMillis` change nothing.
+ *
+ * @param report gets one line for each file that could not be written.
+ */
+export function installSummaries(backend: NodeBackend, report: (line: string) => void): void {
+  const made = backend as unknown as SummaryBackend;
+  made.summaryWriter = () => new SummaryWriter();
+  made.createSummaryFileWriter = (writer, folder, _maxQueue, _flushMillis, suffix) => {
+    checkFolder(folder);
+    writer.events = new EventFile(folder, (text) => report(`summaryFileWriter: ${text}`), suffix);
   };
+  // What was written is with the system already.
+  made.flushSummaryWriter = (writer) => void eventsOf(writer);
 
   made.writeScalarSummary = (writer, step, name, value) => {
     checkStep(step);
-    tf.tidy(() => {
-      const scalar = typeof value === 'number' ? tf.scalar(value) : value;
-      if (scalar.rank !== 0) {
-        throw new RangeError(
-          `scalar ${name} of a summary has shape [${scalar.shape.join(', ')}]: give one number`,
-        );
-      }
-      if (scalar.dtype === 'string' || scalar.dtype === 'complex64') {
-        throw new TypeError(`scalar ${name} of a summary is ${scalar.dtype}: give a number`);
-      }
-      // An event holds it as float32 in any case.
-      const numeric = scalar.toFloat();
-      const [resource = 0, content = 0] = backend.getInputTensorIds([writer, numeric]);
-      const own = [int64(step), bytes(name)] as const;
-      write(binding, 'WriteScalarSummary', TF.FLOAT, [resource, ...own, content], own);
-    });
+    eventsOf(writer).write(step, [{ tag: name, simple: scalarOf(name, value) }]);
   };
 
   made.writeHistogramSummary = (writer, step, name, data, buckets = BUCKETS, description) => {
@@ -137,14 +157,9 @@ export function installSummaries(tf: Tf, backend: NodeBackend): void {
     if (data.dtype === 'string' || data.dtype === 'complex64') {
       throw new TypeError(`histogram ${name} is of a tensor of ${data.dtype}: give one of real numbers`);
     }
-    const rows = histogramBuckets(data.dataSync(), buckets);
-    const [resource = 0] = backend.getInputTensorIds([writer]);
-    const own = [
-      int64(step),
-      binding.createEagerTensor([buckets, 3], TF.DOUBLE, rows),
-      bytes(name),
-      binding.createEagerTensor([], TF.STRING, [histogramMetadata(description)]),
-    ];
-    write(binding, 'WriteSummary', TF.DOUBLE, [resource, ...own], own);
+    const values = histogramBuckets(data.dataSync(), buckets);
+    eventsOf(writer).write(step, [
+      { tag: name, shape: [buckets, 3], values, metadata: histogramMetadata(description) },
+    ]);
   };
 }

@@ -1,7 +1,7 @@
 // A lack of file descriptors in the kernel process: it refuses to start, or every request is answered and all parts come back.
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -81,25 +81,68 @@ async function raised(kernel: KernelProcess): Promise<void> {
   client.drain();
 }
 
-for (const limit of [44, 70]) {
-  test(`${limit} descriptors, then more`, { skip, timeout: 120_000 }, async (t) => {
-    const kernel = new KernelProcess({
-      environment: { NODE_OPTIONS: `--require ${preload}`, TEST_LIMIT: String(limit) },
-      mayLog: /./,
-    });
-    try {
-      const started = await Promise.race([kernel.connection().catch(() => undefined), kernel.exited]);
-      const ends = await Promise.race([
-        kernel.exited,
-        new Promise<undefined>((resolve) => setTimeout(resolve, 500, undefined)),
-      ]);
-      if (ends || !started) {
-        // It ends with the reason: by itself, or in libzmq, which aborts.
-        assert.match(kernel.stderr, /too many open files/i);
-        t.diagnostic(`it did not start: ${kernel.stderr.split('\n')[0]}`);
-      } else await raised(kernel);
-    } finally {
-      kernel.kill();
-    }
+const limited = (limit: number): KernelProcess =>
+  new KernelProcess({
+    environment: { NODE_OPTIONS: `--require ${preload}`, TEST_LIMIT: String(limit) },
+    mayLog: /./,
   });
+
+/** Resolves to true when the kernel has started, and to false when it has ended by itself. */
+async function starts(kernel: KernelProcess): Promise<boolean> {
+  return Promise.race([
+    kernel.connection().then(
+      () => true,
+      () => false,
+    ),
+    kernel.exited.then(() => false),
+  ]);
 }
+
+test(
+  'with any limit: it runs, or refuses to start and names the limit and the remedy',
+  { skip, timeout: 300_000 },
+  async (t) => {
+    const started: number[] = [];
+    for (const limit of [24, 48, 64, 65, 80, 104, 112, 120, 136]) {
+      const kernel = limited(limit);
+      try {
+        if (await starts(kernel)) {
+          started.push(limit);
+          const client = await kernel.client();
+          assert.equal((await client.cell('6 * 7')).result, '42');
+          continue;
+        }
+        const { code, signal } = await kernel.exited;
+        assert.deepEqual([code, signal], [1, null], `${limit}: ${kernel.stderr}`);
+        assert.match(
+          kernel.stderr,
+          new RegExp(
+            `^\\[tensorcell\\] the limit of open files is ${limit}, of which \\d+ are in use, and a kernel needs \\d+ more: raise it \\(ulimit -n 1024\\) and start the kernel again\n$`,
+          ),
+        );
+      } finally {
+        kernel.kill();
+      }
+    }
+    t.diagnostic(`it started with ${started.join(', ')}`);
+    assert.ok(started.length > 0 && !started.includes(64));
+  },
+);
+
+test('the lowest limit that it starts with, then more', { skip, timeout: 120_000 }, async () => {
+  let kernel: KernelProcess;
+  for (let limit = 112; ; limit++) {
+    kernel = limited(limit);
+    if (await starts(kernel)) break;
+    kernel.kill();
+    assert.ok(limit < 160, kernel.stderr);
+  }
+  try {
+    // Whatever else the kernel opens, it comes near its limit.
+    const used = Math.max(...readdirSync(`/proc/${kernel.child.pid}/fd`).map(Number)) + 1;
+    execFileSync('prlimit', ['--pid', String(kernel.child.pid), `--nofile=${used}:`]);
+    await raised(kernel);
+  } finally {
+    kernel.kill();
+  }
+});

@@ -157,6 +157,17 @@ describe('an interrupt ends children that have just been started', () => {
       assert.ok(!all.some(({ command }) => command === 'sleep'), JSON.stringify(all, undefined, 1));
       // Some shells and services ignore SIGINT: they get SIGTERM.
       await interrupted(client, CHILD_WITHOUT_SIGINT, 0);
+      // The shell ends at once, and execSync waits for what holds its output.
+      await interrupted(client, "require('child_process').execSync('sleep 9731 & true');", 100);
+      // What writes into a file holds nothing up, and stays.
+      await client.cell("require('child_process').execSync('sleep 9732 > /dev/null 2>&1 &');");
+      await interrupted(client, "require('child_process').execSync('sleep 9733 & true');", 100);
+      const left = processesOf(1).filter(({ line }) => /^sleep 973\d/.test(line));
+      assert.deepEqual(
+        left.map(({ line }) => line),
+        ['sleep 9732'],
+      );
+      process.kill(left[0]!.pid);
     }));
 });
 

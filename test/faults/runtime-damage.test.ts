@@ -3,62 +3,33 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
-  cpSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { damagedFiles, findRuntime, libraryDamage } from '../../src/runtimes/store.ts';
+import { damagedFiles, libraryDamage } from '../../src/runtimes/store.ts';
 import { libraryFileProblem } from '../../src/tensorflow/library-file.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
+import { copyRuntime, cut, LIBRARY, noRuntime } from './runtime-copy.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const home = mkdtempSync(join(tmpdir(), 'tensorcell-damaged-'));
 after(() => {
   rmSync(home, { recursive: true, force: true });
 });
-const runtime = findRuntime('cpu');
-const skip = runtime === undefined ? 'no CPU runtime is installed' : false;
-const LIBRARY = 'tensorflow/libtensorflow_cc.so.2';
-
-/** A copy of the runtime by links; where that is not possible, of the files themselves. */
-function copyRuntime(): string {
-  const target = join(home, 'runtimes', runtime!.id);
-  for (const file of [...Object.keys(runtime!.files ?? {}), 'runtime.json']) {
-    const to = join(target, file);
-    mkdirSync(dirname(to), { recursive: true });
-    try {
-      linkSync(join(runtime!.path, file), to);
-    } catch {
-      cpSync(join(runtime!.path, file), to);
-    }
-  }
-  return target;
-}
-
-/** Cuts a library of the copy, never the original that it is a link to. */
-function cut(target: string, file: string, bytes: number): void {
-  const path = join(target, file);
-  const begin = readFileSync(path).subarray(0, bytes);
-  rmSync(path);
-  writeFileSync(path, begin);
-}
-
 const environment = { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' };
 
-test('a library that was cut short', { skip }, async () => {
-  const target = copyRuntime();
+test('a library that was cut short', { skip: noRuntime }, async () => {
+  const target = copyRuntime(home);
   const whole = statSync(join(target, LIBRARY)).size;
   cut(target, LIBRARY, 50_000_000);
   assert.equal(libraryDamage(target), `${LIBRARY} has 50000000 of ${whole} bytes`);
@@ -106,7 +77,7 @@ test('a library that was cut short', { skip }, async () => {
   assert.notEqual(install.status, 0);
 });
 
-test('every library of a runtime is looked at, and no other file', { skip }, () => {
+test('every library of a runtime is looked at, and no other file', { skip: noRuntime }, () => {
   const target = join(home, 'small');
   mkdirSync(join(target, 'nvidia/cudnn/lib'), { recursive: true });
   const files = { 'nvidia/cudnn/lib/libcudnn.so.9': 100, 'a/licence.txt': 5 };

@@ -8,6 +8,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,8 +19,8 @@ export interface SmallDisk {
   readonly folder: string;
   /** Leaves no byte free. */
   fill(): void;
-  /** Removes what `fill` wrote. */
-  free(): void;
+  /** Removes what `fill` wrote: all of it, or so many bytes. */
+  free(bytes?: number): void;
   close(): void;
 }
 
@@ -57,7 +59,10 @@ export function smallDisk(kilobytes = 512): SmallDisk {
         closeSync(file);
       }
     },
-    free: () => rmSync(filler, { force: true }),
+    free(bytes) {
+      if (bytes === undefined) rmSync(filler, { force: true });
+      else truncateSync(filler, Math.max(0, statSync(filler).size - bytes));
+    },
     close() {
       // Lazily: a database keeps its file open until its statements are collected.
       execFileSync('umount', ['--lazy', folder]);

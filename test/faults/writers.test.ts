@@ -17,113 +17,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { writefile } from '../../kernel/magics/show.ts';
 import { History } from '../../kernel/session/history.ts';
 import { historyCommand } from '../../src/cli/history.ts';
-import { saveNotebook } from '../../src/cli/run.ts';
-import { findSetting, saveSetting } from '../../src/devices/settings.ts';
-import { FileError, writeTogether, writeWhole } from '../../src/files/index.ts';
+import { FileError, writeWhole } from '../../src/files/index.ts';
 import { temporaryName } from '../../src/files/leftovers.ts';
-import { chooseRuntime } from '../../src/runtimes/store.ts';
-import { save as saveSafetensors } from '../../src/safetensors/index.ts';
-import { Profile } from '../../src/tensorflow/profile/profile.ts';
-import {
-  BackupAndRestore,
-  CSVLogger,
-  installTraining,
-  loadModel,
-  ModelCheckpoint,
-  progressMode,
-  saveModel,
-  saveWeights,
-  TensorBoard,
-} from '../../src/training/index.ts';
+import { CSVLogger, loadModel, saveModel, TensorBoard } from '../../src/training/index.ts';
 import { fileLimitProblem, limitFiles } from './file-limit.ts';
 import { contents, smallDisk, smallDiskProblem } from './small-disk.ts';
+import { fitWith, model, text, WRITERS } from './writers.ts';
 
-tf.env().set('IS_TEST', true);
-installTraining(tf);
-progressMode('quiet');
 const skip = smallDiskProblem() ?? false;
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-writers-'));
 after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
-
-function model(seed: number): tf.LayersModel {
-  const made = tf.sequential({
-    layers: [
-      tf.layers.dense({
-        inputShape: [64],
-        units: 96,
-        kernelInitializer: tf.initializers.randomNormal({ seed }),
-      }),
-      tf.layers.dense({ units: 1 }),
-    ],
-  });
-  made.compile({ optimizer: 'sgd', loss: 'meanSquaredError' });
-  return made;
-}
-
-async function fitWith(callback: object, epochs = 2): Promise<void> {
-  const x = tf.ones([4, 64]);
-  const y = tf.ones([4, 1]);
-  await model(3).fit(x, y, { epochs, callbacks: callback as never });
-}
-
-const text = 'x'.repeat(40_000);
-
-/** Writes a version of a file; each call of one writer writes other bytes. */
-type Writer = (target: string, version: number) => Promise<void> | void;
-
-/** By the name of the file that it makes in an empty folder. */
-const WRITERS: Record<string, Writer> = {
-  'model.keras': async (target, version) => saveModel(model(version), target),
-  'a model.weights.h5': async (target, version) => saveWeights(model(version), target),
-  'folder of tfjs': async (target, version) => saveModel(model(version), target),
-  'checkpoint.keras': async (target) => fitWith(new ModelCheckpoint(target)),
-  'checkpoint.weights.h5': async (target) => fitWith(new ModelCheckpoint(target, { saveWeightsOnly: true })),
-  'checkpoint folder': async (target) => fitWith(new ModelCheckpoint(target)),
-  backup: async (target, version) =>
-    fitWith(new BackupAndRestore(target, { deleteCheckpoint: false }), version),
-  'a.safetensors': (target, version) =>
-    saveSafetensors(target, { w: Float32Array.from({ length: 9000 }, () => version) }),
-  'profile.json': async (target, version) =>
-    Profile.prototype.save.call({ trace: () => ({ version, text }) } as never, target),
-  'run.ipynb': (target, version) =>
-    saveNotebook(
-      {
-        cells: [{ cell_type: 'code', source: text, metadata: { version } }],
-        metadata: {},
-        nbformat: 4,
-        nbformat_minor: 5,
-      },
-      target,
-    ),
-  '%%writefile': async (target, version) =>
-    void (await writefile.run({
-      body: `${version} ${text}`,
-      line: JSON.stringify(target),
-      output: { stdout: async () => undefined },
-      session: { directory: '/', environment: {} },
-    } as never)),
-  '%%writefile -a': async (target, version) =>
-    void (await writefile.run({
-      body: `${version} ${text}`,
-      line: `-a ${JSON.stringify(target)}`,
-      output: { stdout: async () => undefined },
-      session: { directory: '/', environment: {} },
-    } as never)),
-  'config.json': (target, version) => saveSetting(target, findSetting('memory-limit'), 1000 + version),
-  'home with a chosen runtime': (target, version) =>
-    chooseRuntime({ runtime: `cpu-${version}` }, { TENSORCELL_HOME: target }),
-  'file of parts': (target, version) => writeWhole(target, [Buffer.alloc(5000, version), Buffer.from(text)]),
-  'two files together': (target, version) =>
-    writeTogether([
-      [join(target, 'a'), `${version} ${text}`],
-      [join(target, 'b'), `${version} ${text}`],
-    ]),
-};
 
 /** What keeps a file from being written, and how the error names it and what to do. */
 interface Obstacle {

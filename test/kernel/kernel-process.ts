@@ -14,6 +14,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export interface KernelOptions {
   connection?: Record<string, unknown>;
+  /** A connection file that is there already. */
+  connectionFile?: string;
   environment?: Record<string, string>;
   /** Files of the notebook's folder. */
   files?: Record<string, string>;
@@ -40,7 +42,7 @@ export class KernelProcess {
     for (const [name, text] of Object.entries(options.files ?? {}))
       writeFileSync(join(this.folder, name), text);
     for (const name of options.folders ?? []) mkdirSync(join(this.folder, name));
-    this.connectionFile = join(this.folder, 'connection.json');
+    this.connectionFile = options.connectionFile ?? join(this.folder, 'connection.json');
     this.mayLog = options.mayLog;
     const connection = {
       transport: 'tcp',
@@ -54,7 +56,8 @@ export class KernelProcess {
       hb_port: 0,
       ...options.connection,
     };
-    writeFileSync(this.connectionFile, JSON.stringify(connection), { mode: 0o600 });
+    if (options.connectionFile === undefined)
+      writeFileSync(this.connectionFile, JSON.stringify(connection), { mode: 0o600 });
     const { user } = options;
     const environment: NodeJS.ProcessEnv = {
       ...process.env,

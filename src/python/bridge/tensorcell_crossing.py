@@ -151,9 +151,15 @@ def segment_as_file(argument):
     segment = _by_name(argument["name"])
     os.makedirs(argument["folder"], mode=0o700, exist_ok=True)
     path = os.path.join(argument["folder"], f"{PREFIX}-{os.getpid()}-{next(_numbers)}.memory")
-    with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(memoryview(segment.memory)[: int(argument["bytes"])])
-    segment.lent = None
+    try:
+        with open(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(memoryview(segment.memory)[: int(argument["bytes"])])
+    except OSError:
+        if os.path.exists(path):
+            os.remove(path)
+        raise
+    finally:
+        segment.lent = None
     return path
 
 
