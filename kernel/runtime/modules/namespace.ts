@@ -1,6 +1,9 @@
 /** Namespace objects of modules that Node did not make: no prototype, enumerable getters, `Module` as tag. */
+import { fileURLToPath } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { makeFast } from '../fast-object.ts';
+
+const HERE = fileURLToPath(import.meta.url);
 
 export type Namespace = Record<string, unknown>;
 
@@ -22,7 +25,8 @@ export function defineExports(namespace: Namespace, getters: Record<string, () =
  * several properties into a look-up of 30 ns, and this into a load.
  */
 function getterOf(from: unknown, name: string): () => unknown {
-  const make = runInThisContext(`(from) => () => from[${JSON.stringify(name)}]`) as (
+  // With our own file's name: stack traces leave it out.
+  const make = runInThisContext(`(from) => () => from[${JSON.stringify(name)}]`, HERE) as (
     from: unknown,
   ) => () => unknown;
   return make(from);
