@@ -106,7 +106,7 @@ export class KernelChannel {
 }
 
 /** UTF-16 code units of printed text in one frame. */
-const PIECE = 4 * 1024 * 1024;
+const PIECE = 256 * 1024;
 
 function encode(message: RuntimeMessage): Buffer {
   try {

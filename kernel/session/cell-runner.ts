@@ -65,7 +65,7 @@ export class CellRunner {
       numbered: stored,
       unattended: !silent && !request.allow_stdin,
     });
-    if (!silent) iopub.publish('execute_input', { code, execution_count: count }, parent);
+    if (!silent) iopub.announce('execute_input', { code, execution_count: count }, parent);
     unattended.began(execution);
 
     let error: CellError | undefined;
@@ -167,12 +167,12 @@ export class CellRunner {
     if (surroundings.settings.typecheck === 'error') {
       const wrong = await untilAborted(typeChecks.check(execution, cell), execution.abort.signal);
       if (wrong.problems.some(({ severity }) => severity === 'error')) {
-        await typeChecks.commit(execution, undefined);
+        typeChecks.commit(execution, undefined);
         return failed(typeError(wrong, execution));
       }
     } else {
       if (waitForTypes) await typeChecks.start();
-      checked = typeChecks.add(execution, cell);
+      checked = typeChecks.add(execution, cell, waitForTypes);
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
     execution.inRuntime = true;
@@ -184,7 +184,7 @@ export class CellRunner {
     });
     execution.inRuntime = false;
     compiler.commit(execution.id, outcome.declared);
-    void typeChecks.commit(execution, outcome.declared);
+    typeChecks.commit(execution, outcome.declared);
     if (waitForTypes) await checked;
     return await this.#helped(outcome, execution, cell);
   }

@@ -17,6 +17,7 @@ export class Iopub {
   readonly #transport: Pick<Transport, 'publish' | 'backlog' | 'drained'>;
   #pending: { parent: Parent | undefined; name: StreamName; text: string } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #announced: (() => void)[] = [];
 
   constructor(codec: Codec, transport: Pick<Transport, 'publish' | 'backlog' | 'drained'>) {
     this.#codec = codec;
@@ -31,6 +32,24 @@ export class Iopub {
   ): void {
     this.flush();
     this.#send(type, content, parent, extra);
+  }
+
+  /**
+   * The same, after what the caller does before it comes back to the event loop: to encode, sign and send takes as long as many
+   * a cell, which begins earlier so. Whatever is published next comes after it.
+   */
+  announce<T extends keyof IopubContents>(
+    type: T,
+    content: IopubContents[T],
+    parent: Parent | undefined,
+  ): void {
+    this.flush();
+    if (this.#announced.length === 0) setImmediate(() => this.#sendAnnounced());
+    this.#announced.push(() => this.#encodeAndSend(type, content, parent, {}));
+  }
+
+  #sendAnnounced(): void {
+    for (const send of this.#announced.splice(0)) send();
   }
 
   /** Text of the same cell and stream is joined; anything else that is published comes after it. */
@@ -77,6 +96,16 @@ export class Iopub {
     parent: Parent | undefined,
     extra: { metadata?: Record<string, unknown>; buffers?: readonly Uint8Array[] },
   ): void {
+    this.#sendAnnounced();
+    this.#encodeAndSend(type, content, parent, extra);
+  }
+
+  #encodeAndSend<T extends keyof IopubContents>(
+    type: T,
+    content: IopubContents[T],
+    parent: Parent | undefined,
+    extra: { metadata?: Record<string, unknown>; buffers?: readonly Uint8Array[] },
+  ): void {
     const encode = (): Buffer[] =>
       this.#codec.encode({ type, content, parent, identities: [this.#topic(type, content)], ...extra });
     let frames: Buffer[];
@@ -87,7 +116,7 @@ export class Iopub {
       const evalue = `${type} could not be sent to the notebook: ${String(cause)}`;
       if (type === 'error') throw cause;
       const traceback = [`\u001b[31mOutputError\u001b[39m: ${evalue}`];
-      this.#send('error', { ename: 'OutputError', evalue, traceback }, parent, {});
+      this.#encodeAndSend('error', { ename: 'OutputError', evalue, traceback }, parent, {});
       return;
     }
     this.#transport.publish(frames);

@@ -310,7 +310,7 @@ export class Session {
   async #answer(channel: RequestChannel, message: Incoming, handler: Handler): Promise<void> {
     const { parent, type } = message;
     this.#answered = true;
-    this.#iopub.publish('status', { execution_state: 'busy' }, parent);
+    this.#iopub.announce('status', { execution_state: 'busy' }, parent);
     let content: object | undefined;
     try {
       content = await handler(message);

@@ -1,6 +1,7 @@
 /**
- * Types are checked beside the cell: it runs at once, and what the check finds appears under it when it is known.
- * The language server starts once no cell has begun or ended for a moment.
+ * Types are checked while the cell runs, or after it: what the check finds appears under the cell when it is known.
+ * The language server starts once no cell has begun or ended for a moment. Its work for a cell begins `BEGIN_AFTER_MS`
+ * after the cell: a short cell has ended by then, and would be slower if both ran at once.
  */
 import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
 import { once } from '../../src/once.ts';
@@ -27,6 +28,9 @@ export interface Problems {
   hint: string | undefined;
 }
 
+/** Longer than a short cell takes, also when its code has left the CPU's caches. */
+const BEGIN_AFTER_MS = 15;
+
 export class TypeChecks {
   readonly #language: () => Promise<LanguageService>;
   readonly #iopub: Iopub;
@@ -36,6 +40,9 @@ export class TypeChecks {
   /** Cells from before the server was started. */
   #early: Cell[] | undefined = [];
   #used = false;
+  /** What the service has not been told yet, in order. */
+  #waiting: ((service: LanguageService) => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: {
     language: () => Promise<LanguageService>;
@@ -52,10 +59,22 @@ export class TypeChecks {
     this.#names = options.names;
   }
 
-  /** The service, started. */
-  service(): Promise<LanguageService> {
+  /** The service; it knows all cells. */
+  async service(): Promise<LanguageService> {
     this.#used = true;
-    return this.#language();
+    const service = await this.#language();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const tell of this.#waiting.splice(0)) tell(service);
+    return service;
+  }
+
+  /** Tells the service something after a moment, or before it is used for anything else. */
+  #later(tell: (service: LanguageService) => void): void {
+    this.#waiting.push(tell);
+    this.#timer ??= setTimeout(() => {
+      this.service().catch((error: unknown) => this.#log(`cannot check types: ${String(error)}`));
+    }, BEGIN_AFTER_MS);
   }
 
   /** Starts the server and checks the cells that were run before. */
@@ -74,26 +93,36 @@ export class TypeChecks {
     for (const { execution, cell } of early) void this.#report(execution, cell);
   }
 
-  /** A cell that runs now. Resolves when its problems were published; never rejects. */
-  async add(execution: Execution, cell: CheckedCell): Promise<void> {
+  /**
+   * A cell that runs now. Resolves when its problems were published; never rejects.
+   *
+   * @param isAwaited the cell's reply waits for it
+   */
+  async add(execution: Execution, cell: CheckedCell, isAwaited: boolean): Promise<void> {
     if (this.#early) {
       this.#early.push({ execution, cell });
       return;
     }
+    const reported = new Promise<void>((resolve) => {
+      this.#later((service) => {
+        service.addCell(execution.id, cell.typed.source, cell.typed.reading);
+        void this.#report(execution, cell).then(resolve);
+      });
+    });
+    if (!isAwaited) return;
     try {
-      const service = await this.service();
-      service.addCell(execution.id, cell.typed.source, cell.typed.reading);
-      await this.#report(execution, cell);
+      await this.service();
+      await reported;
     } catch (error) {
       this.#log(`cannot check types: ${String(error)}`);
     }
   }
 
   /** The cell has ended: the names that it brought into being, or undefined if it did not run at all. */
-  async commit(execution: Execution, declared: readonly string[] | undefined): Promise<void> {
+  commit(execution: Execution, declared: readonly string[] | undefined): void {
     const waiting = this.#early?.find((cell) => cell.execution === execution);
     if (waiting) waiting.declared = declared ?? [];
-    else if (!this.#early) (await this.service()).commit(execution.id, declared);
+    else if (!this.#early) this.#later((service) => service.commit(execution.id, declared));
   }
 
   /** For `%typecheck error`, and for runs that wait: what is wrong with a cell, before it runs. */
@@ -115,6 +144,7 @@ export class TypeChecks {
   }
 
   async dispose(): Promise<void> {
+    clearTimeout(this.#timer);
     if (this.#used) await (await this.#language()).dispose();
   }
 

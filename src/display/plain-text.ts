@@ -21,11 +21,13 @@ const defaultLimits: TextLimits = { depth: 4, items: 100, characters: 10_000, ob
 const WIDTH = 76;
 /** Indices of a sparse array looked at in one go: some 10 ms. */
 const LONGEST_SCAN = 1_000_000;
-const NUMBERS = new Intl.NumberFormat('en-US');
+/** Made when it is needed: the data of a locale takes 20 ms to load, at the start of every kernel. */
+let numbers: Intl.NumberFormat | undefined;
 
 /** `12345` -> `12,345`. */
 export function grouped(count: number): string {
-  return NUMBERS.format(count);
+  numbers ??= new Intl.NumberFormat('en-US');
+  return numbers.format(count);
 }
 
 /** A piece of text, and how many levels of braces it has (deep ones are not squeezed into one line). */

@@ -221,6 +221,14 @@ moduleCases('legacy decorators', [
     result: "'undefined'",
   },
   {
+    name: 'an accessor field with a decorator is refused, and the message says what to write',
+    options: LEGACY,
+    cells: ['const mark: any = () => {}\nclass Refused { @mark accessor size = 1 }'],
+    error:
+      /SyntaxError: `accessor` fields cannot have legacy decorators here: write a getter and a setter[\s\S]*class Refused \{ @mark accessor size = 1 \}\n\s+\|\s+\^{8}$/mu,
+    types: /[\s\S]*/u,
+  },
+  {
     name: 'a standard decorator that throws gets a hint',
     options: LEGACY,
     cells: [

@@ -56,6 +56,41 @@ moduleCases('paths and baseUrl of tsconfig.json', [
     result: '[ 3, 3 ]',
   },
   {
+    name: 'import() in a local CommonJS file: an alias, a TypeScript file, JSON, a package, a module of Node, a name that is computed',
+    options: PATHS,
+    files: {
+      ...APP,
+      'numbers.json': '{"n":4}',
+      'node_modules/pkg/package.json': '{"name":"pkg","types":"i.d.ts"}',
+      'node_modules/pkg/index.js': 'exports.p = "package"',
+      'node_modules/pkg/i.d.ts': 'export declare const p: string;',
+      'late.cjs': `'use strict'
+const text = "import('nothing')" // import('nothing')
+const own = { import(x) { return x } }
+exports.all = async (name) => [
+  (await import('@app/area')).area(1), (await import('./src/one')).one,
+  (await import('./numbers.json', { with: { type: 'json' } })).default.n, (await import('pkg')).p,
+  (await import('node:path')).sep, (await import(name)).one, own.import(5), text.length,
+]
+exports.missing = () => import('@app/none')`,
+      'late.js': "exports.area = async () => (await import('@app/area')).area(1)",
+    },
+    cells: [
+      "const late = require('./late.cjs')\n;[await late.all('@one'), await require('./late.js').area(), await late.missing().catch((e: any) => e.name)]",
+    ],
+    result: "[ [ 3, 1, 4, 'package', '/', 1, 5, 17 ], 3, 'ModuleNotFoundError' ]",
+  },
+  {
+    name: 'an error behind import() in a local CommonJS file is at its column',
+    options: PATHS,
+    files: {
+      ...APP,
+      'wrong.cjs': "exports.wrong = async () => { await import('@one'); throw new Error('behind') }",
+    },
+    cells: ["await require('./wrong.cjs').wrong()"],
+    error: /Error: behind[\s\S]*wrong\.cjs:1:59/u,
+  },
+  {
     name: 'the first candidate that is there, also by a pattern with a longer beginning and an ending',
     options: {
       paths: {

@@ -148,6 +148,27 @@ shownValues.list = [shownValues.named, shownValues.namedError]`);
   });
 });
 
+test('timers are not shown, and numbers and lists of them are', async () => {
+  await withKernel(async (client) => {
+    for (const [source, shown] of [
+      ['setTimeout(() => {}, 1)', undefined],
+      ['const waiting = setInterval(() => {}, 1000); waiting', undefined],
+      ['clearInterval(waiting)', undefined],
+      ['setImmediate(() => {})', undefined],
+      ['setTimeout(() => {}, 1).unref()', undefined],
+      ["import { setTimeout as start } from 'node:timers'\nstart(() => {}, 1)", undefined],
+      ['typeof waiting', "'object'"],
+      ['Number(waiting) > 0', 'true'],
+      ["await (await import('node:timers/promises')).setTimeout(1, 'slept')", "'slept'"],
+    ] as const) {
+      const cell = await client.cell(source);
+      assert.deepEqual([cell.reply['status'], cell.result], ['ok', shown], source);
+    }
+    // In a list it is a value like any other.
+    assert.match((await client.cell('[waiting]')).result!, /Timeout/);
+  });
+});
+
 test('what methods of output streams return is not shown', async () => {
   await withKernel(async (client) => {
     for (const source of [

@@ -78,3 +78,46 @@ test('replies that wait for the check have it inside of their cell', () =>
     },
     { environment: { TENSORCELL_HEADLESS: '1' } },
   ));
+
+test('@ts-nocheck in the first lines silences its cell, and no other', () =>
+  withKernel(
+    async (client) => {
+      for (const comment of ['// @ts-nocheck', '/* @ts-nocheck */', '// a cell\n// @ts-nocheck'])
+        assert.deepEqual((await client.cell(`${comment}\n${WRONG}`, {}, { ms: 60_000 })).order, [
+          'busy',
+          'execute_input',
+          'stdout',
+          'idle',
+        ]);
+      assert.match((await client.cell(`${WRONG}\n// @ts-nocheck`)).stderr, /TS2322/);
+    },
+    { environment: { TENSORCELL_HEADLESS: '1' } },
+  ));
+
+test('cells that follow one another at once are all checked, in order, with the names of those before', () =>
+  withKernel(async (client) => {
+    const sources = Array.from(
+      { length: 30 },
+      (_, i) => `const value${i} = ${i === 0 ? 1 : `value${i - 1} + 1`}; const text${i}: string = value${i}`,
+    );
+    const ids: string[] = [];
+    for (const source of sources) ids.push((await client.cell(source)).id);
+    for (const [i, id] of ids.entries()) {
+      const { content } = await client.take(
+        'iopub',
+        ({ parent, type }) => parent === id && type === 'stream',
+        'type error',
+        60_000,
+      );
+      assert.match(String(content['text']), /Type 'number' is not assignable to type 'string'/, `cell ${i}`);
+    }
+    const completed = await client.request('shell', 'complete_request', {
+      code: 'value29.toF',
+      cursor_pos: 11,
+    });
+    assert.deepEqual(completed.reply!.content['matches'], ['toFixed']);
+    // A completion right behind a cell knows its names.
+    await client.cell('const justNow = { first: 1 }');
+    const { reply } = await client.request('shell', 'complete_request', { code: 'justNow.', cursor_pos: 8 });
+    assert.deepEqual(reply!.content['matches'], ['first']);
+  }));

@@ -89,10 +89,16 @@ export function compileSource<T extends Rendered>(
     output = rewrite({ source: lowered.code, program: again.program, edits: lastEdits, lowered: true });
   } catch (error) {
     if (!(error instanceof NeedsLowering)) throw error;
-    const what = /@[^\n]*\baccessor\b|\baccessor\s/.test(source)
+    const accessor = /\baccessor(?=\s+[\w#$["'])/.exec(source);
+    const what = accessor
       ? '`accessor` fields cannot have legacy decorators here: write a getter and a setter'
       : 'this syntax cannot be compiled';
-    throw new CompileError(source, problemAt(source, what, 0, 0), filename);
+    const start = accessor?.index ?? 0;
+    throw new CompileError(
+      source,
+      problemAt(source, what, start, accessor ? start + accessor[0].length : 0),
+      filename,
+    );
   }
   const map = composeMaps([
     sourceMap(filename, lowered.code, output.mappings),

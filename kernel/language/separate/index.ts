@@ -8,7 +8,7 @@ import { TYPED_LENGTH } from '../../limits.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { mayHaveMagics } from '../compile/magics.ts';
 import { CompilerProcess, HeavyTextError } from './compiler-process.ts';
-import { isHeavy } from '../../weight.ts';
+import { isHeavy as isHeavyText } from '../../weight.ts';
 
 export { HeavyTextError } from './compiler-process.ts';
 export { isHeavy } from '../../weight.ts';
@@ -29,6 +29,7 @@ export interface SeparateOptions {
 
 export function createSessionCompiler({ compiler, magics, file }: SeparateOptions): SessionCompiler {
   const separate = new CompilerProcess(file);
+  const isHeavy = remembering(isHeavyText);
   const refused = new Set<string>();
 
   const digest = (source: string): string => createHash('sha1').update(source).digest('base64');
@@ -95,6 +96,15 @@ export function createSessionCompiler({ compiler, magics, file }: SeparateOption
     reset: () => compiler.reset(),
     bindings: () => compiler.bindings(),
     dispose: () => separate.dispose(),
+  };
+}
+
+/** A cell is split and compiled: what was found of the last text holds for both. */
+function remembering(judge: (source: string) => boolean): (source: string) => boolean {
+  let last: { source: string; found: boolean } | undefined;
+  return (source) => {
+    if (last?.source !== source) last = { source, found: judge(source) };
+    return last.found;
   };
 }
 

@@ -263,6 +263,8 @@ export class Modules {
       alias: (specifier) => this.#resolver.alias(specifier),
       file: (specifier, directory) => this.#resolver.file(specifier, directory),
       load: (path, module) => this.#local.require(path, undefined, module),
+      importFrom: (path, specifier, attributes) =>
+        this.#options.guard(this.#import(specifier, attributes, dirname(path), undefined, undefined)),
     });
   }
 

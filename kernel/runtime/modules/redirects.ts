@@ -7,7 +7,9 @@
  * not installed beside them need `module.registerHooks` (Node 22.15, 23.5 and later).
  */
 import Module, { isBuiltin } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, sep } from 'node:path';
+import { defineImport, withImports, type ImportFrom } from './dynamic-imports.ts';
 import type { Namespace } from './namespace.ts';
 import { ownModule } from './resolve.ts';
 
@@ -25,6 +27,7 @@ type ResolveFilename = (
   ...rest: unknown[]
 ) => string;
 type Extension = (module: NodeJS.Module, filename: string) => void;
+type Compile = (code: string, filename: string) => unknown;
 
 interface HookedModule {
   _load: Load;
@@ -83,6 +86,8 @@ export interface LocalFiles {
   file: (specifier: string, directory: string) => string | undefined;
   /** Compiles and runs a file; what `require` of it gives. */
   load: (path: string, module: NodeJS.Module) => unknown;
+  /** What `import()` in a file gives. */
+  importFrom: ImportFrom;
 }
 
 export function isInPackage(path: string): boolean {
@@ -90,7 +95,7 @@ export function isInPackage(path: string): boolean {
 }
 
 /** Local CommonJS files, which Node runs, find TypeScript files and aliases as cells do. */
-export function installLocalFiles({ alias, file, load }: LocalFiles): void {
+export function installLocalFiles({ alias, file, load, importFrom }: LocalFiles): void {
   const hooked = Module as unknown as HookedModule;
   const resolveFilename = hooked._resolveFilename;
   hooked._resolveFilename = function localFilename(this: unknown, request, parent, ...rest) {
@@ -108,6 +113,14 @@ export function installLocalFiles({ alias, file, load }: LocalFiles): void {
       if (found === undefined) throw error;
       return found;
     }
+  };
+  defineImport(importFrom);
+  // Also that of `.cjs`.
+  const run = hooked._extensions['.js']!;
+  hooked._extensions['.js'] = (module, filename) => {
+    const code = isInPackage(filename) ? undefined : withImports(readFileSync(filename, 'utf8'), filename);
+    if (code === undefined) run(module, filename);
+    else (module as unknown as { _compile: Compile })._compile(code, filename);
   };
   for (const extension of ['.ts', '.cts', '.mts', '.tsx', '.jsx']) {
     const before = hooked._extensions[extension];

@@ -76,3 +76,27 @@ test('whoever writes waits only when clients are behind', () => {
   transport.backlog = 100_000_000;
   expect(iopub.backPressure()).toBeInstanceOf(Promise);
 });
+
+test('what is announced is sent before all that is published next, and by itself in the next turn', async () => {
+  const { sent, iopub } = setUp();
+  const a = parent('a');
+  const states = (): unknown[] => sent.map(({ content }) => content['execution_state'] ?? content['text']);
+  iopub.stream('stdout', 'earlier', a);
+  iopub.announce('status', { execution_state: 'busy' }, a);
+  iopub.announce('execute_input', { code: '1', execution_count: 1 }, a);
+  expect(states()).toEqual(['earlier']);
+  iopub.stream('stdout', 'later', a);
+  iopub.publish('status', { execution_state: 'idle' }, a);
+  expect(sent.map(({ topic }) => topic)).toEqual([
+    'stream.stdout',
+    'kernel.K.status',
+    'kernel.K.execute_input',
+    'stream.stdout',
+    'kernel.K.status',
+  ]);
+  iopub.announce('status', { execution_state: 'busy' }, a);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(states().at(-1)).toBe('busy');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sent).toHaveLength(6);
+});
