@@ -1,6 +1,6 @@
 /** Help with members that a value does not have: what Python calls so, and the nearest one. */
 import { types } from 'node:util';
-import { nearestKnown, pythonMember } from '../slips/index.ts';
+import { nearestKnown, pythonMember, tensorflowMember } from '../slips/index.ts';
 import type { Receiver } from '../slips/index.ts';
 import { ownValue } from './inspect-path.ts';
 import type { Names } from './names.ts';
@@ -48,7 +48,8 @@ function missingMember(path: string, names: Names): string | undefined {
   }
   if (types.isPromise(value)) return `\`${owner}\` is a promise: its value is \`await ${owner}\``;
   const receiver = receiverOf(value);
-  const python = receiver && pythonMember(receiver, member);
+  const isLibrary = owner === 'tf' && !names.has('tf');
+  const python = isLibrary ? tensorflowMember(member) : receiver && pythonMember(receiver, member);
   if (python !== undefined) return python;
   const near = nearestKnown(member, membersOf(value));
   return near === undefined

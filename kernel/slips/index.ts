@@ -1,5 +1,5 @@
 export { declaredHint, errorHint, nameHint, typeHint } from './hints.ts';
 export { likelyTypo, nearestKnown } from './near.ts';
-export { inTypeScript, pythonMember } from './python.ts';
+export { inTypeScript, pythonMember, tensorflowMember } from './python.ts';
 export type { Receiver } from './python.ts';
 export { syntaxHint } from './syntax.ts';

@@ -72,7 +72,7 @@ export function misspeltIn(row: string | undefined): string | undefined {
   const words = [
     // Before another word or a literal, at the beginning of a block, before parentheses and a block.
     ...code.matchAll(/(?<![\w$.@#])([A-Za-z]{2,12})(?=\s+[\w$"'`{[])/g),
-    ...code.matchAll(/^\s*(?:\}\s*)?([A-Za-z]{2,12})(?=\s*(?:\([^{}]*\)\s*)?\{\s*$)/g),
+    ...code.matchAll(/^\s*(?:\}\s*)?([A-Za-z]{2,12})(?=\s*(?:\([^{}]*\)\s*\{|\{\s*$))/g),
     ...code.matchAll(/(?<=\}\s*)([A-Za-z]{2,12})(?=\s*["'`])/g),
   ];
   for (const [, typed] of words) {

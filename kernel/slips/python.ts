@@ -83,6 +83,19 @@ const NAMES: Readonly<Record<string, string>> = {
   math: inTypeScript('math.sqrt(x)', 'Math.sqrt(x)'),
   json: inTypeScript('json.dumps(x)', 'JSON.stringify(x)'),
   random: inTypeScript('random.random()', 'Math.random()'),
+  time: `${inTypeScript('time.sleep(1)', 'await new Promise((done) => setTimeout(done, 1000))')}; \`Date.now()\` is the time in milliseconds`,
+  subprocess: "a command runs in a cell as `!command`, or with `execSync` of 'node:child_process'",
+  glob: "files are listed with `import { globSync } from 'node:fs'` from Node 22 on, or with `!ls`",
+  Path: "paths are in 'node:path', files in 'node:fs': `import { join } from 'node:path'`",
+  requests: inTypeScript('requests.get(url).text', 'await (await fetch(url)).text()'),
+  logging: inTypeScript('logging.info(x)', 'console.info(x)'),
+  copy: inTypeScript('copy.deepcopy(x)', 'structuredClone(x)'),
+  deepcopy: inTypeScript('deepcopy(x)', 'structuredClone(x)'),
+  Counter: inTypeScript('Counter(xs)', 'for (const x of xs) counts[x] = (counts[x] ?? 0) + 1'),
+  defaultdict: `${inTypeScript('defaultdict(list)', 'new Map()')}, and \`d[key] ??= []\` for an object`,
+  RuntimeError: inTypeScript('RuntimeError', 'Error'),
+  AttributeError: inTypeScript('AttributeError', 'TypeError'),
+  FileNotFoundError: inTypeScript('FileNotFoundError', 'Error'),
   os: "the operating system is `import * as os from 'node:os'`; paths are in 'node:path', the environment is `process.env`",
   sys: inTypeScript('sys.argv', 'process.argv'),
   re: inTypeScript("re.search('a+', x)", 'x.match(/a+/)'),
@@ -257,6 +270,37 @@ const VARIABLE: Record<Receiver, string> = {
   tensor: 't',
   number: 'x',
 };
+
+/** Names of TensorFlow and Keras in Python for which tfjs has others. */
+const TENSORFLOW: Readonly<Record<string, string>> = {
+  constant: 'tf.tensor([1, 2])',
+  convert_to_tensor: 'tf.tensor([1, 2])',
+  array: 'tf.tensor([1, 2])',
+  reduce_sum: 'tf.sum(t)',
+  reduce_mean: 'tf.mean(t)',
+  reduce_max: 'tf.max(t)',
+  reduce_min: 'tf.min(t)',
+  reduce_prod: 'tf.prod(t)',
+  multiply: 'tf.mul(a, b)',
+  subtract: 'tf.sub(a, b)',
+  divide: 'tf.div(a, b)',
+  random: 'tf.randomNormal([2, 3])',
+  nn: 'tf.relu(t)',
+  math: 'tf.exp(t)',
+  keras: 'tf.layers.dense({ units: 1 })` and `tf.sequential()',
+  GradientTape: 'tf.grad(f)',
+  function: 'tensorcell.compile(f)',
+  newaxis: 'tf.expandDims(t, 0)',
+  float32: "'float32'",
+  int32: "'int32'",
+  bool: "'bool'",
+  Dataset: 'tf.data.array([1, 2])',
+};
+
+/** What tfjs has for a member of `tf` that only Python knows. */
+export function tensorflowMember(member: string): string | undefined {
+  return Object.hasOwn(TENSORFLOW, member) ? inTypeScript(`tf.${member}`, TENSORFLOW[member]!) : undefined;
+}
 
 /** Members that are not called. */
 const PROPERTIES = new Set(['len', 'length', 'size', 'shape', 'T', 'ndim']);

@@ -50,7 +50,7 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
     (module) =>
       imported(module, `import ${module}`, `import * as ${module.split('.').at(-1)!} from '${module}'`),
   ],
-  [/^\s*(?:\}\s*)?(?:elif|elsif|elseif)\b/, inTypeScript('elif x:', '} else if (x) {')],
+  [/(?:^|\})\s*(?:elif|elsif|elseif)\b/, inTypeScript('elif x:', '} else if (x) {')],
   [
     /^\s*for\s+(\w+)\s+in\s+range\s*\(\s*([^,()]+)\s*\)\s*:/,
     (name, end) =>

@@ -85,6 +85,7 @@ const COMMANDS: [command: string, stdout: string][] = [
   ['echo {name}', 'Ada\n'],
   ['echo {name}-{list.length} {name.toUpperCase()}', 'Ada-2 ADA\n'],
   ['echo "{list[0] + 1}"', '2\n'],
+  ["echo {list.map((each) => each * 10).join('-')}", '10-20\n'],
   ['echo {1..3}', '1 2 3\n'],
   ['echo {a,b}', 'a b\n'],
   ['x=5; echo ${x}', '5\n'],

@@ -17,6 +17,7 @@ const LONGEST = 500;
 
 const ALLOWED = new Set<string>([
   'ArrayExpression',
+  'ArrowFunctionExpression',
   'BinaryExpression',
   'CallExpression',
   'ChainExpression',
