@@ -1,5 +1,6 @@
 // What tfjs-layers lacks beside Keras and PyTorch, added while it is bundled. Each change checks that the text is as it
 // was when the change was written.
+import { dirname, join } from 'node:path';
 import { edited } from './tfjs-patcher.mjs';
 
 function replaced(path, text, from, to) {
@@ -91,12 +92,50 @@ function crossEntropyHook(path, source, hooks) {
   )}`;
 }
 
+/** What is dropped becomes the negative saturation value; tfjs has the other sign (keras/src/layers/regularization/alpha_dropout.py). */
+const alphaDropout = [
+  ['mul(add(keptIdx, -1), alphaP)', 'mul(add(keptIdx, -1), -alphaP)'],
+  [
+    'return this.noiseShape || getExactlyOneTensor(inputs).shape;',
+    `const { shape } = getExactlyOneTensor(inputs);
+        return this.noiseShape == null ? shape : this.noiseShape.map((size, axis) => size ?? shape[axis]);`,
+  ],
+  [
+    `        const config = { rate: this.rate };
+        Object.assign(config, baseConfig);
+        return config;
+    }
+    call(inputs, kwargs) {
+        return tidy(() => {
+            if (this.rate < 1 && this.rate > 0) {`,
+    `        const config = { rate: this.rate, noiseShape: this.noiseShape };
+        Object.assign(config, baseConfig);
+        return config;
+    }
+    call(inputs, kwargs) {
+        return tidy(() => {
+            if (this.rate < 1 && this.rate > 0) {`,
+  ],
+];
+
 /** @param hooks path of the file with the hooks that the bundle's code asks. */
 export function patchLayers(patches, hooks) {
   patches.add(/tfjs-layers\/dist\/layers\/recurrent\.js$/, (path, text) =>
     recurrentHook(path, gruWithResetAfter(path, text), hooks),
   );
   patches.add(/tfjs-layers\/dist\/losses\.js$/, (path, text) => crossEntropyHook(path, text, hooks));
+  patches.add(/tfjs-layers\/dist\/layers\/noise\.js$/, alphaDropout);
+  // A dropout with a seed draws anew in each step.
+  const seeds = JSON.stringify(join(dirname(hooks), 'seed-streams.mjs'));
+  patches.add(/tfjs-layers\/dist\/layers\/core\.js$/, (path, text) => {
+    const changed = replaced(
+      path,
+      text,
+      'noiseShape, this.seed), () => input',
+      'noiseShape, seedStreamOf(this)), () => input',
+    );
+    return `import { seedStreamOf } from ${seeds};\n${changed}`;
+  });
   // Our own loops over data sets take batches apart as tfjs's do.
   const begin = 'function standardizeDataIteratorOutput(';
   patches.add(/tfjs-layers\/dist\/engine\/training_dataset\.js$/, [[begin, `export ${begin}`]]);

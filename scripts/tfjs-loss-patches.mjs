@@ -95,6 +95,7 @@ export const otherNames = {
     mse: 'meanSquaredError', MSE: 'meanSquaredError', mae: 'meanAbsoluteError', MAE: 'meanAbsoluteError',
     mape: 'meanAbsolutePercentageError', MAPE: 'meanAbsolutePercentageError',
     msle: 'meanSquaredLogarithmicError', MSLE: 'meanSquaredLogarithmicError',
+    bce: 'binaryCrossentropy', BCE: 'binaryCrossentropy',
     kld: 'kullbackLeiblerDivergence', KLD: 'kullbackLeiblerDivergence', klDivergence: 'kullbackLeiblerDivergence',
     logCosh: 'logcosh', cosine: 'cosineProximity', cosineSimilarity: 'cosineProximity',
 };

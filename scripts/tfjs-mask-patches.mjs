@@ -43,12 +43,20 @@ const executor = [
     'internalFeedDict.add(outputSymbolicTensors[i], outputTensors[i], Array.isArray(outputMask) ? outputMask[0] : outputMask);',
     'internalFeedDict.add(outputSymbolicTensors[i], outputTensors[i], masks[i] ?? null);',
   ],
+  // A model may have one tensor as several of its outputs.
   [
-    '                finalOutputs[index] = outputTensors[i];\n',
-    `                finalOutputs[index] = outputTensors[i];
+    `            const index = outputNames.indexOf(outputSymbolicTensors[i].name);
+            if (index !== -1) {
+                finalOutputs[index] = outputTensors[i];
+            }
+`,
+    `            outputNames.forEach((name, index) => {
+                if (name !== outputSymbolicTensors[i].name) return;
+                finalOutputs[index] = outputTensors[i];
                 if (masksOfFetches != null) {
                     masksOfFetches[index] = masks[i] == null ? null : keep(masks[i].clone());
                 }
+            });
 `,
   ],
   ['import { cast, dispose, memory, util }', 'import { cast, dispose, keep, memory, util }'],

@@ -2,16 +2,8 @@
 // samples, losses and classes, regularization, constraints. Each change checks that the text is as it was when the change
 // was written.
 import { join } from 'node:path';
-import { edited } from './tfjs-patcher.mjs';
-
-function between(path, text, from, to, replacement) {
-  const start = text.indexOf(from);
-  const end = text.indexOf(to, start);
-  if (start < 0 || end < 0 || text.indexOf(from, start + 1) >= 0) {
-    throw new Error(`${path} is not as expected: ${from}`);
-  }
-  return text.slice(0, start) + replacement + text.slice(end);
-}
+import { between, edited } from './tfjs-patcher.mjs';
+import { stores, storesNames } from './tfjs-stored-names.mjs';
 
 const FORWARD = `const feeds = inputs.map((value, i) => ({ key: this.inputs[i], value }));
                 const masks = [];
@@ -88,28 +80,6 @@ const compiles = [
   ],
   ['accFn = Metrics.categoricalAccuracy;', 'accFn = Metrics.accuracy;'],
   ['accFn = Metrics.categoricalCrossentropy;', 'accFn = Metrics.crossentropy;'],
-  [
-    "        throw new TypeError('Type of metrics argument not understood. Expected an string,' +",
-    "        throw new TypeError('Type of metrics argument not understood. Expected a string, ' +",
-  ],
-  [
-    '        // In this case, metrics is a dict.\n',
-    `        const unknown = Object.keys(wrappedMetrics).find(name => !outputNames.includes(name));
-        if (unknown !== undefined) {
-            throw new ValueError(\`metrics names the output "\${unknown}": give names of outputs, which are \${outputNames.join(', ')}\`);
-        }
-        // In this case, metrics is a dict.
-`,
-  ],
-  // As many lists as there are outputs: one for each, as in Keras.
-  [
-    '        // We then apply all metrics to all outputs.\n',
-    `        if (outputNames.length > 1 && wrappedMetrics.length === outputNames.length && wrappedMetrics.some(one => Array.isArray(one) || one == null)) {
-            return wrappedMetrics.map(one => one == null ? [] : Array.isArray(one) ? one : [one]);
-        }
-        // We then apply all metrics to all outputs.
-`,
-  ],
 ];
 
 /** Weights of samples in `evaluate`, `trainOnBatch` and validation. */
@@ -177,25 +147,6 @@ const weighs = [
   ['        tfc.dispose(losses);\n', '        tfc.dispose([losses, sampleWeights]);\n'],
 ];
 
-/** What a file keeps of `compile`. */
-const stores = [
-  [
-    '        return {\n            loss: this.getLossIdentifiers(),',
-    '        return {\n            ...(this.lossWeights == null ? {} : { loss_weights: this.lossWeights }),\n            loss: this.getLossIdentifiers(),',
-  ],
-  [
-    `        if (trainingConfig.loss_weights != null) {
-            throw new Error('Loading loss_weights is not supported yet.');
-        }
-`,
-    '        const lossWeights = trainingConfig.loss_weights;\n',
-  ],
-  [
-    '        this.compile({ loss, metrics, optimizer });',
-    '        this.compile({ loss, metrics, optimizer, lossWeights });',
-  ],
-];
-
 const loops = [
   [
     `                for (let i = 0; i < outs.length; ++i) {
@@ -232,10 +183,19 @@ const takesTargets = [
 ];
 
 function training(path, source, parts) {
-  let text = between(path, source, 'makeTrainFunction() {', '     * Create a function which', trainFunction);
+  let text = between(
+    path,
+    source,
+    'export function collectMetrics(metrics, outputNames) {',
+    'const LAYERS_MODEL_FORMAT_NAME',
+    'export const collectMetrics = metricsOfOutputs;\n',
+  );
+  text = between(path, text, 'makeTrainFunction() {', '     * Create a function which', trainFunction);
   text = between(path, text, 'makeTestFunction() {', '     * Trains the model for a fixed', testFunction);
+  text = storesNames(path, text);
   text = edited(path, text, [...compiles, ...weighs, ...stores, ...loops, ...takesTargets]);
   return `import { keepRatios, objective, withoutWeights, withRatios } from ${parts('objective')};
+import { eachMetric, metricsOfOutputs } from ${parts('metric-lists')};
 import { lossWeightsOf, sampleWeightsFor } from ${parts('sample-weights')};
 ${text}`;
 }

@@ -17,6 +17,16 @@ export function edited(path, source, edits) {
   return text;
 }
 
+/** Replaces what begins with `from` and ends before `to`. @throws Error where the text is not as expected. */
+export function between(path, text, from, to, replacement) {
+  const start = text.indexOf(from);
+  const end = text.indexOf(to, start);
+  if (start < 0 || end < 0 || text.indexOf(from, start + 1) >= 0) {
+    throw new Error(`${path} is not as expected: ${from}`);
+  }
+  return text.slice(0, start) + replacement + text.slice(end);
+}
+
 export class Patches {
   #all = [];
 

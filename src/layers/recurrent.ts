@@ -15,7 +15,27 @@ interface RecurrentLayer extends Layer {
   returnState: boolean;
   goBackwards: boolean;
   unroll: boolean;
-  cell: object;
+  cell: Cell;
+}
+
+interface Cell {
+  cells?: Cell[];
+  dropoutMask?: Tensor | Tensor[] | null;
+  recurrentDropoutMask?: Tensor | Tensor[] | null;
+}
+
+/**
+ * Dropout masks belong to one call, as in Keras (`_maybe_reset_dropout_masks`). tfjs' RNN keeps those of its cells: what was
+ * dropped in training would stay dropped, in `predict` too.
+ */
+function forgetDropoutMasks(tf: Tf, cell: Cell): void {
+  for (const key of ['dropoutMask', 'recurrentDropoutMask'] as const) {
+    const mask = cell[key];
+    if (mask === null || mask === undefined) continue;
+    tf.dispose(mask);
+    cell[key] = null;
+  }
+  for (const inner of cell.cells ?? []) forgetDropoutMasks(tf, inner);
 }
 
 /** tfjs warns at each step that it ignores `unroll`: it is of no consequence to what is computed. */
@@ -43,6 +63,7 @@ function recurrent(tf: Tf, name: string): LayerClass {
 
     override call(inputs: Tensor | Tensor[], kwargs: Kwargs): Tensor | Tensor[] {
       const mask = Array.isArray(kwargs?.mask) ? kwargs.mask[0] : kwargs?.mask;
+      forgetDropoutMasks(tf, this.cell);
       if (!this.zeroOutputForMask || mask === null || mask === undefined)
         return quietly(this, () => super.call(inputs, kwargs));
       return tf.tidy(() => {

@@ -65,11 +65,12 @@ const PHILOX = 1;
 
 const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
 
-function drawTraced(trace: Trace, kind: Kind, shape: readonly number[]): Tensor {
+function drawTraced(trace: Trace, kind: Kind, shape: readonly number[], ownKey?: number): Tensor {
   if (trace.nested) throw new Untraceable('random numbers are drawn in each step of a loop', 'loops');
   const { graph } = trace;
   const base = trace.randomBase(() => randomCounter.count);
-  const key = trace.randomKey(() => randomCounter.key);
+  const key =
+    ownKey === undefined ? trace.randomKey(() => randomCounter.key) : graph.constant([], TF.INT64, [ownKey]);
   const offset = graph.constant([], TF.INT64, [trace.randomOps++]);
   const count = { oper: graph.operation('AddV2', [base, offset], [type('T', TF.INT64)]), index: 0 };
   const seed = graph.operation(
@@ -158,7 +159,7 @@ function drawnByXla(
   return shaped({ oper: both, index: 0 });
 }
 
-function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {
+function drawNow(kind: Kind, shape: readonly number[], ownKey?: number): Tensor | undefined {
   const backend = tensorflowBackend();
   if (backend === undefined) return undefined;
   const { binding } = backend;
@@ -169,7 +170,7 @@ function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {
     return id;
   };
   try {
-    const seed = create([2], TF.INT64, [randomCounter.key, randomCounter.count]);
+    const seed = create([2], TF.INT64, [ownKey ?? randomCounter.key, randomCounter.count]);
     const start = binding
       .executeOp('StatelessRandomGetKeyCounter', [type('Tseed', TF.INT64)], [seed], 2)
       .map(({ id }) => id);
@@ -188,13 +189,25 @@ function drawNow(kind: Kind, shape: readonly number[]): Tensor | undefined {
   }
 }
 
+/** A key above those of the session, from a layer's seed: another stream for each seed. */
+function keyOfSeed(seed: unknown): number {
+  let hash = 2166136261;
+  for (const character of String(seed)) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) as number), 16777619);
+  }
+  return 2 ** 32 + (hash >>> 0);
+}
+
 /**
  * Lets tfjs's random ops without a seed draw on TensorFlow. With a seed they give tfjs's own numbers, the same at every
- * call, in a graph as well as outside.
+ * call, in a graph as well as outside. A layer with a seed hands over a stream (`tfjs/seed-streams.mjs`): its key belongs to
+ * the seed, and its place is that of the session, so that each step draws other numbers.
  */
 export function installRandom(tf: Tf): void {
   tfInternals(tf).random.draw = (kind, shape, a, b, dtype, seed) => {
-    if (tf.getBackend() !== 'tensorflow' || seed !== undefined) return undefined;
+    if (tf.getBackend() !== 'tensorflow' || (seed !== undefined && typeof seed !== 'object'))
+      return undefined;
+    const ownKey = seed === undefined ? undefined : keyOfSeed(seed.seed);
     const tracing = activeTrace();
     if (!(kind in ops) || (dtype !== 'float32' && dtype !== 'int32')) {
       if (tracing !== undefined)
@@ -204,7 +217,9 @@ export function installRandom(tf: Tf): void {
     checkSizes(shape, 'a random tensor');
     return tf.tidy(() => {
       const drawn =
-        tracing === undefined ? drawNow(kind as Kind, shape) : drawTraced(tracing, kind as Kind, shape);
+        tracing === undefined
+          ? drawNow(kind as Kind, shape, ownKey)
+          : drawTraced(tracing, kind as Kind, shape, ownKey);
       if (drawn === undefined) return undefined as never;
       const scaled = kind === 'uniform' ? drawn.mul(b - a).add(a) : drawn.mul(b).add(a);
       // As tfjs: normal numbers are rounded, uniform ones cut.

@@ -74,6 +74,14 @@ def masked(k):
     return k.Model(tokens, L.LSTM(3, name="memory")(x), name="masked")
 
 
+def measured(k):
+    """Mean and variance of data; the number of samples is among the weights, and whole."""
+    L = k.layers
+    normalize = L.Normalization(name="normalize")
+    normalize.adapt(fill((20, 3), 9) * 3 + 1)
+    return k.Sequential([k.Input((3,)), normalize, L.Dense(2, name="dense")], name="measured")
+
+
 def inputs(model):
     made = []
     for index, tensor in enumerate(model.inputs):
@@ -90,7 +98,7 @@ def inputs(model):
 def main():
     answers = {}
     for label, library in (("keras2", tf_keras), ("keras3", keras)):
-        for make in (convolutional, recurrent, nested, masked):
+        for make in (convolutional, recurrent, nested, masked, *([measured] if library is keras else [])):
             library.backend.clear_session()
             model = make(library)
             for index, variable in enumerate(model.weights):
@@ -99,6 +107,9 @@ def main():
                     values = np.abs(values) + np.float32(0.5)
                 if "float" in str(variable.dtype):
                     variable.assign(values)
+            for layer in model.layers:
+                if hasattr(layer, "finalize_state"):
+                    layer.finalize_state()
             if make is convolutional:
                 model.compile(optimizer=library.optimizers.Adam(0.01), loss="categorical_crossentropy", metrics=["accuracy"])
             name = f"{label}-{model.name}"

@@ -220,7 +220,8 @@ def main():
     print(f"{len(refused)} refused by Keras:", *(refused if "-v" in sys.argv else []), sep="\n  ")
 
 
-def layer_cases(spec, cases, refused):
+def variants(spec):
+    """(name, options, a function that makes the model, shapes, kinds) of each case of a layer."""
     cls = getattr(L, spec["layer"])
     for variant in spec["inputs"]:
         inputs, when = variant["shapes"], variant.get("when")
@@ -228,20 +229,27 @@ def layer_cases(spec, cases, refused):
         for options in cases_of(spec):
             if (when is not None and not when(options)) or (variant.get("base_only") and options):
                 continue
-            arguments = {**spec.get("base", {}), **options}
             label = ",".join(f"{k}={text(v)}" for k, v in options.items()) or "defaults"
             name = f"{spec['layer']}({label})" + (f" {variant['note']}" if "note" in variant else "")
-            keras.utils.clear_session()
-            try:
+
+            def make(arguments={**spec.get("base", {}), **options}, inputs=inputs, kinds=kinds, call=variant.get("call")):
                 made = {k: (v() if callable(v) and not isinstance(v, keras.layers.Layer) else v) for k, v in arguments.items()}
                 layer = cls(**made, name="layer")
                 if "prepare" in spec:
                     spec["prepare"](layer)
-                model = build(layer, inputs, kinds, variant.get("call"))
-                with_gradient = not options or spec.get("gradients", False)
-                cases.append({"group": spec["layer"], **case_of(name, model, inputs, kinds, with_gradient)})
-            except Exception as error:  # Keras refuses it
-                refused.append(f"{name}: {type(error).__name__} {(str(error).splitlines() or [''])[0][:160]}")
+                return build(layer, inputs, kinds, call)
+
+            yield name, options, make, inputs, kinds
+
+
+def layer_cases(spec, cases, refused):
+    for name, options, make, inputs, kinds in variants(spec):
+        keras.utils.clear_session()
+        try:
+            with_gradient = not options or spec.get("gradients", False)
+            cases.append({"group": spec["layer"], **case_of(name, make(), inputs, kinds, with_gradient)})
+        except Exception as error:  # Keras refuses it
+            refused.append(f"{name}: {type(error).__name__} {(str(error).splitlines() or [''])[0][:160]}")
 
 
 def collect_defaults(spec, defaults):

@@ -36,6 +36,14 @@ const refusals: Record<string, [() => unknown, RegExp]> = {
     () => two().compile({ optimizer: 'sgd', loss: 'mse', metrics: { c: 'mae' } }),
     /metrics names the output "c": give names of outputs, which are a, b/,
   ],
+  'lists of metrics for more outputs than there are': [
+    () => two().compile({ optimizer: 'sgd', loss: 'mse', metrics: [['mae'], ['mse'], []] as never }),
+    /metrics has 3 lists for 2 outputs: give one for each output, which are a, b/,
+  ],
+  'metrics that are a number': [
+    () => two().compile({ optimizer: 'sgd', loss: 'mse', metrics: 3 as never }),
+    /metrics is 3: give a name, a function, a list, or an object by the names of outputs/,
+  ],
   'a loss with an unknown name': [
     () => two().compile({ optimizer: 'sgd', loss: 'squared' }),
     /Unknown loss squared: give a function, or one of meanSquaredError, /,
@@ -47,6 +55,38 @@ const refusals: Record<string, [() => unknown, RegExp]> = {
 };
 for (const [what, [run, message]] of Object.entries(refusals)) {
   test(`refused: ${what}`, () => assert.throws(run, message));
+}
+
+const mae = tf.metrics.meanAbsoluteError;
+/** By what is given as metrics: the labels of two outputs, and of one. */
+const METRIC_FORMS: [string, unknown, string[], string[]?][] = [
+  ['none', undefined, [], []],
+  ['a name', 'mae', ['a_mae', 'b_mae'], ['mae']],
+  ['a list of one', ['mae'], ['a_mae', 'b_mae'], ['mae']],
+  ['as many names as outputs', ['mae', 'mse'], ['a_mae', 'b_mse'], ['mae', 'mse']],
+  ['a name and a function', ['mse', mae], ['a_mse', 'b_meanAbsoluteError']],
+  [
+    'more names than outputs',
+    ['mae', 'mse', 'mape'],
+    ['a_mae', 'a_mse', 'a_mape', 'b_mae', 'b_mse', 'b_mape'],
+    ['mae', 'mse', 'mape'],
+  ],
+  ['lists', [['mae', 'mse'], ['mape']], ['a_mae', 'a_mse', 'b_mape'], ['mae', 'mse', 'mape']],
+  ['a list and none', [['mae'], null], ['a_mae']],
+  ['a name and an empty list', ['mae', []], ['a_mae'], ['mae']],
+  ['by name', { b: 'mae' }, ['b_mae']],
+  ['lists by name', { b: ['mae', 'mse'], a: [] }, ['b_mae', 'b_mse']],
+];
+for (const [what, metrics, ofTwo, ofOne] of METRIC_FORMS) {
+  test(`metrics of outputs: ${what}`, () => {
+    const model = two();
+    model.compile({ optimizer: 'sgd', loss: 'mse', metrics: metrics as string[] });
+    assert.deepEqual(model.metricsNames, ['loss', 'a_loss', 'b_loss', ...ofTwo]);
+    if (ofOne === undefined) return;
+    const one = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
+    one.compile({ optimizer: 'sgd', loss: 'mse', metrics: metrics as string[] });
+    assert.deepEqual(one.metricsNames, ['loss', ...ofOne]);
+  });
 }
 
 test('weights of samples that do not fit are refused wherever they are given', async () => {
@@ -115,6 +155,33 @@ test('values that are set stay as they are, whatever the constraint', async () =
   await model.trainOnBatch(tf.zeros([1, 2]), tf.zeros([1, 1]));
   assert.deepEqual(values(model.getWeights()[0] as Tensor), [0, 2], 'it holds after a step');
 });
+
+for (const mode of ['off', 'on'] as const) {
+  test(`a model may have one tensor as several of its outputs (compile ${mode})`, async () => {
+    process.env['TENSORCELL_COMPILE'] = mode;
+    mock.method(console, 'warn', () => undefined);
+    const input = tf.input({ shape: [3] });
+    const once = tf.layers.dense({ units: 2, kernelInitializer: 'ones' }).apply(input) as SymbolicTensor;
+    const model = tf.model({ inputs: input, outputs: [once, input, once] });
+    model.compile({ optimizer: tf.train.sgd(0), loss: 'mse' });
+    const [x, zeros] = [tf.ones([2, 3]), tf.zeros([2, 2])];
+    for (let i = 0; i < 3; i++) {
+      const outputs = model.predict(x) as Tensor[];
+      assert.deepEqual(outputs.map(values), [
+        [3, 3, 3, 3],
+        [1, 1, 1, 1, 1, 1],
+        [3, 3, 3, 3],
+      ]);
+      assert.deepEqual(await model.trainOnBatch(x, [zeros, tf.zeros([2, 3]), zeros]), [19, 9, 1, 9]);
+    }
+    const around = tf.model({ inputs: input, outputs: model.apply(input) as SymbolicTensor[] });
+    assert.deepEqual((around.predict(x) as Tensor[]).map(values), [
+      [3, 3, 3, 3],
+      [1, 1, 1, 1, 1, 1],
+      [3, 3, 3, 3],
+    ]);
+  });
+}
 
 test('targets may be left out of the loss, with no loss for their output', async () => {
   const model = two();

@@ -9,7 +9,11 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadTf } from '../../src/tensorflow/index.ts';
 import { installTraining, loadModel, progressMode, saveModel } from '../../src/training/index.ts';
-import { compileFromKeras } from '../../src/training/model-files/keras-compile.ts';
+import {
+  byOutputNames,
+  compileFromKeras,
+  toCompileConfig,
+} from '../../src/training/model-files/keras-compile.ts';
 
 const tf = loadTf();
 installTraining(tf);
@@ -150,10 +154,21 @@ const LEFT_OUT: [string, unknown, RegExp][] = [
   ['AUC', [object('AUC')], /no metric AUC: it is left out/],
   ['a threshold', [object('BinaryAccuracy', { threshold: 0.7 })], /threshold 0.7.*: it is left out/],
   ['one of a list', ['mae', 'auc'], /no metric auc/],
+  // Keras's class counts numbers that are equal; its name in lower case is another metric.
+  ['equal numbers', [object('Accuracy')], /no metric Accuracy: it is left out/],
 ];
 
 function small(): Tf.LayersModel {
   return tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 2 })] });
+}
+
+/** Two outputs of one input. */
+function two(): Tf.LayersModel {
+  const input = tf.input({ shape: [3] });
+  const outputs = ['a', 'b'].map(
+    (name) => tf.layers.dense({ name, units: 2 }).apply(input) as Tf.SymbolicTensor,
+  );
+  return tf.model({ inputs: input, outputs });
 }
 
 for (const [name, config, expected] of LOST) {
@@ -175,6 +190,110 @@ for (const [name, metrics, expected] of LEFT_OUT) {
     assert.deepEqual(Object.keys(history), name === 'one of a list' ? ['loss', 'mae'] : ['loss']);
   });
 }
+
+/** Metrics of two outputs as a file has them, and the labels that they have here. */
+const OF_OUTPUTS: [string, unknown, string[]][] = [
+  ['a flat list has one for each', ['mae', 'mse'], ['a_mae', 'b_mse']],
+  ['one that is left out does not move the next', [object('AUC'), 'mse'], ['b_mse']],
+  [
+    'lists',
+    [
+      ['mae', object('AUC')],
+      ['mse', 'mae'],
+    ],
+    ['a_mae', 'b_mse', 'b_mae'],
+  ],
+  ['none for the first', [null, ['mse']], ['b_mse']],
+  ['by the names of outputs', { b: ['mae', 'mse'] }, ['b_mae', 'b_mse']],
+];
+for (const [name, metrics, labels] of OF_OUTPUTS) {
+  test(`metrics of two outputs, from a file and back: ${name}`, async () => {
+    const model = two();
+    await compileFromKeras(tf, model, { optimizer: adam, loss: 'mse', metrics }, undefined);
+    const all = ['loss', 'a_loss', 'b_loss', ...labels];
+    assert.deepEqual(model.metricsNames, all);
+    for (const file of ['two.keras', 'two']) {
+      await saveModel(model, join(folder, file));
+      assert.deepEqual((await loadModel(join(folder, file))).metricsNames, all, file);
+    }
+  });
+}
+
+test('what stands for all of several outputs is written for each of them: Keras takes no such list', async () => {
+  for (const metrics of ['mae', ['mae'], ['mae', 'mse', 'mape']]) {
+    const model = two();
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics });
+    const config = toCompileConfig(tf, model) as { metrics: unknown };
+    assert.deepEqual(config.metrics, [[metrics].flat(), [metrics].flat()]);
+    await saveModel(model, join(folder, 'both.keras'));
+    assert.deepEqual((await loadModel(join(folder, 'both.keras'))).metricsNames, model.metricsNames);
+  }
+});
+
+test('a model that gives a dictionary has the losses and metrics of its keys', async () => {
+  const model = two();
+  const config = { config: { output_layers: { z: ['b', 0, 0], y: ['a', 0, 0] } } };
+  const compile = {
+    optimizer: adam,
+    loss: { z: 'mae', y: 'mse' },
+    loss_weights: { z: 0.5 },
+    metrics: { z: ['mse'] },
+  };
+  const here = byOutputNames(model, config, compile);
+  assert.deepEqual(here.loss, { b: 'mae', a: 'mse' });
+  assert.equal(await compileFromKeras(tf, model, here, undefined), undefined);
+  assert.deepEqual(model.metricsNames, ['loss', 'a_loss', 'b_loss', 'b_mse']);
+  assert.deepEqual((model as unknown as { lossWeights: unknown }).lossWeights, [1, 0.5]);
+  assert.equal(byOutputNames(model, { config: { output_layers: [['a', 0, 0]] } }, compile), compile);
+});
+
+test('a model that was not compiled is loaded without a message', async () => {
+  const model = small();
+  assert.equal(await compileFromKeras(tf, model, {}, undefined), undefined);
+  await assert.rejects(async () => model.fit(x, a), /compile/);
+});
+
+test('functions of tf.metrics go into files by their names', async () => {
+  const names = ['meanAbsoluteError', 'binaryAccuracy', 'precision', 'MSE'] as const;
+  const model = two();
+  const given = [names.slice(0, 2), names.slice(2)].map((list) => list.map((name) => tf.metrics[name]));
+  model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics: given as never });
+  const labels = [
+    'loss',
+    'a_loss',
+    'b_loss',
+    'a_meanAbsoluteError',
+    'a_binaryAccuracy',
+    'b_precision',
+    'b_MSE',
+  ];
+  assert.deepEqual(model.metricsNames, labels);
+  for (const file of ['functions.keras', 'functions']) {
+    const { result, text } = await said(async () => {
+      await saveModel(model, join(folder, file));
+      return loadModel(join(folder, file));
+    });
+    assert.equal(text, '');
+    assert.deepEqual(
+      result.metricsNames.map((name) => name.toLowerCase()),
+      labels.map((name) => name.toLowerCase()),
+      file,
+    );
+  }
+});
+
+test('an output without a loss goes into files and back', async () => {
+  for (const loss of [['meanSquaredError', null], { b: null, a: 'meanSquaredError' }]) {
+    const model = two();
+    model.compile({ optimizer: 'sgd', loss: loss as string[] });
+    for (const file of ['none.keras', 'none']) {
+      await saveModel(model, join(folder, file));
+      const again = await loadModel(join(folder, file));
+      const [first, second] = (again as unknown as { lossFunctions: unknown[] }).lossFunctions;
+      assert.ok(typeof first === 'function' && second === null, file);
+    }
+  }
+});
 
 test('weighted metrics are left out with a message', async () => {
   const config = { optimizer: adam, loss: 'mse', weighted_metrics: ['mae'] };

@@ -36,6 +36,12 @@ for (const module of [losses, metrics, tf.metrics]) {
   for (const value of Object.values(module)) if (typeof value === 'function') builtIns.add(value);
 }
 
+// The bundler numbers functions of the same name; those of metrics are labels of logs, and names in files.
+for (const [name, metric] of Object.entries(tf.metrics)) {
+  if (typeof metric === 'function')
+    Object.defineProperty(metric, 'name', { value: name, configurable: true });
+}
+
 // On first use the JavaScript backend prints five lines that recommend tfjs-node: say nothing.
 tf.removeBackend('cpu');
 tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: false }), 1);
@@ -56,6 +62,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     builtIns,
     executor,
     losses,
+    metrics,
     objective,
     training: {
       configureCallbacks: callbacks.configureCallbacks,

@@ -66,7 +66,13 @@ export interface TfInternals {
   /** Every class and function of tfjs's that a model may be made of. */
   builtIns: ReadonlySet<unknown>;
   /** tfjs-layers' losses; `lossesMap` has them by name. */
-  losses: { lossesMap: Record<string, unknown> };
+  losses: {
+    lossesMap: Record<string, unknown>;
+    /** The key in `map` of a name of tfjs or of Keras (snake case, or short); undefined where it has none. */
+    knownName(name: string, map: Readonly<Record<string, unknown>>): string | undefined;
+  };
+  /** Its metrics, losses among them. */
+  metrics: { metricsMap: Record<string, unknown> };
   /** The parts of metrics that are ratios of sums over an epoch. A step gives them behind its values. */
   objective: {
     /** Leaves them in a batch's logs for tfjs's own logger. */
@@ -161,7 +167,8 @@ export interface TfInternals {
           a: number,
           b: number,
           dtype: string,
-          seed: number | string | undefined,
+          /** An object for a layer's seed, which draws anew in each step. */
+          seed: number | string | { readonly seed: unknown } | undefined,
         ) => tfjs.Tensor | undefined)
       | undefined;
   };

@@ -7,7 +7,7 @@ import { theTf } from '../tf.ts';
 import { malformed, parseModelJson } from './errors.ts';
 import { hdf5Problem, readHdf5, writeHdf5 } from './hdf5.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
-import { compileFromKeras, toCompileConfig } from './keras-compile.ts';
+import { byOutputNames, compileFromKeras, toCompileConfig } from './keras-compile.ts';
 import { optimizerState, restoreState } from './keras-optimizers.ts';
 import type { OptimizerState } from './keras-optimizers.ts';
 import { buildModel } from './keras-builder.ts';
@@ -37,7 +37,7 @@ export async function saveModel(model: Tf.LayersModel, path: string): Promise<vo
   const whole = ownerOf(model);
   refuseSavedModel(whole);
   if (!path.endsWith('.keras')) return saveFolder(whole, path);
-  const compile = toCompileConfig(whole);
+  const compile = toCompileConfig(theTf(), whole);
   const known = typeof compile === 'object';
   const config = { ...toKerasConfig(whole), ...(known ? { compile_config: compile } : {}) };
   const groups = await weightGroups(whole);
@@ -119,7 +119,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
     const lost = await compileFromKeras(
       tf,
       model,
-      config['compile_config'] as Json | undefined,
+      byOutputNames(model, config, config['compile_config'] as Json | undefined),
       optimizerFrom(arrays),
     );
     if (lost !== undefined) process.stderr.write(`${path}: ${lost}\n`);

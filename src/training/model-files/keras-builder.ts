@@ -5,6 +5,7 @@ import { malformed, unsupported } from './errors.ts';
 import { ATTENTION, attentionFromKeras, attentionOptions, type AttentionCall } from './keras-attention.ts';
 import { camelCase, fromKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
+import { refuseForeign } from './keras-origin.ts';
 import { WITH_STATES } from './keras-properties.ts';
 import { MaskTracker } from './keras-masks.ts';
 import { rememberOrder } from './keras-weights.ts';
@@ -36,6 +37,7 @@ export function buildModel(tf: typeof Tf, part: Part, file: string): Tf.LayersMo
   if (config === undefined || !Array.isArray(layers))
     throw malformed(`${file}: its config.json describes no model`);
   // Subclassed models are Python code; a registered name says so.
+  refuseForeign(`${file}: model ${String(config['name'])}`, part);
   if (!MODELS.has(className)) {
     throw unsupported(`${file} holds a ${String(className)}; only Sequential and Functional models are data`);
   }
@@ -105,6 +107,7 @@ function inputLayer(tf: typeof Tf, config: Json): Layer {
 /** Makes a layer, or a model in a layer's place, with what is inside of it. @throws ModelFileError */
 function buildLayer(tf: typeof Tf, part: Part, file: string, more: Json = {}): Layer {
   const { class_name: className = '', config = {} } = part;
+  refuseForeign(`layer ${String(config['name'])} of class ${className}`, part);
   if (className === 'InputLayer') return inputLayer(tf, config);
   if (MODELS.has(className)) return buildModel(tf, part, file);
   const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner, file));

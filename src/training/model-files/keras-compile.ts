@@ -1,11 +1,13 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Json } from './keras-layers.ts';
+import { tfInternals } from '../../tensorflow/tfjs/instance.ts';
 import { fromKerasOptimizer, restoreState, toKerasOptimizer } from './keras-optimizers.ts';
+import { foreignName } from './keras-origin.ts';
 import type { OptimizerState } from './keras-optimizers.ts';
 
 type Tfjs = typeof Tf;
 
-/** tfjs's names of losses and metrics, where Keras's are not the same in snake case. */
+/** Keras's names of losses and metrics, where they are not ours in snake case. */
 const TO_KERAS: Readonly<Record<string, string>> = {
   acc: 'accuracy',
   MSE: 'mse',
@@ -13,27 +15,6 @@ const TO_KERAS: Readonly<Record<string, string>> = {
   MAPE: 'mape',
   logcosh: 'log_cosh',
   kullbackLeiblerDivergence: 'kl_divergence',
-};
-
-/** Keras's names of losses, where tfjs's are not the same in camel case. */
-const LOSSES: Readonly<Record<string, string>> = {
-  mse: 'meanSquaredError',
-  mae: 'meanAbsoluteError',
-  mape: 'meanAbsolutePercentageError',
-  msle: 'meanSquaredLogarithmicError',
-  bce: 'binaryCrossentropy',
-  kld: 'kullbackLeiblerDivergence',
-  kl_divergence: 'kullbackLeiblerDivergence',
-  log_cosh: 'logcosh',
-  cosine_similarity: 'cosineProximity',
-};
-
-/** Keras's names of metrics, where tfjs's are not the same in camel case. */
-const METRICS: Readonly<Record<string, string>> = {
-  log_cosh: 'logcosh',
-  kl_divergence: 'kullbackLeiblerDivergence',
-  kld: 'kullbackLeiblerDivergence',
-  msle: 'meanSquaredLogarithmicError',
 };
 
 /** Options of losses and metrics that tfjs's lack, with the values at which both do the same. */
@@ -52,59 +33,31 @@ const USUAL_OPTIONS: Readonly<Record<string, unknown>> = {
   top_k: null,
 };
 
-/** tfjs's losses, which are metrics too. */
-const KNOWN_LOSSES = [
-  'binaryCrossentropy',
-  'categoricalCrossentropy',
-  'categoricalHinge',
-  'cosineProximity',
-  'hinge',
-  'huber',
-  'kullbackLeiblerDivergence',
-  'logcosh',
-  'meanAbsoluteError',
-  'meanAbsolutePercentageError',
-  'meanSquaredError',
-  'meanSquaredLogarithmicError',
-  'poisson',
-  'sparseCategoricalCrossentropy',
-  'squaredHinge',
-];
-
-/** tfjs's metrics that are no losses. */
-const KNOWN_METRICS = [
-  'acc',
-  'accuracy',
-  'binaryAccuracy',
-  'categoricalAccuracy',
-  'cosineSimilarity',
-  'mae',
-  'mape',
-  'mse',
-  'precision',
-  'recall',
-  'sparseCategoricalAccuracy',
-  'sparseTopKCategoricalAccuracy',
-  'topKCategoricalAccuracy',
-];
-
 /** Keras has no such metric: the proximity has the other sign than its similarity, and Huber's is a loss alone. */
 const LOSSES_ALONE = new Set(['cosineProximity', 'cosine', 'huber']);
 
-const KNOWN = {
-  loss: new Set(KNOWN_LOSSES),
-  metric: new Set([...KNOWN_LOSSES, ...KNOWN_METRICS].filter((name) => !LOSSES_ALONE.has(name))),
-};
+/** Names of metrics that `compile` replaces by others, depending on the output's shape. */
+const BY_SHAPE = new Set(['acc', 'accuracy', 'ce', 'crossentropy']);
+
+/** Classes whose name in snake case is that of another metric: Keras's `Accuracy` counts equal numbers. */
+const OTHER_CLASSES = new Set(['Accuracy']);
+
+/** The name here of a loss or metric with a name of Keras or of tfjs; undefined where there is none. */
+function nameHere(tf: Tfjs, kind: 'loss' | 'metric', name: string): string | undefined {
+  const { losses, metrics } = tfInternals(tf as Parameters<typeof tfInternals>[0]);
+  if (kind === 'loss') return losses.knownName(name, losses.lossesMap);
+  if (BY_SHAPE.has(name)) return name;
+  const known = losses.knownName(name, metrics.metricsMap);
+  if (known === undefined || LOSSES_ALONE.has(known)) return undefined;
+  // Logs have the name that was given, but for snake case.
+  return name.includes('_') ? known : name;
+}
 
 function snake(name: string): string {
-  return TO_KERAS[name] ?? name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+  return TO_KERAS[name] ?? nameOfClass(name);
 }
 
-function camel(name: string): string {
-  return name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** Keras's name in snake case of a class: `CategoricalCrossentropy`, `KLDivergence`. */
+/** In snake case: `CategoricalCrossentropy`, `KLDivergence`, `topKCategoricalAccuracy`. */
 function nameOfClass(className: string): string {
   return className
     .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
@@ -124,12 +77,14 @@ function eachName(value: unknown, change: (name: unknown) => unknown): unknown {
 }
 
 /** How the model was compiled, as Keras writes it, or why Keras could not do the same; undefined where it was not. */
-export function toCompileConfig(model: Tf.LayersModel): Json | string | undefined {
+export function toCompileConfig(tf: Tfjs, model: Tf.LayersModel): Json | string | undefined {
   const optimizer = toKerasOptimizer(model);
   if (optimizer === undefined || typeof optimizer === 'string') return optimizer;
   const { loss, metrics } = model as { loss?: unknown; metrics?: unknown };
   let unknown: string | undefined;
   const inKeras = (what: string, name: unknown): unknown => {
+    // An output may have no loss, and no metrics.
+    if (name === null || name === undefined) return null;
     if (typeof name === 'string') return snake(name);
     unknown = `${what} is a function, which has no name in Keras`;
     return name;
@@ -138,10 +93,14 @@ export function toCompileConfig(model: Tf.LayersModel): Json | string | undefine
     optimizer,
     // Keras's cosine similarity as a loss has the sign of tfjs's proximity.
     loss: eachName(loss, (name) =>
-      name === 'cosineProximity' ? 'cosine_similarity' : inKeras('its loss', name),
+      typeof name === 'string' && nameHere(tf, 'loss', name) === 'cosineProximity'
+        ? 'cosine_similarity'
+        : inKeras('its loss', name),
     ),
     loss_weights: (model as { lossWeights?: number[] | null }).lossWeights ?? null,
-    metrics: eachName(metrics ?? [], (name) => {
+    metrics: eachName(metricsInKeras(metrics, model.outputs.length), (given) => {
+      // `tf.metrics.meanAbsoluteError` has a name in Keras, too.
+      const name = Object.entries(tf.metrics).find(([, metric]) => metric === given)?.[0] ?? given;
       if (LOSSES_ALONE.has(name as string)) unknown = `Keras has no metric ${name as string}`;
       return inKeras('one of its metrics', name);
     }),
@@ -153,21 +112,28 @@ export function toCompileConfig(model: Tf.LayersModel): Json | string | undefine
   return unknown ?? config;
 }
 
+/** Metrics in a form that means the same to Keras, which takes no list for all of several outputs. */
+function metricsInKeras(metrics: unknown, outputs: number): unknown {
+  if (metrics === undefined || metrics === null) return [];
+  if (isJson(metrics)) return metrics;
+  const list = Array.isArray(metrics) ? (metrics as unknown[]) : [metrics];
+  if (list.length === 0 || outputs === 1 || (Array.isArray(metrics) && list.length === outputs)) return list;
+  return Array.from({ length: outputs }, () => list);
+}
+
 /** What a saved name, function or object of a loss or metric is in tfjs, or why it is nothing there. */
-function readName(
-  kind: 'loss' | 'metric',
-  value: unknown,
-  names: Readonly<Record<string, string>>,
-): { name: string } | { problem: string } {
+function readName(tf: Tfjs, kind: 'loss' | 'metric', value: unknown): { name: string } | { problem: string } {
   const { class_name: className, config } = (value ?? {}) as { class_name?: unknown; config?: unknown };
   const isFunction = className === 'function' && typeof config === 'string';
   // Keras 2 wraps functions: MeanMetricWrapper, LossFunctionWrapper.
   const wrapped = isJson(config) && typeof config['fn'] === 'string' ? config['fn'] : undefined;
   const given = typeof value === 'string' ? value : isFunction ? config : (wrapped ?? className);
   if (typeof given !== 'string') return { problem: `its ${kind} has no name` };
+  const foreign = foreignName(value);
+  if (foreign !== undefined) return { problem: `its ${kind} ${foreign} is Python code` };
   const inKeras = given === className ? nameOfClass(given) : given;
-  const name = names[inKeras] ?? camel(inKeras);
-  if (!KNOWN[kind].has(name)) return { problem: `tfjs has no ${kind} ${given}` };
+  const name = given === className && OTHER_CLASSES.has(given) ? undefined : nameHere(tf, kind, inKeras);
+  if (name === undefined) return { problem: `tfjs has no ${kind} ${given}` };
   if (!isJson(config)) return { name };
   for (const [option, set] of Object.entries(config)) {
     // A policy of dtypes is an object of Keras's own.
@@ -184,6 +150,30 @@ function isJson(value: unknown): value is Json {
 }
 
 /**
+ * How a model was compiled, by the names of its outputs here: those of a model that gives a dictionary have the keys of that as
+ * names in Keras, and those of their layers here.
+ */
+export function byOutputNames<Config extends Json | undefined>(
+  model: Tf.LayersModel,
+  { config }: Json,
+  compile: Config,
+): Config {
+  const outputs = (config as Json | undefined)?.['output_layers'];
+  if (compile === undefined || !isJson(outputs)) return compile;
+  // The order in which Keras flattens it, and the builder the outputs.
+  const keys = Object.keys(outputs).sort();
+  if (keys.length !== model.outputs.length) return compile;
+  const renamed = (value: unknown): unknown =>
+    isJson(value) && typeof value['class_name'] !== 'string'
+      ? Object.fromEntries(
+          Object.entries(value).map(([key, one]) => [model.outputNames[keys.indexOf(key)] ?? key, one]),
+        )
+      : value;
+  const parts = ['loss', 'loss_weights', 'metrics'].map((part) => [part, renamed(compile[part])] as const);
+  return { ...compile, ...Object.fromEntries(parts) };
+}
+
+/**
  * Compiles a model as Keras had it.
  *
  * @returns what could not be taken over, in words; undefined when all was.
@@ -194,17 +184,22 @@ export async function compileFromKeras(
   config: Json | undefined | null,
   state: OptimizerState | undefined,
 ): Promise<string | undefined> {
-  if (config === undefined || config === null) return undefined;
+  // Keras 3.15 writes an empty object for a model that was not compiled.
+  if (config === undefined || config === null || Object.keys(config).length === 0) return undefined;
   const lost: string[] = [];
   const optimizer = readOptimizer(tf, config, state);
   if (typeof optimizer === 'string') return `${optimizer}; compile the model before training it`;
+  if (config['loss'] === null || config['loss'] === undefined)
+    return 'its loss has no name; compile the model before training it';
   const loss = eachName(config['loss'], (value) => {
-    const read = readName('loss', value, LOSSES);
+    // An output without a loss.
+    if (value === null) return null;
+    const read = readName(tf, 'loss', value);
     if ('problem' in read) lost.push(read.problem);
     return 'name' in read ? read.name : undefined;
   });
   if (lost.length > 0) return `${lost.join('; ')}; compile the model before training it`;
-  const metrics = readMetrics(config['metrics'] ?? [], lost);
+  const metrics = readMetrics(tf, config['metrics'] ?? [], model.outputs.length, lost);
   const weighted = config['weighted_metrics'];
   if (Array.isArray(weighted) ? weighted.length > 0 : weighted !== null && weighted !== undefined)
     lost.push('its weighted metrics are left out');
@@ -245,18 +240,25 @@ function readOptimizer(
     config?: Json;
   };
   if (options === undefined || className === undefined) return 'its optimizer has no name';
+  const foreign = foreignName(config['optimizer']);
+  if (foreign !== undefined) return `its optimizer ${foreign} is Python code`;
   const rate = state?.learningRate ?? options['learning_rate'];
   if (typeof rate !== 'number') return 'its learning rate is a schedule';
   return fromKerasOptimizer(tf, className, options, rate);
 }
 
 /** Metrics in the same form, without those that tfjs does not have, which are named in `lost`. */
-function readMetrics(value: unknown, lost: string[]): unknown {
-  return eachName(value, (inner) => {
-    // Keras's list for several outputs has null where an output has none.
-    if (inner === null || inner === undefined) return [];
-    const name = readName('metric', inner, METRICS);
-    if ('problem' in name) lost.push(`${name.problem}: it is left out`);
-    return 'name' in name ? name.name : undefined;
-  });
+function readMetrics(tf: Tfjs, value: unknown, outputs: number, lost: string[]): unknown {
+  const read = (part: unknown): unknown =>
+    eachName(part, (inner) => {
+      // Keras's list for several outputs has null where an output has none.
+      if (inner === null || inner === undefined) return [];
+      const name = readName(tf, 'metric', inner);
+      if ('problem' in name) lost.push(`${name.problem}: it is left out`);
+      return 'name' in name ? name.name : undefined;
+    });
+  // One entry for each output: what is left out must not move the others.
+  if (Array.isArray(value) && outputs > 1 && value.length === outputs)
+    return value.map((part: unknown) => read(part) ?? []);
+  return read(value);
 }

@@ -3,6 +3,7 @@ import { malformed, parseModelJson } from './errors.ts';
 import { readHdf5WithNotes } from './hdf5.ts';
 import type { GroupNotes, StoredArray } from './hdf5.ts';
 import { buildModel } from './keras-builder.ts';
+import { byOutputNames } from './keras-compile.ts';
 import type { OptimizerState } from './keras-optimizers.ts';
 import type { Json } from './keras-layers.ts';
 import { layersInOrder, trainedFirst, writeAll } from './keras-weights.ts';
@@ -46,7 +47,7 @@ export async function loadH5(tf: typeof Tf, bytes: Uint8Array, path: string): Pr
     model,
     compile:
       typeof training === 'string'
-        ? compileConfig(parseModelJson(training, `${path}: training_config`))
+        ? byOutputNames(model, config, compileConfig(parseModelJson(training, `${path}: training_config`)))
         : undefined,
     state: optimizerState(arrays, notes, path),
   };
@@ -115,7 +116,9 @@ function setWeights(
   for (const [name, layer] of layers) {
     const wanted = trainedFirst(layer);
     if (wanted.length === 0) continue;
-    const names = stored.includes(name) ? namesIn(notes.get(at(base, name)), 'weight_names') : [];
+    const inFile = stored.includes(name) ? namesIn(notes.get(at(base, name)), 'weight_names') : [];
+    // A Normalization counts what it has seen, which it does not read any more.
+    const names = inFile.filter((place) => kindOf(place) !== 'count');
     if (names.length !== wanted.length) {
       throw malformed(
         `${path}: layer ${name} has ${wanted.length} weights in the model and ${names.length} in the file`,

@@ -1,5 +1,6 @@
 import { KERAS_ACTIVATIONS } from '../../layers/activations.ts';
 import { unsupported } from './errors.ts';
+import { refuseForeign } from './keras-origin.ts';
 import {
   IGNORED,
   KERAS_ONLY,
@@ -206,6 +207,7 @@ function partFromKeras(layer: string, key: string, module: string, value: unknow
     typeof value === 'string'
       ? { class_name: pascalCase(value) }
       : (value as { class_name: string; config?: Json });
+  refuseForeign(`layer ${layer}: its ${key}`, value);
   const className = SPELLED[given] ?? given;
   if (KNOWN[module]?.has(className) !== true)
     throw unsupported(`layer ${layer}: its ${key} ${given} is not supported here`);
@@ -228,9 +230,10 @@ function plainValue(value: unknown): unknown {
   return className === '__numpy__' ? config?.['value'] : value;
 }
 
+/** A policy of quantization, or one for each part, has no name. */
 function checkDtype(layer: string, dtype: unknown): void {
-  const name =
-    typeof dtype === 'object' && dtype !== null ? ((dtype as Json)['config'] as Json)['name'] : dtype;
+  const { class_name: policy, config } = (dtype ?? {}) as { class_name?: unknown; config?: Json };
+  const name = typeof dtype === 'object' && dtype !== null ? (config?.['name'] ?? policy) : dtype;
   if (name !== undefined && name !== null && name !== 'float32' && name !== 'int32') {
     throw unsupported(
       `layer ${layer}: dtype ${JSON.stringify(name)} is not supported here; tfjs has float32 only`,

@@ -48,7 +48,7 @@ const inEachRank = (
 export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   Activation: ['activation'],
   Add: [],
-  AlphaDropout: ['rate'],
+  AlphaDropout: ['rate', 'noise_shape'],
   Average: [],
   BatchNormalization: [
     ...NORMALIZATION,
@@ -104,9 +104,9 @@ export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
   SimpleRNN: RECURRENT,
   SimpleRNNCell: CELL,
   Softmax: ['axis'],
-  SpatialDropout1D: ['rate'],
-  SpatialDropout2D: ['rate', 'data_format'],
-  SpatialDropout3D: ['rate', 'data_format'],
+  SpatialDropout1D: ['rate', 'seed'],
+  SpatialDropout2D: ['rate', 'seed', 'data_format'],
+  SpatialDropout3D: ['rate', 'seed', 'data_format'],
   StackedRNNCells: ['cells'],
   Subtract: [],
   ThresholdedReLU: ['theta'],
@@ -199,7 +199,6 @@ export const IGNORED: ReadonlySet<string> = new Set([
   'ragged',
   'sparse',
   'lora_alpha',
-  'quantization_config',
 ]);
 
 /** Why a class of Keras has no counterpart here, for the message and the table in the documentation. */

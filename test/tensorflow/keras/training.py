@@ -289,6 +289,7 @@ for name, parts in {
     "a list of losses": {"loss": ["mse", "categorical_crossentropy"]},
     "losses by name": {"loss": {"a": "mse", "b": "categorical_crossentropy"}},
     "metrics for each": {"loss": ["mse", "categorical_crossentropy"], "metrics": [["mae", "mse"], ["categorical_accuracy"]]},
+    "a flat list of metrics": {"loss": ["mse", "categorical_crossentropy"], "metrics": ["mae", "categorical_accuracy"]},
     "metrics by name": {"loss": {"b": "categorical_crossentropy", "a": "mse"}, "metrics": {"b": ["categorical_accuracy", "precision"]}},
     "metrics of the first": {"loss": "mse", "metrics": {"a": ["mae"]}},
     "weights of losses": {"loss": ["mse", "categorical_crossentropy"], "lossWeights": [0.3, 2], "metrics": [["mae"], []]},

@@ -49,6 +49,7 @@ CASES = {
     "losses-named": (2, lambda: {
         "optimizer": O.SGD(0.1), "loss": {"b": L.KLDivergence(), "a": L.MeanAbsoluteError()}, "loss_weights": {"a": 0.3, "b": 1.0},
         "metrics": {"a": "mse", "b": [M.CategoricalAccuracy()]}}, 3),
+    "metrics-flat": (2, lambda: {"optimizer": O.SGD(0.1), "loss": "mse", "metrics": ["mae", M.MeanSquaredError()]}, 3),
     "one-loss-for-both": (2, lambda: {"optimizer": O.SGD(0.1), "loss": "mse", "metrics": [["mae"], ["mae"]]}, 3),
 }
 
