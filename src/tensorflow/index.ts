@@ -14,6 +14,7 @@ import { DeviceLoad } from '../training/device-load.ts';
 import { tensorDevice } from './tensor-device.ts';
 import { installTensorOperators } from './tensor-operators.ts';
 import { installTraining } from '../training/index.ts';
+import { installFileSource } from './file-source.ts';
 import { installFileHandler } from '../training/model-files/tfjs-folder.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { answerPlacement, withDevice } from '../devices/placement.ts';
@@ -135,6 +136,7 @@ export function loadTf(): Tf {
   describeDevicesWith(tensorDevice);
   installCellMemory(tf);
   installFileHandler(tf);
+  installFileSource(tf);
   installTensorOperators(tf);
   installTraining(tf, {
     load: () => new DeviceLoad(currentMachine(), describeBackend),

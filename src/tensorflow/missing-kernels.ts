@@ -222,6 +222,11 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
     return tf.tidy(() => tf.cast(tf.diag(tf.cast(x, 'int32')), 'bool'));
   });
 
+  replaceKernel('StridedSlice', (original) => (inputs, attributes) => {
+    const { begin, strides } = attributes as { begin: number[]; strides?: number[] };
+    return original(inputs, { ...attributes, strides: strides ?? begin.map(() => 1) });
+  });
+
   // A list of indices is one of many places for tfjs, and one place in many dimensions for TensorFlow.
   replaceKernel('ScatterNd', (original) => (inputs, attributes) => {
     const indices = inputs['indices'] as Tensor;

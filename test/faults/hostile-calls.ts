@@ -10,6 +10,7 @@ import { loadTf } from '../../src/tensorflow/index.ts';
 import { loadTensorflow } from '../../src/tensorflow/loading.ts';
 import type { Tf as Tensorcell } from '../../src/tensorflow/tfjs/instance.ts';
 import { loadModel, loadWeights } from '../../src/training/index.ts';
+import { windows } from './hostile-windows.ts';
 
 type Call = (tf: Tensorcell) => unknown;
 
@@ -315,6 +316,8 @@ Object.assign(files, {
     truncateSync(path, 200);
     return opened.get('w', { as: 'array' });
   },
+  'tf.data.csv of a device': async (tf: Tensorcell) => tf.data.csv('file:///dev/zero').take(1).toArray(),
+  'tf.data.csv of a folder': async (tf: Tensorcell) => tf.data.csv('file:///dev').take(1).toArray(),
   'parquet: no file of it': async () => readParquet(file('noise.parquet', Buffer.alloc(100, 80))),
   'parquet: a footer of 4 GB': async () =>
     readParquet(file('footer.parquet', Buffer.from('PAR1....\xff\xff\xff\xffPAR1', 'latin1'))),
@@ -368,6 +371,7 @@ export const HOSTILE: Readonly<Record<string, Call>> = {
   ...shapes,
   ...GROWING,
   ...ops,
+  ...windows,
   ...savedModels,
   ...files,
   ...binding,

@@ -27,6 +27,9 @@ with zipfile.ZipFile(target, 'w', zipfile.ZIP_STORED) as z:
         for name in names:
             if name != 'runtime.json':
                 z.write(os.path.join(path, name), os.path.relpath(os.path.join(path, name), source))
+    info = next(name for name in z.namelist() if name.endswith('.dist-info/METADATA'))[:-len('METADATA')]
+    z.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: false\\n')
+    z.writestr(info + 'RECORD', '')
 `;
 
 before(async () => {
@@ -75,18 +78,20 @@ for (const [name, damage] of Object.entries(DAMAGE)) {
       const home = mkdtempSync(join(folder, 'home-'));
       damage(copyRuntime(home));
       const environment = { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' };
+      let remedy: string | undefined;
       await withKernel(
         async (client) => {
           const { stdout, stderr } = await client.cell(TRAIN, {}, { ms: 60_000 });
           assert.match(stdout, /cpu 2 1\n/);
-          assert.match(`${stdout}${stderr}`, /tensorcell runtime install cpu/);
+          [, remedy] = /tensorcell runtime (install(?: cpu)?)/.exec(`${stdout}${stderr}`) ?? [];
+          assert.ok(remedy !== undefined, `${stdout}${stderr}`);
         },
         { environment, mayLog: /tf runs in plain JavaScript/ },
       );
       const before = { ...process.env };
       Object.assign(process.env, environment);
       try {
-        assert.equal(await runtimeCommand(['install', 'cpu']), 0);
+        assert.equal(await runtimeCommand(remedy!.split(' ')), 0);
         assert.deepEqual(
           installedRuntimes().map(({ id, files }) => [id, files]),
           [[runtime!.id, runtime!.files]],

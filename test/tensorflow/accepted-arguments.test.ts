@@ -232,3 +232,7 @@ for (const [dtype, make] of Object.entries(VALUES)) {
     assert.ok(ran > (/string|complex|bool/.test(dtype) ? 5 : 50), `${ran}`);
   });
 }
+
+test('stridedSlice without strides equals plain tfjs', () => {
+  sameAsPlain((x) => tf.stridedSlice(x, [1, 0], [3, 2]), filled([4, 3]));
+});

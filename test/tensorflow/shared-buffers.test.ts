@@ -135,6 +135,35 @@ const shares: Record<string, (variable: Variable) => Tensor> = {
   addN: (variable) => tf.addN([variable]),
   'custom gradient': (variable) =>
     tf.customGrad((a) => ({ value: (a as Tensor).clone(), gradFunc: (dy: Tensor) => dy }))(variable),
+  'unstack of one': (variable) => tf.unstack(variable.expandDims(0))[0] as Tensor,
+  'stack and unstack': (variable) => tf.unstack(tf.stack([variable, variable]))[1] as Tensor,
+  'stridedSlice of all': (variable) =>
+    tf.stridedSlice(
+      variable,
+      variable.shape.map(() => 0),
+      variable.shape,
+    ),
+  'gather of all': (variable) => tf.gather(variable, tf.range(0, variable.shape[0], 1, 'int32')),
+  'reverse of no axis': (variable) => tf.reverse(variable, []),
+  'sum over no axis': (variable) => tf.sum(variable, []),
+  'max over no axis': (variable) => tf.max(variable, []),
+  'mean over an axis of one': (variable) => tf.mean(variable.expandDims(0), 0),
+  'add of 0': (variable) => tf.add(variable, 0),
+  'mul by 1': (variable) => tf.mul(variable, 1),
+  'maximum of itself': (variable) => tf.maximum(variable, variable),
+  'where of itself': (variable) => tf.where(tf.onesLike(variable).toBool(), variable, variable),
+  'clipByValue of all': (variable) => tf.clipByValue(variable, -Infinity, Infinity),
+  'dropout of nothing': (variable) => tf.dropout(variable, 0),
+  'einsum of the same': (variable) => tf.einsum(variable.rank === 2 ? 'ij->ij' : 'i->i', variable),
+  'space to depth of one': (variable) =>
+    tf.spaceToBatchND(variable.flatten().reshape([1, -1, 1]), [1], [[0, 0]]).reshape(variable.shape),
+  'resize to the same': (variable) =>
+    tf.image.resizeNearestNeighbor(variable.reshape<Tensor<Rank.R4>>([1, -1, 1, 1]), [variable.size, 1]),
+  'average pool of one': (variable) =>
+    tf.avgPool(variable.reshape<Tensor<Rank.R4>>([1, -1, 1, 1]), 1, 1, 'valid'),
+  'in a tidy, kept': (variable) => tf.tidy(() => tf.keep(variable.clone())),
+  'in a tidy, given back': (variable) =>
+    tf.tidy(() => tf.tidy(() => variable.reshape([-1])).reshape(variable.shape)),
   variable: (variable) => tf.variable(variable, false),
   'variable that was assigned it': (variable) => {
     const other = tf.variable(tf.zeros(variable.shape), false);
