@@ -59,8 +59,19 @@ export interface NotebookHost {
    * ReportedError.
    */
   request(service: string, argument: unknown): Promise<unknown>;
+  /** The names that cells have declared; absent where no cells are. */
+  readonly names?: SessionNames;
   /** Answers a question of the kernel process (`RuntimeHost.ask`), such as `device`. */
   answer(question: string, handler: (argument: unknown) => unknown): void;
+}
+
+/** What the names of the session mean now. */
+export interface SessionNames {
+  /** How many declarations have run. */
+  readonly declarations: number;
+  /** How often a name was declared; 0 for one that no cell has declared. */
+  version(name: string): number;
+  value(name: string): unknown;
 }
 
 const KEY = Symbol.for('tensorcell.host');

@@ -89,6 +89,7 @@ const hooks = prepareHooks(state);
 const owner = () => runtime.owner();
 const input = new InputRequests((message) => channel.send(message), shared, port1);
 const host = createNotebookHost({
+  names: runtime.names,
   send: (message) => channel.send(message),
   tracker,
   owner,

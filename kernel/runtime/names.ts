@@ -13,6 +13,8 @@ interface Named {
   state: 'early' | 'global' | 'variable' | 'constant' | 'import';
   /** For imports: the module's namespace. */
   namespace: object | undefined;
+  /** How often it was declared. */
+  version: number;
 }
 
 /**
@@ -23,6 +25,8 @@ interface Named {
  */
 export class Names {
   readonly #names = new Map<string, Named>();
+  /** How many declarations have run. */
+  declarations = 0;
 
   /** Whether a cell has declared it. */
   has(name: string): boolean {
@@ -71,6 +75,7 @@ export class Names {
   declare(name: string, kind: BindingKind, value: unknown): void {
     const wanted = kind === 'const' || kind === 'import' ? 'constant' : 'variable';
     const named = this.#names.get(name) ?? this.#add(name, wanted);
+    this.#count(named);
     named.kind = kind;
     named.namespace = kind === 'import' && typeof value === 'object' ? (value ?? undefined) : undefined;
     if (wanted === 'variable' && named.state === wanted) named.box[named.key] = value;
@@ -80,9 +85,20 @@ export class Names {
   /** An import, whose value is read anew for each use. */
   link(name: string, namespace: object, read: () => unknown): void {
     const named = this.#names.get(name) ?? this.#add(name, 'import');
+    this.#count(named);
     this.#redefine(named, 'import', { get: read, set: refuse, enumerable: true, configurable: true });
     named.kind = 'import';
     named.namespace = namespace;
+  }
+
+  #count(named: Named): void {
+    named.version++;
+    this.declarations++;
+  }
+
+  /** How often a name was declared. */
+  version(name: string): number {
+    return this.#names.get(name)?.version ?? 0;
   }
 
   value(name: string): unknown {
@@ -115,7 +131,14 @@ export class Names {
   }
 
   #add(name: string, state: Named['state']): Named {
-    const named: Named = { key: boxKey(name), box: {}, kind: undefined, state, namespace: undefined };
+    const named: Named = {
+      key: boxKey(name),
+      box: {},
+      kind: undefined,
+      state,
+      namespace: undefined,
+      version: 0,
+    };
     this.#names.set(name, named);
     if (state === 'early' || state === 'global') this.#withoutValue(named, name, state);
     return named;

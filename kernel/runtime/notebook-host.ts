@@ -1,10 +1,11 @@
 import type { CommMessage, RuntimeMessage } from '../interfaces.ts';
-import type { HostComm, HostPayload, NotebookHost } from '../../src/host.ts';
+import type { HostComm, HostPayload, NotebookHost, SessionNames } from '../../src/host.ts';
 import type { Execution } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import type { Tracker } from './tracking.ts';
 
 export interface HostServices {
+  names: SessionNames;
   send: (message: RuntimeMessage) => void;
   tracker: Tracker;
   /** The execution of the calling code, or the best guess. */
@@ -79,6 +80,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
   }
 
   return {
+    names: services.names,
     execution: ownerId,
     runIn: (execution, action) => services.tracker.run(services.find(execution), action),
     display(payload: HostPayload, options = {}) {

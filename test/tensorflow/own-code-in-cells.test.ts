@@ -80,28 +80,60 @@ test('a loss of a cell follows names that are declared again, whatever they were
   }
 });
 
-test('a compiled function keeps the names that it was traced with, and its cell run again takes the new ones', async () => {
-  const cell = 'const compiled = tensorcell.compile((v) => tf.sum(add(tf.mul(v, k))));';
+test('a compiled function follows names that are declared again, whatever they were', async () => {
   await works('const k = 1; const add = (v) => tf.add(v, k); const three = tf.tensor1d([1, 2, 3]);');
-  await works(cell);
+  await works('class Scale { times = 1; of(v) { return tf.mul(v, k * this.times); } }');
+  await works('const scale = new Scale(); const parts = { scale };');
+  await works('const compiled = tensorcell.compile((v) => tf.sum(add(parts.scale.of(v))));');
   const call = async (): Promise<string> => {
-    await works('[0, 0, 0].map(() => compiled(three).dataSync()[0]).join()');
+    await works('[0, 0, 0, 0].map(() => compiled(three).dataSync()[0]).join()');
     return String(notebook.shown);
   };
-  assert.equal(await call(), "'9,9,9'");
+  assert.equal(await call(), "'9,9,9,9'");
   for (const [declaration, sum] of [
     ['const k = 5', 45],
     ['let k = 2', 18],
+    ['var k = 4', 36],
+    ['enum Levels { high = 3 }; const k = Levels.high', 27],
     ['const { k } = { k: 1 }', 9],
     ['function add(v) { return v; }', 6],
-    ['const add = (v) => tf.mul(v, 10)', 60],
+    ['const add = (v) => tf.mul(v, k * 10)', 60],
+    ['const k = 10', 6000],
+    ['const scale = { of: (v) => tf.mul(v, k) }; const parts = { scale }', 6000],
+    ['const k = 1', 60],
+    ['const k = 10; const unrelated = 1', 6000],
   ] as const) {
     await works(declaration);
-    await works(cell);
-    assert.equal(await call(), `'${[sum, sum, sum].join()}'`, declaration);
+    assert.equal(await call(), `'${[sum, sum, sum, sum].join()}'`, declaration);
   }
-  await works('(await tensorcell.profile(() => compiled(three))).graphs');
-  assert.equal(notebook.shown, '1');
+  await works('const before = compiled.traces; 0');
+  await works('const other = 1; let unused = compiled');
+  await call();
+  await works('`${compiled.traces - before} ${(await tensorcell.profile(() => compiled(three))).graphs}`');
+  assert.equal(notebook.shown, "'0 1'", 'other names cost no trace');
+});
+
+test('a compiled step of a model is traced again for names that its layers read, and for no others', async () => {
+  await works(
+    'class Times extends tf.layers.Layer { static className = "Times"; call(x) { return tf.mul([x].flat()[0], rate); } computeOutputShape(s) { return s; } }\n' +
+      'const rate = 1; const rows = tf.ones([4, 2]);',
+  );
+  await works(
+    "const net = tf.sequential({ layers: [tf.layers.dense({ units: 8, inputShape: [2], kernelInitializer: 'ones' }), tf.layers.batchNormalization(), tf.layers.dropout({ rate: 0.5 }), new Times({})] });\n" +
+      "net.compile({ optimizer: 'adam', loss: 'meanSquaredError' }); const adam = tf.train.adam(0);\n" +
+      'const step = tensorcell.compile((x) => adam.minimize(() => tf.mean(net.apply(x)), true));',
+  );
+  const run = async (): Promise<number> => {
+    await works('[0, 0, 0, 0].map(() => step(rows).dataSync()[0]).at(-1).toFixed(4)');
+    return Number(String(notebook.shown).slice(1, -1));
+  };
+  const first = await run();
+  await works('const traced = step.traces; const others = []; let more = { rows };');
+  await run();
+  await works('step.traces - traced');
+  assert.equal(notebook.shown, '0');
+  await works('const rate = 3');
+  assert.ok(Math.abs((await run()) - 3 * first) < 1e-3);
 });
 
 test('a name that a later cell declares', async () => {

@@ -2,6 +2,7 @@ import { tensorflowBackend } from '../backend.ts';
 import { loadTf } from '../index.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { LossScale } from './loss-scale.ts';
+import { CellNames } from './own/cell-names.ts';
 import { standFor } from './own-code.ts';
 import { checkedPrecision, type MixedPrecision } from './precision.ts';
 import { StepCache } from './step-cache.ts';
@@ -32,7 +33,8 @@ export type Compiled<F> = F & {
  * Compiles a function of tensors, like Python's `tf.function`: its first call with arguments of given shapes, dtypes and
  * JavaScript values runs op by op, the second is traced into a graph, and from then on TensorFlow runs the graph.
  * Gradients (`tf.grads`, `optimizer.minimize`) and assignments to variables may be inside. What else the function does
- * in JavaScript happens when it is traced and not at each call. Arguments and results are tensors, or arrays and plain
+ * in JavaScript happens when it is traced and not at each call; in a notebook it is traced again once a name that it
+ * reads was declared again. Arguments and results are tensors, or arrays and plain
  * objects with tensors in them; everything else counts by its value.
  *
  * A function that reads a tensor's value in the middle runs op by op as before, and the line that reads is named once.
@@ -55,6 +57,7 @@ export function compile<Args extends unknown[], Result>(
         say: options.say ?? ((line) => console.warn(line)),
         precision,
         lossScale,
+        names: new CellNames(tf, fn),
         xla: true,
         ...(options.limit === undefined ? {} : { limit: options.limit }),
       });

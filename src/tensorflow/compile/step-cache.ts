@@ -5,6 +5,7 @@ import { CompiledStep } from './compiled-step.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { LossScale } from './loss-scale.ts';
 import type { ModelForm } from './model-form.ts';
+import type { CellNames } from './own/cell-names.ts';
 import type { OwnSteps } from './own/own-steps.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
@@ -57,6 +58,7 @@ export class StepCache {
   #reused = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
   #latest: CompiledStep | undefined;
+  readonly #names: CellNames | undefined;
   #said = false;
 
   constructor(
@@ -75,6 +77,8 @@ export class StepCache {
       own?: OwnSteps | undefined;
       /** The form of the model that the function belongs to, without code of users. */
       form?: (() => ModelForm | undefined) | undefined;
+      /** The names of the session that the function reads. */
+      names?: CellNames;
       /** Whether XLA may compile single calls. */
       xla?: boolean;
       /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
@@ -92,6 +96,7 @@ export class StepCache {
     this.#lossScale = options.lossScale;
     this.#own = options.own;
     this.#form = options.own === undefined && options.lossScale === undefined ? options.form : undefined;
+    this.#names = options.names;
     this.#xla = options.xla ?? false;
     this.#atOnce = options.atOnce ?? false;
     this.#say = options.say;
@@ -124,7 +129,8 @@ export class StepCache {
     if (state === undefined) return run(...args);
     const taken = takeApart(this.#tf, args);
     // A graph belongs to the device that its variables are on.
-    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}`, state);
+    const names = this.#names === undefined ? '' : ` ${this.#names.key()}`;
+    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}${names}`, state);
     if (entry.refused !== undefined) return run(...args);
     const first = entry.runs++ === 0;
     if (

@@ -20,7 +20,7 @@ export function stopWatchingEffects(): void {
 }
 
 /** What of the notebook's host is asked and not done. */
-const QUESTIONS = new Set<PropertyKey>(['execution', 'interrupted', 'unattended', 'runIn', 'onEnd']);
+const QUESTIONS = new Set<PropertyKey>(['execution', 'interrupted', 'unattended', 'runIn', 'onEnd', 'names']);
 
 function note(what: string): void {
   for (const watcher of watchers) watcher(what);
