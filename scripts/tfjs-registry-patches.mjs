@@ -34,6 +34,8 @@ export function patchRegistry(patches) {
         return map.kinds?.get(base) ?? map.classNameMap;
     }`,
     ],
+    // A file's `constructor` or `toString` names no class.
+    ['this.classNameMap = {};', 'this.classNameMap = Object.create(null);'],
     [
       'export class SerializationMap {',
       `/** The classes that a class extends, the nearest first, up to the one of its kind, such as Layer. */
@@ -54,5 +56,9 @@ export class SerializationMap {`,
   }
   patches.add(/tfjs-layers\/dist\/utils\/generic_utils\.js$/, [
     ["_GLOBAL_CUSTOM_OBJECTS['className']", '_GLOBAL_CUSTOM_OBJECTS[className]'],
+    ['functionName in customObjects', 'Object.hasOwn(customObjects, functionName)'],
+    ['functionName in _GLOBAL_CUSTOM_OBJECTS', 'Object.hasOwn(_GLOBAL_CUSTOM_OBJECTS, functionName)'],
+    ['className in customObjects', 'Object.hasOwn(customObjects, className)'],
+    ['className in _GLOBAL_CUSTOM_OBJECTS', 'Object.hasOwn(_GLOBAL_CUSTOM_OBJECTS, className)'],
   ]);
 }

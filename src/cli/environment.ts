@@ -33,7 +33,8 @@ function digest(files: readonly string[]): string {
 
 function recorded(folder: string): string[] {
   try {
-    return (JSON.parse(readFileSync(join(folder, MARKER), 'utf8')) as { complete: string[] }).complete;
+    const { complete } = JSON.parse(readFileSync(join(folder, MARKER), 'utf8')) as { complete?: unknown };
+    return Array.isArray(complete) ? complete : [];
   } catch {
     return [];
   }

@@ -24,7 +24,8 @@ function recordFile(): string {
 
 function recorded(): string[] {
   try {
-    return JSON.parse(readFileSync(recordFile(), 'utf8')) as string[];
+    const read = JSON.parse(readFileSync(recordFile(), 'utf8')) as unknown;
+    return Array.isArray(read) ? read.filter((folder) => typeof folder === 'string') : [];
   } catch {
     return [];
   }

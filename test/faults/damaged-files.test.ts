@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
 import { parameterLines, readNotebook } from '../../src/cli/notebook.ts';
@@ -230,4 +231,16 @@ test('no file that names __proto__ sets a prototype', async () => {
     ['a', 2],
   ]);
   assert.equal(({} as { polluted?: number }).polluted, undefined);
+});
+
+test('what Tensorcell keeps for itself, damaged: commands go on without it', () => {
+  const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+  for (const text of ['null', '[null, 5]', '{"__proto__": []}', '5', '"x"', 'x']) {
+    const home = mkdtempSync(join(folder, 'home-'));
+    writeFileSync(join(home, 'kernelspecs.json'), text);
+    for (const words of [['install', '--prefix', join(home, 'prefix')], ['uninstall']]) {
+      const env = { ...process.env, TENSORCELL_HOME: home };
+      execFileSync(process.execPath, [cli, ...words], { env, stdio: 'pipe' });
+    }
+  }
 });

@@ -111,3 +111,15 @@ test('the initializer Identity makes a unit matrix, and the layer Identity passe
   tf.dispose(input);
   model.dispose();
 });
+
+test('a name that every object has is the name of no class', async () => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty', 'valueOf', '__proto__']) {
+    const unknown = /Unknown (?:layer|activation|initializer|regularizer|constraint): /;
+    const topology = { class_name: name, config: {} };
+    await assert.rejects(tf.models.modelFromJSON({ modelTopology: topology }), unknown);
+    assert.throws(() => tf.layers.dense({ units: 1, activation: name as never }), unknown);
+    assert.throws(() => tf.layers.dense({ units: 1, kernelInitializer: name }), unknown);
+    assert.throws(() => tf.layers.dense({ units: 1, kernelRegularizer: name }), unknown);
+    assert.throws(() => tf.layers.dense({ units: 1, kernelConstraint: name }), unknown);
+  }
+});

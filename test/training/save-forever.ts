@@ -1,8 +1,9 @@
 /** Saves a model over and over, and says so after each time: killed-saver.ts kills it. */
 import * as tf from '@tensorflow/tfjs';
-import { saveModel } from '../../src/training/index.ts';
+import { installTraining, saveModel } from '../../src/training/index.ts';
 
 tf.env().set('IS_TEST', true);
+installTraining(tf);
 const model = tf.sequential({
   layers: [tf.layers.dense({ inputShape: [3], units: 4, activation: 'relu' }), tf.layers.dense({ units: 1 })],
 });

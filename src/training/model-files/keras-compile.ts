@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Json } from './keras-layers.ts';
-import { tfInternals } from '../../tensorflow/tfjs/instance.ts';
+import { tfInstance, tfInternals, type TfInternals } from '../../tensorflow/tfjs/instance.ts';
 import { fromKerasOptimizer, restoreState, toKerasOptimizer } from './keras-optimizers.ts';
 import { foreignName } from './keras-origin.ts';
 import type { OptimizerState } from './keras-optimizers.ts';
@@ -44,7 +44,9 @@ const OTHER_CLASSES = new Set(['Accuracy']);
 
 /** The name here of a loss or metric with a name of Keras or of tfjs; undefined where there is none. */
 function nameHere(tf: Tfjs, kind: 'loss' | 'metric', name: string): string | undefined {
-  const { losses, metrics } = tfInternals(tf as Parameters<typeof tfInternals>[0]);
+  // A tfjs that is not of this package (as in tests) has no such tables; its names are the same.
+  const own = tfInternals(tf as Parameters<typeof tfInternals>[0]) as TfInternals | undefined;
+  const { losses, metrics } = own ?? tfInternals(tfInstance());
   if (kind === 'loss') return losses.knownName(name, losses.lossesMap);
   if (BY_SHAPE.has(name)) return name;
   const known = losses.knownName(name, metrics.metricsMap);
