@@ -53,6 +53,8 @@ def convolution(rank, padding=("same",), groups=True, more=(), channels=4):
 
 def transposed(rank):
     spec = convolution(rank, groups=False)
+    # Its outputs of rank 1 have 10 places.
+    spec["base"]["filters"] = 11 if rank == 1 else 10
     spec["options"]["output_padding"] = [1, 0]
     spec["options"]["strides"] = [2, 3]
     spec["shaping"] = [*spec["shaping"], "output_padding"]
