@@ -90,6 +90,7 @@ test('code that keeps count of its calls runs op by op, and counts right', async
   for (const [make, why] of counters) opByOp(await same(make, 20), why);
 });
 
+// The bundler may number `numbers`.
 test('state that nothing can look into runs op by op, and says so', async () => {
   const cases: [() => Trial, RegExp][] = [
     [
@@ -97,7 +98,7 @@ test('state that nothing can look into runs op by op, and says so', async () => 
         const numbers = Array.from({ length: 99 }, (_, i) => i)[Symbol.iterator]();
         return { loss: (a, b) => tf.mul(numbers.next().value as number, squares(a, b)) };
       },
-      /numbers is a Array Iterator, which cannot be looked into/,
+      /numbers\d* is a Array Iterator, which cannot be looked into/,
     ],
     [
       () => {
@@ -106,7 +107,7 @@ test('state that nothing can look into runs op by op, and says so', async () => 
         })();
         return { loss: (a, b) => tf.mul(numbers.next().value, squares(a, b)) };
       },
-      /numbers is a Generator, which cannot be looked into/,
+      /numbers\d* is a Generator, which cannot be looked into/,
     ],
     [
       () => {
@@ -117,14 +118,14 @@ test('state that nothing can look into runs op by op, and says so', async () => 
           after: (step) => void numbers.set(key, step),
         };
       },
-      /numbers is a WeakMap, which cannot be looked into/,
+      /numbers\d* is a WeakMap, which cannot be looked into/,
     ],
     [
       () => {
         const numbers = new Proxy({ next: 1 }, { get: (target) => target.next++ });
         return { loss: (a, b) => tf.mul(numbers.next, squares(a, b)) };
       },
-      /numbers is a Proxy/,
+      /numbers\d* is a Proxy/,
     ],
     [
       () => {
