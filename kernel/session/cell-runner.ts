@@ -248,7 +248,7 @@ const LONGEST_HELPED = 20_000;
 const LONGEST_NAME = 500;
 
 /** IPython's way to ask: never TypeScript, since no expression begins or ends with a question mark. */
-function askedFor(code: string): { name: string; detail: 0 | 1 } | undefined {
+export function askedFor(code: string): { name: string; detail: 0 | 1 } | undefined {
   const asked = code.trim();
   if (asked.length > LONGEST_NAME || !/^\?|\?$/.test(asked)) return undefined;
   const [, before, name, after] =

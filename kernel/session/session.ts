@@ -29,7 +29,7 @@ import type {
 import { WireError } from '../wire/wire-error.ts';
 import { Assistance } from './assistance.ts';
 import { toCellError } from './cell-error.ts';
-import { CellRunner } from './cell-runner.ts';
+import { askedFor, CellRunner } from './cell-runner.ts';
 import { Comms } from './comms.ts';
 import { Executions } from './executions.ts';
 import { History } from './history.ts';
@@ -419,6 +419,8 @@ export class Session {
       inspect_request: ({ content }) => this.#assistance.inspect(readContent('inspect_request', content)),
       is_complete_request: async ({ content }): Promise<IsCompleteReply> => {
         const { code } = readContent('is_complete_request', content);
+        // `name?` asks for help; `name ?` begins a condition.
+        if (askedFor(code) && !/\s\?/.test(code.trim())) return { status: 'complete' };
         return (
           (await this.#assistance.isComplete(code)) ??
           (await (await this.#options.compiler()).isComplete(code))

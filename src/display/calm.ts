@@ -93,8 +93,15 @@ function hidesName(constructor: unknown): boolean {
   return name?.get !== undefined && !isNative(name);
 }
 
-/** V8's own getters, such as that of an error's stack or of a typed array's tag. */
+/** Node's own getters for the name and the message of an aborted request, a value that cannot be cloned, and the like. */
+const OF_NODE = new Set(
+  Object.values(Object.getOwnPropertyDescriptors(DOMException.prototype)).flatMap(({ get }) => get ?? []),
+);
+
+/** V8's own getters, such as that of an error's stack or of a typed array's tag, and those of `DOMException`. */
 function isNative(property: PropertyDescriptor): boolean {
+  // eslint-disable-next-line typescript/unbound-method -- compared, not called
+  if (property.get && OF_NODE.has(property.get)) return true;
   // eslint-disable-next-line typescript/unbound-method -- read, not called
   return /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(property.get));
 }

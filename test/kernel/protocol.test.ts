@@ -183,6 +183,11 @@ test('is_complete of statements that go on in the next line', () =>
       ['1 ?', 'incomplete'],
       ['import {a} from', 'incomplete'],
       ['{ a: 1 }.', 'incomplete'],
+      ['function f(a: number): void', 'incomplete'],
+      ['!echo \\', 'incomplete'],
+      ['console.log?', 'complete'],
+      ['??Array', 'complete'],
+      ['x ?', 'incomplete'],
       ['{ a: 1 }.a', 'complete'],
       ['try {} x', 'invalid'],
     ])

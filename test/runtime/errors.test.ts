@@ -56,6 +56,32 @@ describe('an error', () => {
     );
   });
 
+  test("of Node's DOMException has its name and message, also as a cause", async () => {
+    const aborted = ['AbortError', 'This operation was aborted', 'AbortError: This operation was aborted'];
+    for (const source of [
+      'AbortSignal.abort().throwIfAborted();',
+      'throw AbortSignal.abort().reason;',
+      'await fetch("http://127.0.0.1:9", { signal: AbortSignal.abort() });',
+    ])
+      assert.deepEqual((await failure(source)).slice(0, 3), aborted, source);
+    assert.match(
+      (await failure('structuredClone(() => 1);')).slice(0, 2).join(': '),
+      /^DataCloneError: .* could not be cloned/,
+    );
+    const lines = await failure(
+      'throw new Error("outer", { cause: new DOMException("inner", "TimeoutError") });',
+    );
+    assert.ok(lines.includes('TimeoutError: inner'), lines.join('\n'));
+    assert.deepEqual(
+      (
+        await failure(
+          'class Late extends DOMException { get name() { throw new Error("ran"); } }\nthrow new Late("m");',
+        )
+      ).slice(1, 2),
+      ['m'],
+    );
+  });
+
   test('in a function of an earlier cell names both cells', async () => {
     await notebook.cell('function fails() {\n  throw new RangeError("here");\n}');
     const first = notebook.last;

@@ -1,3 +1,4 @@
+import type { Node } from 'oxc-parser';
 import type { Completeness } from '../../interfaces.ts';
 import { findMagics } from './magics.ts';
 import { scan } from './brackets.ts';
@@ -10,6 +11,8 @@ export function isComplete(source: string, isKnown: (name: string) => boolean): 
     // The body of a cell magic ends with an empty line.
     return /\n[ \t]*\n?$/.test(source) ? { status: 'complete' } : { status: 'incomplete', indent: '' };
   }
+  // A command goes on after a backslash.
+  if (/(?:^|\n)[ \t]*![^\n]*\\$/.test(source)) return { status: 'incomplete', indent: '' };
   const { text } = findMagics(source, isKnown, 'ts');
   if (isExpressionCell(text)) return { status: 'complete' };
   const languages: SourceLanguage[] = text.includes('<') ? ['ts', 'tsx'] : ['ts'];
@@ -37,10 +40,22 @@ function judgeMeaning(text: string, languages: readonly SourceLanguage[]): Compl
       const { problem } = parse(whole, language);
       return !problem || /^Export '.*' is not defined/u.test(problem.message);
     });
-  if (isRight(text)) return { status: 'complete' };
+  if (isRight(text))
+    return lacksBody(text, languages[0]!) ? { status: 'incomplete', indent: '' } : { status: 'complete' };
   // `let`, `interface` and `delete name` are wrong as expressions, and begin something that is right.
   const goesOn = [' x = 0', ' X {}', '.x'].some((ending) => isRight(text + ending));
   return goesOn ? { status: 'incomplete', indent: '' } : { status: 'invalid' };
+}
+
+/** It ends with the head of a function, whose body may begin in the next line. */
+function lacksBody(text: string, language: SourceLanguage): boolean {
+  // Most cells do not end in a parenthesis or a type.
+  if (!/\bfunction\b[^;{}]*$/.test(text)) return false;
+  const last = parse(text, language).program.body.at(-1);
+  const declared = last?.type.startsWith('Export')
+    ? (last as { declaration?: Node | null }).declaration
+    : last;
+  return declared?.type === 'TSDeclareFunction' && !declared.declare && !text.trimEnd().endsWith(';');
 }
 
 /** The parser ran out of text: everything before it is the beginning of a program. */
