@@ -16,17 +16,28 @@ export class CellInput extends Readable {
   #wanted = false;
   /** The cell whose question is open; a question ends with its cell. */
   #asking: Execution | undefined;
+  /** The cell that paused the stream. */
+  #pausedBy: Execution | undefined;
 
   constructor(input: InputRequests, owner: () => Execution | undefined) {
     super({ encoding: 'utf8' });
     this.#input = input;
     this.#owner = owner;
     this.on('resume', () => this.#askSoon());
+    // A stream that already waits for a line does not say so to a second reader.
+    this.on('newListener', (event) => {
+      if (event !== 'data' && event !== 'readable') return;
+      // Node leaves a stream paused for the next reader, which in a notebook is another cell and would wait for ever.
+      const paused = this.#pausedBy !== undefined && this.#pausedBy !== this.#owner();
+      if (event === 'data' && paused) this.resume();
+      this.#askSoon();
+    });
   }
 
   /** @throws InputError where the front end takes no input: a reader would wait for ever */
   override resume(): this {
     this.#input.check(this.#owner());
+    this.#pausedBy = undefined;
     return super.resume();
   }
 
@@ -43,12 +54,19 @@ export class CellInput extends Readable {
     this.#askSoon();
   }
 
+  override pause(): this {
+    this.#pausedBy = this.#owner();
+    return super.pause();
+  }
+
   /** There is no terminal whose keys could be read one by one. */
   setRawMode(): this {
     return this;
   }
 
+  /** What has read it so far stops (`break` in a `for await` loop destroys its stream); the next reader starts anew. */
   override destroy(): this {
+    this.removeAllListeners('readable');
     return this;
   }
 
@@ -70,9 +88,14 @@ export class CellInput extends Readable {
   }
 
   #ask(owner: Execution): void {
-    if (!this.#wanted || this.isPaused() || (this.#asking && !this.#asking.ended)) return;
+    if (!this.#wanted || !this.#isRead() || (this.#asking && !this.#asking.ended)) return;
     this.#asking = owner;
     void this.#answer(owner);
+  }
+
+  /** A `for await` loop waits for `readable`, and then the stream counts as paused. */
+  #isRead(): boolean {
+    return this.listenerCount('readable') > 0 || (!this.isPaused() && this.listenerCount('data') > 0);
   }
 
   async #answer(owner: Execution): Promise<void> {

@@ -10,6 +10,8 @@ async function answer(client: JupyterClient, value: string): Promise<void> {
   await client.send('stdin', 'input_reply', { value });
 }
 
+const ONCE = 'await new Promise<string>((done) => process.stdin.once("data", (text) => done(String(text))))';
+
 /** Programs that read lines, each with the answers it is given and its result. */
 const READERS: [name: string, code: string, answers: string[], result: string][] = [
   [
@@ -42,6 +44,37 @@ line`,
     ['typed'],
     "'typed\\n'",
   ],
+  ['an event, the stream left as it is', ONCE, ['first'], "'first\\n'"],
+  ['the same in the next cell', ONCE, ['second'], "'second\\n'"],
+  [
+    'a loop over chunks',
+    `const chunks: string[] = [];
+for await (const chunk of process.stdin) { chunks.push(String(chunk)); if (chunks.length === 2) break; }
+chunks`,
+    ['a', 'b'],
+    "[ 'a\\n', 'b\\n' ]",
+  ],
+  [
+    'readable and read()',
+    `const got = await new Promise((done) => process.stdin.on('readable', () => {
+  const text = process.stdin.read();
+  if (text !== null) done(text);
+}));
+process.stdin.removeAllListeners('readable');
+got`,
+    ['now'],
+    "'now\\n'",
+  ],
+  [
+    'a loop over lines',
+    `import { createInterface as open } from 'node:readline';
+const all: string[] = [];
+for await (const each of open({ input: process.stdin })) { all.push(each); if (all.length === 2) break; }
+all`,
+    ['x', 'y'],
+    "[ 'x', 'y' ]",
+  ],
+  ['an event after all of these', ONCE, ['last'], "'last\\n'"],
 ];
 
 test('reading process.stdin asks the front end', async (t) => {
