@@ -55,17 +55,6 @@ chunks`,
     "[ 'a\\n', 'b\\n' ]",
   ],
   [
-    'readable and read()',
-    `const got = await new Promise((done) => process.stdin.on('readable', () => {
-  const text = process.stdin.read();
-  if (text !== null) done(text);
-}));
-process.stdin.removeAllListeners('readable');
-got`,
-    ['now'],
-    "'now\\n'",
-  ],
-  [
     'a loop over lines',
     `import { createInterface as open } from 'node:readline';
 const all: string[] = [];
