@@ -95,6 +95,7 @@ function hidesName(constructor: unknown): boolean {
 
 /** Node's own getters for the name and the message of an aborted request, a value that cannot be cloned, and the like. */
 const OF_NODE = new Set(
+  // eslint-disable-next-line typescript/unbound-method -- compared, not called
   Object.values(Object.getOwnPropertyDescriptors(DOMException.prototype)).flatMap(({ get }) => get ?? []),
 );
 
