@@ -58,5 +58,7 @@ function deepAssertShapeConsistency(val, shape, indices) {`
 ];
 
 export function patchValues(patches) {
+  // A length of 1 may become 0.
+  patches.add(/tfjs-core\/dist\/ops\/broadcast_to\.js$/, [['n > 1 ? i : -1', 'n !== 1 ? i : -1']]);
   patches.add(/tfjs-core\/dist\/tensor_util_env\.js$/, edits);
 }

@@ -236,3 +236,23 @@ for (const [dtype, make] of Object.entries(VALUES)) {
 test('stridedSlice without strides equals plain tfjs', () => {
   sameAsPlain((x) => tf.stridedSlice(x, [1, 0], [3, 2]), filled([4, 3]));
 });
+
+test('broadcastTo makes a length of 1 one of 0', () => {
+  const shapes: [number[], number[]][] = [
+    [
+      [1, 3],
+      [0, 3],
+    ],
+    [[1], [0]],
+    [[0], [0, 0]],
+    [
+      [2, 1],
+      [2, 0],
+    ],
+    [[3], [0, 2, 3]],
+  ];
+  for (const [from, to] of shapes) {
+    const made = tf.broadcastTo(tf.ones(from), to);
+    assert.deepEqual([made.shape, made.dataSync().length], [to, 0]);
+  }
+});
