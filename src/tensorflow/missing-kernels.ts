@@ -1,6 +1,7 @@
 import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import { kernelReplacer, type KernelInputs } from './kernel-replacer.ts';
+import { LIST_CHECKS } from './list-kernel-checks.ts';
 import { installNumericPadding } from './numeric-padding.ts';
 import type { NodeBackend, Tf } from './tfjs/instance.ts';
 
@@ -42,7 +43,10 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
   const inJavaScript = javaScriptKernels(tf, backend);
 
   for (const name of LISTS)
-    replaceKernel(name, () => (inputs, attributes) => inJavaScript(name, inputs, attributes));
+    replaceKernel(name, () => (inputs, attributes) => {
+      LIST_CHECKS[name]?.(inputs, attributes);
+      return inJavaScript(name, inputs, attributes);
+    });
   const told = new Set<string>();
   const slowly = (name: string, inputs: KernelInputs, attributes: NamedAttrMap) => {
     if (!told.has(name)) {

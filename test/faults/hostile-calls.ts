@@ -38,6 +38,14 @@ function made(tf: Tensorcell, shape: number[], values = new Float32Array(1)): Tf
   return tf.engine().makeTensor(values as never, shape, 'float32');
 }
 
+/** Three values in rows as the partitions say. */
+function ragged(tf: Tensorcell, partitions: number[][], types: string[]): Tf.Tensor {
+  const tensors = partitions.map((one, at) =>
+    types[at] === 'FIRST_DIM_SIZE' ? tf.scalar(one[0] as number, 'int32') : tf.tensor1d(one, 'int32'),
+  );
+  return tf.raggedTensorToTensor(tf.tensor1d([4, 10], 'int32'), [1, 2, 3], 0, tensors, types);
+}
+
 const SHAPES: Record<string, number[]> = {
   'a product that overflows, with a zero behind': [2 ** 32, 2 ** 32, 0],
   'a product that overflows, with a zero in front': [0, 2 ** 32, 2 ** 32],
@@ -121,6 +129,25 @@ const ops: Record<string, Call> = {
   'resize to nothing': (tf) => tf.image.resizeBilinear(tf.ones<Tf.Rank.R4>([1, 2, 2, 1]), [0, 0]),
   'resize to 2^31': (tf) =>
     tf.image.resizeBilinear(tf.ones<Tf.Rank.R4>([1, 2, 2, 1]), [2 ** 31 - 1, 2 ** 31 - 1]),
+  'raggedTensorToTensor: splits that fall': (tf) => ragged(tf, [[0, 2 ** 31 - 1, -3]], ['ROW_SPLITS']),
+  'raggedTensorToTensor: splits past the values': (tf) => ragged(tf, [[0, 2 ** 31 - 1]], ['ROW_SPLITS']),
+  'raggedTensorToTensor: outer splits past JavaScript arrays': (tf) =>
+    ragged(
+      tf,
+      [
+        [0, 2 ** 31 - 1],
+        [0, 3],
+      ],
+      ['ROW_SPLITS', 'ROW_SPLITS'],
+    ),
+  'raggedTensorToTensor: a first dimension past JavaScript arrays': (tf) =>
+    ragged(tf, [[2 ** 31 - 1], [0, 1, 2]], ['FIRST_DIM_SIZE', 'VALUE_ROWIDS']),
+  'raggedTensorToTensor: row ids that fall': (tf) =>
+    ragged(tf, [[4], [0, 2 ** 31 - 1, -3]], ['FIRST_DIM_SIZE', 'VALUE_ROWIDS']),
+  'raggedTensorToTensor: row ids past the rows': (tf) =>
+    ragged(tf, [[4], [0, 1, 2 ** 31 - 1]], ['FIRST_DIM_SIZE', 'VALUE_ROWIDS']),
+  'sparseFillEmptyRows of more rows than JavaScript arrays have': (tf) =>
+    tf.sparse.sparseFillEmptyRows([[0, 0]], [1], [2 ** 31 - 1, 5], 0),
   'tile to more than memory': (tf) => tf.tile(tf.ones([1000]).neg(), [2 ** 31 - 1]),
   'a sparse tensor out of bounds': (tf) => tf.sparseToDense(tf.tensor1d([9], 'int32'), tf.tensor1d([1]), [3]),
   'crop boxes of NaN': (tf) =>
