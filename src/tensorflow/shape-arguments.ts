@@ -65,7 +65,9 @@ export function checkWindow(
   filter: readonly number[],
 ): void {
   for (const name of STEPS) {
-    if (attributes[name] !== undefined) checkSizes(attributes[name], `${op}, whose ${name}`, 1);
+    // Null means the default, as tfjs's own backends take it.
+    const steps = attributes[name] ?? undefined;
+    if (steps !== undefined) checkSizes(steps, `${op}, whose ${name}`, 1);
   }
   const sizes = (filter.length > 0 ? filter : [attributes['filterSize'] ?? []].flat()) as number[];
   const dilations = [attributes['dilations'] ?? 1].flat() as number[];
