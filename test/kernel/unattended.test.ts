@@ -1,6 +1,9 @@
 // A client that allows no input is a program that executes a notebook: it reads a cell's output until idle only.
 import { strict as assert } from 'node:assert';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cell } from './jupyter-client.ts';
 import { withKernel } from './kernel-process.ts';
 
@@ -90,14 +93,19 @@ test('intervals, servers, unreferenced timers and hopeless promises do not hold 
 });
 
 test('output behind the limit goes to the cell that runs then, and the kept one to the next', () =>
-  withKernel(async (client) => {
+  withKernel(async (client, kernel) => {
     // The first check of types takes longer than the timers below.
     await client.cell('0', program);
     const first = await client.cell('setTimeout(() => console.log("late"), 2500); "first"', program);
     assert.equal(first.stdout, '');
     assert.equal((await client.cell(`await ${sleep(3000)}`, program)).stdout, 'late\n');
-    await client.cell('setTimeout(() => console.log("between"), 2500); 1', program);
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    // The next cell comes right after the output: it is kept for half a second.
+    const printed = join(kernel.folder, 'printed');
+    await client.cell(
+      `setTimeout(() => { console.log('between'); process.getBuiltinModule('node:fs').writeFileSync(${JSON.stringify(printed)}, ''); }, 2500); 1`,
+      program,
+    );
+    for (let waited = 0; !existsSync(printed) && waited < 2000; waited++) await pause(10);
     assert.equal((await client.cell('2', program)).stdout, 'between\n');
   }, QUIET));
 
@@ -136,7 +144,7 @@ test('an interrupt ends the wait', () =>
   withKernel(async (client) => {
     const id = await client.startCell('setTimeout(() => {}, 100_000); console.log("on")', program);
     await client.take('iopub', ({ type, parent }) => type === 'stream' && parent === id, 'output');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200);
     await client.request('control', 'interrupt_request', {});
     assert.equal((await client.finishCell(id)).reply['ename'], 'Interrupted');
     assert.equal((await client.cell('1 + 1', program)).result, '2');
