@@ -80,28 +80,32 @@ test('no route runs a trap or a getter', async (context) => {
     const count = Number((await client.cell('names.length')).result);
     const kinds = JSON.parse((await client.cell('console.log(JSON.stringify(names))')).stdout) as string[];
     assert.equal(kinds.length, count);
-    const check = async (route: string, show: () => Promise<unknown>): Promise<void> => {
-      const ran: string[] = [];
-      await client.cell('value = values[names[0]!]; runs = []; 0');
-      for (const [index, kind] of kinds.entries()) {
-        await show();
-        const next = await client.cell(
-          `console.log(JSON.stringify([...new Set(runs)])); value = values[names[${index + 1}]!]; runs = []; 0`,
-        );
-        const seen = next.stdout.trim();
-        if (seen !== '[]') ran.push(`${kind}: ${seen}`);
-      }
+    const seen = async (): Promise<unknown> =>
+      JSON.parse((await client.cell('console.log(JSON.stringify([...new Set(runs)])); runs = []')).stdout);
+    /** Names of what ran tell the kind of value. */
+    const check = async (route: string, show: (set: string) => Promise<unknown>): Promise<void> => {
+      await client.cell('runs = []; 0');
+      for (const index of kinds.keys()) await show(`value = values[names[${index}]!];`);
+      const ran = await seen();
       await context.test(route, () => assert.deepEqual(ran, []));
     };
-    for (const [route, source] of Object.entries(ROUTES)) await check(route, () => client.cell(source));
-    await check('a user expression', () => client.cell('0', { user_expressions: { shown: 'value' } }));
-    await check('the tooltip', () =>
+    const checkRequest = (route: string, show: () => Promise<unknown>): Promise<void> =>
+      check(route, async (set) => {
+        await client.cell(`${set} 0`);
+        await show();
+      });
+    for (const [route, source] of Object.entries(ROUTES))
+      await check(route, (set) => client.cell(`${set} ${source}`));
+    await check('a user expression', (set) =>
+      client.cell(`${set} 0`, { user_expressions: { shown: 'value' } }),
+    );
+    await checkRequest('the tooltip', () =>
       client.request('shell', 'inspect_request', { code: 'value', cursor_pos: 5, detail_level: 0 }),
     );
-    await check('completion', () =>
+    await checkRequest('completion', () =>
       client.request('shell', 'complete_request', { code: 'value.', cursor_pos: 6 }),
     );
-    await check('%who', () => client.cell('%who'));
+    await check('%who', (set) => client.cell(`${set}\n%who`));
   });
 });
 

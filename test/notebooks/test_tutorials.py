@@ -39,7 +39,7 @@ def first_network(shown, notebook):
     assert "pictures to test with:  [ 10000, 28, 28 ]" in shown
     # 97.45 % on average, as in Keras, with a standard deviation of 0.17: one run in 200 is below 97.
     assert number(shown, r"Test accuracy: ([\d.]+) %") >= 96.5
-    assert number(shown, r"(\d+) mistakes in 10,000 pictures") <= 300
+    assert number(shown, r"(\d+) mistakes in 10,000 pictures") <= 350
 
 
 def tensors_and_gradients(shown, notebook):

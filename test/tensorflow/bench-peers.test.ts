@@ -30,7 +30,7 @@ const small = (row: Row): Row => ({ ...row, batch: 4, steps: 3 });
 const every = [...rows, deepRow(3)].map(small);
 const rowNamed = (name: string) => every.find((row) => row.name === name) as Row;
 /** Every row is trained in bench-torch.long.test.ts. */
-const forTorch =
+const trained =
   process.env['TENSORCELL_BENCH_ROWS'] === 'every'
     ? every
     : every.filter(({ name }) => /^(?:mlp|lstm|transformer)$/.test(name));
@@ -75,8 +75,8 @@ test('losses agree within what is stated, and numbers that are none never do', (
   assert.equal(disagreement([2, 1], [2]), 'its loss of step 2 is missing, ours 1.000000');
 });
 
-test('we train every row the same compiled and op by op', { timeout: 200_000 }, async () => {
-  for (const row of every) {
+test('we train rows the same compiled and op by op', { timeout: 200_000 }, async () => {
+  for (const row of trained) {
     const { ms, losses, failures } = await contest(tf, row, [], { ...quick, opByOp: true });
     assert.deepEqual(failures, [], row.name);
     assert.deepEqual([...ms.keys()], ['compiled', 'op by op']);
@@ -130,7 +130,7 @@ test(
   async () => {
     const script = join(process.cwd(), 'test', 'bench', 'train', 'peer_torch.py');
     const torch = await column('PyTorch', torchPython() ?? '', [script]);
-    for (const row of forTorch) {
+    for (const row of trained) {
       const { ms, failures } = await contest(tf, row, [torch], { ...quick, opByOp: false });
       assert.deepEqual(failures, [], row.name);
       assert.deepEqual([...ms.keys()], ['compiled', 'PyTorch']);

@@ -155,7 +155,7 @@ async function train(
 }
 
 /** `TENSORCELL_RANDOM_MODELS=200` tries more, `TENSORCELL_RANDOM_FIRST=1001` others. */
-const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 25);
+const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 15);
 const FIRST = Number(process.env['TENSORCELL_RANDOM_FIRST'] ?? 1);
 
 test(`${MODELS} random models of 1 to 8 layers train the same compiled and op by op`, async () => {

@@ -83,7 +83,7 @@ async function train(seed: number, compiled: boolean): Promise<Run> {
 }
 
 /** `TENSORCELL_RANDOM_MODELS=200` tries more, `TENSORCELL_RANDOM_FIRST=1000` others. */
-const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 8);
+const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 5);
 const FIRST = Number(process.env['TENSORCELL_RANDOM_FIRST'] ?? 1);
 
 test(`${MODELS} random networks of every kind of layer train the same compiled and op by op`, async () => {
