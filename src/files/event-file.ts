@@ -5,7 +5,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { AppendLog } from './append.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32c } from './checksums.ts';
 
 /** One value of a summary. */
 export type EventValue =

@@ -16,8 +16,8 @@ export const LIST_CHECKS: Readonly<Record<string, Check>> = {
     const partitions = rowPartitionTensors as unknown as Tensor[];
     const types = rowPartitionTypes as string[];
     const first = types[0] === 'FIRST_DIM_SIZE' ? 1 : 0;
-    if (first === 1) count('RaggedTensorToTensor', 'the first dimension', partitions[0]?.dataSync()[0]);
-    let rows = first === 1 ? (partitions[0]?.dataSync()[0] as number) : undefined;
+    let rows = first === 1 ? partitions[0]?.dataSync()[0] : undefined;
+    count('RaggedTensorToTensor', 'the first dimension', rows);
     for (const [at, partition] of partitions.entries()) {
       if (at < first) continue;
       const what = `partition ${at} (${types[at]})`;
@@ -36,21 +36,26 @@ function count(op: string, what: string, rows: number | undefined): void {
   throw new RangeError(`${op}: ${what} has ${rows} rows: give at most ${MOST_ROWS}`);
 }
 
-/** Where each row begins, and where the last one ends. Returns how many values they speak of. */
-function splits(what: string, partition: Tensor, inner: number | undefined): number {
-  const places = partition.dataSync();
+/** The last of numbers that never fall; 0 for none. @throws RangeError */
+function lastOfAscending(what: string, partition: Tensor): number {
   let before = 0;
-  for (const [i, place] of places.entries()) {
-    if (place < before) {
-      throw new RangeError(`RaggedTensorToTensor: ${what} falls from ${before} to ${place} at ${i}`);
+  for (const [i, value] of partition.dataSync().entries()) {
+    if (value < before) {
+      throw new RangeError(`RaggedTensorToTensor: ${what} falls from ${before} to ${value} at ${i}`);
     }
-    before = place;
-  }
-  count('RaggedTensorToTensor', what, before);
-  if (inner !== undefined && before > inner) {
-    throw new RangeError(`RaggedTensorToTensor: ${what} ends at ${before}, and there are ${inner} values`);
+    before = value;
   }
   return before;
+}
+
+/** Where each row begins, and where the last one ends. Returns how many values they speak of. */
+function splits(what: string, partition: Tensor, inner: number | undefined): number {
+  const end = lastOfAscending(what, partition);
+  count('RaggedTensorToTensor', what, end);
+  if (inner !== undefined && end > inner) {
+    throw new RangeError(`RaggedTensorToTensor: ${what} ends at ${end}, and there are ${inner} values`);
+  }
+  return end;
 }
 
 /** The row of each value. Returns how many values they speak of. */
@@ -60,19 +65,12 @@ function rowIds(
   rows: number | undefined,
   inner: number | undefined,
 ): number {
-  const ids = partition.dataSync();
-  let before = 0;
-  for (const [i, id] of ids.entries()) {
-    if (id < before) {
-      throw new RangeError(`RaggedTensorToTensor: ${what} falls from ${before} to ${id} at ${i}`);
-    }
-    before = id;
+  const last = lastOfAscending(what, partition);
+  if (partition.size > 0 && rows !== undefined && last >= rows) {
+    throw new RangeError(`RaggedTensorToTensor: ${what} names row ${last} of ${rows}`);
   }
-  if (ids.length > 0 && rows !== undefined && before >= rows) {
-    throw new RangeError(`RaggedTensorToTensor: ${what} names row ${before} of ${rows}`);
+  if (inner !== undefined && partition.size !== inner) {
+    throw new RangeError(`RaggedTensorToTensor: ${what} has ${partition.size} rows for ${inner} values`);
   }
-  if (inner !== undefined && ids.length !== inner) {
-    throw new RangeError(`RaggedTensorToTensor: ${what} has ${ids.length} rows for ${inner} values`);
-  }
-  return ids.length;
+  return partition.size;
 }

@@ -50,5 +50,5 @@ export function runRounds(
   return { lines, died: alive ? undefined : (signal ?? `exit code ${status}`), stderr };
 }
 
-/** An error of ours has a class and more than a few letters of text. */
+/** Tensorcell's errors have a class and more than a few letters of text. */
 export const NAMED_ERROR = /^\w*Error: .{10}/s;

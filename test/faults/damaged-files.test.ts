@@ -13,7 +13,7 @@ import { parameterLines, readNotebook } from '../../src/cli/notebook.ts';
 import { datasets, readCsv, readIdx, readNpy, readNpz, readParquet } from '../../src/data/index.ts';
 import { parseIni } from '../../src/devices/ini.ts';
 import { readConfigFile } from '../../src/devices/settings.ts';
-import { crc32 } from '../../src/display/crc32.ts';
+import { crc32 } from '../../src/files/checksums.ts';
 import { open } from '../../src/safetensors/index.ts';
 import {
   BackupAndRestore,

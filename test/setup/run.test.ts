@@ -15,7 +15,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** One server for the runs that are not about a server of their own: to start one takes seconds. */
+/** One server for the runs whose server is not under test: starting one takes seconds. */
 let shared: ReturnType<typeof startServer> | undefined;
 async function there(): Promise<string[]> {
   shared ??= startServer(join(root, '.venv'), folder);

@@ -75,7 +75,7 @@ test('losses agree within what is stated, and numbers that are none never do', (
   assert.equal(disagreement([2, 1], [2]), 'its loss of step 2 is missing, ours 1.000000');
 });
 
-test('we train rows the same compiled and op by op', { timeout: 200_000 }, async () => {
+test('rows train the same compiled and eagerly', { timeout: 200_000 }, async () => {
   for (const row of trained) {
     const { ms, losses, failures } = await contest(tf, row, [], { ...quick, opByOp: true });
     assert.deepEqual(failures, [], row.name);

@@ -21,11 +21,11 @@ export function defineExports(namespace: Namespace, getters: Record<string, () =
 }
 
 /**
- * Reads a property anew for each use. A function of its own code for each property: V8 compiles one that is shared by
- * several properties into a look-up of 30 ns, and this into a load.
+ * Reads a property anew for each use, with separate code for each property: V8 compiles a function that several
+ * properties share into a look-up of 30 ns, and this into a load.
  */
 function getterOf(from: unknown, name: string): () => unknown {
-  // With our own file's name: stack traces leave it out.
+  // Under the name of this file, which stack traces leave out.
   const make = runInThisContext(`(from) => () => from[${JSON.stringify(name)}]`, HERE) as (
     from: unknown,
   ) => () => unknown;

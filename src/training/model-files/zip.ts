@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
-import { crc32 } from '../../display/crc32.ts';
+import { crc32 } from '../../files/checksums.ts';
 import type { WrittenFile } from '../../files/index.ts';
 import { malformed } from './errors.ts';
 

@@ -1,6 +1,5 @@
 import { fillIn } from '../../../src/training/callbacks/model-checkpoint.ts';
-import { crc32c } from '../../../src/files/crc32c.ts';
-import { crc32 } from '../../../src/display/crc32.ts';
+import { crc32, crc32c } from '../../../src/files/checksums.ts';
 import { unzip, zipParts } from '../../../src/training/model-files/zip.ts';
 import { snakeCase } from '../../../src/training/model-files/keras-layers.ts';
 
