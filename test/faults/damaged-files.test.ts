@@ -1,5 +1,5 @@
 /** Damaged and hostile files, at every reader of a user's file: refused in bounded time and memory, the file named. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -23,6 +23,9 @@ import {
   saveModel,
 } from '../../src/training/index.ts';
 import { zipParts } from '../../src/training/model-files/zip.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);
@@ -31,7 +34,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function model(): tf.LayersModel {
+function model(): Tf.LayersModel {
   return tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
 }
 

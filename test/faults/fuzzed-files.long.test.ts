@@ -1,5 +1,5 @@
 /** Files with random damage, at every reader: an answer or an error that names the file, and the process lives on. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,9 @@ import { readCsv, readIdx, readNpy, readNpz } from '../../src/data/index.ts';
 import { load, save } from '../../src/safetensors/index.ts';
 import { damaged, randoms } from './random-damage.ts';
 import { installTraining, loadModel, loadWeights, saveModel, saveWeights } from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);
@@ -21,7 +24,7 @@ const ROUNDS = Number(process.env['TENSORCELL_FUZZ'] ?? 300);
 const SEED = Number(process.env['TENSORCELL_FUZZ_SEED'] ?? 0);
 const arrays = fileURLToPath(new URL('../data/goldens/arrays.npz', import.meta.url));
 
-function model(): tf.LayersModel {
+function model(): Tf.LayersModel {
   return tf.sequential({
     layers: [tf.layers.dense({ units: 4, inputShape: [3] }), tf.layers.dense({ units: 1 })],
   });

@@ -1,5 +1,4 @@
 /** A disk that is full, at every writer: the old file stays as it was, the error names the file, nothing is left over. */
-import * as tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import {
   chmodSync,
@@ -25,6 +24,9 @@ import { CSVLogger, loadModel, saveModel, TensorBoard } from '../../src/training
 import { fileLimitProblem, limitFiles } from './file-limit.ts';
 import { contents, smallDisk, smallDiskProblem } from './small-disk.ts';
 import { fitWith, model, text, WRITERS } from './writers.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 const skip = smallDiskProblem() ?? false;
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-writers-'));

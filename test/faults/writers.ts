@@ -1,5 +1,5 @@
 /** Every writer of a whole file: what it writes to a path, for each version other bytes. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,12 +19,15 @@ import {
   saveModel,
   saveWeights,
 } from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);
 progressMode('quiet');
 
-export function model(seed: number): tf.LayersModel {
+export function model(seed: number): Tf.LayersModel {
   const made = tf.sequential({
     layers: [
       tf.layers.dense({

@@ -1,5 +1,5 @@
 /** Our callbacks beside Keras's: the same data, weights and optimizer; keras/callbacks.py made the reference. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tensorcell from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 interface Reference {
   epochs: number[];
@@ -23,7 +26,7 @@ tf.env().set('IS_TEST', true);
 tensorcell.installTraining(tf);
 tensorcell.progressMode('quiet');
 
-function values(shape: number[], scale: number, shift: number): tf.Tensor {
+function values(shape: number[], scale: number, shift: number): Tf.Tensor {
   const count = shape.reduce((product, size) => product * size, 1);
   return tf.tensor(
     Float32Array.from({ length: count }, (_, index) => scale * Math.sin(shift + 1.7 * index)),
@@ -31,7 +34,7 @@ function values(shape: number[], scale: number, shift: number): tf.Tensor {
   );
 }
 
-function data(count: number, shift: number): [tf.Tensor, tf.Tensor] {
+function data(count: number, shift: number): [Tf.Tensor, Tf.Tensor] {
   const x = values([count, 4], 1, shift);
   const y = x
     .sum(1, true)

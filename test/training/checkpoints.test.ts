@@ -1,5 +1,5 @@
 /** Callbacks that write files. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tensorcell from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 tensorcell.installTraining(tf);
@@ -19,7 +22,7 @@ after(() => {
 });
 const python = fileURLToPath(new URL('../../.cache/keras/bin/python', import.meta.url));
 
-function model(): tf.Sequential {
+function model(): Tf.Sequential {
   const made = tf.sequential({
     layers: [
       tf.layers.dense({ inputShape: [2], units: 3, activation: 'tanh', kernelInitializer: 'ones' }),
@@ -33,7 +36,7 @@ function model(): tf.Sequential {
 const x = tf.tensor2d([0, 0, 0, 1, 1, 0, 1, 1], [4, 2]);
 const y = tf.tensor2d([0, 1, 1, 0], [4, 1]);
 
-function weights(of: tf.LayersModel): number[] {
+function weights(of: Tf.LayersModel): number[] {
   return of.getWeights().flatMap((weight) => [...weight.dataSync()]);
 }
 
@@ -110,7 +113,7 @@ test('BackupAndRestore: a training that broke off ends as one that did not', asy
             }
           },
         },
-      ] as tf.CustomCallbackArgs[],
+      ] as Tf.CustomCallbackArgs[],
     }),
     /power cut/,
   );

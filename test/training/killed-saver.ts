@@ -1,11 +1,14 @@
 /** A process that saves a model over and over, and is killed in the middle. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import { buildSync } from 'esbuild';
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { loadModel } from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 export interface Killing {
   rounds: number;
@@ -43,7 +46,7 @@ export async function killWhileSaving(file: string, { rounds, saves, delay }: Ki
       });
       assert.ok(saved >= saves);
       const model = await loadModel(file);
-      const [first] = (model.predict(tf.ones([1, 3])) as tf.Tensor).dataSync();
+      const [first] = (model.predict(tf.ones([1, 3])) as Tf.Tensor).dataSync();
       assert.ok(Number.isFinite(first), `round ${round}`);
       model.dispose();
     }

@@ -1,5 +1,4 @@
 // Fifty processes, each killed in the middle of a save: the last good file is always there.
-import * as tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as tensorcell from '../../src/training/index.ts';
 import { killWhileSaving } from './killed-saver.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 const KILLS = 50;
 

@@ -1,5 +1,5 @@
 /** Model files from Keras to here and back; keras/models.py made the reference. */
-import * as tf from '@tensorflow/tfjs';
+import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +16,9 @@ import {
   saveWeights,
 } from '../../src/training/index.ts';
 import { killWhileSaving } from './killed-saver.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);
@@ -39,7 +42,7 @@ const golden = JSON.parse(readFileSync(join(here, 'models.golden.json'), 'utf8')
   Reference
 >;
 
-function inputs({ shape, outputs }: Reference): [tf.Tensor, tf.Tensor] {
+function inputs({ shape, outputs }: Reference): [Tf.Tensor, Tf.Tensor] {
   const size = shape.reduce((product, length) => product * length, 1);
   const x = tf.tensor(
     Float32Array.from({ length: 16 * size }, (_, index) => Math.sin(0.7 * index)),
@@ -50,11 +53,11 @@ function inputs({ shape, outputs }: Reference): [tf.Tensor, tf.Tensor] {
   return [x, y.toTensor()];
 }
 
-function answers(model: tf.LayersModel, reference: Reference): number[] {
-  return [...((model.predict(inputs(reference)[0]) as tf.Tensor).dataSync() as Float32Array)];
+function answers(model: Tf.LayersModel, reference: Reference): number[] {
+  return [...((model.predict(inputs(reference)[0]) as Tf.Tensor).dataSync() as Float32Array)];
 }
 
-async function step(model: tf.LayersModel, reference: Reference): Promise<number[]> {
+async function step(model: Tf.LayersModel, reference: Reference): Promise<number[]> {
   const [x, y] = inputs(reference);
   await model.fit(x, y, { batchSize: 16, epochs: 1, shuffle: false });
   return answers(model, reference);
@@ -104,7 +107,7 @@ for (const [name, reference] of Object.entries(golden)) {
   });
 }
 
-function small(name = 'small'): tf.Sequential {
+function small(name = 'small'): Tf.Sequential {
   const model = tf.sequential({
     name,
     layers: [
@@ -123,7 +126,7 @@ test('weights alone', async () => {
   const to = small();
   await loadWeights(to, join(folder, 'only.weights.h5'));
   const x = tf.randomNormal([5, 3]);
-  assert.deepEqual((to.predict(x) as tf.Tensor).arraySync(), (from.predict(x) as tf.Tensor).arraySync());
+  assert.deepEqual((to.predict(x) as Tf.Tensor).arraySync(), (from.predict(x) as Tf.Tensor).arraySync());
   const wider = tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 5, name: 'wide' })] });
   await assert.rejects(loadWeights(wider, join(folder, 'only.weights.h5')), {
     code: 'TENSORCELL_MODEL_FORMAT',

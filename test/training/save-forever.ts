@@ -1,6 +1,8 @@
 /** Saves a model over and over, and says so after each time: killed-saver.ts kills it. */
-import * as tf from '@tensorflow/tfjs';
 import { installTraining, saveModel } from '../../src/training/index.ts';
+import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+
+const tf = tfInstance();
 
 tf.env().set('IS_TEST', true);
 installTraining(tf);

@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { camelCase, type Json } from './keras-layers.ts';
-import { tfInternals, type TfInternals } from '../../tensorflow/tfjs/instance.ts';
+import type { Json } from './keras-layers.ts';
+import { tfInternals } from '../../tensorflow/tfjs/instance.ts';
 import { fromKerasOptimizer, restoreState, toKerasOptimizer } from './keras-optimizers.ts';
 import { foreignName } from './keras-origin.ts';
 import type { OptimizerState } from './keras-optimizers.ts';
@@ -42,18 +42,9 @@ const BY_SHAPE = new Set(['acc', 'accuracy', 'ce', 'crossentropy']);
 /** Classes whose name in snake case is that of another metric: Keras's `Accuracy` counts equal numbers. */
 const OTHER_CLASSES = new Set(['Accuracy']);
 
-/** Losses that tfjs's own package knows by their long names only. */
-const SHORT_LOSSES: Readonly<Record<string, string>> = {
-  mse: 'meanSquaredError',
-  mae: 'meanAbsoluteError',
-};
-
 /** The name here of a loss or metric with a name of Keras or of tfjs; undefined where there is none. */
 function nameHere(tf: Tfjs, kind: 'loss' | 'metric', name: string): string | undefined {
-  const own = tfInternals(tf as Parameters<typeof tfInternals>[0]) as TfInternals | undefined;
-  // A tfjs that is not of this package (as in tests) has no such tables. To load ours would take its backends away.
-  if (own === undefined) return (kind === 'loss' ? SHORT_LOSSES[name] : undefined) ?? camelCase(name);
-  const { losses, metrics } = own;
+  const { losses, metrics } = tfInternals(tf as Parameters<typeof tfInternals>[0]);
   if (kind === 'loss') return losses.knownName(name, losses.lossesMap);
   if (BY_SHAPE.has(name)) return name;
   const known = losses.knownName(name, metrics.metricsMap);
