@@ -1,6 +1,7 @@
 // Whatever a cell prints reaches that cell, in order and complete, before its idle; also what comes late.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
+import { joinedStreams } from './joined-streams.ts';
 import { withKernel } from './kernel-process.ts';
 
 const lines = (count: number, prefix = ''): string =>
@@ -28,13 +29,7 @@ test('stdout and stderr alternate as they were written', () =>
     const cell = await client.cell(
       'process.stdout.write("1\\n"); console.error("2"); console.log("3"); process.stderr.write("4\\n"); console.warn("5");',
     );
-    // On a busy machine a stream's text comes in two messages.
-    const written: [name: string, text: string][] = [];
-    for (const { name, text } of cell.of('stream') as { name: string; text: string }[]) {
-      const last = written.at(-1);
-      if (last?.[0] === name) last[1] += text;
-      else written.push([name, text]);
-    }
+    const written = joinedStreams(cell.of('stream') as { name: string; text: string }[]);
     assert.deepEqual(written, [
       ['stdout', '1\n'],
       ['stderr', '2\n'],

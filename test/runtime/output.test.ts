@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openNotebook, type Notebook, type SinkMessage } from './notebook.ts';
+import { joinedStreams } from '../kernel/joined-streams.ts';
 
 const ok = { status: 'ok', declared: [] };
 
@@ -25,12 +26,7 @@ describe('output', () => {
     const order = notebook.messages.filter(
       (message) => message.type === 'stream' && message.execution === notebook.last,
     ) as Extract<SinkMessage, { type: 'stream' }>[];
-    const joined: [string, string][] = [];
-    for (const { name, text } of order) {
-      if (joined.at(-1)?.[0] === name) joined.at(-1)![1] += text;
-      else joined.push([name, text]);
-    }
-    assert.deepEqual(joined, [
+    assert.deepEqual(joinedStreams(order), [
       ['stdout', "a 1 { b: [ 1, 'x' ] }\n"],
       ['stderr', 'e\n'],
       ['stdout', 'bc\n€'],
