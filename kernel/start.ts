@@ -25,7 +25,7 @@ import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
 import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
-import { reserveDescriptors } from '../src/spare-descriptors.ts';
+import { importInTurn, reserveDescriptors } from '../src/spare-descriptors.ts';
 import { userName } from '../src/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
@@ -66,7 +66,7 @@ export async function start(
   const connection = parseConnectionFile(readFileSync(path, 'utf8'));
   const signer = createSigner(connection.signatureScheme, connection.key);
 
-  const { openTransport } = await import('./transport/transport.ts');
+  const { openTransport } = await importInTurn(() => import('./transport/transport.ts'));
   const transport = await openTransport(connection, log);
   // Modules that could not be loaded once can never be loaded in this process: without a reserve it would lack parts for ever.
   if (!reserveDescriptors()) throw new Error('EMFILE: too many open files');
@@ -82,7 +82,7 @@ export async function start(
 
   const require = createRequire(import.meta.url);
   const magics = once(async (): Promise<MagicRegistry> => {
-    const { createMagicRegistry, warmMagics } = await import('./magics/index.ts');
+    const { createMagicRegistry, warmMagics } = await importInTurn(() => import('./magics/index.ts'));
     setTimeout(warmMagics, WARM_AFTER_MS).unref();
     return createMagicRegistry({
       directory: () => session.surroundings.directory,
@@ -95,7 +95,7 @@ export async function start(
   );
   const cellCompiler = once(async () => {
     const [{ createCellCompiler }, names] = await Promise.all([
-      import('./language/compile/index.ts'),
+      importInTurn(() => import('./language/compile/index.ts')),
       magicNames(),
     ]);
     return createCellCompiler({
@@ -107,14 +107,14 @@ export async function start(
   const compiler = once(async (): Promise<SessionCompiler> => {
     const [cells, { createSessionCompiler }, names] = await Promise.all([
       cellCompiler(),
-      import('./language/separate/index.ts'),
+      importInTurn(() => import('./language/separate/index.ts')),
       magicNames(),
     ]);
     return createSessionCompiler({ compiler: cells, magics: names, file: join(here, 'compiler-process.js') });
   });
   const language = once(async (): Promise<LanguageService> => {
     const [{ createLanguageService }, names, cells, whole] = await Promise.all([
-      import('./language/service/index.ts'),
+      importInTurn(() => import('./language/service/index.ts')),
       magicNames(),
       cellCompiler(),
       compiler(),
@@ -150,7 +150,7 @@ export async function start(
     language,
     magics,
     async createPython({ sink, surroundings, ask }) {
-      const { createPythonHost } = await import('./python/index.ts');
+      const { createPythonHost } = await importInTurn(() => import('./python/index.ts'));
       return createPythonHost({
         sink,
         ask,
@@ -181,7 +181,7 @@ export async function start(
 
   session.start();
   if (connection.kind === 'registration') {
-    const { register } = await import('./transport/registration.ts');
+    const { register } = await importInTurn(() => import('./transport/registration.ts'));
     try {
       await register(connection, transport.ports, signer);
     } catch (error) {

@@ -6,7 +6,7 @@ import type { Column, DataType } from '@uwdata/flechette';
 import { CrossingError } from './errors.ts';
 import type { CrossingContext, Leaf } from './leaf.ts';
 import { payloadOf, receiveBytes, sendBytes } from './payload.ts';
-import { withSpareDescriptors } from '../spare-descriptors.ts';
+import { importInTurn } from '../spare-descriptors.ts';
 
 /** What a table can be asked to become in Python. */
 const PYTHON_TABLES = ['pandas', 'polars', 'arrow'];
@@ -16,7 +16,7 @@ type Flechette = typeof flechetteModule;
 
 /** Bundled, it is a CommonJS module, whose exports are the default one. */
 async function loadFlechette(): Promise<Flechette> {
-  const loaded = (await withSpareDescriptors(() => import('@uwdata/flechette'))) as Flechette & {
+  const loaded = (await importInTurn(() => import('@uwdata/flechette'))) as Flechette & {
     default?: Flechette;
   };
   return 'tableFromIPC' in loaded ? loaded : (loaded as { default: Flechette }).default;

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openRegular } from '../files/index.ts';
 import { DataFormatError } from './format-error.ts';
-import { withSpareDescriptors } from '../spare-descriptors.ts';
+import { importInTurn } from '../spare-descriptors.ts';
 
 export type ParquetCell = string | number | bigint | boolean | Date | null | Uint8Array | object;
 export type ParquetRow = Record<string, ParquetCell>;
@@ -42,12 +42,11 @@ export interface ParquetFile {
  */
 export async function openParquet(path: string): Promise<ParquetFile> {
   // Loaded when first needed: both are ES modules, and most sessions read no Parquet.
-  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await withSpareDescriptors(
-    () =>
-      Promise.all([
-        import('hyparquet'),
-        import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
-      ]),
+  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await importInTurn(() =>
+    Promise.all([
+      import('hyparquet'),
+      import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
+    ]),
   );
   // A pipe or a device would never end.
   closeSync(openRegular(path).descriptor);

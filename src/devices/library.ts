@@ -1,7 +1,7 @@
 import { describeBackend, describeMemory } from '../tensorflow/describe.ts';
 import type { MemoryDescription } from './backend-description.ts';
 import type { Device } from './device.ts';
-import { withSpareDescriptors } from '../spare-descriptors.ts';
+import { importInTurn } from '../spare-descriptors.ts';
 
 /**
  * What the machine computes with: GPUs, then the CPU, with what tf uses of them. Units are in the names; a number that
@@ -10,7 +10,7 @@ import { withSpareDescriptors } from '../spare-descriptors.ts';
  */
 export async function devices(): Promise<Device[]> {
   // Loaded when first asked for: cells start without it.
-  const { devices: look } = await withSpareDescriptors(() => import('./index.ts'));
+  const { devices: look } = await importInTurn(() => import('./index.ts'));
   return await look(describeBackend());
 }
 

@@ -1,7 +1,7 @@
 import type * as Crossing from '../crossing/index.ts';
 import type { CrossingContext, Leaf, LeafCodec } from '../crossing/index.ts';
 import { PythonError } from './errors.ts';
-import { withSpareDescriptors } from '../spare-descriptors.ts';
+import { importInTurn } from '../spare-descriptors.ts';
 
 /** Ways for values that are no plain ones: tensors and tables. */
 export type Leaves = Pick<LeafCodec, 'encode' | 'decode'>;
@@ -15,7 +15,7 @@ export const leaves: Leaves = {
 };
 
 async function failing<T>(action: (crossing: typeof Crossing) => Promise<T>): Promise<T> {
-  const crossing = await withSpareDescriptors(() => import('../crossing/index.ts'));
+  const crossing = await importInTurn(() => import('../crossing/index.ts'));
   try {
     return await action(crossing);
   } catch (error) {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { BackendDescription } from '../devices/backend-description.ts';
 import type { Machine } from '../devices/machine.ts';
 import type { DeviceSample, Sampler } from '../devices/watch/sampler.ts';
-import { withSpareDescriptors } from '../spare-descriptors.ts';
+import { importInTurn } from '../spare-descriptors.ts';
 
 /** Between two looks: a driver is asked in a process of its own, which costs this one next to nothing. */
 const PAUSE_MS = 1000;
@@ -69,7 +69,7 @@ export class DeviceLoad {
   async #find(): Promise<{ used: string[]; sampler: Sampler } | 'none'> {
     const backend = this.#backend();
     if (!backend.devices.some(({ type }) => /GPU/i.test(type))) return 'none';
-    const [{ usedDevices }, { Sampler: DeviceSampler }] = await withSpareDescriptors(() =>
+    const [{ usedDevices }, { Sampler: DeviceSampler }] = await importInTurn(() =>
       Promise.all([import('../devices/inventory.ts'), import('../devices/watch/sampler.ts')]),
     );
     const used = [...usedDevices(backend)].filter((id) => id !== 'cpu');
