@@ -230,7 +230,8 @@ export type CompileResult =
   | { ok: false; problem: SourceProblem; frame: string; hint?: string };
 
 export type Completeness =
-  { status: 'complete' | 'invalid' | 'unknown' } | { status: 'incomplete'; indent: string };
+  | { status: 'complete' | 'invalid' | 'unknown' }
+  | { status: 'incomplete'; indent: string };
 
 /** Lines of the cell that are for the kernel and not TypeScript. */
 export type CellParts =

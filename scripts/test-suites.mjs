@@ -130,7 +130,7 @@ export function suites(context) {
   const list = [
     check('types', bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
     check('lint', bin('oxlint'), ['--type-aware', '--deny-warnings']),
-    check('format', bin('prettier'), ['--check', '--log-level', 'warn', '.']),
+    check('format', bin('oxfmt'), ['--check']),
     units,
     ...folders.flatMap(([name, files]) => {
       if (name !== 'faults') return [processes(name, files)];

@@ -69,8 +69,8 @@ async function report(suite) {
   }
 }
 
-/** Checks of texts; the formatter takes one core and the longest. */
-const CHECKS = [['format'], ['types', 'lint']];
+/** Checks of texts. */
+const CHECKS = [['format', 'types'], ['lint']];
 
 /** Suites that run alone: they take all cores, or measure how time grows. */
 const ALONE = new Set(['unit', 'growth']);

@@ -131,7 +131,8 @@ import { logitsOf } from ${parts('logits')};
 ${text}`;
 }
 
-const ratio = (name) => () => `export const ${name} = declareRatio(function ${name}(yTrue, yPred) {
+const ratio = (name) => () =>
+  `export const ${name} = declareRatio(function ${name}(yTrue, yPred) {
     return tidy(() => divideNoNan(...${name}Parts(yTrue, yPred)));
 }, ${name}Parts);`;
 

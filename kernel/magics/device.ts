@@ -34,7 +34,9 @@ async function withPython(
   html: string,
 ): Promise<[text: string, html: string]> {
   const found = (await session.askPython({ what: 'devices' }).catch(() => undefined)) as
-    PythonDevices | 'busy' | undefined;
+    | PythonDevices
+    | 'busy'
+    | undefined;
   if (found === undefined) return [text, html];
   if (found === 'busy') return [`${text}\nPython is busy\n`, `${html}<p>Python is busy</p>`];
   const section = describePython(found, ourSide(devices, cudaOfRelease(backend?.runtime?.name ?? '')));

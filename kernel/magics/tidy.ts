@@ -16,7 +16,8 @@ export const tidy: Magic = {
       throw new MagicError('usage', `%tidy ${mode}: write %tidy on or %tidy off`);
     }
     const said = (await session.ask('tidy', mode === '' ? undefined : mode === 'on', ANSWER_LIMIT_MS)) as
-      { on: boolean; disposed: number } | undefined;
+      | { on: boolean; disposed: number }
+      | undefined;
     if (said === undefined || said === null) {
       throw new MagicError('unavailable', 'the runtime is busy: ask again when its cell has ended');
     }

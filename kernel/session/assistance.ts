@@ -47,7 +47,8 @@ export class Assistance {
     // A cell magic's body ends with an empty line, as long as nobody who knows its language says more.
     return cell && /\n[ \t]*\n?$/.test(code)
       ? ((await this.#python()?.ask('is_complete_request', { code: cell.body })) as
-          IsCompleteReply | undefined)
+          | IsCompleteReply
+          | undefined)
       : undefined;
   }
 

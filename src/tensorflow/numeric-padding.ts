@@ -9,7 +9,8 @@ import type { Tf } from './tfjs/instance.ts';
  */
 
 type Info =
-  ReturnType<typeof backend_util.computePool2DInfo> | ReturnType<typeof backend_util.computePool3DInfo>;
+  | ReturnType<typeof backend_util.computePool2DInfo>
+  | ReturnType<typeof backend_util.computePool3DInfo>;
 type Shape4D = [number, number, number, number];
 type Shape5D = [number, number, number, number, number];
 

@@ -196,8 +196,8 @@ const VALUES: Record<string, () => Loose> = {
   bool: () => tf.tensor([true, false]),
   complex64: () => tf.complex([1, 2], [3, 4]),
   string: () => tf.tensor(['a', 'b']),
-  'a matrix of float32': () => tf.tensor([[2, 1], [1, 2]]), // prettier-ignore
-  'a matrix of int32': () => tf.tensor([[2, 1], [1, 2]], [2, 2], 'int32'), // prettier-ignore
+  'a matrix of float32': () => tf.tensor([[2, 1], [1, 2]]), // oxfmt-ignore
+  'a matrix of int32': () => tf.tensor([[2, 1], [1, 2]], [2, 2], 'int32'), // oxfmt-ignore
   'an image of int32': () => tf.ones([1, 4, 4, 2], 'int32'),
 };
 

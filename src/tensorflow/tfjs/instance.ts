@@ -138,7 +138,8 @@ export interface TfInternals {
   /** Asked by the categorical cross-entropy of probabilities; undefined lets tfjs compose it. */
   crossEntropy: {
     ofProbabilities:
-      ((target: tfjs.Tensor, output: tfjs.Tensor, epsilon: number) => tfjs.Tensor | undefined) | undefined;
+      | ((target: tfjs.Tensor, output: tfjs.Tensor, epsilon: number) => tfjs.Tensor | undefined)
+      | undefined;
   };
   /** Asked by weights after an update; true where the constraint follows in the graph, and has not to be applied now. */
   constraining: {

@@ -38,7 +38,7 @@ export interface Result {
   problems: readonly string[];
 }
 
-/** The page as Markdown, before Prettier. @throws Error for an op without a case and without a reason. */
+/** The page as Markdown, before it is formatted. @throws Error for an op without a case and without a reason. */
 export function gradientPage(tf: Loose, results: readonly Result[]): string {
   const rows = opsOf(tf).map((op) => {
     const own = results.filter(({ one }) => one.op === op);

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
+import { format } from 'oxfmt';
 import { loadTf } from '../../../src/tensorflow/index.ts';
 import { cases } from './cases.ts';
 import { judgeWithGoldens } from './judge.ts';
@@ -12,4 +12,4 @@ const text = gradientPage(
   tf,
   cases.map((one) => ({ one, ...judgeWithGoldens(tf, one) })),
 );
-writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }));
+writeFileSync(file, (await format(file, text)).code);

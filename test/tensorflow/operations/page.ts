@@ -83,7 +83,7 @@ compares the results.
 
 `;
 
-/** The page as Markdown, before Prettier. @throws Error for an op without a case. */
+/** The page as Markdown, before it is formatted. @throws Error for an op without a case. */
 export function operationPage(tf: Loose, all: readonly Ran[]): string {
   const rows = opsOf(tf).map((op) => {
     const ran = all.find((one) => one.op === op);

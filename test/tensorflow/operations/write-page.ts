@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
+import { format } from 'oxfmt';
 import { loadTf } from '../../../src/tensorflow/index.ts';
 import { operationCases, operationPage, runOperation, type Ran } from './page.ts';
 
@@ -12,7 +12,4 @@ for (const one of operationCases()) {
   ran.push(result);
 }
 const file = join(import.meta.dirname, '..', '..', '..', 'docs', 'operations.md');
-writeFileSync(
-  file,
-  await format(operationPage(tf, ran), { ...(await resolveConfig(file)), parser: 'markdown' }),
-);
+writeFileSync(file, (await format(file, operationPage(tf, ran))).code);
