@@ -1,5 +1,5 @@
 /**
- * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth] [--cold]
+ * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth] [--cold [--steps 100,1000]]
  *
  * Milliseconds a step of training with Adam, categorical cross-entropy and accuracy: us compiled, us op by op, and
  * tfjs-node on its own addon, Keras 3, JAX with flax and optax, and PyTorch, where they are installed. `--growth`: how a step's
@@ -46,12 +46,16 @@ const { values: options } = parseArgs({
     python: { type: 'string' },
     growth: { type: 'boolean', default: false },
     cold: { type: 'boolean', default: false },
+    steps: { type: 'string', default: COLD_STEPS.join() },
   },
 });
 const list = (text: string) => text.split(',').filter((name) => name !== '');
 const only = list(options.only);
 const rounds = Number(options.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds} is no count`);
+const coldSteps = list(options.steps).map(Number);
+const odd = coldSteps.find((steps) => !COLD_STEPS.some((one) => one === steps));
+if (odd !== undefined) throw new Error(`--steps ${options.steps}: some of ${COLD_STEPS.join(', ')}`);
 const known = new Set(rows.map(({ name }) => name));
 const unknown = only.find((name) => !known.has(name));
 if (unknown !== undefined) throw new Error(`--only ${unknown}: the rows are ${[...known].join(', ')}`);
@@ -180,7 +184,7 @@ async function coldStarts(): Promise<void> {
   const chosen = rows
     .filter(({ name }) => only.length === 0 || only.includes(name))
     .flatMap((row) =>
-      COLD_STEPS.filter((steps) => steps <= (row.coldSteps ?? 0)).map((steps) => ({ row, steps })),
+      coldSteps.filter((steps) => steps <= (row.coldSteps ?? 0)).map((steps) => ({ row, steps })),
     );
   for (const [i, { row, steps }] of chosen.entries()) {
     const label = `${row.name}, batch ${row.batch}, ${steps} steps`;
