@@ -20,7 +20,8 @@ test(
       assert.deepEqual(errors.map(cellText), []);
       const at = cells.findIndex((cell) => /Test accuracy: /.test(cellText(cell)));
       const accuracy = /Test accuracy: ([\d.]+) %/.exec(cellText(cells[at]!))?.[1];
-      assert.ok(Number(accuracy) >= 97, `the test accuracy is ${accuracy} %`);
+      // 97.45 % with a standard deviation of 0.17 in a dozen trainings.
+      assert.ok(Number(accuracy) >= 96.5, `the test accuracy is ${accuracy} %`);
       // The picture shows the training's chart with the test below it.
       await page.command('application:toggle-left-area');
       await page.page
