@@ -25,6 +25,24 @@ const randomOps = {
   random_gamma: ['gamma', 'alpha', 'beta', 'beta ??= 1;'],
 };
 
+/** What tfjs draws in JavaScript without a seed, by file: how often, the text, and ours, which follows from the session's seed. */
+const drawnInJavaScript = [
+  [/tfjs-core\/dist\/(util_base|ops\/rand_util)\.js$/, 3, 'Math.random()', 'ours.next()'],
+  // The kernel's seed is an integer, and 0 would be none.
+  [
+    /tfjs-core\/dist\/ops\/multinomial\.js$/,
+    1,
+    'Math.random()',
+    '1 + Math.floor(ours.next() * (2 ** 31 - 2))',
+  ],
+  [
+    /tfjs-data\/dist\/(dataset|iterators\/lazy_iterator)\.js$/,
+    1,
+    'tf.util.now().toString()',
+    'ours.next().toString()',
+  ],
+];
+
 /** Ops and layers that ask hooks of ours first. @param hooks the hooks' file, as text of an import. */
 function asksHooks(patches, hooks) {
   // Random ops ask our generator first: numbers drawn in JavaScript would be constants of a traced step.
@@ -46,6 +64,13 @@ function asksHooks(patches, hooks) {
       ])}`;
     },
   );
+  for (const [filter, count, from, to] of drawnInJavaScript) {
+    patches.add(filter, (path, text) => {
+      const parts = text.split(from);
+      if (parts.length !== count + 1) throw new Error(`${path} is not as expected: ${from}`);
+      return `import { random as ours } from ${hooks};\n${parts.join(to)}`;
+    });
+  }
   const begin = 'const gradientMode = gradientDepth > 0;';
   patches.add(
     /tfjs-core\/dist\/ops\/fused_util\.js$/,

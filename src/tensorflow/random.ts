@@ -1,3 +1,4 @@
+import { seedSession, sessionRandom } from '../random-numbers.ts';
 import { checkSizes } from './shape-arguments.ts';
 import type { Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from './backend.ts';
@@ -46,10 +47,16 @@ class RandomCounter {
 
 export const randomCounter = new RandomCounter();
 
-/** Makes all random numbers that have no seed of their own repeatable. */
+/**
+ * Makes all random numbers that have no seed of their own repeatable: weights, dropout, `tf.random…`, `tf.multinomial`, and the order
+ * in which `fit`, `tf.util.shuffle` and data sets shuffle, as Keras's `set_random_seed` does. `Math.random` in your own code is not among them.
+ *
+ * @throws RangeError for what is no integer.
+ */
 export function setRandomSeed(seed: number): void {
   if (!Number.isInteger(seed)) throw new RangeError(`a seed is an integer, not ${seed}`);
   randomCounter.reset(seed);
+  seedSession(seed);
 }
 
 type Kind = 'uniform' | 'normal' | 'truncatedNormal';
@@ -204,7 +211,9 @@ function keyOfSeed(seed: unknown): number {
  * the seed, and its place is that of the session, so that each step draws other numbers.
  */
 export function installRandom(tf: Tf): void {
-  tfInternals(tf).random.draw = (kind, shape, a, b, dtype, seed) => {
+  const hooks = tfInternals(tf).random;
+  hooks.next = sessionRandom;
+  hooks.draw = (kind, shape, a, b, dtype, seed) => {
     if (tf.getBackend() !== 'tensorflow' || (seed !== undefined && typeof seed !== 'object'))
       return undefined;
     const ownKey = seed === undefined ? undefined : keyOfSeed(seed.seed);

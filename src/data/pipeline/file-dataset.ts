@@ -5,7 +5,7 @@ import { theTf } from '../../training/tf.ts';
 import type { ArrayPart, BatchParts, SharedTable } from './jobs.ts';
 import { splitRows, windows } from './order.ts';
 import type { Order, Window } from './order.ts';
-import { mixedSeed, range } from './random.ts';
+import { mixedSeed, range, sessionRandom } from '../../random-numbers.ts';
 import type { Source } from './source.ts';
 import { workerCount } from './workers.ts';
 
@@ -82,7 +82,7 @@ export class FileDataset {
 
   /** Another order in each epoch. */
   shuffle(options: ShuffleOptions = {}): FileDataset {
-    const seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+    const seed = options.seed ?? Math.floor(sessionRandom() * 2 ** 32);
     return this.#with({ shuffle: { seed, buffer: options.buffer ?? 262_144 } });
   }
 

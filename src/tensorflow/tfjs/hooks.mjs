@@ -1,5 +1,5 @@
-// Where tfjs's random ops ask for numbers before they draw them in JavaScript.
-export const random = { draw: undefined };
+// Where tfjs's random ops ask for numbers before they draw them in JavaScript, and what it takes there in place of Math.random.
+export const random = { draw: undefined, next: () => Math.random() };
 
 /** Whether ops fuse an activation. On TensorFlow they do not: its optimizer does, and tfjs-node composes them anyway. */
 export const fusing = { off: () => false };

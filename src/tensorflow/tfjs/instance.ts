@@ -159,8 +159,10 @@ export interface TfInternals {
         ) => [tfjs.Tensor, tfjs.Tensor | undefined, tfjs.Tensor[]] | undefined)
       | undefined;
   };
-  /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */
   random: {
+    /** Where tfjs takes a number from 0 to 1 in JavaScript. */
+    next: () => number;
+    /** Asked by tfjs's random ops before they draw in JavaScript; undefined lets them. */
     draw:
       | ((
           kind: string,

@@ -14,6 +14,23 @@ export function mixedSeed(seed: number, other: number): number {
   return (Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(other + 0x7f4a7c15, 0xc2b2ae35)) >>> 0;
 }
 
+let next: (() => number) | undefined;
+
+/**
+ * A number from 0 to 1 for whatever has no seed of its own and is drawn in JavaScript: shuffling, seeds of data sets and of tfjs's
+ * generators. After `seedSession` it follows from that seed.
+ */
+export function sessionRandom(): number {
+  // Also with a seed: a compiled function must not keep what is drawn anew each time, and watches `Math.random`.
+  const drawn = Math.random();
+  return next?.() ?? drawn;
+}
+
+/** Begins the numbers that belong to a seed. */
+export function seedSession(seed: number): void {
+  next = seededRandom(mixedSeed(seed, 0));
+}
+
 /** Shuffles in place, each order equally likely (Fisher and Yates). */
 export function shuffled<T extends { length: number; [index: number]: number }>(
   values: T,
