@@ -9,6 +9,7 @@ import { patchLayers } from './tfjs-layers-patches.mjs';
 import { edited, Patches } from './tfjs-patcher.mjs';
 import { patchLosses } from './tfjs-loss-patches.mjs';
 import { patchMasks } from './tfjs-mask-patches.mjs';
+import { patchOps } from './tfjs-op-patches.mjs';
 import { patchObjective } from './tfjs-objective-patches.mjs';
 import { patchRegistry } from './tfjs-registry-patches.mjs';
 import { patchTraining } from './tfjs-training-patches.mjs';
@@ -117,6 +118,7 @@ function tfjsInOneInstance(root) {
       patchTraining(patches, here);
       patchGradients(patches, hooks);
       patchValues(patches);
+      patchOps(patches, here, hooks);
       patchLosses(patches, here);
       patchObjective(patches, here);
       patchMasks(patches, here);

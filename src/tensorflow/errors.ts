@@ -66,6 +66,47 @@ function explained(message: string): string {
 /** What TensorFlow says of an op that it does not know, op by op and in a graph. */
 const UNKNOWN_OP = /'(\w+)' is neither a type of a primitive operation|Op type not registered '(\w+)'/;
 
+/** What TensorFlow says of a dtype that an op does not have, and which ones it has. */
+const WRONG_DTYPE = /Value for attr '\w+' of (\w+) is not in the list of allowed values: ([\w, ]+)/;
+
+/** TensorFlow's names of the dtypes that tfjs has, by tfjs's names. */
+const DTYPES = { float32: 'float', int32: 'int32', complex64: 'complex64', bool: 'bool', string: 'string' };
+
+/** Ops that count truth values in some libraries, and combine them in others. */
+const ARITHMETIC = new Set(['Add', 'AddV2', 'AddN', 'Mul', 'RealDiv', 'SquaredDifference', 'Sub']);
+
+/** What it says of a dtype that an op has, and has no kernel for: the op's dtypes, and those of the kernels of each device. */
+const NO_KERNEL = /Could not find device for node: [^=]*= \w+\[(?:[^\]]*, )?T=DT_(\w+)/;
+const KERNEL = /device='(?:CPU|GPU)'; (?:[^\n]*; )?T in \[([^\]]*)\]/g;
+
+/** The dtype that an op was given and those that it takes, in TensorFlow's names; undefined for other messages. */
+function dtypesIn(text: string): { given: string; allowed: Set<string> } | undefined {
+  const [, given, list = ''] = WRONG_DTYPE.exec(text) ?? [];
+  const names = (all: string) => all.split(',').map((one) => one.trim().replace(/^DT_/, '').toLowerCase());
+  if (given !== undefined) return { given, allowed: new Set(names(list)) };
+  const [, missing] = NO_KERNEL.exec(text) ?? [];
+  if (missing === undefined) return undefined;
+  const lists = [...text.matchAll(KERNEL)].map(([, all = '']) => names(all));
+  return { given: missing.toLowerCase(), allowed: new Set(lists.flat()) };
+}
+
+/** The same with tfjs's names, and with what to do; undefined for other messages. */
+function wrongDtype(text: string, op: string): string | undefined {
+  const dtypes = dtypesIn(text);
+  if (dtypes === undefined) return undefined;
+  const { given, allowed } = dtypes;
+  const named = Object.entries(DTYPES).find(([, theirs]) => theirs === given)?.[0] ?? given;
+  const possible = Object.entries(DTYPES).flatMap(([ours, theirs]) => (allowed.has(theirs) ? [ours] : []));
+  if (possible.length === 0 || possible.includes(named)) return undefined;
+  const target = named === 'string' ? undefined : possible.find((dtype) => dtype !== 'complex64');
+  const cast = target === undefined ? '' : `: cast first, as in x.cast('${target}')`;
+  const combine =
+    named === 'bool' && ARITHMETIC.has(op)
+      ? ', or combine truth values with tf.logicalAnd, tf.logicalOr or tf.logicalXor'
+      : '';
+  return `${op} takes no tensors of dtype ${named}; TensorFlow has it for ${possible.join(', ')}${cast}${combine}`;
+}
+
 let running = 'this TensorFlow';
 
 /** Which TensorFlow runs, for messages: `TensorFlow 2.10.1 (runtime directml-2.10.1)`. */
@@ -87,7 +128,7 @@ export function statusError(code: number, said: string, op?: string): Tensorflow
       missing === undefined ? {} : { op: missing },
     );
   }
-  const message = op === undefined ? text : `${op}: ${text}`;
+  const message = op === undefined ? text : (wrongDtype(text, op) ?? `${op}: ${text}`);
   return new TensorflowError(
     name,
     name === 'RESOURCE_EXHAUSTED' ? explained(message) : message,

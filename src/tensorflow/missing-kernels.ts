@@ -1,5 +1,6 @@
 import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR, TF } from './c-api/dtypes.ts';
+import { installDtypes } from './kernel-dtypes.ts';
 import { kernelReplacer, type KernelInputs } from './kernel-replacer.ts';
 import { LIST_CHECKS } from './list-kernel-checks.ts';
 import { installNumericPadding } from './numeric-padding.ts';
@@ -188,12 +189,8 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
           : original(inputs, attributes),
     );
   }
+  installDtypes(tf, replaceKernel);
 
-  // TensorFlow's own rounds integers to 0.
-  replaceKernel('Round', (original) => (inputs, attributes) => {
-    const x = inputs['x'] as Tensor;
-    return x.dtype === 'int32' ? tf.clone(x) : original(inputs, attributes);
-  });
   // keras/src/layers/activations/prelu.py; tfjs-node's subtracts infinity from infinity.
   replaceKernel('Prelu', () => (inputs) => {
     const { x, alpha } = inputs as { x: Tensor; alpha: Tensor };
@@ -220,12 +217,6 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
       tf.cast(original({ ...inputs, x: tf.cast(x, 'float32') }, attributes) as Tensor, x.dtype),
     );
   });
-  replaceKernel('Diag', (original) => (inputs, attributes) => {
-    const x = inputs['x'] as Tensor;
-    if (x.dtype !== 'bool') return original(inputs, attributes);
-    return tf.tidy(() => tf.cast(tf.diag(tf.cast(x, 'int32')), 'bool'));
-  });
-
   replaceKernel('StridedSlice', (original) => (inputs, attributes) => {
     const { begin, strides } = attributes as { begin: number[]; strides?: number[] };
     return original(inputs, { ...attributes, strides: strides ?? begin.map(() => 1) });

@@ -125,8 +125,9 @@ const LOST: [string, Record<string, unknown>, RegExp][] = [
   [
     'weight decay',
     { optimizer: optimizer('AdamW', { weight_decay: 0.004 }), loss: 'mse' },
-    /weight_decay 0.004/,
+    /optimizer AdamW has weight_decay 0.004/,
   ],
+  ['Nadam', { optimizer: optimizer('Nadam'), loss: 'mse' }, /no optimizer Nadam/],
   ['clipping', { optimizer: optimizer('Adam', { clipnorm: 1 }), loss: 'mse' }, /clipnorm 1/],
   ['amsgrad', { optimizer: optimizer('Adam', { amsgrad: true }), loss: 'mse' }, /amsgrad true/],
   ['epsilon of Adagrad', { optimizer: optimizer('Adagrad', { epsilon: 0.1 }), loss: 'mse' }, /epsilon 0.1/],
@@ -153,10 +154,60 @@ const LOST: [string, Record<string, unknown>, RegExp][] = [
 const LEFT_OUT: [string, unknown, RegExp][] = [
   ['AUC', [object('AUC')], /no metric AUC: it is left out/],
   ['a threshold', [object('BinaryAccuracy', { threshold: 0.7 })], /threshold 0.7.*: it is left out/],
+  [
+    'the three likeliest',
+    [object('TopKCategoricalAccuracy', { k: 3 })],
+    /TopKCategoricalAccuracy has k 3.*: it is left out/,
+  ],
   ['one of a list', ['mae', 'auc'], /no metric auc/],
   // Keras's class counts numbers that are equal; its name in lower case is another metric.
   ['equal numbers', [object('Accuracy')], /no metric Accuracy: it is left out/],
 ];
+
+/** Names that Keras writes for the metric that counts the five likeliest classes. */
+const TOP_FIVE: [string, unknown][] = [
+  ['a name', 'top_k_categorical_accuracy'],
+  ['a class', object('TopKCategoricalAccuracy', { name: 'top_k_categorical_accuracy', dtype: 'float32', k: 5 })],
+  ['a class without options', object('TopKCategoricalAccuracy')],
+  ['a function', { class_name: 'function', config: 'top_k_categorical_accuracy' }],
+  [
+    'a wrapped function of Keras 2',
+    object('MeanMetricWrapper', { name: 'top5', dtype: 'float32', fn: 'top_k_categorical_accuracy' }),
+  ],
+  ["tfjs's name", 'topKCategoricalAccuracy'],
+];
+for (const [form, metric] of TOP_FIVE) {
+  for (const sparse of [false, true]) {
+    const given = JSON.parse(
+      JSON.stringify(metric)
+        .replaceAll('top_k', sparse ? 'sparse_top_k' : 'top_k')
+        .replaceAll('TopK', sparse ? 'SparseTopK' : 'TopK')
+        .replaceAll('topK', sparse ? 'sparseTopK' : 'topK'),
+    ) as unknown;
+    test(`the metric of the five likeliest classes, ${sparse ? 'sparse, ' : ''}from a file and back: ${form}`, async () => {
+      const model = tf.sequential({
+        layers: [
+          tf.layers.dense({ inputShape: [8], units: 8, useBias: false, kernelInitializer: 'identity' }),
+        ],
+      });
+      const loss = `${sparse ? 'sparse_' : ''}categorical_crossentropy`;
+      const config = { optimizer: adam, loss, metrics: [given] };
+      assert.equal(await compileFromKeras(tf, model, config, undefined), undefined);
+      const name = sparse ? 'sparseTopKCategoricalAccuracy' : 'topKCategoricalAccuracy';
+      assert.deepEqual(model.metricsNames, ['loss', name]);
+      // The scores fall from class 0 to class 7: the classes 2, 5, 4 and 7 are at the places 3, 6, 5 and 8.
+      const scores = tf.tile(tf.tensor2d([[0.3, 0.2, 0.15, 0.12, 0.1, 0.07, 0.05, 0.01]]), [4, 1]);
+      const classes = tf.tensor1d([2, 5, 4, 7], 'int32');
+      const y = sparse ? classes : tf.oneHot(classes, 8);
+      const [, right] = model.evaluate(scores, y) as Tf.Scalar[];
+      assert.equal(right?.dataSync()[0], 0.5);
+      const written = toCompileConfig(tf, model) as { metrics: unknown };
+      assert.deepEqual(written.metrics, [`${sparse ? 'sparse_' : ''}top_k_categorical_accuracy`]);
+      const { history } = await model.fit(scores, y, { epochs: 1 });
+      assert.equal(history[name]?.[0], 0.5);
+    });
+  }
+}
 
 function small(): Tf.LayersModel {
   return tf.sequential({ layers: [tf.layers.dense({ inputShape: [3], units: 2 })] });

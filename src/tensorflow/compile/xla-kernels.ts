@@ -32,6 +32,7 @@ const CHECKING = new Set([
   'Cholesky',
   'MatrixInverse',
   'MatrixSolve',
+  'MatrixTriangularSolve',
   'SelfAdjointEigV2',
 ]);
 

@@ -8,6 +8,7 @@ import { gradientTools } from './gradient-tools.ts';
 import { installImageGradients } from './images.ts';
 import { installIndexingGradients } from './indexing.ts';
 import { installLinearGradients } from './linear.ts';
+import { installMatrices } from './matrices.ts';
 import { installPoolGradients } from './pools.ts';
 import { installReductionGradients } from './reductions.ts';
 import { installSparseGradients } from './sparse.ts';
@@ -36,6 +37,7 @@ export function installGradients(tf: Tf, backend: NodeBackend): void {
   installBinaryGradients(tools);
   installReductionGradients(tools);
   installLinearGradients(tools);
+  installMatrices(tools);
   installIndexingGradients(tools);
   installConvolutionGradients(tools, composites);
   installPoolGradients(tools, composites);

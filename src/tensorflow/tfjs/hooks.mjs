@@ -21,3 +21,6 @@ export const crossEntropy = { ofProbabilities: undefined };
 
 /** Asked for the reason when a gradient needs an op that has none: a sentence after a space, or nothing. */
 export const withoutGradient = { reason: () => '' };
+
+/** Asked by ops on matrices for TensorFlow's; undefined lets tfjs compose them. */
+export const matrices = { bandPart: undefined, qr: undefined };

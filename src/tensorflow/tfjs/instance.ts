@@ -117,6 +117,14 @@ export interface TfInternals {
   };
   /** Asked by tfjs's fused ops whether they should run as separate ones. */
   fusing: { off: () => boolean };
+  /** Asked by ops on matrices; undefined lets tfjs compose them. */
+  matrices: {
+    /** `lower` and `upper` are scalars, and below 0 where all of that side is kept. */
+    bandPart:
+      | ((x: tfjs.Tensor, lower: tfjs.Tensor, upper: tfjs.Tensor) => tfjs.Tensor | undefined)
+      | undefined;
+    qr: ((x: tfjs.Tensor, fullMatrices: boolean) => [tfjs.Tensor, tfjs.Tensor] | undefined) | undefined;
+  };
   /** Asked by the layers of normalization; undefined lets them compute as tfjs does. */
   normalizing: {
     /** In training: result, mean and variance over all axes but the last. */

@@ -1,4 +1,6 @@
 import type * as H5wasm from 'h5wasm';
+import { toFloat32 } from '../../arrays/convert.ts';
+import { tagArray } from '../../arrays/tagged.ts';
 import type { WrittenFile } from '../../files/index.ts';
 import { malformed, ModelFileError } from './errors.ts';
 import { once } from '../../once.ts';
@@ -218,7 +220,7 @@ function arraysOf(library: Library, file: H5wasm.File, name: string): Map<string
     total += shape.reduce((product, length) => product * length, size);
     // Compressed arrays unpack to a thousand times their bytes.
     if (!(total < MOST_BYTES)) throw malformed(`${name}: its arrays are larger than 2 GB, from ${key} on`);
-    const { value } = entity as { value: unknown };
+    const value = valueOf(entity, `${name}: ${key}`);
     if (value instanceof Float32Array || value instanceof BigInt64Array) {
       arrays.set(key, { shape, values: value });
     } else if (typeof value === 'number' || typeof value === 'bigint') {
@@ -231,6 +233,29 @@ function arraysOf(library: Library, file: H5wasm.File, name: string): Map<string
     }
   }
   return arrays;
+}
+
+/** HDF5's number for types of floats (H5T_FLOAT), and for those of integers. */
+const [INTEGERS, FLOATS] = [0, 1];
+
+/** A data set's value; floats of 16 bits as float32. @throws ModelFileError for floats that are none of JavaScript's, naming `what`. */
+function valueOf(entity: H5wasm.Dataset, what: string): unknown {
+  const { metadata } = entity;
+  if (metadata.type !== FLOATS || [4, 8].includes(metadata.size)) return entity.value;
+  if (metadata.size !== 2) {
+    throw malformed(
+      `${what} is an array of float${8 * metadata.size}, which is not read: save it as float32, float16 or float64`,
+    );
+  }
+  // h5wasm reads integers of 16 bits, and no floats.
+  const bits = Object.create(entity, {
+    metadata: { value: { ...metadata, type: INTEGERS, signed: false } },
+  }) as H5wasm.Dataset;
+  const read = bits.value as Uint16Array | number;
+  const values = toFloat32(
+    tagArray(typeof read === 'number' ? Uint16Array.of(read) : Uint16Array.from(read), 'float16'),
+  );
+  return typeof read === 'number' ? values[0] : values;
 }
 
 function inMemory<T>(library: Library, work: (path: string) => T): T {

@@ -156,7 +156,7 @@ export function fromKerasOptimizer(
     (key) => options[key] !== undefined && options[key] !== null && options[key] !== USUAL_OPTIONS[key],
   );
   if (extra !== undefined)
-    return `its optimizer has ${extra} ${JSON.stringify(options[extra])}, which tfjs's has not`;
+    return `its optimizer ${className} has ${extra} ${JSON.stringify(options[extra])}, which tfjs's has not`;
   const number = (key: string, otherwise: number): number =>
     typeof options[key] === 'number' ? options[key] : otherwise;
   switch (className) {
@@ -165,6 +165,8 @@ export function fromKerasOptimizer(
         ? tf.train.sgd(rate)
         : tf.train.momentum(rate, number('momentum', 0), options['nesterov'] === true);
     case 'Adam':
+    // Without the weight decay, which was refused above, it is Adam.
+    case 'AdamW':
       return tf.train.adam(rate, number('beta_1', 0.9), number('beta_2', 0.999), number('epsilon', 1e-7));
     case 'Adamax':
       return tf.train.adamax(rate, number('beta_1', 0.9), number('beta_2', 0.999), number('epsilon', 1e-7));

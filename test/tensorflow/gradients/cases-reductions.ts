@@ -1,5 +1,5 @@
 import { make } from './builders.ts';
-import type { GradientCase, Input } from './case.ts';
+import type { GradientCase, Input, Loose } from './case.ts';
 
 /** Reductions, running sums and products, and products of matrices. */
 
@@ -189,7 +189,31 @@ const products: GradientCase[] = [
       `tf.square(tf.einsum("${equation}", ${['a', 'b', 'c'].slice(0, inputs.length).join(', ')}))`,
     ),
   ),
-  make('linalg.qr', '', [[3, 3]], (tf, a) => tf.linalg.qr(a)[1]),
+  ...(
+    [
+      [[3, 3], false],
+      [[4, 2], false],
+      [[2, 4], false],
+      [[2, 3, 2], false],
+      [[2, 2, 3], false],
+      [[3, 3], true],
+      [[2, 3], true],
+    ] as const
+  ).map(([shape, full]) =>
+    make(
+      'linalg.qr',
+      `of [${shape.join()}]${full ? ', full' : ''}`,
+      [[...shape]],
+      (tf, a) =>
+        tf.concat(
+          tf.linalg.qr(a, full).map((part: Loose) => tf.reshape(part, [-1])),
+          0,
+        ),
+      `tf.concat([tf.reshape(part, [-1]) for part in tf.linalg.qr(a, full_matrices=${full ? 'True' : 'False'})], 0)`,
+    ),
+  ),
+  // TensorFlow has no gradient here.
+  make('linalg.qr', 'of [2,3,2], full', [[2, 3, 2]], (tf, a) => tf.linalg.qr(a, true)[1]),
   make('linalg.gramSchmidt', '', [[2, 3]], (tf, a) => tf.linalg.gramSchmidt(a)),
   make(
     'linalg.bandPart',
@@ -197,6 +221,13 @@ const products: GradientCase[] = [
     [[3, 3]],
     (tf, a) => tf.square(tf.linalg.bandPart(a, 1, 0)),
     'tf.square(tf.linalg.band_part(a, 1, 0))',
+  ),
+  make(
+    'linalg.bandPart',
+    'in batches',
+    [[2, 2, 3]],
+    (tf, a) => tf.square(tf.linalg.bandPart(a, 0, -1)),
+    'tf.square(tf.linalg.band_part(a, 0, -1))',
   ),
 ];
 
