@@ -108,7 +108,10 @@ const meshgrid = [
   ['matMul($y, ones([1, w], $y.dtype)),', 'broadcastTo($y, [h, w]),'],
   ['matMul($x, ones([1, h], $x.dtype)),', 'broadcastTo($x, [w, h]),'],
   ['matMul(ones([w, 1], $y.dtype), $y),', 'broadcastTo($y, [w, h]),'],
-  ["import { matMul } from './mat_mul';\nimport { ones } from './ones';", "import { broadcastTo } from './broadcast_to';"],
+  [
+    "import { matMul } from './mat_mul';\nimport { ones } from './ones';",
+    "import { broadcastTo } from './broadcast_to';",
+  ],
 ];
 
 /** Norms of matrices at any two axes, in any order and from the end: tfjs takes other axes for those. */
@@ -144,9 +147,11 @@ function asksTheKernel(path, text, dtypes) {
   const file = path.replaceAll('\\', '/').split('/').at(-1).replace('_async.js', '');
   const names = parameters.split(',').map((one) => one.split('=')[0].trim());
   const head = `async function ${name}Async_(${parameters}) {`;
-  return `import { onTensorflow } from ${dtypes};\nimport { ${name} } from './${file}';\n${edited(path, text, [
-    [head, `${head}\n    if (onTensorflow()) return ${name}(${names.join(', ')});`],
-  ])}`;
+  return `import { onTensorflow } from ${dtypes};\nimport { ${name} } from './${file}';\n${edited(
+    path,
+    text,
+    [[head, `${head}\n    if (onTensorflow()) return ${name}(${names.join(', ')});`]],
+  )}`;
 }
 
 /** @param here the folder of the bundle's own parts. @param hooks the hooks' file, as text of an import. */

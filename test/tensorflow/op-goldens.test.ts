@@ -21,7 +21,7 @@ interface Case {
 
 const tf = loadTf() as Loose;
 const cases = JSON.parse(
-  readFileSync(join(import.meta.dirname, 'operations', 'goldens.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, 'operations', 'results.golden.json'), 'utf8'),
 ) as Case[];
 
 function made({ dtype, shape, values }: Stored): Loose {
@@ -52,7 +52,10 @@ function check(name: string, outputs: readonly Loose[], expected: readonly Store
       const wanted = Number(stored);
       const same = Object.is(wanted, found[i]) || wanted === found[i];
       const near = Math.abs((found[i] as number) - wanted) <= 1e-5 * largest;
-      assert.ok(same || (near && dtype !== 'bool'), `${name}, result ${at}, ${i}: ${found[i]}, not ${wanted}`);
+      assert.ok(
+        same || (near && dtype !== 'bool'),
+        `${name}, result ${at}, ${i}: ${found[i]}, not ${wanted}`,
+      );
     }
   }
 }
@@ -101,7 +104,11 @@ const REFUSED: [string, () => unknown, RegExp][] = [
     /takes no tensors of dtype bool.*cast first/,
   ]),
   ['erf of complex numbers', () => tf.erf(tf.complex([1], [2])), /float32/],
-  ['a step of half a whole number', () => tf.range(-2, 1, 0.5, 'int32'), /whole numbers, and its step is 0\.5/],
+  [
+    'a step of half a whole number',
+    () => tf.range(-2, 1, 0.5, 'int32'),
+    /whole numbers, and its step is 0\.5/,
+  ],
   ['a start of half a whole number', () => tf.range(0.5, 3, 1, 'int32'), /its start is 0\.5/],
   ['a range without end', () => tf.range(0, Infinity), /its stop is Infinity/],
   ['a range of NaN', () => tf.range(Number.NaN, 3), /its start is NaN/],
@@ -134,5 +141,12 @@ test('gradients go through a whole number that becomes a float', () => {
   assert.deepEqual(slope.dtype, 'float32');
   for (const [i, value] of [Math.cosh(1), Math.cosh(2)].entries())
     assert.ok(Math.abs(slope.dataSync()[i] - value) < 1e-5);
-  assert.deepEqual([...tf.grad((a: Loose) => tf.floor(a).cast('float32').sum())(x).dataSync()], [0, 0]);
+  assert.deepEqual(
+    [
+      ...tf
+        .grad((a: Loose) => tf.floor(a).cast('float32').sum())(x)
+        .dataSync(),
+    ],
+    [0, 0],
+  );
 });

@@ -167,7 +167,10 @@ const LEFT_OUT: [string, unknown, RegExp][] = [
 /** Names that Keras writes for the metric that counts the five likeliest classes. */
 const TOP_FIVE: [string, unknown][] = [
   ['a name', 'top_k_categorical_accuracy'],
-  ['a class', object('TopKCategoricalAccuracy', { name: 'top_k_categorical_accuracy', dtype: 'float32', k: 5 })],
+  [
+    'a class',
+    object('TopKCategoricalAccuracy', { name: 'top_k_categorical_accuracy', dtype: 'float32', k: 5 }),
+  ],
   ['a class without options', object('TopKCategoricalAccuracy')],
   ['a function', { class_name: 'function', config: 'top_k_categorical_accuracy' }],
   [

@@ -14,7 +14,6 @@ function ofInput({ tf }: GradientTools): Record<string, Formula> {
   return {
     Abs: (dy, x) => mul(dy, tf.sign(x)),
     Acos: (dy, x) => neg(div(dy, sqrt(sub(1, square(x))))),
-    Acosh: (dy, x) => div(dy, sqrt(sub(square(x), 1))),
     Asin: (dy, x) => div(dy, sqrt(sub(1, square(x)))),
     Asinh: (dy, x) => div(dy, sqrt(add(1, square(x)))),
     Atan: (dy, x) => div(dy, add(square(x), 1)),
@@ -149,6 +148,8 @@ function gradientOps(tools: GradientTools): Record<string, GradientOp> {
   };
 }
 
+const CONJUGATED = new Set(['Sigmoid', 'Tanh']);
+
 export function installElementwiseGradients(tools: GradientTools): void {
   const { tf, define, numbers, conj, replaceKernel, run, call, onTensorflow } = tools;
 
@@ -162,8 +163,12 @@ export function installElementwiseGradients(tools: GradientTools): void {
     replaceKernel(op, () => (inputs) => {
       // tfjs calls the result `y` where it has such a kernel itself.
       const dy = inputs['dy'] as Tensor;
-      const value = (inputs['value'] ?? inputs['y']) as Tensor;
-      return run(op, first === 'value' ? [value, dy] : [dy, value]);
+      const saved = (inputs['value'] ?? inputs['y']) as Tensor;
+      // Two of TensorFlow's ops do not take the conjugate themselves: its Python does (math_grad.py).
+      const value = CONJUGATED.has(name) ? conj(saved) : saved;
+      const gradient = run(op, first === 'value' ? [value, dy] : [dy, value]);
+      if (value !== saved) value.dispose();
+      return gradient;
     });
     define(name, saves, (dy, [saved]) => {
       const value = numbers(saved as Tensor);
@@ -182,6 +187,16 @@ export function installElementwiseGradients(tools: GradientTools): void {
     });
   }
 
+  // With complex numbers the root of the square would be that of another branch.
+  define('Acosh', { inputs: ['x'], outputs: [true] }, (dy, saved) => {
+    const [x, y] = saved as [Tensor, Tensor];
+    return {
+      x: () => {
+        if (x.dtype === 'complex64') return tf.div(dy, tf.sinh(conj(y)));
+        return tf.div(dy, tf.sqrt(tf.sub(tf.square(numbers(x)), 1)));
+      },
+    };
+  });
   define('Exp', { outputs: [true] }, (dy, [y]) => ({ x: () => tf.mul(dy, conj(y as Tensor)) }));
 
   replaceKernel(

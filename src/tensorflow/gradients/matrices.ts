@@ -112,9 +112,7 @@ function qrGradient(tools: GradientTools, x: Tensor, q: Tensor, r: Tensor, dq: T
   const adjoint = (matrix: Tensor) => conj(transposed(tools, matrix));
   /** The product of `left` and the adjoint of the inverse of `upper`. */
   const divided = (left: Tensor, upper: Tensor) =>
-    adjoint(
-      call('MatrixTriangularSolve', { a: upper, b: adjoint(left) }, { lower: false, adjoint: false }),
-    );
+    adjoint(call('MatrixTriangularSolve', { a: upper, b: adjoint(left) }, { lower: false, adjoint: false }));
   const ofTall = (upper: Tensor, ofQ: Tensor, ofR: Tensor): Tensor => {
     const qdq = tf.matMul(adjoint(q), ofQ);
     const rdr = tf.matMul(upper, adjoint(ofR));
@@ -146,10 +144,6 @@ function qrGradient(tools: GradientTools, x: Tensor, q: Tensor, r: Tensor, dq: T
   const wide = columns - rows;
   const right = part(x, rows, wide);
   const dRight = part(dr, rows, wide);
-  const dLeft = ofTall(
-    part(r, 0, rows),
-    tf.add(dq, tf.matMul(right, adjoint(dRight))),
-    part(dr, 0, rows),
-  );
+  const dLeft = ofTall(part(r, 0, rows), tf.add(dq, tf.matMul(right, adjoint(dRight))), part(dr, 0, rows));
   return tf.concat([dLeft, tf.matMul(q, dRight)], -1);
 }

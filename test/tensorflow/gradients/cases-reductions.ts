@@ -194,7 +194,6 @@ const products: GradientCase[] = [
       [[3, 3], false],
       [[4, 2], false],
       [[2, 4], false],
-      [[2, 3, 2], false],
       [[2, 2, 3], false],
       [[3, 3], true],
       [[2, 3], true],
@@ -212,8 +211,33 @@ const products: GradientCase[] = [
       `tf.concat([tf.reshape(part, [-1]) for part in tf.linalg.qr(a, full_matrices=${full ? 'True' : 'False'})], 0)`,
     ),
   ),
-  // TensorFlow has no gradient here.
-  make('linalg.qr', 'of [2,3,2], full', [[2, 3, 2]], (tf, a) => tf.linalg.qr(a, true)[1]),
+  // Away from where a sign turns round.
+  make(
+    'linalg.qr',
+    'of [2,3,2]',
+    [[2, 3, 2]],
+    (tf, a) =>
+      tf.linalg.qr(
+        tf.add(tf.mul(a, 0.3), [
+          [3, 0],
+          [1, 2],
+          [0, 1],
+        ]),
+      )[0],
+    'tf.linalg.qr(a * 0.3 + [[3.0, 0.0], [1.0, 2.0], [0.0, 1.0]])[0]',
+  ),
+  // TensorFlow has no gradient of all of q.
+  make('linalg.qr', 'of [2,3,2], full', [[2, 3, 2]], (tf, a) => {
+    const [q, r] = tf.linalg.qr(
+      tf.add(tf.mul(a, 0.3), [
+        [3, 0],
+        [1, 2],
+        [0, 1],
+      ]),
+      true,
+    );
+    return tf.matMul(q, tf.square(r));
+  }),
   make('linalg.gramSchmidt', '', [[2, 3]], (tf, a) => tf.linalg.gramSchmidt(a)),
   make(
     'linalg.bandPart',

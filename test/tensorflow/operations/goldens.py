@@ -1,6 +1,6 @@
 """Results of single ops as TensorFlow has them: python test/tensorflow/operations/goldens.py
 
-Writes goldens.json, a list of calls: the op's name in tfjs, tensors, further arguments, and what comes out. Where TensorFlow
+Writes results.golden.json, a list of calls: the op's name in tfjs, tensors, further arguments, and what comes out. Where TensorFlow
 takes fewer dtypes than tfjs, the reference is TensorFlow's op of the numbers as float32 (`floats`), or NumPy's (`plain`).
 """
 
@@ -282,6 +282,6 @@ def truths():
 
 for make in (matrices, one_hot, depth_to_space, where, ranges, spectra, boxes, norms, others, floats, truths):
     make()
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "goldens.json"), "w", encoding="utf-8") as file:
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "results.golden.json"), "w", encoding="utf-8") as file:
     lines = ",\n".join(json.dumps(one, separators=(",", ":")) for one in cases)
     file.write(f"[\n{lines}\n]\n")
