@@ -84,7 +84,7 @@ for (const op of new Set(cases.map((one) => one.op))) {
       const compiled = compile((...all: Loose[]) => listed(run(...all, ...rest)), { say: () => undefined });
       // The first call runs eagerly, the second is traced and run, the third runs.
       for (let turn = 0; turn < 3; turn++)
-        check(`${described(one)}, call ${turn}`, compiled(...inputs) as Loose[], one.outputs);
+        check(`${described(one)}, call ${turn}`, compiled(...inputs), one.outputs);
       compiled.dispose();
       tf.dispose(inputs);
     }

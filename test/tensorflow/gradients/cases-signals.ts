@@ -18,13 +18,11 @@ const complexOp = (
   python: string,
 ) => make(op, name, [shape, shape], ofComplex(run), real(python.replaceAll('z', 'tf.complex(a, b)')));
 
-/** Functions of single numbers that TensorFlow has for complex ones. */
-const COMPLEX_FUNCTIONS = [
-  ...['acos', 'acosh', 'asin', 'asinh', 'atan', 'atanh', 'cos', 'cosh', 'sigmoid', 'sin', 'sinh', 'sqrt'],
-  ...['tan', 'tanh'],
-]
-  .map((op) => [op, `tf.${op}`])
-  .concat(['expm1', 'log', 'log1p', 'rsqrt'].map((op) => [op, `tf.math.${op}`])) as [string, string][];
+/** Functions of single numbers that TensorFlow has for complex ones, in `tf` and in `tf.math`. */
+const COMPLEX_FUNCTIONS: Record<string, string> = {
+  tf: 'acos acosh asin asinh atan atanh cos cosh sigmoid sin sinh sqrt tan tanh',
+  'tf.math': 'expm1 log log1p rsqrt',
+};
 
 export const signalCases: GradientCase[] = [
   complexOp('complex', '', [2, 3], (_, z) => z, 'z'),
@@ -116,8 +114,18 @@ export const signalCases: GradientCase[] = [
     (tf, a, b) => tf.square(tf.irfft(tf.complex(a, b))),
     'tf.square(tf.signal.irfft(tf.complex(a, b)))',
   ),
-  ...COMPLEX_FUNCTIONS.map(([op, python]) =>
-    complexOp(op, 'of complex numbers', [4], (tf, z) => tf[op](tf.mul(z, 0.4)), `${python}(z * 0.4)`),
+  ...Object.entries(COMPLEX_FUNCTIONS).flatMap(([module, names]) =>
+    names
+      .split(' ')
+      .map((op) =>
+        complexOp(
+          op,
+          'of complex numbers',
+          [4],
+          (tf, z) => tf[op](tf.mul(z, 0.4)),
+          `${module}.${op}(z * 0.4)`,
+        ),
+      ),
   ),
   make(
     'signal.stft',
