@@ -161,7 +161,9 @@ function convolution(tf: Tf, rank: 1 | 2 | 3): LayerClass {
     }
 
     override getConfig(): Config {
-      return { ...super.getConfig(), groups: this.groups, dataFormat: this.dataFormat };
+      // tfjs's own configuration has no groups: readers of it know nothing else than 1.
+      const groups = this.groups === 1 ? {} : { groups: this.groups };
+      return { ...super.getConfig(), ...groups, dataFormat: this.dataFormat };
     }
   };
 }

@@ -161,3 +161,49 @@ test('a frozen model inside of a model is written as frozen', () => {
   assert.equal(again.getLayer('base').trainable, false);
   assert.equal(again.trainableWeights.length, 0);
 });
+
+test('what is trained inside of frozen models, at any depth, is the same after a file', async () => {
+  const dense = (name: string, units: number): Tf.layers.Layer => tf.layers.dense({ units, name });
+  const sets: Record<string, boolean>[] = [
+    { inner: false },
+    { inner: false, first: true },
+    { middle: false, norm: true },
+    { middle: false, inner: true, norm: false },
+    { first: false, behind: false },
+  ];
+  for (const [index, set] of sets.entries()) {
+    const inner = tf.sequential({
+      name: 'inner',
+      layers: [
+        tf.layers.dense({ units: 3, name: 'first', inputShape: [4] }),
+        tf.layers.batchNormalization({ name: 'norm' }),
+      ],
+    });
+    const x = tf.input({ shape: [4] });
+    const middle = tf.model({
+      name: 'middle',
+      inputs: x,
+      outputs: dense('between', 2).apply(inner.apply(x)) as Symbolic,
+    });
+    const y = tf.input({ shape: [4] });
+    const model = tf.model({ inputs: y, outputs: dense('behind', 5).apply(middle.apply(y)) as Symbolic });
+    const layers = (whole: Tf.LayersModel): Record<string, Tf.layers.Layer> => {
+      const outside = whole.getLayer('middle') as unknown as Tf.LayersModel;
+      const inside = outside.getLayer('inner') as unknown as Tf.LayersModel;
+      const all = [...whole.layers, ...outside.layers, ...inside.layers];
+      return Object.fromEntries(all.map((layer) => [layer.name, layer]));
+    };
+    for (const [name, value] of Object.entries(set))
+      (layers(model)[name] as Tf.layers.Layer).trainable = value;
+    const path = join(folder, 'thawed.keras');
+    await saveModel(model, path);
+    const again = await loadModel(path);
+    const trained = (whole: Tf.LayersModel): unknown[] => [
+      Object.entries(layers(whole))
+        .filter(([name]) => !name.includes('input'))
+        .map(([name, layer]) => [name, layer.trainable]),
+      whole.trainableWeights.map(({ shape }) => shape),
+    ];
+    assert.deepEqual(trained(again), trained(model), `set ${index}`);
+  }
+});

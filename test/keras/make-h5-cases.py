@@ -67,6 +67,22 @@ def nested(k):
     return k.Model([x, y], L.Dense(2, name="head")(z), name="outer")
 
 
+def thawed(k):
+    """Layers that were set back inside of frozen models: weights of trained layers come first in these files."""
+    L = k.layers
+    inner = k.Sequential([k.Input((4,)), L.Dense(3, name="first"), L.BatchNormalization(name="norm")], name="inner")
+    x = k.Input((4,), name="x")
+    middle = k.Model(x, L.Dense(2, name="between")(inner(x)), name="middle")
+    y = k.Input((4,), name="y")
+    outer = k.Model(y, L.Dense(5, name="behind")(middle(y)), name="shell")
+    z = k.Input((4,), name="z")
+    model = k.Model(z, L.Dense(2, name="head")(outer(z)), name="thawed")
+    outer.get_layer("middle").trainable = False
+    inner.get_layer("norm").trainable = True
+    outer.get_layer("behind").trainable = False
+    return model
+
+
 def masked(k):
     L = k.layers
     tokens = k.Input((6,), dtype="int32", name="tokens")
@@ -98,7 +114,7 @@ def inputs(model):
 def main():
     answers = {}
     for label, library in (("keras2", tf_keras), ("keras3", keras)):
-        for make in (convolutional, recurrent, nested, masked, *([measured] if library is keras else [])):
+        for make in (convolutional, recurrent, nested, thawed, masked, *([measured] if library is keras else [])):
             library.backend.clear_session()
             model = make(library)
             for index, variable in enumerate(model.weights):
@@ -121,6 +137,10 @@ def main():
                 "hidden": model.name == "recurrent",
                 "output": [float(f"{v:.7g}") for v in output.flatten()],
             }
+            if make is thawed:
+                # How many weights are trained where the file is loaded.
+                again = library.models.load_model(os.path.join(FOLDER, f"{name}.golden.h5"), compile=False)
+                answers[name]["trained"] = len(again.trainable_weights)
     with open(os.path.join(FOLDER, "answers.golden.json"), "w") as file:
         json.dump(answers, file)
         file.write("\n")

@@ -56,6 +56,14 @@ for (const [name, [rank, options]] of Object.entries(convolutions)) {
   });
 }
 
+test('a convolution writes its groups where there are several: readers of tfjs know none', () => {
+  for (const name of ['conv1d', 'conv2d', 'conv3d']) {
+    const groups = (args: object): unknown =>
+      maker(name)({ filters: 4, kernelSize: 1, ...args }).getConfig()['groups'];
+    assert.deepEqual([{}, { groups: 1 }, { groups: 2 }].map(groups), [undefined, undefined, 2]);
+  }
+});
+
 for (const name of ['dot', 'subtract']) {
   test(`${name} refuses other than two inputs`, () => {
     const make = (): tfjs.layers.Layer => maker(name)({ axes: -1, name: 'pair' });

@@ -45,7 +45,8 @@ export function buildModel(tf: typeof Tf, part: Part, file: string): Tf.LayersMo
     className === 'Sequential'
       ? buildSequential(tf, part, layers as Part[], file)
       : buildFunctional(tf, config, layers as Part[], file);
-  if (config['trainable'] === false) model.trainable = false;
+  // Each layer inside has its own: one that was set back in a frozen model is trained. The setter would freeze all.
+  if (config['trainable'] === false) Reflect.set(model, 'trainable_', false);
   return model;
 }
 

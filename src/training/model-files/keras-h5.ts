@@ -41,7 +41,7 @@ export async function loadH5(tf: typeof Tf, bytes: Uint8Array, path: string): Pr
   const model = await fromTopology(path, async () =>
     Promise.resolve(buildModel(tf, version < 3 ? modernized(config) : config, path)),
   );
-  setWeights(tf, model, arrays, notes, path);
+  setWeights(tf, model, arrays, notes, { path, version });
   const training = root['training_config'];
   return {
     model,
@@ -106,7 +106,7 @@ function setWeights(
   model: Tf.LayersModel,
   arrays: ReadonlyMap<string, StoredArray>,
   notes: GroupNotes,
-  path: string,
+  { path, version }: { path: string; version: number },
 ): void {
   const base = notes.has('model_weights') ? 'model_weights' : '';
   const at = (...parts: string[]): string => parts.filter((part) => part !== '').join('/');
@@ -114,7 +114,7 @@ function setWeights(
   const layers = new Map(layersInOrder(model).map((layer) => [layer.name, layer]));
   const found: Parameters<typeof writeAll>[1][number][] = [];
   for (const [name, layer] of layers) {
-    const wanted = trainedFirst(layer);
+    const wanted = trainedFirst(layer, version);
     if (wanted.length === 0) continue;
     const inFile = stored.includes(name) ? namesIn(notes.get(at(base, name)), 'weight_names') : [];
     // A Normalization counts what it has seen, which it does not read any more.

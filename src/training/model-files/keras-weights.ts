@@ -66,11 +66,16 @@ function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
   else if (wrapped !== undefined) yield [`${path}/layer`, wrapped];
 }
 
-/** Each weight of a model with the path of its group, in Keras's order. A layer in two places is stored once. */
+/**
+ * Each weight of a model with the path of its group, in Keras's order. A layer in two places is stored once.
+ *
+ * @param around whether something around the layer is frozen. A frozen model inside leaves its layers as they are, as in Keras 3.
+ */
 function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>(), around = false): Generator<Group> {
   if (seen.has(layer)) return;
   seen.add(layer);
-  const frozen = around || !layer.trainable;
+  const isModelInside = path !== '' && (layer as unknown as Inside).layers !== undefined;
+  const frozen = around || (!layer.trainable && !isModelInside);
   let hasParts = false;
   for (const [place, part] of insideOf(layer, path)) {
     hasParts = true;
@@ -141,16 +146,41 @@ export interface NamedWeight {
   weight: LayerVariable;
 }
 
-/** A layer's weights in the order of Keras's older files: trained ones of all parts first, then the others. */
-export function trainedFirst(layer: Layer): NamedWeight[] {
-  const trained: NamedWeight[] = [];
-  const others: NamedWeight[] = [];
-  for (const { layer: name, weights, frozen } of groupsOf(layer)) {
+interface SplitWeights {
+  trained: NamedWeight[];
+  others: NamedWeight[];
+}
+
+function splitWeights(groups: Iterable<Group>): SplitWeights {
+  const split: SplitWeights = { trained: [], others: [] };
+  for (const { layer, weights, frozen } of groups) {
     for (const weight of weights) {
       const { trainable } = weight as unknown as { trainable: boolean };
-      (trainable && !frozen ? trained : others).push({ layer: name, weight });
+      (trainable && !frozen ? split.trained : split.others).push({ layer, weight });
     }
   }
+  return split;
+}
+
+/** Keras 2 has a frozen model's layers as not trained, and yet those first that are trained by themselves (tf_keras/src/engine/training.py). */
+function splitInKeras2(layer: Layer, seen = new Set<Layer>()): SplitWeights {
+  if (seen.has(layer)) return { trained: [], others: [] };
+  const parts = [...insideOf(layer, '')].map(([, part]) => part);
+  seen.add(layer);
+  if (parts.length === 0) return splitWeights(groupsOf(layer));
+  const splits = parts.map((part) => splitInKeras2(part, seen));
+  const trained = splits.flatMap((split) => split.trained);
+  const others = splits.flatMap((split) => split.others);
+  return layer.trainable ? { trained, others } : { trained: [], others: [...trained, ...others] };
+}
+
+/**
+ * A layer's weights in the order of Keras's older files: trained ones of all parts first, then the others.
+ *
+ * @param version of the Keras that wrote the file.
+ */
+export function trainedFirst(layer: Layer, version: number): NamedWeight[] {
+  const { trained, others } = version < 3 ? splitInKeras2(layer) : splitWeights(groupsOf(layer));
   return [...trained, ...others];
 }
 
