@@ -195,6 +195,9 @@ const padsTheSequence = [
   ],
 ];
 
+/** A length of 1 may be repeated no time: the gradient of that is 0. */
+const repeatedNoTime = [['(inDim === 1 && outDim > 1)', '(inDim === 1 && outDim !== 1)']];
+
 /** @param hooks the file that tells why an op has no gradient, as text of an import. */
 export function patchGradients(patches, hooks) {
   patches.add(/tfjs-core\/dist\/engine\.js$/, engine);
@@ -207,5 +210,6 @@ export function patchGradients(patches, hooks) {
   patches.add(/tfjs-core\/dist\/ops\/losses\/huber_loss\.js$/, curvatureOfHuber);
   patches.add(/tfjs-core\/dist\/ops\/norm\.js$/, curvatureOfNorm);
   patches.add(/tfjs-core\/dist\/ops\/conv1d\.js$/, padsTheSequence);
+  patches.add(/tfjs-core\/dist\/ops\/broadcast_util\.js$/, repeatedNoTime);
   patches.add(/tfjs-core\/dist\/ops\/div_no_nan\.js$/, dividesWhereDefined);
 }

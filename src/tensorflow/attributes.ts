@@ -19,8 +19,34 @@ function floats(values: readonly number[]): Float32Array {
   return values.length > 0 ? Float32Array.from(values) : new Float32Array(1);
 }
 
-/** Sets one attribute of an eager op. */
+const isNumber = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint';
+const isWhole = (value: unknown): boolean => Number.isInteger(value) || typeof value === 'bigint';
+
+/** What the values of each kind of attribute are, and in words. A flag that is not given is false. */
+const KINDS: Readonly<Record<number, readonly [string, (value: unknown) => boolean]>> = {
+  [ATTR.STRING]: ['a text', (value) => typeof value === 'string' || value instanceof Uint8Array],
+  [ATTR.INT]: ['a whole number', isWhole],
+  [ATTR.FLOAT]: ['a number', isNumber],
+  [ATTR.BOOL]: ['true or false', (value) => typeof value === 'boolean' || value === undefined],
+  [ATTR.TYPE]: ['the number of a dtype', isWhole],
+};
+
+/** Refuses a value that would become another one on its way to C. @throws TypeError naming the attribute and the value */
+export function checkAttribute({ name, type, value }: OpAttribute): void {
+  const kind = KINDS[type];
+  if (kind === undefined) return;
+  const [words, fits] = kind;
+  const values: readonly unknown[] = Array.isArray(value) && type !== ATTR.STRING ? value : [value];
+  for (const one of values) {
+    if (fits(one)) continue;
+    const given = typeof one === 'object' && one !== null ? one.constructor.name : String(one);
+    throw new TypeError(`attribute ${name} is ${words}, or a list of such, and not ${given}`);
+  }
+}
+
+/** Sets one attribute of an eager op. @throws TypeError for a value of another kind */
 export function setAttribute(api: CApi, op: Pointer, status: Status, attribute: OpAttribute): void {
+  checkAttribute(attribute);
   const name = cText(attribute.name);
   const value = attribute.value;
   switch (attribute.type) {

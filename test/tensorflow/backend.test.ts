@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
-import { TF } from '../../src/tensorflow/c-api/dtypes.ts';
+import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
 import { TensorflowError, describeBackend, loadTf } from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();
@@ -18,6 +18,12 @@ test('tf runs on TensorFlow', () => {
   assert.match(tensorflowVersion ?? '', /^2\.\d+\.\d+$/);
   assert.equal(typeof runtime?.name, 'string');
   assert.equal(describeBackend().devices[0]?.type, 'CPU');
+});
+
+test("tf.version tells packages that Node's namespace is there", () => {
+  const { version } = tf as unknown as { version: Record<string, string> };
+  assert.equal(version['tfjs-node'], version['tfjs-core']);
+  assert.match(version['tfjs-node'] ?? '', /^4\./);
 });
 
 test('every tensor type of tfjs goes in and out without loss', () => {
@@ -39,6 +45,28 @@ test('every tensor type of tfjs goes in and out without loss', () => {
   assert.deepEqual(tf.zeros([0, 3]).dataSync(), new Float32Array(0));
   assert.deepEqual(tf.scalar(7, 'int32').add(tf.scalar(1, 'int32')).arraySync(), 8);
 });
+
+/** Values that would become another one on their way to C, by the kind of attribute. */
+const OTHER_KINDS: [string, number, unknown[]][] = [
+  ['text', ATTR.STRING, [null, false, 1, {}, [1, 2]]],
+  ['whole number', ATTR.INT, [null, false, {}, 'three', 2.5, Number.NaN, [1, 'two']]],
+  ['number', ATTR.FLOAT, [null, true, {}, '1.5', [1, undefined]]],
+  ['true or false', ATTR.BOOL, [null, 10, {}, 'yes', [true, 0]]],
+  ['number of a dtype', ATTR.TYPE, [null, {}, 'float32', undefined]],
+];
+for (const [words, type, values] of OTHER_KINDS) {
+  test(`an attribute that is no ${words} is refused, and named`, () => {
+    const x = binding.createTensor([2], TF.FLOAT, Float32Array.of(1, 2));
+    for (const value of values) {
+      assert.throws(
+        () => binding.executeOp('Neg', [{ name: 'T', type, value }], [x], 1),
+        { name: 'TypeError', message: new RegExp(`^attribute T is .*${words}.* and not `) },
+        String(value),
+      );
+    }
+    binding.deleteTensor(x);
+  });
+}
 
 test('64-bit integers come out as they are, and serve as int32 in further ops', () => {
   const big = [2n ** 53n + 1n, -(2n ** 40n), 7n];

@@ -34,6 +34,14 @@ const CASES: Record<string, [Call, ...number[][]]> = {
     [1, 5, 5, 0],
     [3, 3, 0, 1],
   ],
+  'a length of 1 that is repeated no time': [(a, b) => tf.mul(a, b), [2, 1, 2], [2, 0, 2]],
+  'a row added to no rows': [(a, b) => tf.add(a, b).sub(b), [1, 3], [0, 3]],
+  'the variance of nothing': [(x) => tf.moments(x, 0).variance, [0]],
+  'a dilated convolution that reaches further than the image': [
+    (x, w) => tf.conv2d(x as never, w as never, 1, 'valid', 'NHWC', 2),
+    [2, 4, 4, 3],
+    [3, 3, 3, 2],
+  ],
   'a convolution of no volumes': [
     (x, w) => tf.conv3d(x as never, w as never, 1, 'same'),
     [0, 4, 4, 4, 2],

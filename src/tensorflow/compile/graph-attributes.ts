@@ -1,4 +1,4 @@
-import type { OpAttribute } from '../attributes.ts';
+import { checkAttribute, type OpAttribute } from '../attributes.ts';
 import { ATTR } from '../c-api/dtypes.ts';
 import type { CApi, Pointer } from '../c-api/functions.ts';
 import { cText } from '../c-api/library.ts';
@@ -10,8 +10,10 @@ export const FUNCTION = 100;
 
 const encoder = new TextEncoder();
 
-/** Sets one attribute of an operation that is being added to a graph. */
-export function setGraphAttribute(api: CApi, node: Pointer, { name: text, type, value }: OpAttribute): void {
+/** Sets one attribute of an operation that is being added to a graph. @throws TypeError for a value of another kind */
+export function setGraphAttribute(api: CApi, node: Pointer, attribute: OpAttribute): void {
+  checkAttribute(attribute);
+  const { name: text, type, value } = attribute;
   const name = cText(text);
   const list = Array.isArray(value) ? (value as number[]) : undefined;
   switch (type) {

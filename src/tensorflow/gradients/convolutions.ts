@@ -87,6 +87,8 @@ function dilatedGradients(
   attributes: NamedAttrMap,
 ): Record<'x' | 'filter', () => Tensor> {
   const { tf } = tools;
+  // The filter reaches further than the image: nothing was computed.
+  if (givenDy.size === 0) return { x: () => tf.zerosLike(givenX), filter: () => tf.zerosLike(filter) };
   const first = attributes['dataFormat'] === 'NCHW';
   const [x, dy] = first ? [tf.transpose(givenX, toLast), tf.transpose(givenDy, toLast)] : [givenX, givenDy];
   const rates = perAxis(attributes['dilations'], 2);

@@ -50,6 +50,8 @@ tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: 
 allowLoweredClasses(tf);
 tf.io = { ...tf.io, ...nodeIo };
 tf.node = node;
+// Packages look at this to see that Node's namespace is there.
+tf.version = { ...tf.version, 'tfjs-node': require('@tensorflow/tfjs-node-gpu/dist/version').version };
 Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
   value: {
     NodeJSKernelBackend,
