@@ -23,12 +23,17 @@ export class CellInput extends Readable {
     super({ encoding: 'utf8' });
     this.#input = input;
     this.#owner = owner;
+    // Node marks a stream that it has destroyed, and does not destroy it again: the next reader would not be taken away.
+    Object.defineProperty(this, Symbol.for('nodejs.stream.destroyed'), {
+      get: () => false,
+      set: () => {},
+    });
     this.on('resume', () => this.#askSoon());
     // A stream that already waits for a line does not say so to a second reader.
     this.on('newListener', (event) => {
       if (event !== 'data' && event !== 'readable') return;
       // Node leaves a stream paused for the next reader, which in a notebook is another cell and would wait for ever.
-      const paused = this.#pausedBy !== undefined && this.#pausedBy !== this.#owner();
+      const paused = this.isPaused() && this.#pausedBy !== this.#owner();
       if (event === 'data' && paused) this.resume();
       this.#askSoon();
     });
@@ -36,7 +41,9 @@ export class CellInput extends Readable {
 
   /** @throws InputError where the front end takes no input: a reader would wait for ever */
   override resume(): this {
-    this.#input.check(this.#owner());
+    const owner = this.#owner();
+    // Node resumes a stream some time after its reader has left: between cells nothing is asked.
+    if (!owner?.ended) this.#input.check(owner);
     this.#pausedBy = undefined;
     return super.resume();
   }
@@ -70,6 +77,11 @@ export class CellInput extends Readable {
     return this;
   }
 
+  /** A loop that ends takes its listeners away and leaves the stream to the next reader. */
+  override [Symbol.asyncIterator](): NodeJS.AsyncIterator<unknown> {
+    return this.iterator({ destroyOnReturn: false });
+  }
+
   ref(): this {
     return this;
   }
@@ -88,6 +100,8 @@ export class CellInput extends Readable {
   }
 
   #ask(owner: Execution): void {
+    // The reader of the next cell asks for itself.
+    if (owner.ended) return;
     if (!this.#wanted || !this.#isRead() || (this.#asking && !this.#asking.ended)) return;
     this.#asking = owner;
     void this.#answer(owner);

@@ -66,18 +66,56 @@ all`,
   ['an event after all of these', ONCE, ['last'], "'last\\n'"],
 ];
 
-test('reading process.stdin asks the front end', async (t) => {
-  await withKernel(async (client) => {
-    for (const [name, code, answers, result] of READERS) {
-      await t.test(name, async () => {
-        const id = await client.startCell(code);
-        for (const value of answers) await answer(client, value);
-        assert.equal((await client.finishCell(id)).result, result);
-      });
-    }
-    assert.equal((await client.cell('1 + 1')).result, '2');
+/** After a loop, whose listener Node would leave in place the second time. */
+const AFTER_LOOPS: typeof READERS = [
+  [
+    'a loop over chunks',
+    `const chunks: string[] = [];
+for await (const chunk of process.stdin) { chunks.push(String(chunk)); if (chunks.length === 2) break; }
+chunks`,
+    ['a', 'b'],
+    "[ 'a\\n', 'b\\n' ]",
+  ],
+  [
+    'readable after a loop',
+    `const line = await new Promise<string>((done) => {
+  process.stdin.on('readable', function take() {
+    const text = process.stdin.read();
+    if (text === null) return;
+    process.stdin.off('readable', take);
+    done(String(text));
   });
 });
+line`,
+    ['r'],
+    "'r\\n'",
+  ],
+  [
+    'a second loop, and what reads after it',
+    `for await (const chunk of process.stdin) if (String(chunk) === 'last\\n') break;
+await new Promise<string>((done) => process.stdin.once('data', (text) => done(String(text))))`,
+    ['first', 'last', 'after'],
+    "'after\\n'",
+  ],
+  ['an event after that', ONCE, ['again'], "'again\\n'"],
+];
+
+for (const [title, readers] of [
+  ['reading process.stdin asks the front end', READERS],
+  ['reading process.stdin after a loop that has ended asks the front end', AFTER_LOOPS],
+] as const)
+  test(title, async (t) => {
+    await withKernel(async (client) => {
+      for (const [name, code, answers, result] of readers) {
+        await t.test(name, async () => {
+          const id = await client.startCell(code);
+          for (const value of answers) await answer(client, value);
+          assert.equal((await client.finishCell(id)).result, result);
+        });
+      }
+      assert.equal((await client.cell('1 + 1')).result, '2');
+    });
+  });
 
 test('without a front end that takes input a reader fails at once, and the error names input()', () =>
   withKernel(async (client) => {
@@ -88,6 +126,63 @@ test('without a front end that takes input a reader fails at once, and the error
       /takes no input, so input\(\), prompt\(\) and process\.stdin cannot ask/,
     );
   }));
+
+/** Other ways to read standard input. */
+const FILES: [name: string, code: string][] = [
+  ['readFileSync(0)', `require('fs').readFileSync(0, 'utf8')`],
+  [
+    'readFileSync of /dev/stdin',
+    `import { readFileSync } from 'node:fs'; readFileSync('/dev/stdin', 'utf8')`,
+  ],
+  ['readFileSync of /proc/self/fd/0', `require('node:fs').readFileSync('/proc/self/fd/0')`],
+  ['readFileSync of a URL', `require('fs').readFileSync(new URL('file:///dev/stdin'))`],
+  ['readSync(0)', `require('fs').readSync(0, Buffer.alloc(1))`],
+  ['openSync', `require('fs').openSync('/dev/stdin', 'r')`],
+  ['readFile with a callback', `await require('util').promisify(require('fs').readFile)('/dev/stdin')`],
+  ['open with a callback', `await require('util').promisify(require('fs').open)('/dev/stdin')`],
+  [
+    'read with a callback',
+    `await require('util').promisify(require('fs').read)(0, Buffer.alloc(1), 0, 1, null)`,
+  ],
+  ['promises.readFile', `import { readFile } from 'node:fs/promises'; await readFile('/dev/stdin')`],
+  ['promises.open', `await require('fs').promises.open('/dev/fd/0')`],
+  [
+    'createReadStream',
+    `import { createReadStream } from 'node:fs'; for await (const chunk of createReadStream('/dev/stdin')) chunk`,
+  ],
+  [
+    'createReadStream of descriptor 0',
+    `for await (const chunk of require('fs').createReadStream('', { fd: 0 })) chunk`,
+  ],
+  ['new tty.ReadStream(0)', `import { ReadStream } from 'node:tty'; new ReadStream(0)`],
+  ['tty.ReadStream of a package', `const tty = require('tty'); new tty.ReadStream(0)`],
+];
+
+test('standard input as a file or a terminal is refused, and the error names input()', async (t) => {
+  await withKernel(async (client) => {
+    for (const [name, code] of FILES)
+      await t.test(name, async () => {
+        const cell = await client.cell(code, { stop_on_error: false });
+        assert.match(
+          String(cell.reply['evalue']),
+          /standard input is not a file in a notebook.*`await input\(/,
+        );
+      });
+    const others = await client.cell(`import { openSync, readFileSync, readSync } from 'node:fs';
+const file = openSync('connection.json', 'r');
+[readSync(file, Buffer.alloc(1)), readFileSync('connection.json', 'utf8')[0], readFileSync.name]`);
+    assert.equal(others.result, "[ 1, '{', 'readFileSync' ]");
+    // A child process finds it empty, as programs do that have no input.
+    assert.equal(
+      (
+        await client.cell(
+          `require('child_process').execSync('cat', { stdio: [0, 'pipe', 'inherit'] }).length`,
+        )
+      ).result,
+      '0',
+    );
+  });
+});
 
 test('colours, columns and cursor movements', async () => {
   await withKernel(async (client) => {
