@@ -5,6 +5,7 @@ import { dirname, extname, join } from 'node:path';
 import type * as oxcParser from 'oxc-parser';
 import { isHeavyFile } from '../../weight.ts';
 import { shownPath } from '../shown-path.ts';
+import { jsonErrorOffset } from './json-position.ts';
 
 /** Whether the kernel compiles a local file, also for `require`. */
 export function isCompiled(path: string): boolean {
@@ -43,10 +44,14 @@ export function parseJson(text: string, path: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const { message } = error as Error;
-    const at = Number(/at position (\d+)/u.exec(message)?.[1] ?? text.length);
+    const at = Number(/at position (\d+)/u.exec(message)?.[1] ?? jsonErrorOffset(text));
     const before = text.slice(0, at).split('\n');
     const row = text.split('\n')[before.length - 1] ?? '';
-    const failure = new SyntaxError(`${shownPath(path)}: ${message}`);
+    // Node 22 and later say it of some mistakes.
+    const place = /\(line \d+ column \d+\)/u.test(message)
+      ? ''
+      : ` (line ${before.length} column ${before.at(-1)!.length + 1})`;
+    const failure = new SyntaxError(`${shownPath(path)}: ${message}${place}`);
     const caret = `${' '.repeat(before.at(-1)!.length)}^`;
     failure.stack = `${path}:${before.length}\n${row}\n${caret}\n\n${failure.stack ?? ''}`;
     throw failure;
