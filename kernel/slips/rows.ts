@@ -32,5 +32,6 @@ export function masked(row: string | undefined): string | undefined {
 }
 
 export function isComment(row: string): boolean {
-  return /^\s*(?:\/\/|\/\*|\*)/.test(row);
+  // `*a, b = xs` of Python is no line of a comment.
+  return /^\s*(?:\/\/|\/\*|\*(?!\w+\s*,))/.test(row);
 }

@@ -106,7 +106,7 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
       ),
   ],
   [
-    /^\s*(?:async\s+)?with\s+(.+?)\s+as\s+(\w+)\s*:/,
+    /^\s*(?:async\s+)?with\s+((?:(?!\sas\s).)+?)\s+as\s+(\w+)\s*(?:,.*)?:/,
     (value, name) => inTypeScript(`with ${value} as ${name}:`, `{ using ${name} = ${value}; … }`),
   ],
   [/^\s*with\s+.+:\s*$/, inTypeScript('with x:', '{ using y = x; … }')],
@@ -139,9 +139,20 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
   ],
 ];
 
+/** `*rest` in a list of names, as here. */
+const spread = (names: string): string => names.replaceAll('*', '...').trim();
+
 /** The same for parts of a line. */
 const PARTS: readonly [pattern: RegExp, help: Help][] = [
-  [/(?:^|[\s=(,[{:])lambda\b\s*([\w, ]*):/, (names) => inTypeScript(`lambda ${names}: …`, `(${names}) => …`)],
+  [
+    /(?:^|[\s=(,[{:])lambda\b\s*([^:()[\]{}"'`]*):/,
+    (names) => inTypeScript(`lambda ${names}: …`, `(${spread(names)}) => …`),
+  ],
+  [
+    /^\s*((?:\w+\s*,\s*)*\*\w+(?:\s*,\s*\w+)*)\s*,?\s*=(?!=)/,
+    (names) => inTypeScript(`${names} = xs`, `let [${spread(names)}] = xs`),
+  ],
+  [/\bsuper\(\)\s*\./, inTypeScript('super().__init__(x)', 'super(x)')],
   [/\bnot\s+in\b/, inTypeScript('x not in xs', '!xs.includes(x)')],
   [/\bis\s+not\b/, inTypeScript('a is not b', 'a !== b')],
   [/(?:^|[\s(=,!&|])not\s+[\w("'`[!]/, inTypeScript('not x', '!x')],
@@ -154,16 +165,22 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [/\S\s+if\s+\S.*\s+else\s+\S/, inTypeScript('a if c else b', 'c ? a : b')],
   [
-    /([\w.]+|\])\[\s*(-?[\w.]*)\s*:\s*(-?[\w.]*)\s*\]/,
+    /([\w.]+|[\])"'`])\[\s*(-?[\w.]*)\s*:\s*(-?[\w.]*)\s*\]/,
     (list, from, to) => {
-      const value = list === ']' ? 'xs' : list;
+      const value = /[\])]/.test(list) ? 'xs' : /["'`]/.test(list) ? 'text' : list;
       const range = to ? `${from || '0'}, ${to}` : from;
       return inTypeScript(`${value}[${from}:${to}]`, `${value}.slice(${range})`);
     },
   ],
+  [
+    /[\w\])]\[[^\]{}"'`]*(?::\s*,|,\s*:)[^\]{}"'`]*\]/,
+    'parts of a tensor are written `t.slice([from, 0], [count, -1])`, of a list `xs.slice(from, to)`',
+  ],
   [/\[[^\]]*:[^\]]*:[^\]]*\]/, 'parts of a list are written `xs.slice(from, to)`'],
   [/[(,]\s*\*\*(\w+)/, (name) => inTypeScript(`f(**${name})`, `f({ ...${name} })`)],
   [/[(,]\s*\*(\w+)/, (name) => inTypeScript(`f(*${name})`, `f(...${name})`)],
+  [/[[{]\s*\*(\w+)/, (name) => inTypeScript(`[*${name}]`, `[...${name}]`)],
+  [/=\s*\*(\w+)/, (name) => inTypeScript(`*${name}, 1`, `[...${name}, 1]`)],
   [/\{\s*\*\*(\w+)/, (name) => inTypeScript(`{**${name}}`, `{ ...${name} }`)],
   [/[\w)\s]:=\s*\S/, inTypeScript('(n := f())', '(n = f())')],
   [/=\s*\{\s*(?:-?\d[\w.]*|"[^"]*"|'[^']*')\s*(?:,[^:{}]*)?\}/, inTypeScript('{1, 2}', 'new Set([1, 2])')],
@@ -174,6 +191,24 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [/"""|'''/, 'a text of several lines stands in backquotes; a comment stands between `/*` and `*/`'],
   [/^\s*#(?![\w!]*\s*(?:[=;(]|in\b))|[;)}\]\w"'`,:]\s+#|^\s*#\s/, 'a comment begins with `//`'],
+  [
+    /(?:^|[\s=(,[+*/{:-])-\s*([\w.]+)\s*\*\*\s*([\w.]+)/,
+    (base, power) => inTypeScript(`-${base} ** ${power}`, `-(${base} ** ${power})`),
+  ],
+  [
+    /(?<![\w.])(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][+-]?\d+)?[jJ]\b/,
+    'there are no complex numbers here: `tf.complex(real, imag)` makes tensors of them',
+  ],
+  [/(?<![\w.])(\d+)[lL]\b/, (digits) => inTypeScript(`${digits}L`, `${digits}n`)],
+  [/[\w)\]]\s*<>\s*[\w("'`[-]/, inTypeScript('a <> b', 'a !== b')],
+  [
+    /(?:\(([\w, :]*)\)|=\s*(\w+))\s*->\s*\S/,
+    (names, name) => `a function is written \`(${names || name}) => …\``,
+  ],
+  [/[\w)\]]\s*@\s*[\w([]/, inTypeScript('a @ b', 'tf.matMul(a, b)')],
+  [/\(\s*([^(),]+),\s*\)/, (part) => inTypeScript(`(${part.trim()},)`, `[${part.trim()}]`)],
+  [/=\s*([\w."'`]+)\s*,\s*$/, (part) => inTypeScript(`${part},`, `[${part}]`)],
+  [/(["'`])_*\1\s+(["'`])/, 'between two texts a `+` or a comma is missing'],
   [/["'`]\s*%\s*[\w(]/, 'a text with values stands in backquotes: `sum: ${x}`'],
 ];
 

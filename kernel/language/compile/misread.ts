@@ -44,6 +44,21 @@ export function misreadTuple(value: Expression | null | undefined): string | und
     : inTypeScript('(1, 2)', '[1, 2]');
 }
 
+/** Help for `return a, b`: the last value, where Python returns a tuple. */
+export function misreadReturn(value: Expression | null): string | undefined {
+  if (value?.type !== 'SequenceExpression') return undefined;
+  return value.expressions.every((part) => isLiteral(part) || part.type === 'Identifier')
+    ? inTypeScript('return a, b', 'return [a, b]')
+    : undefined;
+}
+
+/** Help for `xs[1, 2]`: the element of the last index. */
+export function misreadIndex({ computed, property }: MemberExpression): string | undefined {
+  return computed && property.type === 'SequenceExpression' && property.expressions.every(isLiteral)
+    ? '`xs[1, 2]` is `xs[2]` here: a list of lists is read with `xs[1][2]`, a tensor with `t.slice([1, 2], [1, 1])`'
+    : undefined;
+}
+
 export function isLiteral(node: Node): boolean {
   if (node.type === 'UnaryExpression') return isLiteral(node.argument);
   return node.type === 'Literal';

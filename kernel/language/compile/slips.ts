@@ -1,7 +1,7 @@
 /** What a cell holds that people write who come from Python: see kernel/slips. */
 import type { Program, Statement } from 'oxc-parser';
 import { knownGlobals } from '../../known-globals.ts';
-import { likelyTypo } from '../../slips/index.ts';
+import { inTypeScript, likelyTypo } from '../../slips/index.ts';
 import type { Slips } from '../../interfaces.ts';
 import { declaredOnly } from './assigned.ts';
 import type { AssignedStatement } from './assigned.ts';
@@ -80,6 +80,15 @@ export class CellSlips {
 
   private statement(statement: Statement): void {
     if (statement.type === 'LabeledStatement') this.label(statement);
+    // `x //= 2`
+    if (
+      statement.type === 'ExpressionStatement' &&
+      (statement.expression.type === 'Identifier' || statement.expression.type === 'MemberExpression') &&
+      /^[ \t]*\/\/=[ \t]*(?:[\w.]+|\([\w .+*/-]+\))[ \t]*\r?(?:\n|$)/.test(
+        this.source.slice(statement.end, statement.end + 80),
+      )
+    )
+      this.misread = `\`//=\` begins a comment; ${inTypeScript('x //= 2', 'x = Math.floor(x / 2)')}`;
     if (statement.type !== 'ExpressionStatement' || statement.expression.type !== 'SequenceExpression')
       return;
     const [first, ...rest] = statement.expression.expressions;

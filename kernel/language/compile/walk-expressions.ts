@@ -13,7 +13,7 @@ import { visitorKeys } from 'oxc-parser';
 import type { Edits } from './edits.ts';
 import { anonymousFunction, checkRegExp, isInterleaved, NeedsLowering, unwrapped } from './nodes.ts';
 import { Scope } from './scope.ts';
-import { isNegativeIndex, misreadOperator, misreadTuple } from './misread.ts';
+import { isNegativeIndex, misreadIndex, misreadOperator, misreadTuple } from './misread.ts';
 import type { NameUse, ReadShape, Site } from './sites.ts';
 import { TypeEraser } from './types.ts';
 
@@ -235,6 +235,7 @@ export abstract class ExpressionWalk {
         if (!this.ownThis) this.sites.push({ kind: 'this', node });
         return;
       case 'MemberExpression':
+        this.misread ??= misreadIndex(node);
         if (isNegativeIndex(node)) this.sites.push({ kind: 'indexed', node: node.object });
         this.expression(node.object);
         if (node.computed) this.expression(node.property);

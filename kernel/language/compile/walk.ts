@@ -1,6 +1,6 @@
 import type { Class, Function as FunctionNode, Program, Statement, VariableDeclaration } from 'oxc-parser';
 import type { Edits } from './edits.ts';
-import { misreadTuple } from './misread.ts';
+import { misreadReturn, misreadTuple } from './misread.ts';
 import { isInterleaved, NeedsLowering } from './nodes.ts';
 import { Scope } from './scope.ts';
 import type { NameUse } from './sites.ts';
@@ -132,6 +132,10 @@ export class Walk extends ExpressionWalk {
         return;
       case 'LabeledStatement':
         this.statement(node.body);
+        return;
+      case 'ReturnStatement':
+        this.misread ??= misreadReturn(node.argument);
+        this.children(node);
         return;
       case 'BreakStatement':
       case 'ContinueStatement':
