@@ -396,7 +396,14 @@ export interface CommMessage {
 
 export type RuntimeMessage =
   | { type: 'ready'; pid: number; node: string }
-  | { type: 'stream'; execution: number; name: 'stdout' | 'stderr'; text: string }
+  | {
+      type: 'stream';
+      execution: number;
+      name: 'stdout' | 'stderr';
+      text: string;
+      /** The text as a JSON string in UTF-8, when the runtime process has encoded it; `text` is then decoded by each use. */
+      json?: Uint8Array;
+    }
   | { type: 'display'; execution: number; payload: DisplayPayload; update: boolean }
   | { type: 'clear'; execution: number; wait: boolean }
   | { type: 'result'; execution: number; payload: DisplayPayload }

@@ -3,7 +3,8 @@
  * what follows it.
  *
  * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a kind of its own, since it is most of the traffic
- * and costs a third of a serialized object. Frames travel in packets `u32 length, u32 number of the frame, u32 offset
+ * and costs a third of a serialized object. Long text is JSON already, as clients get it: so the kernel process sends it on as it came.
+ * Frames travel in packets `u32 length, u32 number of the frame, u32 offset
  * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
  */
 import { deserialize, serialize } from 'node:v8';
@@ -20,6 +21,9 @@ const FrameKind = {
   received: 3,
   /** `v8.serialize` of an `InternalMessage`. */
   internal: 4,
+  /** `u32 execution`, then the text as a JSON string in UTF-8. */
+  longStdout: 5,
+  longStderr: 6,
 } as const;
 
 /** What host and runtime say to each other about the channel itself. */
@@ -89,6 +93,34 @@ export function encodeStream(name: 'stdout' | 'stderr', execution: number, text:
   frame.writeUInt32LE(execution, PACKET_HEADER + 1);
   frame.write(text, PACKET_HEADER + 5);
   return frame;
+}
+
+/** Text whose JSON has an escape that begins like that of half a surrogate pair goes as text. */
+export function encodeLongStream(name: 'stdout' | 'stderr', execution: number, text: string): Buffer {
+  const json = JSON.stringify(text);
+  if (json.includes('\\ud')) return encodeStream(name, execution, text);
+  const bytes = Buffer.byteLength(json);
+  const frame = frameOf(name === 'stdout' ? FrameKind.longStdout : FrameKind.longStderr, 4 + bytes);
+  frame.writeUInt32LE(execution, PACKET_HEADER + 1);
+  frame.write(json, PACKET_HEADER + 5);
+  return frame;
+}
+
+class LongText {
+  readonly type = 'stream';
+  readonly execution: number;
+  readonly name: 'stdout' | 'stderr';
+  readonly json: Buffer;
+
+  constructor(execution: number, name: 'stdout' | 'stderr', json: Buffer) {
+    this.execution = execution;
+    this.name = name;
+    this.json = json;
+  }
+
+  get text(): string {
+    return JSON.parse(this.json.toString()) as string;
+  }
 }
 
 export function encodeReceived(sequence: number): Buffer {
@@ -166,6 +198,11 @@ export function decodeRuntimeFrame(body: Buffer): RuntimeFrame {
           text: body.toString('utf8', 5),
         },
       };
+    case FrameKind.longStdout:
+    case FrameKind.longStderr: {
+      const name = kind === FrameKind.longStdout ? 'stdout' : 'stderr';
+      return { kind: 'message', message: new LongText(body.readUInt32LE(1), name, body.subarray(5)) };
+    }
     case FrameKind.received:
       return { kind: 'received', sequence: body.readUInt32LE(1) };
     case FrameKind.internal:

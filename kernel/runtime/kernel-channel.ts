@@ -2,6 +2,7 @@ import { deserialize } from 'node:v8';
 import type { MainMessage, RuntimeMessage } from '../interfaces.ts';
 import {
   encodeInternal,
+  encodeLongStream,
   encodeMessage,
   encodeReceived,
   encodeStream,
@@ -37,17 +38,15 @@ export class KernelChannel {
     this.#writer.write(encode(message));
   }
 
-  /** A text of any length goes in pieces: the kernel process reads each into one string. */
+  /** A long text goes in pieces, of which clients get each in one message. */
   stream(name: 'stdout' | 'stderr', execution: number, text: string): void {
-    if (text.length <= PIECE) this.#writer.write(encodeStream(name, execution, text));
-    else {
-      for (let start = 0; start < text.length;) {
-        let end = Math.min(start + PIECE, text.length);
-        const last = text.charCodeAt(end - 1);
-        if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
-        this.#writer.write(encodeStream(name, execution, text.slice(start, end)));
-        start = end;
-      }
+    for (let start = 0; start < text.length;) {
+      let end = Math.min(start + PIECE, text.length);
+      const last = text.charCodeAt(end - 1);
+      if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
+      const encode = end - start < LONG ? encodeStream : encodeLongStream;
+      this.#writer.write(encode(name, execution, text.slice(start, end)));
+      start = end;
     }
   }
 
@@ -105,8 +104,10 @@ export class KernelChannel {
   }
 }
 
-/** UTF-16 code units of printed text in one frame. */
-const PIECE = 256 * 1024;
+/** UTF-16 code units of printed text in one frame; as JSON without escapes it fits into two packets of `FrameWriter`. */
+const PIECE = 65_000;
+/** Shorter text is joined with what is printed next. */
+const LONG = 32 * 1024;
 
 function encode(message: RuntimeMessage): Buffer {
   try {

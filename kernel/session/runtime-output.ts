@@ -83,7 +83,8 @@ export class RuntimeOutput implements OutputSink {
     const parent = execution?.parent;
     switch (message.type) {
       case 'stream':
-        this.#iopub.stream(message.name, message.text, parent);
+        if (message.json) this.#iopub.longStream(message.name, message.json, parent);
+        else this.#iopub.stream(message.name, message.text, parent);
         break;
       case 'display':
         this.#training.take(message.payload, execution);

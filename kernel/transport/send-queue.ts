@@ -21,6 +21,7 @@ export interface SendQueueOptions {
 interface Waiting {
   frames: Buffer[];
   bytes: number;
+  ready: Promise<void> | undefined;
 }
 
 export class SendQueue {
@@ -41,10 +42,11 @@ export class SendQueue {
     return this.#bytes;
   }
 
-  push(frames: Buffer[]): void {
+  /** @param ready what the frames wait for before they may be sent; messages behind them wait too */
+  push(frames: Buffer[], ready?: Promise<void>): void {
     if (this.#closed) return;
     const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-    this.#waiting.push({ frames, bytes });
+    this.#waiting.push({ frames, bytes, ready });
     this.#bytes += bytes;
     if (!this.#running) void this.#run();
   }
@@ -73,6 +75,7 @@ export class SendQueue {
         this.#waiting = this.#waiting.slice(this.#next);
         this.#next = 0;
       }
+      if (item.ready) await item.ready;
       if (this.#options.room) await this.#options.room(item.bytes);
       await this.#send(item.frames);
       if (this.#closed) break;

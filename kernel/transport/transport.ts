@@ -19,7 +19,8 @@ export interface Transport {
   /** Calls the listener for each subscription (also repeated ones) that a client makes on iopub. */
   onSubscribe(listener: (topic: Buffer) => void): void;
   send: (channel: RequestChannel, frames: Buffer[]) => void;
-  publish(frames: Buffer[]): void;
+  /** @param ready what the frames wait for before they may be sent */
+  publish(frames: Buffer[], ready?: Promise<void>): void;
   /** Bytes of iopub that the socket has not taken yet, because some client reads slower than we write. */
   readonly backlog: number;
   drained(below: number): Promise<void>;
@@ -150,7 +151,7 @@ export async function openTransport(
       });
     },
     send: (channel, frames) => queues[channel].push(frames),
-    publish: (frames) => queues.iopub.push(frames),
+    publish: (frames, ready) => queues.iopub.push(frames, ready),
     get backlog() {
       return queues.iopub.bytes;
     },

@@ -43,12 +43,44 @@ export interface Codec {
   /** Throws WireError; the signature is checked before anything is parsed. */
   decode(frames: readonly Buffer[]): Incoming;
   encode(message: Outgoing): Buffer[];
+  /**
+   * The same with content that is JSON in several parts, and the signature computed on another thread: the frames may be sent when
+   * `ready` has resolved.
+   */
+  encodeAside(message: Outgoing & { content: readonly Uint8Array[] }): {
+    frames: Buffer[];
+    ready: Promise<void> | undefined;
+  };
+}
+
+type HeadParts = [header: Buffer, parentHeader: Buffer, metadata: Buffer];
+type SignedParts = [...HeadParts, content: Buffer];
+
+function frames(
+  { identities, buffers = [] }: Outgoing,
+  [header, parentHeader, metadata, content]: SignedParts,
+  signature: Buffer,
+): Buffer[] {
+  return joinFrames({
+    identities,
+    signature,
+    header,
+    parentHeader,
+    metadata,
+    content,
+    buffers: buffers.map((bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+  });
 }
 
 export function createCodec(options: { signer: Signer; session: string; username: string }): Codec {
   const { signer, session } = options;
   const makeHeader = headerMaker(session, options.username);
   const guard = new ReplayGuard();
+  const headParts = ({ type, parent, metadata }: Outgoing): HeadParts => [
+    makeHeader(type),
+    parent?.raw ?? EMPTY_OBJECT,
+    metadata ? encodeJson(metadata) : EMPTY_OBJECT,
+  ];
   return {
     session,
     decode(frames) {
@@ -72,21 +104,16 @@ export function createCodec(options: { signer: Signer; session: string; username
       };
     },
     encode(message) {
-      const header = makeHeader(message.type);
-      const parentHeader = message.parent?.raw ?? EMPTY_OBJECT;
-      const metadata = message.metadata ? encodeJson(message.metadata) : EMPTY_OBJECT;
-      const content = encodeJson(message.content);
-      return joinFrames({
-        identities: message.identities,
-        signature: signer.sign([header, parentHeader, metadata, content]),
-        header,
-        parentHeader,
-        metadata,
-        content,
-        buffers: (message.buffers ?? []).map((bytes) =>
-          Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-        ),
-      });
+      const signed: SignedParts = [...headParts(message), encodeJson(message.content)];
+      return frames(message, signed, signer.sign(signed));
+    },
+    encodeAside(message) {
+      const head = headParts(message);
+      const bytes = Buffer.concat([...head, ...message.content]);
+      const { signature, ready } = signer.signAside(bytes);
+      // The content is copied once, and lies behind what is signed with it.
+      const content = bytes.subarray(head.reduce((sum, { length }) => sum + length, 0));
+      return { frames: frames(message, [...head, content], signature), ready };
     },
   };
 }

@@ -2,6 +2,7 @@ import { deserialize } from 'node:v8';
 import {
   decodeRuntimeFrame,
   encodeInternal,
+  encodeLongStream,
   encodeMain,
   encodeMessage,
   encodeReceived,
@@ -17,6 +18,8 @@ const frames = [
   encodeMessage({ type: 'clear', execution: 3, wait: true }),
   encodeInternal({ type: 'terminated', count: 2, running: [5] }),
   encodeStream('stderr', 8, 'x'.repeat(100_000)),
+  // Half of a surrogate pair is no JSON that every client reads.
+  encodeLongStream('stdout', 9, `${'y'.repeat(100_000)}\ud800`),
 ];
 const decoded = [
   { kind: 'message', message: { type: 'stream', execution: 7, name: 'stdout', text: 'ä line\n' } },
@@ -24,6 +27,10 @@ const decoded = [
   { kind: 'message', message: { type: 'clear', execution: 3, wait: true } },
   { kind: 'internal', message: { type: 'terminated', count: 2, running: [5] } },
   { kind: 'message', message: { type: 'stream', execution: 8, name: 'stderr', text: 'x'.repeat(100_000) } },
+  {
+    kind: 'message',
+    message: { type: 'stream', execution: 9, name: 'stdout', text: `${'y'.repeat(100_000)}\ufffd` },
+  },
 ];
 
 /** Packets of frames 1, 2, 3…, each frame cut into payloads of `size` bytes. */
@@ -52,6 +59,16 @@ function assemble(bytes: Buffer, chunk: number): unknown[] {
   }
   return found;
 }
+
+test('long text crosses as the JSON that clients get', () => {
+  const text = `"ä"\n\u0000😀${'z'.repeat(50_000)}`;
+  const frame = decodeRuntimeFrame(encodeLongStream('stderr', 9, text).subarray(PACKET_HEADER));
+  if (frame.kind !== 'message' || frame.message.type !== 'stream')
+    throw new Error(`a frame of kind ${frame.kind}`);
+  const { execution, name, text: read, json } = frame.message;
+  expect({ execution, name, read }).toEqual({ execution: 9, name: 'stderr', read: text });
+  expect(Buffer.from(json!).toString()).toBe(JSON.stringify(text));
+});
 
 test.each([7, 13, 4096, 1_000_000])('frames survive being cut into chunks of %d bytes', (size) => {
   expect(assemble(Buffer.concat(packetsOf(frames, 1_000_000)), size)).toEqual(decoded);

@@ -64,6 +64,22 @@ test('long text is cut, never inside of a pair', () => {
   expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(64 * 1024);
 });
 
+test('text that is JSON already comes in its order, as its own message', () => {
+  const { sent, iopub } = setUp();
+  const a = parent('a');
+  iopub.stream('stdout', '1', a);
+  iopub.longStream('stdout', Buffer.from('"2\\n"'), a);
+  iopub.longStream('stderr', Buffer.from('"3"'), a);
+  iopub.stream('stdout', '4', a);
+  iopub.flush();
+  expect(sent).toEqual([
+    { topic: 'stream.stdout', parent: 'a', content: { name: 'stdout', text: '1' } },
+    { topic: 'stream.stdout', parent: 'a', content: { name: 'stdout', text: '2\n' } },
+    { topic: 'stream.stderr', parent: 'a', content: { name: 'stderr', text: '3' } },
+    { topic: 'stream.stdout', parent: 'a', content: { name: 'stdout', text: '4' } },
+  ]);
+});
+
 test('a welcome goes to the topic that was subscribed to', () => {
   const { sent, iopub } = setUp();
   iopub.publish('iopub_welcome', { subscription: 'stream.stdout' }, undefined);

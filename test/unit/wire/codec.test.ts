@@ -40,6 +40,26 @@ function codeOf(action: () => unknown): string {
   return 'accepted';
 }
 
+test.each(['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512', 'hmac-sha3-256', 'hmac-blake2b512'])(
+  'a message that another thread signs with %s is the same',
+  async (scheme) => {
+    const here = codec(scheme);
+    const message = {
+      type: 'stream',
+      parent: undefined,
+      identities: [],
+      content: ['{"text":', '"x"}'].map((part) => Buffer.from(part)),
+    };
+    const { frames, ready } = here.encodeAside(message);
+    await ready;
+    const [, signature, ...parts] = frames;
+    const hmac = createHmac(scheme.slice('hmac-'.length), KEY);
+    for (const part of parts) hmac.update(part);
+    expect(signature!.toString()).toBe(hmac.digest('hex'));
+    expect(parts.map(String).slice(1)).toEqual(['{}', '{}', '{"text":"x"}']);
+  },
+);
+
 test('a signed request comes out whole, with its identities and buffers', () => {
   const frames = [...client({ code: '1+1' }), Buffer.from([1, 2, 3])];
   const message = codec().decode(frames);
