@@ -1,12 +1,16 @@
 /**
- * The kernel process: `node dist/kernel.js --connection-file PATH`. This file is small, so that signals are handled
- * before anything else is loaded: Jupyter and terminals send SIGINT to the whole group, and it must never end us.
+ * The kernel process: `node dist/kernel.cjs --connection-file PATH` runs it. This file is small, so that signals are
+ * handled before anything else is loaded: Jupyter and terminals send SIGINT to the whole group, and it must never end us.
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireDescriptors, reserveDescriptors } from '../src/spare-descriptors.ts';
+import type { MissingCache } from './code-cache.ts';
 import type { OutputSink } from './interfaces.ts';
 import type { Signals } from './start.ts';
+
+/** Of `runBundle`. */
+declare const missingCache: MissingCache | undefined;
 
 const signals: Signals = {
   parent: process.ppid,
@@ -40,8 +44,8 @@ async function main(): Promise<void> {
   const here = dirname(fileURLToPath(import.meta.url));
   let sink: OutputSink | undefined;
   const host = createRuntimeHost({
-    runtimeFile: join(here, 'runtime.js'),
-    controlFile: join(here, 'control.js'),
+    runtimeFile: join(here, 'runtime.cjs'),
+    controlFile: join(here, 'control.cjs'),
     directory: process.cwd(),
     environment: process.env,
     sink: { output: (message) => sink?.output(message) },
@@ -49,7 +53,11 @@ async function main(): Promise<void> {
   });
   host.start();
   const { start } = await import('./start.ts');
-  await start(process.argv.slice(2), signals, { host, connectSink: (output) => (sink = output) });
+  await start(process.argv.slice(2), signals, {
+    host,
+    connectSink: (output) => (sink = output),
+    missingCache,
+  });
 }
 
 main().catch((error: unknown) => {

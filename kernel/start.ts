@@ -14,6 +14,7 @@ import type {
   RuntimeHost,
   SessionCompiler,
 } from './interfaces.ts';
+import type { MissingCache } from './code-cache.ts';
 import { once } from '../src/once.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
@@ -23,6 +24,7 @@ import { readUserConfig } from './tsconfig/index.ts';
 import { loweringOptions } from './tsconfig/lowering.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
+import { storeCache } from './store-cache.ts';
 import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
 import { importInTurn, reserveDescriptors } from '../src/spare-descriptors.ts';
@@ -33,6 +35,8 @@ import pkg from '../package.json' with { type: 'json' };
 const LINGER_MS = 300;
 /** What the first `%device` needs is started when the first cells are through. */
 const WARM_AFTER_MS = 3000;
+/** The first cells have run by then, with which the code of the kernel that they need was compiled. */
+const STORE_CODE_AFTER_MS = 10_000;
 /** After this the process ends, whatever is in the way. */
 const EXIT_DEADLINE_MS = 1500;
 
@@ -53,13 +57,15 @@ export interface StartedRuntime {
   host: RuntimeHost;
   /** What it says goes nowhere before. */
   connectSink: (sink: OutputSink) => void;
+  /** To be written when cells have run. */
+  missingCache: MissingCache | undefined;
 }
 
 /** Starts the kernel. Rejects when it cannot: the message says what to do. */
 export async function start(
   args: readonly string[],
   signals: Signals,
-  { host, connectSink }: StartedRuntime,
+  { host, connectSink, missingCache }: StartedRuntime,
 ): Promise<void> {
   const directory = process.cwd();
   const path = connectionFileArgument(args);
@@ -162,6 +168,13 @@ export async function start(
     exit: () => void end(0),
   });
 
+  let stored = missingCache === undefined;
+  const storeCode = (): void => {
+    if (stored || !session.hasRun) return;
+    stored = true;
+    storeCache(missingCache!, debug);
+  };
+  setTimeout(storeCode, STORE_CODE_AFTER_MS).unref();
   let ending = false;
   const end = async (code: number): Promise<void> => {
     if (ending) return;
@@ -169,6 +182,7 @@ export async function start(
     setTimeout(() => process.exit(code), EXIT_DEADLINE_MS).unref();
     await session.dispose();
     await transport.close(LINGER_MS);
+    storeCode();
     if (connection.kind === 'registration') rmSync(written, { force: true });
     process.exit(code);
   };

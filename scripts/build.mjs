@@ -1,6 +1,7 @@
 // Bundles kernel process, runtime process, library and command into dist/. Start-up halves against single files.
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -24,11 +25,21 @@ const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const target = join(root, 'dist');
 const fresh = join(root, `dist.${process.pid}.new`);
 
+/** Entry points of CommonJS bundles, which Node starts faster than ES modules. */
+const commonJs = {
+  kernel: 'kernel/launch.ts',
+  runtime: 'kernel/runtime/launch.ts',
+  control: 'kernel/runtime/control.ts',
+};
+
+/** Entry points of what `kernel/code-cache.ts` runs: one file each, with all that the process may load of our own. */
+const cached = {
+  'kernel-code': 'kernel/main.ts',
+  'runtime-code': 'kernel/runtime/main.ts',
+};
+
 /** Entry points by the name of their bundle. */
 const entries = {
-  kernel: 'kernel/main.ts',
-  runtime: 'kernel/runtime/main.ts',
-  control: 'kernel/runtime/control.ts',
   // Required at once by the runtime process, so that no microtask of a cell comes between.
   library: 'kernel/runtime/library.ts',
   compile: 'kernel/language/compile/index.ts',
@@ -53,6 +64,31 @@ const common = {
   metafile: true,
 };
 
+/** Packages that the kernel process needs for the first cell: in its bundle they have their place in the code cache. */
+const BUNDLED = ['oxc-parser', 'magic-string', '@jridgewell/remapping'];
+
+/** oxc-parser's addon, without a look at each file that its loader knows. Where it has another name, that loader is asked. */
+const parserAddon = {
+  name: 'parser-addon',
+  setup(builder) {
+    builder.onLoad({ filter: /oxc-parser\/src-js\/bindings\.js$/ }, () => ({
+      contents: `
+        import { createRequire } from 'node:module';
+        const own = createRequire(createRequire(import.meta.url).resolve('oxc-parser'));
+        let addon;
+        try {
+          addon = own(\`@oxc-parser/binding-linux-\${process.arch}-gnu\`);
+        } catch {
+          addon = own('./bindings.js');
+        }
+        export const {
+          ExportExportNameKind, ExportImportNameKind, ExportLocalNameKind, ImportNameKind, ParseResult, Severity, parse, parseSync,
+          rawTransferSupported, getBufferOffset, parseRaw, parseRawSync,
+        } = addon;`,
+    }));
+  },
+};
+
 // A build that fails leaves nothing beside the old one.
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 mkdirSync(fresh);
@@ -67,6 +103,39 @@ const bundles = await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 });
+const started = await build({
+  ...common,
+  entryPoints: commonJs,
+  outdir: fresh,
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+});
+const code = await build({
+  ...common,
+  entryPoints: cached,
+  external: common.external.filter((name) => !BUNDLED.includes(name)),
+  plugins: [parserAddon],
+  outdir: fresh,
+  outExtension: { '.js': '.cjs' },
+  format: 'cjs',
+  // `import()` of a package becomes `require`: V8's cache and Node's loader of modules do not know each other.
+  supported: { 'dynamic-import': false },
+  // A file of Latin-1 takes half the memory.
+  charset: 'ascii',
+  define: { 'import.meta.url': '__url' },
+  banner: {
+    js: "(function (require, __filename, __dirname, nativeImport, missingCache) { 'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;",
+  },
+  footer: { js: '})' },
+});
+for (const name of Object.keys(cached)) {
+  const file = join(fresh, `${name}.cjs`);
+  const text = readFileSync(file, 'latin1');
+  // In the same line, so that the source map holds.
+  writeFileSync(file, `/*${createHash('sha256').update(text).digest('hex')}*/${text}`, 'latin1');
+}
+// Kernelspecs of earlier versions name this file.
+writeFileSync(join(fresh, 'kernel.js'), "import './kernel.cjs';\n");
 // What the command needs beside its code.
 for (const [from, to] of [
   ['src/cli/logo', 'logo'],
@@ -99,7 +168,7 @@ copyVendoredTypes(root, join(fresh, 'types', 'node_modules'));
 const tfjs = await buildTfjs(root, fresh);
 const vendored = await vendorPackages(root, join(fresh, 'node_modules'));
 writeLicences(root, fresh, [
-  ...Object.keys(bundles.metafile.inputs),
+  ...[bundles, started, code].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
   ...Object.keys(tfjs.metafile.inputs),
   ...vendored,
   ...VENDORED_TYPES.map((name) => `node_modules/${name}`),

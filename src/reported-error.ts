@@ -8,23 +8,32 @@ export interface ErrorReport {
   code?: string;
 }
 
+const KEY = Symbol.for('tensorcell.reports');
+
+/** One for the process: the runtime process has this module twice, in its own bundle and in that of the library. */
+function sharedReports(): WeakMap<object, ErrorReport> {
+  const shared = globalThis as { [KEY]?: WeakMap<object, ErrorReport> };
+  if (!shared[KEY]) Object.defineProperty(shared, KEY, { value: new WeakMap(), enumerable: false });
+  return shared[KEY]!;
+}
+
+const reports = sharedReports();
+
 /** An error that the kernel process or Python has reported; a cell shows it as it came, without our own frames. */
 export class ReportedError extends Error {
-  readonly #report: ErrorReport;
-
   constructor(report: ErrorReport, options?: ErrorOptions) {
     super(report.message, options);
     this.name = report.name;
-    this.#report = report;
+    reports.set(this, report);
   }
 
   /** Lines as Jupyter shows them: ANSI colours, the innermost frame last. */
   get traceback(): readonly string[] {
-    return this.#report.traceback;
+    return reports.get(this)!.traceback;
   }
 
-  /** Tells by a private name: `instanceof` would call the traps of a proxy that a cell has thrown. */
+  /** Tells by the object itself: `instanceof` would call the traps of a proxy that a cell has thrown. */
   static reportOf(thrown: unknown): ErrorReport | undefined {
-    return typeof thrown === 'object' && thrown !== null && #report in thrown ? thrown.#report : undefined;
+    return typeof thrown === 'object' && thrown !== null ? reports.get(thrown) : undefined;
   }
 }

@@ -7,11 +7,30 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 /** The files of one part are read at the same time: 22 of the largest, the language service; clients that connect meanwhile take 5. */
 const COUNT = 32;
 
-const spare: number[] = [];
-let loading = 0;
+/** One for the process: the runtime process has this module twice, in its own bundle and in that of the library. */
+interface Reserve {
+  readonly spare: number[];
+  loading: number;
+  last: Promise<unknown>;
+}
+
+const KEY = Symbol.for('tensorcell.spare-descriptors');
+
+function sharedReserve(): Reserve {
+  const shared = globalThis as { [KEY]?: Reserve };
+  if (!shared[KEY]) {
+    const value: Reserve = { spare: [], loading: 0, last: Promise.resolve() };
+    Object.defineProperty(shared, KEY, { value, enumerable: false });
+  }
+  return shared[KEY]!;
+}
+
+const reserve = sharedReserve();
+const { spare } = reserve;
+
 /** Takes descriptors for later. False when the process has no more: then it has fewer, or none. */
 export function reserveDescriptors(): boolean {
-  if (loading > 0) return true;
+  if (reserve.loading > 0) return true;
   try {
     while (spare.length < COUNT) spare.push(openSync('/dev/null', 'r'));
   } catch {
@@ -27,22 +46,20 @@ function releaseDescriptors(): void {
 
 /** Loads modules with the descriptors of the reserve. */
 export async function withSpareDescriptors<T>(load: () => Promise<T>): Promise<T> {
-  loading++;
+  reserve.loading++;
   releaseDescriptors();
   try {
     return await load();
   } finally {
-    loading--;
+    reserve.loading--;
     reserveDescriptors();
   }
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
 /** An `import()` with the descriptors of the reserve, one at a time: those of several parts together are more than it holds. */
 export function importInTurn<T>(load: () => Promise<T>): Promise<T> {
-  const loaded = last.then(() => withSpareDescriptors(load));
-  last = loaded.catch(() => undefined);
+  const loaded = reserve.last.then(() => withSpareDescriptors(load));
+  reserve.last = loaded.catch(() => undefined);
   return loaded;
 }
 
@@ -52,7 +69,7 @@ export function withSpareDescriptorsNow<T>(start: () => T): T {
   try {
     return start();
   } finally {
-    if (loading === 0) reserveDescriptors();
+    if (reserve.loading === 0) reserveDescriptors();
   }
 }
 

@@ -20,7 +20,7 @@ import { RuntimeProcess } from './runtime-process.ts';
 export interface RuntimeHostOptions {
   /** Bundle of the runtime process. */
   runtimeFile: string;
-  /** Bundle of its control thread; by default `control.js` beside it. */
+  /** Bundle of its control thread; by default `control.cjs` beside it. */
   controlFile?: string;
   /** Folder in which cells start. */
   directory: string;
@@ -254,7 +254,7 @@ class Host implements RuntimeHost {
     const started: RuntimeProcess = new RuntimeProcess(
       {
         runtimeFile,
-        controlFile: this.#options.controlFile ?? join(dirname(runtimeFile), 'control.js'),
+        controlFile: this.#options.controlFile ?? join(dirname(runtimeFile), 'control.cjs'),
         directory: this.#directory,
         environment: this.#environment,
       },

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { installNotebookHost } from '../../src/host.ts';
 import { awaitIn } from './cell-context.ts';
+import type { MissingCache } from '../code-cache.ts';
 import { SHARED_BYTES, Shared, type ControlData, type ControlToMain } from './control-link.ts';
 import { endProcessTree } from './descendants.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -32,11 +33,20 @@ import { Runtime } from './runtime.ts';
 import { Settling } from './settling.ts';
 import { installStackTraces } from './stack.ts';
 import { CellInput } from './standard-input.ts';
+import { refuseStandardInput } from './standard-input-files.ts';
 import { createTracker } from './tracking.ts';
+import { storeCache } from '../store-cache.ts';
 import { isHeavyFile } from '../weight.ts';
+
+/** Of `runBundle`. */
+declare const missingCache: MissingCache | undefined;
 
 const requireBundle = createRequire(import.meta.url);
 
+/** The kernel process, which loads at the same time, has its first requests behind it. */
+const CONTROL_AFTER_MS = 100;
+/** The first cells have run by then. */
+const STORE_CODE_AFTER_MS = 10_000;
 const OUTPUT_FD = 3;
 const MAIN_FD = 4;
 
@@ -53,14 +63,28 @@ const state = new Int32Array(shared);
 const { port1, port2 } = new MessageChannel();
 port1.unref();
 const data: ControlData = { shared, answers: port2 };
-const control = new Worker(controlFile, {
-  workerData: data,
-  transferList: [port2],
-  stdin: false,
-  // The control thread must not share the fate of a heap that user code has filled.
-  resourceLimits: { maxOldGenerationSizeMb: 64 },
-  execArgv: [],
-});
+let control: Worker | undefined;
+/** Before the first cell runs: while the process loads, the thread would only take the time of another one. */
+function startControl(): void {
+  if (control) return;
+  control = new Worker(controlFile, {
+    workerData: data,
+    transferList: [port2],
+    stdin: false,
+    // The control thread must not share the fate of a heap that user code has filled.
+    resourceLimits: { maxOldGenerationSizeMb: 64 },
+    execArgv: [],
+  });
+  control.on('message', (message: ControlToMain) => {
+    if (message.type === 'interrupt') runtime.interrupt();
+    else if (message.type === 'terminated') runtime.recover(message.count, message.final);
+    else {
+      storeCode();
+      process.exit(0);
+    }
+  });
+  control.on('error', (error) => runtime.lateError(error, undefined));
+}
 
 // A write fails when the kernel process is gone: nobody is left to show anything to.
 const channel = new KernelChannel(new FrameWriter(OUTPUT_FD, endProcessTree));
@@ -83,6 +107,14 @@ function loadBundle(name: string): unknown {
   // Node 20 and 22 warn that `require` of an ES module is experimental; it works the same in all that `engines` allows.
   return critical(() => quietly(/\brequire\(\)/u, (): unknown => requireBundle(name)));
 }
+let stored = missingCache === undefined;
+/** Once cells have run, with which the code that they need was compiled. */
+function storeCode(): void {
+  if (stored || !runtime.owner()) return;
+  stored = true;
+  critical(() => storeCache(missingCache!, () => undefined));
+}
+setTimeout(storeCode, STORE_CODE_AFTER_MS).unref();
 const nativeFlush = createNativeFlush(critical);
 const hooks = prepareHooks(state);
 
@@ -180,6 +212,7 @@ Object.defineProperty(process, 'stdin', {
   configurable: true,
   enumerable: true,
 });
+refuseStandardInput();
 installStackTraces(new URL('.', import.meta.url).href);
 installNotebookHost(host);
 defineGlobals(modules, library, tfNamespace);
@@ -200,13 +233,6 @@ listenAlways('exit', (code: number) => {
   }
 });
 
-control.on('message', (message: ControlToMain) => {
-  if (message.type === 'interrupt') runtime.interrupt();
-  else if (message.type === 'terminated') runtime.recover(message.count, message.final);
-  else process.exit(0);
-});
-control.on('error', (error) => runtime.lateError(error, undefined));
-
 // `onread` hands over bytes without the machinery of streams, whose state a termination could leave half changed.
 // (Node's constructor takes it like `net.connect` does; its types have it only there.)
 const inbox = new Socket({
@@ -216,6 +242,7 @@ const inbox = new Socket({
   onread: {
     buffer: Buffer.allocUnsafe(64 * 1024),
     callback: (size: number, buffer: Uint8Array) => {
+      startControl();
       channel.take(Buffer.from(buffer.subarray(0, size)));
       runtime.drain();
       return true;
@@ -227,6 +254,7 @@ inbox.on('close', () => void setTimeout(endProcessTree, 500));
 inbox.on('error', () => {});
 
 channel.send({ type: 'ready', pid: process.pid, node: process.version });
+setTimeout(startControl, CONTROL_AFTER_MS).unref();
 runtime.loadLibraryWhenIdle();
 
 /** `tf`, which is its own namespace: `import * as tf` and `import tf` mean the object that is global. */

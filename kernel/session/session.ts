@@ -244,6 +244,11 @@ export class Session {
     this.#warmAfter(IDLE_AFTER_MS);
   }
 
+  /** Whether a cell has run. */
+  get hasRun(): boolean {
+    return this.#executions.find(0) !== undefined;
+  }
+
   /** Stops what runs in all shells, and what magics and questions wait for. */
   async interrupt(): Promise<void> {
     for (const execution of this.#executions.running()) execution.abort.abort();

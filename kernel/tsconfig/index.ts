@@ -87,8 +87,9 @@ function stampOf(files: readonly string[]): string {
   return files
     .map((file) => {
       try {
-        const { mtimeMs, size, ino } = statSync(file);
-        return `${mtimeMs}:${size}:${ino}`;
+        // Without an exception: most folders have no such file, and each cell looks for it.
+        const found = statSync(file, { throwIfNoEntry: false });
+        return found ? `${found.mtimeMs}:${found.size}:${found.ino}` : '';
       } catch {
         return '';
       }

@@ -37,7 +37,7 @@ export function kernelspec(kernel: string, node: string = process.execPath): Ker
 export function registerKernel(jupyterData: string, dist: string): { folder: string; changed: boolean } {
   const kernels = join(jupyterData, 'kernels');
   const folder = join(kernels, KERNEL_NAME);
-  const text = `${JSON.stringify(kernelspec(join(dist, 'kernel.js')), undefined, 2)}\n`;
+  const text = `${JSON.stringify(kernelspec(join(dist, 'kernel.cjs')), undefined, 2)}\n`;
   const logos = join(dist, 'logo');
   const names = existsSync(logos) ? readdirSync(logos) : [];
   const same =

@@ -26,7 +26,7 @@ def _write_kernelspec() -> None:
     folder = Path(_folder) / "kernels" / "tensorcell"
     folder.mkdir(parents=True)
     spec = {
-        "argv": [NODE, str(ROOT / "dist" / "kernel.js"), "--connection-file", "{connection_file}"],
+        "argv": [NODE, str(ROOT / "dist" / "kernel.cjs"), "--connection-file", "{connection_file}"],
         "display_name": "TypeScript (Tensorcell)",
         "language": "typescript",
         "interrupt_mode": "message",

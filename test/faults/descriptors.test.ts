@@ -16,7 +16,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const preload = join(folder, 'limit.cjs');
 writeFileSync(
   preload,
-  `if (/kernel\\.js$/.test(process.argv[1] ?? '')) {
+  `if (/kernel\\.c?js$/.test(process.argv[1] ?? '')) {
      require('node:child_process').execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=' + process.env.TEST_LIMIT + ':']);
    }`,
 );

@@ -175,7 +175,7 @@ const CHILD_WITHOUT_SIGINT = `require('child_process').execSync('trap "" INT; wh
 
 /** The runtime process: the child of the kernel process whose command line names its bundle. */
 function runtimeOf(kernel: KernelProcess): number {
-  const found = processesOf(kernel.child.pid!).find(({ line }) => line.includes('runtime.js'));
+  const found = processesOf(kernel.child.pid!).find(({ line }) => line.includes('runtime.cjs'));
   assert.ok(found);
   return found.pid;
 }

@@ -24,6 +24,8 @@ export interface KernelOptions {
   mayLog?: RegExp;
   /** In a process group of its own, which can be signalled as a whole. */
   ownGroup?: boolean;
+  /** Folder of the bundles, if not that of the checkout. */
+  dist?: string;
   /** Runs under this user id, with nothing in the environment that names a user or a home. Root only. */
   user?: number;
 }
@@ -68,7 +70,11 @@ export class KernelProcess {
       for (const path of [this.folder, this.connectionFile]) chownSync(path, user, user);
       for (const name of ['HOME', 'USER', 'LOGNAME']) delete environment[name];
     }
-    const words = [join(root, 'dist', 'kernel.js'), '--connection-file', this.connectionFile];
+    const words = [
+      join(options.dist ?? join(root, 'dist'), 'kernel.cjs'),
+      '--connection-file',
+      this.connectionFile,
+    ];
     this.child = spawn(process.execPath, words, {
       cwd: this.folder,
       detached: options.ownGroup ?? false,

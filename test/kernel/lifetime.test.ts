@@ -169,7 +169,7 @@ test('SIGINT to the whole group, while the kernel starts and while it is idle, e
 test('a user id without an entry in the password database, and without a home', (t) => {
   if (process.getuid?.() !== 0) return t.skip('only root can run a process as another user');
   // As under /root, where other users cannot read the checkout.
-  const readable = spawnSync('ls', [join(root, 'dist', 'kernel.js')], { uid: NO_ENTRY, gid: NO_ENTRY });
+  const readable = spawnSync('ls', [join(root, 'dist', 'kernel.cjs')], { uid: NO_ENTRY, gid: NO_ENTRY });
   if (readable.status !== 0) return t.skip('the checkout lies in a folder that other users cannot read');
   return withKernel(
     async (client) => {

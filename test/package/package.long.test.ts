@@ -39,7 +39,9 @@ test('the tarball installs without a compiler and without scripts, within 120 MB
   const { tarball, bytes, paths } = user.pack();
   for (const needed of [
     'dist/kernel.js',
-    'dist/runtime.js',
+    'dist/kernel.cjs',
+    'dist/kernel-code.cjs',
+    'dist/runtime.cjs',
     'dist/tf.cjs',
     'dist/cli.js',
     'dist/types/src/globals/index.d.ts',

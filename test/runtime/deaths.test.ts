@@ -137,7 +137,7 @@ for (const state of ['idle', 'busy'] as const) {
     // A kernel process of its own, which says the numbers of its runtime and of the runtime's child.
     const script = `
       const { spawn } = require('node:child_process');
-      const child = spawn(process.execPath, ['--no-force-async-hooks-checks', ${JSON.stringify(join(distribution, 'runtime.js'))}, ${JSON.stringify(join(distribution, 'control.js'))}],
+      const child = spawn(process.execPath, ['--no-force-async-hooks-checks', ${JSON.stringify(join(distribution, 'runtime.cjs'))}, ${JSON.stringify(join(distribution, 'control.cjs'))}],
         { stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'pipe', 'pipe'], detached: true });
       const v8 = require('node:v8');
       const code = "(cell) => { const c = require('node:child_process').spawn('sleep', ['1000']); require('node:fs').writeSync(1, process.pid + ' ' + c.pid + '\\\\n'); ${state === 'busy' ? 'for (;;);' : ''} }";

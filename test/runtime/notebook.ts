@@ -70,7 +70,7 @@ export function openNotebook(
   const messages: SinkMessage[] = [];
   const replaced: string[] = [];
   const host: RuntimeHost = createRuntimeHost({
-    runtimeFile: join(distribution, 'runtime.js'),
+    runtimeFile: join(distribution, 'runtime.cjs'),
     directory: repository,
     environment: process.env,
     sink: {

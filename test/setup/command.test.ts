@@ -58,7 +58,7 @@ test("install registers the kernel for the user's Jupyter, again without a chang
   assert.equal(first.code, 0);
   assert.equal(first.text.split('\n')[0], `registered the kernel in ${kernel}`);
   assert.deepEqual(JSON.parse(readFileSync(join(kernel, 'kernel.json'), 'utf8')), {
-    argv: [process.execPath, join(root, 'dist', 'kernel.js'), '{connection_file}'],
+    argv: [process.execPath, join(root, 'dist', 'kernel.cjs'), '{connection_file}'],
     display_name: 'TypeScript (Tensorcell)',
     language: 'typescript',
     interrupt_mode: 'message',

@@ -14,7 +14,7 @@ export function runtimeOf(kernel: number): number {
   const children = readFileSync(`/proc/${kernel}/task/${kernel}/children`, 'utf8').trim().split(' ');
   for (const child of children) {
     try {
-      if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('runtime.js')) return Number(child);
+      if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('runtime.cjs')) return Number(child);
     } catch {
       // It has just ended.
     }

@@ -17,6 +17,7 @@ import {
   withAllExports,
   type Namespace,
 } from './namespace.ts';
+import { importNatively } from './native-import.ts';
 import { quietly } from '../../quietly.ts';
 import { shownPath } from '../shown-path.ts';
 import { installLocalFiles, installRedirects, isInPackage } from './redirects.ts';
@@ -165,7 +166,7 @@ export class Modules {
     const resolution = this.#resolver.resolve(specifier, directory, attributes);
     switch (resolution.kind) {
       case 'builtin':
-        return (await import(resolution.name)) as Namespace;
+        return await importNatively(resolution.name);
       case 'local':
         if (!isModuleSyntax(resolution.path)) return commonJsNamespace(this.#native(resolution.path, from));
         return this.#local.load(resolution.path, from);
@@ -197,7 +198,9 @@ export class Modules {
     const { path } = resolution;
     if (extname(path) === '.node') return namespaceOf(this.#homeRequire(path));
     try {
-      const namespace = (await withSpareDescriptors(() => import(pathToFileURL(path).href))) as Namespace;
+      const namespace = (await withSpareDescriptors(() =>
+        importNatively(pathToFileURL(path).href),
+      )) as Namespace;
       const module = this.#homeRequire.cache[path];
       return module ? withAllExports(namespace, module.exports) : namespace;
     } catch (error) {

@@ -65,7 +65,7 @@ export function findKernels(root: string): Peer[] {
     {
       name: 'tensorcell',
       language: 'typescript',
-      command: (file) => [process.execPath, join(root, 'dist', 'kernel.js'), file],
+      command: (file) => [process.execPath, join(root, 'dist', 'kernel.cjs'), file],
     },
   ];
   const tslab = join(folder, 'node_modules', 'tslab', 'bin', 'tslab');

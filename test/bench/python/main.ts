@@ -90,7 +90,7 @@ const results = new Map<string, number[]>();
 const kernel = await RunningKernel.start({
   name: 'tensorcell',
   language: 'typescript',
-  command: (file) => [process.execPath, join(root, 'dist', 'kernel.js'), file],
+  command: (file) => [process.execPath, join(root, 'dist', 'kernel.cjs'), file],
 });
 try {
   await value(
