@@ -47,8 +47,18 @@ const depthToSpace = [
   ],
 ];
 
+/** A transform is of one value at least. */
+const someValues = (op, declaration) => [
+  `${declaration} innerDimensionSize = input.shape[input.shape.length - 1];`,
+  `${declaration} innerDimensionSize = input.shape[input.shape.length - 1];
+    if (input.rank === 0 || innerDimensionSize === 0) {
+        throw new RangeError(\`${op} takes a tensor whose last axis has at least one value, and the shape is [\${input.shape}]\`);
+    }`,
+];
+
 /** The result has the axes of the input: tfjs makes two of one, and of four and more. */
 const irfft = [
+  someValues('irfft', 'const'),
   [
     `    if (input.rank === 3 && input.shape[0] !== 0) {
         const temp = ret;
@@ -173,6 +183,7 @@ export function patchOps(patches, here, hooks) {
   patches.add(ops('one_hot'), oneHot);
   patches.add(ops('depth_to_space'), depthToSpace);
   patches.add(ops('spectral/irfft'), irfft);
+  patches.add(ops('spectral/rfft'), [someValues('rfft', 'let')]);
   patches.add(ops('linalg/band_part'), withHooks(bandPart));
   patches.add(ops('linalg/qr'), withHooks(qr));
   patches.add(ops('image/non_max_suppression_padded(_async)?'), paddedBoxes);

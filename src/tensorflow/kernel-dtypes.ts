@@ -17,11 +17,14 @@ const TRUTHS_AS_INTEGERS: Readonly<Record<string, 'integers' | 'truths'>> = {
   Less: 'integers',
   LessEqual: 'integers',
   UnsortedSegmentSum: 'integers',
+  Abs: 'truths',
   BatchToSpaceND: 'truths',
   Diag: 'truths',
   Relu: 'truths',
   Relu6: 'truths',
+  Sign: 'truths',
   SpaceToBatchND: 'truths',
+  Square: 'truths',
 };
 
 /** Kernels of which whole numbers are their own result. */

@@ -112,6 +112,17 @@ const REFUSED: [string, () => unknown, RegExp][] = [
   ['a start of half a whole number', () => tf.range(0.5, 3, 1, 'int32'), /its start is 0\.5/],
   ['a range without end', () => tf.range(0, Infinity), /its stop is Infinity/],
   ['a range of NaN', () => tf.range(Number.NaN, 3), /its start is NaN/],
+  ['rfft of nothing', () => tf.spectral.rfft(tf.ones([2, 0])), /rfft takes a tensor .* the shape is \[2,0\]/],
+  [
+    'irfft of nothing',
+    () => tf.spectral.irfft(tf.complex(tf.ones([0]), tf.ones([0]))),
+    /irfft takes a tensor .* the shape is \[0\]/,
+  ],
+  [
+    'neg of truth values',
+    () => tf.neg(tf.tensor1d([true])),
+    /Neg takes no tensors of dtype bool.*cast first/,
+  ],
   ['a depth below 0', () => tf.oneHot(tf.tensor1d([0], 'int32'), -1), /depth must be >= 0, but it is -1/],
   [
     'a block of one place',

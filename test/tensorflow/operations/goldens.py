@@ -268,7 +268,7 @@ def truths():
     add("topk", [one], [2, True], top.values.numpy().astype(bool), top.indices)
     ids = np.array([1, 1], "int32")
     add("unsortedSegmentSum", [one, ids], [2], tf.math.unsorted_segment_sum(one.astype("int32"), ids, 2))
-    for name in ("relu", "relu6"):
+    for name in ("abs", "relu", "relu6", "sign", "square"):
         add(name, [one], [], one)
     add("diag", [other], [], np.diag(other))
     x = values((1, 2, 4, 1), "bool")
