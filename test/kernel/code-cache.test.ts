@@ -30,6 +30,14 @@ async function runCell(): Promise<void> {
   }
 }
 
+/** On a machine without time a process may be ended before it has written its cache: then the next one writes it. */
+async function runCellsUntil(isWritten: () => boolean): Promise<void> {
+  const end = Date.now() + 60_000;
+  do await runCell();
+  while (!isWritten() && Date.now() < end);
+  assert.ok(isWritten(), caches().join());
+}
+
 test('a kernel without a cell writes no code cache, one with a cell writes that of both processes', async () => {
   const kernel = new KernelProcess({ dist });
   try {
@@ -39,7 +47,7 @@ test('a kernel without a cell writes no code cache, one with a cell writes that 
     kernel.kill();
   }
   assert.deepEqual(caches(), []);
-  await runCell();
+  await runCellsUntil(() => caches().length === NAMES.length);
   assert.deepEqual(caches().sort(), NAMES);
 });
 
@@ -66,9 +74,10 @@ for (const [name, damage] of Object.entries(DAMAGES))
     const paths = NAMES.map((file) => join(dist, file));
     const damaged = paths.map((path) => damage(readFileSync(path)));
     for (const [index, path] of paths.entries()) writeFileSync(path, damaged[index]!);
-    await runCell();
-    for (const [index, path] of paths.entries()) {
-      const now = readFileSync(path);
-      assert.ok(now.length > 50_000 && !now.equals(damaged[index]!), path);
-    }
+    await runCellsUntil(() =>
+      paths.every((path, index) => {
+        const now = readFileSync(path);
+        return now.length > 50_000 && !now.equals(damaged[index]!);
+      }),
+    );
   });
