@@ -346,6 +346,12 @@ const cellsRegularize = [
   ],
 ];
 const directionsRegularize = [
+  // A model inside of a wrapper has the losses of its layers.
+  [
+    '        return this.layer.losses;',
+    `        const inside = (layer) => layer.layers == null ? (layer.trainable ? layer.losses : []) : layer.layers.flatMap(inside);
+        return this.layer.layers == null ? this.layer.losses : inside(this.layer);`,
+  ],
   [
     '    get trainableWeights() {\n        return this.forwardLayer.trainableWeights.concat(',
     `    get losses() {

@@ -43,12 +43,16 @@ function either(one: string, other: string): string {
 export class MaskTracker {
   private readonly ofTensors = new Map<string, string>();
   private readonly made = new Map<string, string>();
-  private readonly calls: { layer: Layer; inputs: readonly string[]; output: string }[] = [];
+  private readonly calls: {
+    layer: Layer;
+    inputs: readonly string[];
+    output: string;
+  }[] = [];
 
   /** Whether a part of a configuration is such an op, and no layer. */
   static isOp({ module, class_name: className }: { module?: unknown; class_name?: string }): boolean {
     // Files in HDF5 do not name the module.
-    if (module === undefined) return className === 'NotEqual' || className === 'Any';
+    if (module === undefined) return ['NotEqual', 'Any', 'LogicalOr'].includes(className ?? '');
     return typeof module === 'string' && module.startsWith('keras.src.ops');
   }
 
