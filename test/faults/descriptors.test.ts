@@ -62,8 +62,7 @@ const EXPECTED = {
   history: true,
 };
 
-async function raised(kernel: KernelProcess): Promise<void> {
-  const client = await kernel.client();
+async function raised(kernel: KernelProcess, client: JupyterClient): Promise<void> {
   // Whatever fails for want of descriptors: there is an answer.
   for (const part of Object.values(PARTS)) await part(client);
   execFileSync('prlimit', ['--pid', String(kernel.child.pid), '--nofile=4096:']);
@@ -138,12 +137,13 @@ test('the lowest limit that it starts with, then more', { skip, timeout: 120_000
     assert.ok(limit < 160, kernel.stderr);
   }
   try {
+    const client = await kernel.client();
     // From now on it has no number left but those of its reserve. Higher ones may be inherited from what runs this test.
     const open = new Set(readdirSync(`/proc/${kernel.child.pid}/fd`).map(Number));
     let used = 0;
     while (open.has(used)) used++;
     execFileSync('prlimit', ['--pid', String(kernel.child.pid), `--nofile=${used}:`]);
-    await raised(kernel);
+    await raised(kernel, client);
   } finally {
     kernel.kill();
   }

@@ -25,8 +25,8 @@ test('each case of a layer has a reference of a training, is refused, or is left
 // Every option of every layer is in the long test.
 const quick = cases.filter((one, index) => {
   if (one.group === 'models') return true;
-  if (one.group === 'activations') return index % 6 === 0;
-  return optionsOf(one) === 0 || (optionsOf(one) === 1 && index % 25 === 0);
+  if (one.group === 'activations') return index % 12 === 0;
+  return optionsOf(one) === 0 || (optionsOf(one) === 1 && index % 60 === 0);
 });
 for (const group of new Set(quick.map((one) => one.group))) {
   const chosen = quick.filter((one) => one.group === group && hasReference(one));
