@@ -27,7 +27,7 @@ import { createSigner } from './wire/signature.ts';
 import { storeCache } from './store-cache.ts';
 import { writeWhole } from '../src/files/index.ts';
 import { historyPath } from '../src/home.ts';
-import { importInTurn, reserveDescriptors } from '../src/spare-descriptors.ts';
+import { reserveDescriptors } from '../src/spare-descriptors.ts';
 import { userName } from '../src/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
@@ -72,7 +72,7 @@ export async function start(
   const connection = parseConnectionFile(readFileSync(path, 'utf8'));
   const signer = createSigner(connection.signatureScheme, connection.key);
 
-  const { openTransport } = await importInTurn(() => import('./transport/transport.ts'));
+  const { openTransport } = await import('./transport/transport.ts');
   const transport = await openTransport(connection, log);
   // Modules that could not be loaded once can never be loaded in this process: without a reserve it would lack parts for ever.
   if (!reserveDescriptors()) throw new Error('EMFILE: too many open files');
@@ -88,7 +88,7 @@ export async function start(
 
   const require = createRequire(import.meta.url);
   const magics = once(async (): Promise<MagicRegistry> => {
-    const { createMagicRegistry, warmMagics } = await importInTurn(() => import('./magics/index.ts'));
+    const { createMagicRegistry, warmMagics } = await import('./magics/index.ts');
     setTimeout(warmMagics, WARM_AFTER_MS).unref();
     return createMagicRegistry({
       directory: () => session.surroundings.directory,
@@ -101,7 +101,7 @@ export async function start(
   );
   const cellCompiler = once(async () => {
     const [{ createCellCompiler }, names] = await Promise.all([
-      importInTurn(() => import('./language/compile/index.ts')),
+      import('./language/compile/index.ts'),
       magicNames(),
     ]);
     return createCellCompiler({
@@ -113,14 +113,14 @@ export async function start(
   const compiler = once(async (): Promise<SessionCompiler> => {
     const [cells, { createSessionCompiler }, names] = await Promise.all([
       cellCompiler(),
-      importInTurn(() => import('./language/separate/index.ts')),
+      import('./language/separate/index.ts'),
       magicNames(),
     ]);
     return createSessionCompiler({ compiler: cells, magics: names, file: join(here, 'compiler-process.js') });
   });
   const language = once(async (): Promise<LanguageService> => {
     const [{ createLanguageService }, names, cells, whole] = await Promise.all([
-      importInTurn(() => import('./language/service/index.ts')),
+      import('./language/service/index.ts'),
       magicNames(),
       cellCompiler(),
       compiler(),
@@ -156,7 +156,7 @@ export async function start(
     language,
     magics,
     async createPython({ sink, surroundings, ask }) {
-      const { createPythonHost } = await importInTurn(() => import('./python/index.ts'));
+      const { createPythonHost } = await import('./python/index.ts');
       return createPythonHost({
         sink,
         ask,
@@ -195,7 +195,7 @@ export async function start(
 
   session.start();
   if (connection.kind === 'registration') {
-    const { register } = await importInTurn(() => import('./transport/registration.ts'));
+    const { register } = await import('./transport/registration.ts');
     try {
       await register(connection, transport.ports, signer);
     } catch (error) {

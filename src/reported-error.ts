@@ -1,3 +1,5 @@
+import { processWide } from './process-wide.ts';
+
 /** What is known of an error that another process has reported, as a cell shows it. */
 export interface ErrorReport {
   name: string;
@@ -8,16 +10,7 @@ export interface ErrorReport {
   code?: string;
 }
 
-const KEY = Symbol.for('tensorcell.reports');
-
-/** One for the process: the runtime process has this module twice, in its own bundle and in that of the library. */
-function sharedReports(): WeakMap<object, ErrorReport> {
-  const shared = globalThis as { [KEY]?: WeakMap<object, ErrorReport> };
-  if (!shared[KEY]) Object.defineProperty(shared, KEY, { value: new WeakMap(), enumerable: false });
-  return shared[KEY]!;
-}
-
-const reports = sharedReports();
+const reports = processWide('reports', () => new WeakMap<object, ErrorReport>());
 
 /** An error that the kernel process or Python has reported; a cell shows it as it came, without our own frames. */
 export class ReportedError extends Error {

@@ -3,29 +3,22 @@
  * a module whose file could not be opened once, because a program had used all descriptors up, could never be loaded again.
  */
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { processWide } from './process-wide.ts';
 
-/** The files of one part are read at the same time: 22 of the largest, the language service; clients that connect meanwhile take 5. */
+/** Modules of one part of the library are read at the same time, a process that starts takes several, and clients that connect meanwhile take 5. */
 const COUNT = 32;
 
-/** One for the process: the runtime process has this module twice, in its own bundle and in that of the library. */
 interface Reserve {
   readonly spare: number[];
   loading: number;
   last: Promise<unknown>;
 }
 
-const KEY = Symbol.for('tensorcell.spare-descriptors');
-
-function sharedReserve(): Reserve {
-  const shared = globalThis as { [KEY]?: Reserve };
-  if (!shared[KEY]) {
-    const value: Reserve = { spare: [], loading: 0, last: Promise.resolve() };
-    Object.defineProperty(shared, KEY, { value, enumerable: false });
-  }
-  return shared[KEY]!;
-}
-
-const reserve = sharedReserve();
+const reserve = processWide('spare-descriptors', (): Reserve => ({
+  spare: [],
+  loading: 0,
+  last: Promise.resolve(),
+}));
 const { spare } = reserve;
 
 /** Takes descriptors for later. False when the process has no more: then it has fewer, or none. */

@@ -4,7 +4,7 @@ import type { Tf } from './tfjs/instance.ts';
 
 /**
  * Kernels whose ops in TensorFlow take fewer dtypes than in tfjs: they compute with the dtype that is named here.
- * `test/tensorflow/argument-dtypes.test.ts` holds them against tfjs's JavaScript backend.
+ * `test/tensorflow/op-goldens.test.ts` compares them with TensorFlow's values, and where it has no such dtype with NumPy's.
  */
 
 /** Kernels that take truth values as int32; their result stays so, or becomes one of truth values again. */

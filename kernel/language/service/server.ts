@@ -10,9 +10,8 @@ import { startProcess } from '../../start-process.ts';
 import { continueStopped, isStopped } from '../../stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
 import { once } from '../../../src/once.ts';
-import { importInTurn } from '../../../src/spare-descriptors.ts';
 
-const jsonRpc = once(() => importInTurn(() => import('vscode-jsonrpc/node')));
+const jsonRpc = once(() => import('vscode-jsonrpc/node'));
 
 export interface LanguageServerOptions {
   /** Path of TypeScript's native `tsc`. */
