@@ -290,7 +290,7 @@ test('attention trains: its gradients and a compiled fit agree with eager mode',
     const pooled = tf.layers.globalAveragePooling1d().apply(heard) as typeof input;
     return tf.model({ inputs: input, outputs: tf.layers.dense({ units: 1 }).apply(pooled) as typeof input });
   };
-  const x = tf.randomUniform([32, 6], 0, 9, 'int32');
+  const x = tf.randomUniform([32, 6], 0, 9, 'int32', 7);
   const y = x.cast('float32').mean(1, true);
   const one = build();
   const other = build();
@@ -301,7 +301,8 @@ test('attention trains: its gradients and a compiled fit agree with eager mode',
     [other, false],
   ] as const) {
     process.env['TENSORCELL_COMPILE'] = compiled ? 'on' : 'off';
-    network.compile({ optimizer: tf.train.adam(0.01), loss: 'meanSquaredError' });
+    // Plain steps: Adam would turn gradients that are zero but for rounding (of the keys' biases) into whole steps.
+    network.compile({ optimizer: tf.train.sgd(0.02), loss: 'meanSquaredError' });
     const history = await network.fit(x, y, {
       epochs: 8,
       batchSize: 8,
@@ -312,7 +313,6 @@ test('attention trains: its gradients and a compiled fit agree with eager mode',
   delete process.env['TENSORCELL_COMPILE'];
   const [fast = [], slow = []] = results;
   assert.ok((fast.at(-1) ?? 1) < (fast[0] ?? 0) / 2, `the loss fell from ${fast[0]} to ${fast.at(-1)}`);
-  // The loss starts near 16; over 40 runs the largest difference was 7e-6 of it.
   for (const [i, loss] of fast.entries()) {
     const eager = slow[i] ?? NaN;
     assert.ok(Math.abs(loss - eager) <= 3e-5 * Math.abs(eager), `epoch ${i}: ${loss}, eagerly ${eager}`);
