@@ -131,6 +131,7 @@ export function suites(context) {
     check('types', bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
     check('lint', bin('oxlint'), ['--type-aware', '--deny-warnings']),
     check('format', bin('oxfmt'), ['--check']),
+    check('words', process.execPath, [join(context.root, 'scripts', 'check-words.mjs')]),
     units,
     ...folders.flatMap(([name, files]) => {
       if (name !== 'faults') return [processes(name, files)];

@@ -1,5 +1,5 @@
 // npm test [-- suite…] [--all]: sets up, then runs every suite and ends with "N passed, N failed".
-// With names only those suites run (types, lint, format, unit, a folder of test/, node-22 …); --all adds what takes long.
+// With names only those suites run (types, lint, format, words, unit, a folder of test/, node-22 …); --all adds what takes long.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, prepareCheckout, root } from './setup.mjs';
@@ -70,7 +70,7 @@ async function report(suite) {
 }
 
 /** Checks of texts. */
-const CHECKS = [['format', 'types'], ['lint']];
+const CHECKS = [['format', 'types'], ['words', 'lint']];
 
 /** Suites that run alone: they take all cores, or measure how time grows. */
 const ALONE = new Set(['unit', 'growth']);
