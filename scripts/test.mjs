@@ -70,7 +70,10 @@ async function report(suite) {
 }
 
 /** Checks of texts. */
-const CHECKS = [['format', 'types'], ['words', 'lint']];
+const CHECKS = [
+  ['format', 'types'],
+  ['words', 'lint'],
+];
 
 /** Suites that run alone: they take all cores, or measure how time grows. */
 const ALONE = new Set(['unit', 'growth']);

@@ -2,7 +2,7 @@ import type { Loose } from './case.ts';
 
 /** Ops of `tf` that no gradient goes through, by the reason. */
 const WITHOUT: Record<string, string[]> = {
-  'makes a tensor of numbers that are no tensors': [
+  'makes a tensor from plain numbers': [
     'eye',
     'fill',
     'linspace',
@@ -22,7 +22,7 @@ const WITHOUT: Record<string, string[]> = {
     'signal.hammingWindow',
     'signal.hannWindow',
   ],
-  'draws numbers from parameters that are no tensors': [
+  'draws numbers from parameters that are not tensors': [
     'rand',
     'randomGamma',
     'randomNormal',
@@ -31,7 +31,7 @@ const WITHOUT: Record<string, string[]> = {
     'randomUniformInt',
     'truncatedNormal',
   ],
-  'gives a promise, which gradients cannot wait for': [
+  'returns a promise, which gradients cannot await': [
     'booleanMaskAsync',
     'inTopKAsync',
     'setdiff1dAsync',
@@ -40,7 +40,7 @@ const WITHOUT: Record<string, string[]> = {
     'image.nonMaxSuppressionPaddedAsync',
     'image.nonMaxSuppressionWithScoreAsync',
   ],
-  'not differentiable: computes whole numbers or shapes': [
+  'not differentiable: computes integers or shapes': [
     'broadcastArgs',
     'raggedRange',
     'image.threshold',
@@ -48,13 +48,15 @@ const WITHOUT: Record<string, string[]> = {
     'sparse.sparseReshape',
     'string.stringToHashBucketFast',
   ],
-  'not differentiable: computes texts': [
+  'not differentiable: computes strings': [
     'string.staticRegexReplace',
     'string.stringNGrams',
     'string.stringSplit',
   ],
-  'not differentiable: equal values fall into one, so that no single one has the gradient': ['unique'],
-  'not differentiable: which boxes are kept jumps with the scores': ['image.nonMaxSuppressionWithScore'],
+  'not differentiable: equal values become one, so no single value has the gradient': ['unique'],
+  'not differentiable: the set of kept boxes changes discontinuously with the scores': [
+    'image.nonMaxSuppressionWithScore',
+  ],
 };
 
 /** Functions of `tf` that are no ops. */

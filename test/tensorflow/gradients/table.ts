@@ -7,22 +7,21 @@ import type { Judged } from './judge.ts';
 const HEAD = `# Gradients
 
 \`tf.grad\`, \`tf.grads\`, \`tf.valueAndGrads\`, \`tf.variableGrads\` and optimizers differentiate every op below, eagerly and in
-compiled functions, and differentiate the gradients again. Each number of "Cases" stands for a combination of
+compiled functions, and differentiate the gradients again. The column "Cases" counts combinations of
 attributes (paddings, formats, strides, dilations, axes, broadcasting, ties, factors and bases of 0, and so on). A case passes
-when gradients of both orders equal numeric differences, and, in the cases that "Compared with" counts, those of TensorFlow 2.21, or
-those of JAX where TensorFlow's are NaN or wrong. \`npm test\` runs the cases and fails when this table differs from what they come
-to.
+if the gradients of both orders equal numeric differences, and, in the cases that "Compared with" counts, those of TensorFlow 2.21, or
+those of JAX where TensorFlow's are NaN or wrong. \`npm test\` runs the cases and fails if this table differs from the results.
 
-- _yes_: the gradient. _yes, 0_: the derivative is 0 wherever it exists, and does not stop the gradients of other paths.
-- A gradient that does not depend on the input, as that of \`x.mul(2)\`, has no gradient itself: \`tf.grad\` says that the
+- _yes_: the op has a gradient. _yes, 0_: the derivative is 0 wherever it exists, and does not stop the gradients of other paths.
+- A gradient that does not depend on the input, such as that of \`x.mul(2)\`, has no gradient itself: the error of \`tf.grad\` reports that the
   result does not depend on \`x\`, as in tfjs.
-- Where a function has a kink the gradient is TensorFlow's: equal extremes share it in \`max\` and \`min\`, the first argument
-  has it in \`maximum\` and \`minimum\`, \`relu\` has 0 at 0.
+- Where a function has a kink, the gradient is TensorFlow's: equal extremes share it in \`max\` and \`min\`, the first argument
+  has it in \`maximum\` and \`minimum\`, and \`relu\` has 0 at 0.
 - Complex numbers follow TensorFlow: the gradient of a real result with respect to \`a + bi\` is that of \`a\` plus \`i\` times
   that of \`b\`.
-- \`where(condition, f(x), 0)\` has no NaN where the slope of \`f\` is infinite and \`f\` is \`sqrt\` or \`rsqrt\`. For others, for
-  example \`log\`, choose the argument as well: \`where(c, log(where(c, x, 1)), 0)\`. TensorFlow does the same.
-- Three numbers differ from TensorFlow, whose gradients are wrong there: \`cumprod\` with a 0, the second order of \`prod\` with a 0, and
+- \`where(condition, f(x), 0)\` has no NaN where the slope of \`f\` is infinite and \`f\` is \`sqrt\` or \`rsqrt\`. For other functions, for
+  example \`log\`, select the argument as well: \`where(c, log(where(c, x, 1)), 0)\`. TensorFlow does the same.
+- Three numbers differ from TensorFlow, whose gradients are wrong in these cases: \`cumprod\` with a 0, the second order of \`prod\` with a 0, and
   the second order of \`resizeBilinear\`. JAX has the same numbers as Tensorcell for the first two.
 
 `;

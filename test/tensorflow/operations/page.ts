@@ -22,7 +22,7 @@ const REASONS: readonly [RegExp, string][] = [
   [/the value of a tensor is read/, 'it reads values in JavaScript'],
   [/the shape of a tensor depends on values/, 'the shape of its result depends on values'],
   [/variables are created in the step/, 'it makes a variable in each call'],
-  [/gives a promise/, 'it gives a promise'],
+  [/gives a promise/, 'it returns a promise'],
 ];
 
 /** Numbers and texts of a result, with their shapes; promises are waited for. */
@@ -77,7 +77,7 @@ export async function runOperation(
 
 const HEAD = `# Operations
 
-Every op of \`tf\`, and whether a function with it is compiled (\`fit\`, \`tensorcell.compile\`) into a graph. Where it is not, the
+This page lists every op of \`tf\`, and whether a function with that op is compiled (\`fit\`, \`tensorcell.compile\`) into a graph. If it is not, the
 function runs eagerly, with the same results, and one line gives the reason. \`npm test\` runs each op both ways and
 compares the results.
 
