@@ -16,8 +16,8 @@ import { findingsIn } from './words/prose.mjs';
  * @typedef {Map<string, import('./words/prose.mjs').Finding[]>} Findings by file
  */
 
-/** Files with prose. Python, shell and generated files are left out. */
-const FILES = /\.(md|ts|mts|mjs|cjs|ipynb)$/;
+/** Files with prose. */
+const FILES = /\.(md|ts|mts|mjs|cjs|py|ipynb)$/;
 
 /** Folders without prose of ours, wherever they are, and paths from the root. */
 const SKIPPED = new Set(['node_modules', 'dist', 'release', 'test-output', '__pycache__']);

@@ -1,5 +1,5 @@
 // @ts-check
-// The prose of a file: comments, messages and test titles of code, and the text of Markdown and notebooks outside of code.
+// The prose of a file: comments, messages and test titles of code, and the text of Markdown and notebooks outside code.
 import { parseSync } from 'oxc-parser';
 import { CODE, CONSTRUCTIONS, mayHave } from './constructions.mjs';
 
@@ -53,7 +53,7 @@ function commentProse(source, comments) {
   return groups.map(({ start, end, line }) => {
     const raw = source.slice(start, end);
     const text = line
-      ? raw.replaceAll(/^([ \t]*)(\/\/+)/gm, (marker) => mask(marker, ' '))
+      ? raw.replaceAll(/^([ \t]*)(\/\/+|#+!?)/gm, (marker) => mask(marker, ' '))
       : raw.replace(/\*\/$/, '  ').replaceAll(/^[ \t]*(\/\*+|\*+(?!\*))/gm, (marker) => mask(marker, ' '));
     return { start, text: maskBackticks(text.replaceAll(/\{@link [^}]*\}/g, (link) => mask(link))) };
   });
@@ -151,6 +151,33 @@ export function codeProse(file, source) {
   return [...prose, ...stringsOf(source, result.program, file.startsWith('test/'))];
 }
 
+/** Strings and comments of Python, in the order of its tokens. */
+const PYTHON = /"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s\S]|[^'\\\n])*'|#[^\n]*/g;
+
+/**
+ * The prose of a file of Python: comments, those on adjacent lines as one, and strings; of tests only those in triple quotes.
+ * @param {string} file
+ * @param {string} source
+ * @returns {Prose[]}
+ */
+export function pythonProse(file, source) {
+  const tokens = [...source.matchAll(PYTHON)].map(({ 0: text, index }) => ({ start: index, text }));
+  const comments = tokens
+    .filter(({ text }) => text.startsWith('#'))
+    .map(({ start, text }) => ({ type: 'Line', start, end: start + text.length }));
+  const strings = tokens.filter(
+    ({ text }) =>
+      !text.startsWith('#') && PROSE.test(text) && (/^("{3}|'{3})/.test(text) || !file.startsWith('test/')),
+  );
+  return [
+    ...commentProse(source, comments),
+    ...strings.map(({ start, text }) => {
+      const quote = /^("{3}|'{3}|["'])/.exec(text)?.[0].length ?? 1;
+      return { start: start + quote, text: maskBackticks(text.slice(quote, -quote)) };
+    }),
+  ];
+}
+
 /**
  * Constructions in a piece of prose.
  * @param {Prose} prose
@@ -194,7 +221,11 @@ export function findingsIn(file, text) {
         : [],
     );
   } else {
-    const prose = file.endsWith('.md') ? [{ start: 0, text: markdownProse(text) }] : codeProse(file, text);
+    const prose = file.endsWith('.md')
+      ? [{ start: 0, text: markdownProse(text) }]
+      : file.endsWith('.py')
+        ? pythonProse(file, text)
+        : codeProse(file, text);
     const lineAt = lines(text);
     found = prose.flatMap((piece) => search(piece, lineAt));
   }

@@ -134,6 +134,25 @@ test('code, questions, headings, links and cells of tests are not prose', () => 
   expect(found(files)).toEqual([]);
 });
 
+test('comments, docstrings and messages of Python are prose, and strings of its tests are not', () => {
+  const module = [
+    '#!/usr/bin/env python3',
+    '"""The module that nobody',
+    'reads: "quoted"."""',
+    "name = 'asked'  # It runs op",
+    '# by op.',
+    "raise ValueError('it\\'s \"the\" file that nobody reads')",
+    "nobody = beside['he']",
+    '',
+  ].join('\n');
+  const expected = ['2 nobody', '4 op-by-op'];
+  expect(found({ 'src/a.py': module, 'test/b.py': module })).toEqual([
+    ...expected.map((each) => `src/a.py:${each}`),
+    'src/a.py:6 nobody',
+    ...expected.map((each) => `test/b.py:${each}`),
+  ]);
+});
+
 test('titles of nested, parametrised and inner tests are read, and Markdown cells of notebooks', () => {
   const cells = [
     { cell_type: 'code', source: ['// nobody reads code cells'] },
