@@ -35,11 +35,11 @@ def number(shown, pattern):
 
 
 def first_network(shown, notebook):
-    assert "pictures to learn from: [ 60000, 28, 28 ]" in shown
-    assert "pictures to test with:  [ 10000, 28, 28 ]" in shown
+    assert "images to learn from: [ 60000, 28, 28 ]" in shown
+    assert "images to test with:  [ 10000, 28, 28 ]" in shown
     # 97.45 % on average, as in Keras, with a standard deviation of 0.17: one run in 200 is below 97.
     assert number(shown, r"Test accuracy: ([\d.]+) %") >= 96.5
-    assert number(shown, r"(\d+) mistakes in 10,000 pictures") <= 350
+    assert number(shown, r"(\d+) mistakes in 10,000 images") <= 350
 
 
 def tensors_and_gradients(shown, notebook):
@@ -81,14 +81,14 @@ def sequences(shown, notebook):
 
 
 def images_and_transfer(shown, notebook):
-    assert number(shown, r"with the old base: ([\d.]+) % of the new digits right") >= 60
+    assert number(shown, r"with the trained base: ([\d.]+) % of the new digits right") >= 60
     assert "both are far better than the 20 % of a guess: true" in shown
     assert "the same after saving and loading: true" in shown
 
 
 def own_training_loop(shown, notebook):
     assert number(shown, r"before learning: ([\d.]+) % right") <= 30
-    assert number(shown, r"after learning: ([\d.]+) % of the test pictures right") >= 85
+    assert number(shown, r"after learning: ([\d.]+) % of the test images right") >= 85
     assert "10 more steps left 20 tensors behind" in shown
 
 
@@ -131,9 +131,9 @@ def torch_is_missing():
 def faster(shown, notebook):
     assert number(shown, r"compiled is ([\d.]+) times faster") > 1.2
     assert "compiled, traced 1 time" in shown
-    assert "a loss of your own: " in shown
-    assert shown.count("runs op by op") == 1
-    assert "runs op by op: the value of a tensor is read" in shown
+    assert "a custom loss: " in shown
+    assert shown.count("runs eagerly") == 1
+    assert "runs eagerly: the value of a tensor is read" in shown
     assert number(shown, r"accuracy: float32 ([\d.]+) %") >= 85
     assert number(shown, r", mixed ([\d.]+) %") >= 85
     assert number(shown, r"read from files: [\d.]+ ms a step, loss ([\d.]+)") < 1.5
