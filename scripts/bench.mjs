@@ -22,7 +22,7 @@ function description(name) {
 
 const [name, ...args] = process.argv.slice(2);
 if (name === undefined || !benches.includes(name)) {
-  console.error(`${name === undefined ? 'The benchmarks' : `There is no ${name}. The benchmarks`}:\n`);
+  console.error(`${name === undefined ? 'The benchmarks' : `Unknown benchmark ${name}. The benchmarks`}:\n`);
   console.error(benches.map(description).join('\n'));
   process.exit(name === undefined ? 0 : 2);
 }

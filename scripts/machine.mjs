@@ -19,7 +19,7 @@ export function missingFromMachine(machine) {
       : `Tensorcell runs on Linux, and this is ${machine.platform}: use a Linux machine or container`;
   }
   if (machine.musl) {
-    return 'this Linux uses musl (Alpine, for example), and TensorFlow and ZeroMQ are built for glibc: use Debian, Ubuntu, Fedora or a container of theirs';
+    return 'this Linux uses musl (Alpine, for example), and TensorFlow and ZeroMQ are built for glibc: use Debian, Ubuntu, Fedora or one of their containers';
   }
   return undefined;
 }

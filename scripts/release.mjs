@@ -51,7 +51,7 @@ for (const { name, version, licence } of doubtfulLicences(all)) {
   wrong.push(`the licence of ${name} ${version} is ${licence}: see whether it may be given on`);
 }
 
-if (values['without-audit']) console.log('npm audit: left out, as asked');
+if (values['without-audit']) console.log('npm audit: skipped, as requested');
 else {
   const result = audit(root);
   if (!result.asked) {

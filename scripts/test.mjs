@@ -96,6 +96,8 @@ async function lane(own, other) {
 }
 await Promise.all([lane(computing, waiting), lane(waiting, computing)]);
 if (!all && wanted.length === 0)
-  console.log('not run: what takes minutes, among it all kernel tests on each Node (npm run test:all)');
+  console.log(
+    'not run: tests that take minutes, including all kernel tests on each version of Node (npm run test:all)',
+  );
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

@@ -79,7 +79,7 @@ test('rows train the same compiled and eagerly', { timeout: 200_000 }, async () 
   for (const row of trained) {
     const { ms, losses, failures } = await contest(tf, row, [], { ...quick, opByOp: true });
     assert.deepEqual(failures, [], row.name);
-    assert.deepEqual([...ms.keys()], ['compiled', 'op by op']);
+    assert.deepEqual([...ms.keys()], ['compiled', 'eager']);
     assert.equal(losses.get('compiled')?.length, 3);
   }
 });
@@ -92,7 +92,7 @@ test('a peer that trains another network, ends, hangs or refuses is out of the r
   );
   for (const again of ['first', 'second']) {
     const { ms, failures } = await contest(tf, rowNamed('logistic'), columns, { ...quick, opByOp: true });
-    assert.deepEqual([...ms.keys()], ['compiled', 'op by op'], again);
+    assert.deepEqual([...ms.keys()], ['compiled', 'eager'], again);
     assert.deepEqual(
       failures.map((line) => line.replace(/ours \d.*/, 'ours')),
       [

@@ -91,12 +91,12 @@ try {
     }
   }
   console.log(
-    `${COUNT} pictures of ${SIDE} × ${SIDE}, batches of ${BATCH}, ${workerCount()} threads; medians of ${ROUNDS}:`,
+    `${COUNT} images of ${SIDE} × ${SIDE}, batches of ${BATCH}, ${workerCount()} threads; medians of ${ROUNDS}:`,
   );
   for (const [name, list] of times) {
     const time = median(list);
     console.log(
-      `${name.padEnd(38)} ${time.toFixed(2)} s an epoch, ${Math.round(COUNT / time)} pictures a second`,
+      `${name.padEnd(38)} ${time.toFixed(2)} s per epoch, ${Math.round(COUNT / time)} images per second`,
     );
   }
 } finally {

@@ -78,7 +78,7 @@ async function ways(row: Row): Promise<Record<string, { mode: 'on' | 'off'; shar
     files: { ...compiled, run: async (epochs) => b.fitDataset(files, { epochs, verbose }) },
     generator: { ...compiled, run: async (epochs) => c.fitDataset(ready, { epochs, verbose }) },
     examples: { mode: 'on', share: 4, run: async (epochs) => d.fitDataset(single, { epochs, verbose }) },
-    'op by op': { mode: 'off', share: 8, run: async (epochs) => e.fitDataset(ready, { epochs, verbose }) },
+    eager: { mode: 'off', share: 8, run: async (epochs) => e.fitDataset(ready, { epochs, verbose }) },
   };
 }
 

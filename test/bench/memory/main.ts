@@ -49,8 +49,8 @@ function measure(name: string, kind: string): Measured | string {
 }
 
 const shown = (losses: readonly number[]) => losses.map((loss) => loss.toFixed(5)).join(' ');
-console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}; Node ${process.version}`);
-const printed = [['MiB at the peak', 'we', 'PyTorch', 'we / PyTorch', 'seconds: we', 'PyTorch']];
+console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}; Node ${process.version}`);
+const printed = [['MiB at the peak', 'ours', 'PyTorch', 'ours / PyTorch', 'seconds: ours', 'PyTorch']];
 const failures: string[] = [];
 const abouts = new Set<string>();
 for (const kind of ['sgd', 'adam']) {

@@ -30,7 +30,7 @@ const folder = join(root, '.cache', 'bench');
 
 async function startPeer(): Promise<Peer | string> {
   const runtime = loadedTensorflow()?.runtime;
-  if (runtime === undefined) return 'no TensorFlow runtime';
+  if (runtime === undefined) return 'no TensorFlow build';
   const addon = buildAddon(root, folder, runtime.libraries, options.python);
   return startOnAddon(
     root,
@@ -64,7 +64,7 @@ const figures = cases.map(({ name, kernels }) => {
 });
 console.log(
   table([
-    ['us a call', 'us', 'addon', 'addon / us'],
+    ['µs per call', 'ours', 'addon', 'addon / ours'],
     ...figures.map(({ name, us, addon, ratio }) => [name, figure(us), figure(addon), figure(ratio)]),
   ]),
 );

@@ -127,7 +127,7 @@ const columns = [
   'JSON from Python',
 ];
 console.log(
-  `\nfloat32, milliseconds; ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`,
+  `\nfloat32, milliseconds; ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}`,
 );
 console.log(
   table([

@@ -81,7 +81,7 @@ function choices({ model }: Trainer): ('graph' | 'xla' | undefined)[] {
 function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmUpMs: number) {
   const trainer = new Trainer(tf, row, traceable, weights);
   const contestant: Contestant = {
-    name: mode === 'on' ? 'compiled' : 'op by op',
+    name: mode === 'on' ? 'compiled' : 'eager',
     begin: () => {
       compiling(mode);
       return trainer.firstSteps(FIRST_STEPS);
@@ -149,7 +149,7 @@ export async function contest(
     .filter((mode) => mode === 'on' || opByOp)
     .map((mode) => ourselves(tf, row, weights, mode, warmUpMs));
   const [compiled] = own;
-  if (compiled === undefined) throw new Error('nobody to compare with');
+  if (compiled === undefined) throw new Error('no result of ours to compare with');
   const all = [
     ...own.map(({ contestant }) => contestant),
     ...columns.map((column) => peerOf(column, row, file)),
@@ -171,7 +171,7 @@ export async function contest(
         const losses = await contestant.begin();
         outcome.losses.set(contestant.name, losses);
         const wrong = disagreement(outcome.losses.get('compiled') ?? losses, losses);
-        if (wrong !== undefined) throw new Error(`it trains another network: ${wrong}`);
+        if (wrong !== undefined) throw new Error(`it trains a different network: ${wrong}`);
         inTheRow.set(contestant, await prepare(contestant, row, sliceMs));
       });
     }

@@ -52,10 +52,10 @@ const { values: options } = parseArgs({
 const list = (text: string) => text.split(',').filter((name) => name !== '');
 const only = list(options.only);
 const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds} is no count`);
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${options.rounds} is not a count`);
 const coldSteps = list(options.steps).map(Number);
 const odd = coldSteps.find((steps) => !COLD_STEPS.some((one) => one === steps));
-if (odd !== undefined) throw new Error(`--steps ${options.steps}: some of ${COLD_STEPS.join(', ')}`);
+if (odd !== undefined) throw new Error(`--steps ${options.steps}: choose from ${COLD_STEPS.join(', ')}`);
 const known = new Set(rows.map(({ name }) => name));
 const unknown = only.find((name) => !known.has(name));
 if (unknown !== undefined) throw new Error(`--only ${unknown}: the rows are ${[...known].join(', ')}`);
@@ -107,7 +107,7 @@ function fastest(among: readonly Column[], ms: ReadonlyMap<string, number>, us: 
 async function bench(): Promise<void> {
   const chosen = rows.filter(({ name }) => only.length === 0 || only.includes(name));
   console.log(`${estimate(chosen.length)}\n`);
-  const names = ['compiled', 'op by op', ...peers];
+  const names = ['compiled', 'eager', ...peers];
   const printed: string[][] = [['ms a step', 'we by', ...names, 'fastest', '/ us', 'a step a call', '/ us']];
   const agreement: string[][] = [[`loss of step ${FIRST_STEPS}`, ...names, 'apart']];
   const profiles: string[] = [];
@@ -140,7 +140,7 @@ async function bench(): Promise<void> {
   console.log(
     `(apart: the largest relative distance from ours in ${FIRST_STEPS} steps; ${TOLERANCE.first} in the first, ${TOLERANCE.later} in a later is a failure)`,
   );
-  if (profiles.length > 0) console.log(`\nRows that we lose:\n\n${profiles.join('\n\n')}`);
+  if (profiles.length > 0) console.log(`\nRows where a peer is faster:\n\n${profiles.join('\n\n')}`);
 }
 
 async function growth(): Promise<void> {
@@ -210,14 +210,14 @@ async function coldStarts(): Promise<void> {
     console.log(`${table([[title, ...names, 'fastest', '/ us'], ...tables[which]])}\n`);
   }
   console.log(
-    'Longer trainings are left out where they would take minutes: cnn and transformer 10,000, resnet20 1,000.',
+    'Longer trainings are skipped where they would take minutes: cnn and transformer 10,000, resnet20 1,000.',
   );
   us.peer.stop();
 }
 
 const { tensorflowVersion, runtime } = describeBackend();
 console.log(
-  `\n${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}; Node ${process.version}; ` +
+  `\n${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}; Node ${process.version}; ` +
     `we: TensorFlow ${tensorflowVersion ?? '-'} (${runtime?.name ?? '-'}); medians of ${rounds} rounds`,
 );
 for (const about of new Set(columns.map(({ peer }) => peer.about))) console.log(about);

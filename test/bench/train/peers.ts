@@ -67,7 +67,7 @@ export async function findPeers(
     const { runtime } = runtimeChoice();
     const addon =
       runtime === undefined
-        ? { absent: 'no TensorFlow runtime' }
+        ? { absent: 'no TensorFlow build' }
         : buildAddon(root, folder, runtime.libraries, python ?? 'python3');
     const source = join(here, 'peer-tfjs-node.ts');
     add(await startOnAddon(root, folder, 'peer-tfjs-node', source, addon), { 'tfjs-node': '' }, 'tfjs-node');
