@@ -38,6 +38,6 @@ export function requireNesting(value: unknown, what: string): void {
   if (!isNestedTooDeeply(value)) return;
   throw new EncodingError(
     'nested',
-    `${what} is nested more than ${MAX_NESTING} levels deep, or holds itself: make it flatter, or send it as text or as a buffer`,
+    `${what} is nested more than ${MAX_NESTING} levels deep, or contains itself: make it flatter, or send it as text or as a buffer`,
   );
 }

@@ -189,7 +189,7 @@ export async function start(
   signals.interrupt = () => void session.interrupt();
   signals.terminate = () => void end(0);
   watchParent(signals.parent, process.env, () => {
-    log('the process that started this kernel is gone: ending');
+    log('the process that started this kernel has ended: shutting down');
     void end(0);
   });
 

@@ -27,7 +27,7 @@ export async function input(question = '', options: { password?: boolean } = {})
 export function prompt(message = '', defaultValue?: string): string | null {
   const host = notebookHost();
   if (!host)
-    throw new NoFrontEndError('prompt() needs a notebook around it; use `await input(…)` in plain Node');
+    throw new NoFrontEndError('prompt() works only in a notebook; use `await input(…)` in plain Node');
   const answer = host.inputSync(defaultValue === undefined ? message : `${message} [${defaultValue}] `);
   if (answer === undefined) return null;
   return answer === '' && defaultValue !== undefined ? defaultValue : answer;
@@ -68,6 +68,6 @@ export const comms = {
 function host(what: string): NonNullable<ReturnType<typeof notebookHost>> {
   const found = notebookHost();
   if (!found)
-    throw new NoFrontEndError(`${what} needs a notebook around it; in plain Node there is no front end`);
+    throw new NoFrontEndError(`${what} works only in a notebook; in plain Node there is no front end`);
   return found;
 }

@@ -11,17 +11,16 @@ export interface Death {
 }
 
 const SIGNALS: Partial<Record<NodeJS.Signals, string>> = {
-  SIGSEGV:
-    'segmentation fault (SIGSEGV): native code touched memory that is not its own, or its stack overflowed',
+  SIGSEGV: 'segmentation fault (SIGSEGV): native code accessed invalid memory, or its stack overflowed',
   SIGBUS: 'bus error (SIGBUS): a mapped file or shared memory became smaller than its mapping',
-  SIGILL: 'illegal instruction (SIGILL): native code needs a newer processor, or aborted on purpose',
+  SIGILL: 'illegal instruction (SIGILL): native code needs a newer CPU, or aborted on purpose',
   SIGFPE: 'arithmetic fault (SIGFPE) in native code',
   SIGABRT: 'it aborted (SIGABRT)',
   SIGTRAP: 'it aborted (SIGTRAP)',
   SIGKILL: 'it was killed (SIGKILL), perhaps by the system because memory ran out',
-  SIGTERM: 'it was ended from outside (SIGTERM)',
-  SIGINT: 'it was ended from outside (SIGINT)',
-  SIGXCPU: 'it used up its time limit (SIGXCPU)',
+  SIGTERM: 'it was terminated from outside (SIGTERM)',
+  SIGINT: 'it was terminated from outside (SIGINT)',
+  SIGXCPU: 'it exceeded its CPU time limit (SIGXCPU)',
 };
 
 /** Says in words, for the person at the notebook, why a runtime process ended. Pure. */

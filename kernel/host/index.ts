@@ -194,22 +194,22 @@ class Host implements RuntimeHost {
         return;
       }
       this.#stuck.warned = true;
-      this.#tell('still waiting. Interrupt once more to restart the runtime (variables are lost).\n');
+      this.#tell('still waiting. Interrupt once more to restart the runtime process (variables are lost).\n');
     }
     this.#insisted++;
     const sequence = ++this.#lastInterrupt;
     const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
     current.control({ type: 'interrupt', sequence, sent: current.sent });
     if (continueStopped(current.pid)) {
-      this.#tell('the runtime process was stopped by a signal; the interrupt has let it go on.\n');
+      this.#tell('the runtime process was stopped by a signal; the interrupt resumed it.\n');
     }
     this.#unheard.add(sequence);
     setTimeout(() => {
       if (this.#process !== current || !this.#interrupts.has(sequence)) return;
       if (!this.#unheard.delete(sequence) && !isStopped(current.pid)) return;
       this.#notAnswering(
-        `the runtime process (${current.pid}) does not answer: it is stopped, or the machine has no time for it.`,
-        'it was restarted, since it did not answer several interrupts',
+        `the runtime process (${current.pid}) does not answer: it is stopped, or the machine is overloaded.`,
+        'it was restarted because it did not answer several interrupts',
       );
     }, UNHEARD_MS);
     // A writer that is blocked by a slow client can only end when somebody reads.
@@ -345,7 +345,7 @@ class Host implements RuntimeHost {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(() => {
-          this.#log(`the end of native output of execution ${message.execution} has not come through`);
+          this.#log(`the end of native output of execution ${message.execution} did not arrive`);
           resolve();
         }, MARKER_MS);
       });
@@ -396,8 +396,8 @@ class Host implements RuntimeHost {
     }
     if (report.sequence < this.#lastInterrupt || this.#interrupts.size === 0) return;
     this.#notAnswering(
-      'interrupted: waiting for a native operation to return, which cannot be stopped half way.',
-      'it was restarted, since a native operation did not return after several interrupts',
+      'interrupted: waiting for a native operation to return; it cannot be stopped halfway.',
+      'it was restarted because a native operation did not return after several interrupts',
     );
   }
 
@@ -410,8 +410,8 @@ class Host implements RuntimeHost {
     this.#tell(
       `${why} ${
         warned
-          ? 'Interrupt once more to restart the runtime (variables are lost).'
-          : 'Interrupt again to see how to give it up.'
+          ? 'Interrupt once more to restart the runtime process (variables are lost).'
+          : 'Interrupt again to learn how to abort it.'
       }\n`,
     );
   }
@@ -471,7 +471,7 @@ class Host implements RuntimeHost {
         timer = setTimeout(() => {
           this.#fail(
             id,
-            new RuntimeError('timeout', `the runtime is busy: no answer within ${timeoutMs} ms`),
+            new RuntimeError('timeout', `the runtime process is busy: no answer within ${timeoutMs} ms`),
           );
         }, timeoutMs);
       }
@@ -522,7 +522,7 @@ class Host implements RuntimeHost {
 }
 
 function diedError(why: string): CellError {
-  const message = `${why}. Variables are gone; the next cell runs in a fresh runtime`;
+  const message = `${why}. Variables are lost; the next cell runs in a new runtime process`;
   return {
     name: 'RuntimeDied',
     message,
@@ -532,7 +532,7 @@ function diedError(why: string): CellError {
 }
 
 function interruptedBeforeStart(): CellError {
-  const message = 'the cell was interrupted before it began';
+  const message = 'the cell was interrupted before it started';
   return {
     name: 'Interrupted',
     message,

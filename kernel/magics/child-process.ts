@@ -75,7 +75,7 @@ export async function runProcess(
     child.once('error', (error: NodeJS.ErrnoException) => {
       const what =
         error.code === 'ENOENT'
-          ? `${program} was not found (or the folder ${session.directory} is gone): install it, or set PATH with %env`
+          ? `${program} was not found (or the folder ${session.directory} no longer exists): install it, or set PATH with %env`
           : `${program} could not be started: ${error.message}`;
       reject(new MagicError('not-found', what, { cause: error }));
     });

@@ -12,7 +12,7 @@ function howItEnded({ code, signal }: ChildEnd): string {
 export const command: Magic = {
   name: '!',
   kinds: ['line'],
-  summary: 'run a line in the shell (bash, else sh)',
+  summary: 'run a line in the shell (bash if present, otherwise sh)',
   usage: '!command arguments…',
   async run(context) {
     if (context.line.trim() === '') throw new MagicError('usage', '! needs a command: !ls');

@@ -20,7 +20,7 @@ const ANSWER_LIMIT_MS = 300;
 export const config: SessionMagic = {
   name: 'config',
   kinds: ['line'],
-  summary: 'settings of the process that computes: memory, threads, determinism',
+  summary: 'show or change settings of the runtime process: memory, threads, determinism',
   usage: '%config [--save] [name=value | name=default]',
   complete(line) {
     const named = /^(?:--save\s+)?([\w-]+)=\S*$/.exec(line.trimStart());
@@ -91,8 +91,8 @@ async function change({ output, session }: MagicContext, line: string): Promise<
     loaded === false
       ? ''
       : loaded === true
-        ? ' TensorFlow is loaded already: %restart makes it count (variables are lost).'
-        : ' If TensorFlow is loaded already, %restart makes it count.';
+        ? ' TensorFlow is already loaded: %restart applies the setting (variables are lost).'
+        : ' If TensorFlow is already loaded, %restart applies the setting.';
   const said = value === undefined ? `${setting.standard} (default)` : formatSettingValue(value);
   await output.stdout(`${setting.name}: ${said}${save ? ', saved' : ''}.${when}\n`);
 }

@@ -41,9 +41,9 @@ export async function useDevice(
     if (same) {
       const said = (await session.ask('place', wanted, PLACE_LIMIT_MS)) as { device: string } | undefined;
       if (!said)
-        throw new MagicError('unavailable', 'the runtime is busy: try again when its cell has ended');
+        throw new MagicError('unavailable', 'the runtime process is busy: try again when its cell has ended');
       await output.stdout(
-        `tf computes on ${said.device.replace('/device:', '')} from now on; variables stay.\n`,
+        `tf computes on ${said.device.replace('/device:', '')} from now on; variables are kept.\n`,
       );
       return;
     }
@@ -52,7 +52,7 @@ export async function useDevice(
       const why = backend.passedOver.find(({ what }) => what.startsWith(`${family}-`))?.why;
       throw new MagicError(
         'not-found',
-        `%device use ${wanted}: this runtime has ${known}${why === undefined ? '' : ` (${why})`}; %device why says more`,
+        `%device use ${wanted}: this TensorFlow build has ${known}${why === undefined ? '' : ` (${why})`}; %device why gives the reasons`,
       );
     }
   }
@@ -62,13 +62,13 @@ export async function useDevice(
   if (runtime === undefined) {
     throw new MagicError(
       'not-found',
-      `%device use ${wanted}: the ${family} runtime is not installed: !tensorcell runtime install ${family}`,
+      `%device use ${wanted}: the ${family} build of TensorFlow is not installed: run !tensorcell runtime install ${family}`,
     );
   }
   session.setEnvironment('TENSORCELL_RUNTIME', runtime);
   const bindings = session.bindings().length;
   await output.stdout(
-    `Switching to ${runtime === 'js' ? 'plain JavaScript' : `the runtime ${runtime}`} needs a fresh process${bindings > 0 ? `: ${bindings} variables are lost` : ''}.\n`,
+    `Switching to ${runtime === 'js' ? 'plain JavaScript' : `the TensorFlow build ${runtime}`} needs a new runtime process${bindings > 0 ? `: ${bindings} ${bindings === 1 ? 'variable is' : 'variables are'} lost` : ''}.\n`,
   );
   await session.restartRuntime(`%device use ${wanted}`);
 }

@@ -26,7 +26,7 @@ export class DeviceWatch {
     machine: Machine,
     intervalMs = INTERVAL_MS,
   ): Promise<void> {
-    await this.stop('goes on in a newer panel');
+    await this.stop('continues in a newer panel');
     const sampler = new Sampler(machine);
     const samples: Sample[] = [];
     const displayId = `tensorcell-device-watch-${process.pid}-${++panels}`;

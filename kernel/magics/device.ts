@@ -59,7 +59,7 @@ export function device(machine: () => Machine = currentMachine): Magic {
       answer = undefined;
       if (!last) {
         return {
-          note: `the runtime could not tell: ${error instanceof Error ? error.message : String(error)}`,
+          note: `the runtime process could not report it: ${error instanceof Error ? error.message : String(error)}`,
         };
       }
     }
@@ -67,16 +67,16 @@ export function device(machine: () => Machine = currentMachine): Magic {
       last = { backend: answer as BackendDescription, at: Date.now() };
       return { backend: last.backend };
     }
-    if (!last) return { note: 'the runtime is busy and has not told yet' };
+    if (!last) return { note: 'the runtime process is busy and has not reported yet' };
     const seconds = Math.round((Date.now() - last.at) / 1000);
-    return { backend: last.backend, note: `the runtime is busy: as of ${seconds} s ago` };
+    return { backend: last.backend, note: `the runtime process is busy: as of ${seconds} s ago` };
   }
 
   return {
     name: 'device',
     aliases: ['gpu'],
     kinds: ['line'],
-    summary: 'the devices, which one is in use, and why',
+    summary: 'show the devices, the one in use, and why',
     usage: `%device [${FORMS.join(' | ')}]`,
     complete: (line) => (/^use\s/.test(line) ? ['cuda', 'cuda:1', 'directml', 'cpu', 'js'] : FORMS),
     async run(context) {

@@ -12,7 +12,7 @@ export function doctor(machine: () => Machine = currentMachine): Magic {
   return {
     name: 'doctor',
     kinds: ['line'],
-    summary: 'check everything between Windows and TensorFlow, and say how to repair it',
+    summary: 'check everything between Windows and TensorFlow, and show how to repair it',
     usage: '%doctor [json]',
     complete: () => ['json'],
     async run({ line, output, session }) {

@@ -56,7 +56,7 @@ export const unsetEnv: SessionMagic = {
     const name = line.trim();
     if (name === '') throw new MagicError('usage', '%unset_env needs a name: %unset_env NAME');
     if (session.environment[name] === undefined) {
-      throw new MagicError('not-found', `no environment variable ${name}: %env lists those there are`);
+      throw new MagicError('not-found', `no environment variable ${name}: %env lists all of them`);
     }
     session.setEnvironment(name, undefined);
   },

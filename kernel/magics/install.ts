@@ -24,7 +24,7 @@ async function npm(context: MagicContext, npmArguments: readonly string[]): Prom
 export const install: Magic = {
   name: 'install',
   kinds: ['line'],
-  summary: "install npm packages beside the notebook (npm's own options are passed on)",
+  summary: "install npm packages in the notebook's folder (with any npm option)",
   usage: '%install package…',
   async run(context) {
     const words = splitWords(context.line);

@@ -17,7 +17,7 @@ export function memory(machine: () => Machine = currentMachine): Magic {
   return {
     name: 'memory',
     kinds: ['line'],
-    summary: 'what holds memory: tensors by size and cell, and what has grown since a mark',
+    summary: 'show what holds memory: tensors by size and cell, and growth since a mark',
     usage: '%memory [mark | json]',
     complete: () => ['mark', 'json'],
     async run({ line, output, session, execution }) {
@@ -29,10 +29,12 @@ export function memory(machine: () => Machine = currentMachine): Magic {
         session.ask('memory', undefined, ANSWER_LIMIT_MS),
         session.ask('device', undefined, ANSWER_LIMIT_MS),
       ]).catch((error: unknown) => {
-        throw new MagicError('unavailable', 'the runtime could not tell what holds memory', { cause: error });
+        throw new MagicError('unavailable', 'the runtime process could not report what holds memory', {
+          cause: error,
+        });
       })) as [MemoryDescription | undefined, BackendDescription | undefined];
       if (said === undefined || said === null) {
-        throw new MagicError('unavailable', 'the runtime is busy: ask again when its cell has ended');
+        throw new MagicError('unavailable', 'the runtime process is busy: ask again when its cell has ended');
       }
       if (form === 'json') {
         await output.stdout(`${JSON.stringify(said, null, 2)}\n`);

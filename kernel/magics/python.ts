@@ -14,7 +14,7 @@ const SUBCOMMANDS = ['envs', 'use', 'restart', 'status'] as const;
 export const python: SessionMagic = {
   name: 'python',
   kinds: ['cell', 'line'],
-  summary: 'run the cell in Python; %python envs, use, restart and status say and choose which one',
+  summary: 'run the cell in Python; %python envs, use, restart and status show and choose the environment',
   usage: '%%python [--env PATH] [--in a,b] [--out c,d] (%python envs | use PATH | restart | status)',
   complete: (line) => (/^\s*use\s/.test(line) ? [] : [...SUBCOMMANDS, '--env', '--in', '--out']),
   async run(context) {
@@ -53,11 +53,11 @@ export function parseCellOptions(line: string): CellOptions {
       if (!/^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(each)) {
         throw new MagicError(
           'usage',
-          `%%python --${name} ${value}: ${JSON.stringify(each)} is no variable's name`,
+          `%%python --${name} ${value}: ${JSON.stringify(each)} is not a variable name`,
         );
       }
       if (each.includes('$')) {
-        throw new MagicError('usage', `%%python --${name} ${value}: names in Python have no $`);
+        throw new MagicError('usage', `%%python --${name} ${value}: names in Python cannot contain $`);
       }
     }
     options[name as 'in' | 'out'].push(...names);
@@ -140,12 +140,12 @@ async function runLine(context: MagicContext): Promise<void> {
       const chosen = (await session.askPython({ what: 'use', path })) as PythonEnvironment;
       await output.stdout(`Python ${chosen.version} (${chosen.executable}) from now on.\n`);
       if (!chosen.packages.ipykernel)
-        await output.stderr('It has no ipykernel yet: the first use says how to install it.\n');
+        await output.stderr('It has no ipykernel yet: the first use shows how to install it.\n');
       return;
     }
     case 'restart':
       await session.askPython({ what: 'restart' });
-      await output.stdout("Python's variables are gone; the next use starts it anew.\n");
+      await output.stdout("Python's variables are lost; the next use starts a new process.\n");
       return;
     case 'status':
       await output.stdout(statusText((await session.askPython({ what: 'status' })) as PythonStatus));
@@ -190,8 +190,8 @@ async function environments({ session }: MagicContext): Promise<string> {
 function statusText({ executable, processes }: PythonStatus): string {
   if (processes.length === 0) {
     return executable === undefined
-      ? 'Python has not been used yet: %%python starts it, %python envs lists what there is.\n'
-      : `${executable} is in use; it does not run yet.\n`;
+      ? 'Python has not been used yet: %%python starts it, %python envs lists the environments.\n'
+      : `${executable} is selected; it is not running yet.\n`;
   }
   return processes
     .map(({ current, version, executable: path, pid, busy }) => {

@@ -54,8 +54,8 @@ export class Registry implements MagicRegistry {
       const other = kind === 'line' ? 'cell' : 'line';
       const where =
         other === 'cell'
-          ? 'stands on the first line of a cell, over its body'
-          : 'stands on a line of its own and takes no body';
+          ? 'goes on the first line of a cell, above its body'
+          : 'goes on a separate line and takes no body';
       throw new MagicError(
         'wrong-kind',
         `${kind === 'cell' ? '%%' : '%'}${context.name}: write ${shown(magic, other)}, which ${where}`,

@@ -3,7 +3,7 @@ import type { Magic } from '../interfaces.ts';
 export const restart: Magic = {
   name: 'restart',
   kinds: ['line'],
-  summary: 'start a fresh runtime: variables are gone, settings and folder stay',
+  summary: 'start a new runtime process: variables are lost, settings and folder are kept',
   usage: '%restart',
   async run({ session }) {
     await session.restartRuntime('restarted by %restart');

@@ -23,7 +23,7 @@ export const shownCells: readonly Magic[] = [
   shownAs('html', 'text/html', 'show the cell as HTML'),
   shownAs('markdown', 'text/markdown', 'show the cell as Markdown'),
   shownAs('latex', 'text/latex', 'show the cell as LaTeX'),
-  shownAs('svg', 'image/svg+xml', 'show the cell as an SVG picture'),
+  shownAs('svg', 'image/svg+xml', 'show the cell as an SVG image'),
 ];
 
 export const writefile: SessionMagic = {

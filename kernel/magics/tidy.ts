@@ -7,7 +7,7 @@ const ANSWER_LIMIT_MS = 2000;
 export const tidy: Magic = {
   name: 'tidy',
   kinds: ['line'],
-  summary: 'disposes, after each cell, tensors that nothing refers to any more: on or off',
+  summary: 'dispose of tensors that nothing refers to any more after each cell: on or off',
   usage: '%tidy [on | off]',
   complete: () => ['on', 'off'],
   async run({ line, output, session }) {
@@ -19,13 +19,13 @@ export const tidy: Magic = {
       | { on: boolean; disposed: number }
       | undefined;
     if (said === undefined || said === null) {
-      throw new MagicError('unavailable', 'the runtime is busy: ask again when its cell has ended');
+      throw new MagicError('unavailable', 'the runtime process is busy: ask again when its cell has ended');
     }
     const count = said.disposed.toLocaleString('en-US');
     await output.stdout(
       said.on
-        ? `tidy: on (tensors that nothing refers to are disposed after each cell; ${count} so far)\n`
-        : 'tidy: off (dispose tensors yourself, or work in tf.tidy)\n',
+        ? `tidy: on (tensors that nothing refers to are disposed of after each cell; ${count} so far)\n`
+        : 'tidy: off (dispose of tensors yourself, or use tf.tidy)\n',
     );
   },
 };

@@ -5,13 +5,13 @@ import { MagicError } from './magic-error.ts';
 export const training: Magic = {
   name: 'training',
   kinds: ['line'],
-  summary: 'the running training, live, or the last one: also after the page was reloaded',
+  summary: 'show the running training, live, or the last one: also after a page reload',
   usage: '%training',
   async run({ line, output, session }) {
     if (line.trim() !== '') throw new MagicError('usage', `%training ${line.trim()}: write %training alone`);
     const last = session.training();
     if (last === undefined) {
-      await output.stdout('No training was shown yet: model.fit(…) shows itself while it runs.\n');
+      await output.stdout('No training has run yet: model.fit(…) shows its progress while it runs.\n');
       return;
     }
     const { data, metadata, displayId } = last;

@@ -2,7 +2,7 @@ import type { Magic, Settings } from '../interfaces.ts';
 import { MagicError } from './magic-error.ts';
 
 const MODES: Record<Settings['typecheck'], string> = {
-  warn: 'type errors are shown under the cell and stop nothing',
+  warn: 'type errors are shown below the cell and do not stop it',
   error: 'a cell with type errors does not run',
   off: 'types are not checked',
 };
@@ -10,7 +10,7 @@ const MODES: Record<Settings['typecheck'], string> = {
 export const typecheck: Magic = {
   name: 'typecheck',
   kinds: ['line'],
-  summary: 'what type errors do: warn, error (block the cell) or off',
+  summary: 'set set what type errors do: warn, error (block the cell) or off',
   usage: '%typecheck [warn | error | off]',
   complete: () => Object.keys(MODES),
   async run({ line, output, session }) {

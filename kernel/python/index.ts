@@ -159,7 +159,7 @@ class Host implements PythonHost {
     const busy = [...this.#processes.values()].filter((process) => process.started && process.busy);
     if (this.#stubborn && busy.length > 0) {
       for (const process of busy) {
-        process.kill('it was ended, since it did not answer several interrupts');
+        process.kill('it was terminated because it did not answer several interrupts');
       }
       this.#stubborn = false;
       return;
@@ -171,7 +171,7 @@ class Host implements PythonHost {
           this.#stubborn = true;
           this.#tell(
             0,
-            'Python has not answered the interrupt: it is inside of native code. Interrupt once more to end it (its variables are lost).\n',
+            'Python has not answered the interrupt: it is running native code. Interrupt once more to terminate it (its variables are lost).\n',
           );
         }),
       ),
@@ -305,7 +305,7 @@ class Host implements PythonHost {
     // A cell that is interrupted has ended: what happens later is none of its output.
     const interrupted = (): void => {
       clearTimeout(timer);
-      if (shown) say(`Python ${version} (${executable}) goes on starting`, true);
+      if (shown) say(`Python ${version} (${executable}) is still starting`, true);
       shown = false;
     };
     cell.signal.addEventListener('abort', interrupted, { once: true });
@@ -349,7 +349,7 @@ class Host implements PythonHost {
 }
 
 function interruptedStart(): PythonFailure {
-  return new PythonFailure('interrupted', 'the cell was interrupted before Python had begun', {
+  return new PythonFailure('interrupted', 'the cell was interrupted before Python started', {
     name: 'Interrupted',
     reason: 'interrupted',
   });

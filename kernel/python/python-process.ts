@@ -350,7 +350,7 @@ export class PythonProcess {
     if (this.#started || this.#why !== undefined) {
       this.#failure = new PythonFailure(
         'died',
-        `${what} has ended: ${why}. Its variables are gone; the next use starts it anew`,
+        `${what} has ended: ${why}. Its variables are lost; the next use starts a new process`,
         { name: 'PythonDied' },
       );
     } else if (/No module named '?ipykernel/.test(this.#tail) || packages.ipykernel === undefined) {

@@ -72,7 +72,7 @@ export function never<T>(): Promise<T> {
 }
 
 export function interruptedError(): CellError {
-  const message = 'the cell was interrupted; variables keep what was assigned before';
+  const message = 'the cell was interrupted; variables keep the values assigned before';
   return {
     name: 'Interrupted',
     message,

@@ -143,12 +143,12 @@ function nameOf({ type }: MainMessage | RuntimeMessage): string {
     case 'comm':
       return 'data of a comm';
     case 'display':
-      return 'what is to be displayed';
+      return 'the displayed value';
     case 'result':
       return "the cell's result";
     case 'ask':
     case 'answered':
-      return 'an answer';
+      return 'a reply';
     case 'magic-reply':
       return 'the value of a magic';
     default:

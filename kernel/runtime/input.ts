@@ -15,7 +15,7 @@ export class InputError extends Error {
 }
 
 const NO_STDIN =
-  'this front end takes no input, so input(), prompt() and process.stdin cannot ask: run the notebook in JupyterLab, or set the value in the cell';
+  'this front end does not support input, so input(), prompt() and process.stdin cannot ask for it: run the notebook in JupyterLab, or set the value in the cell';
 
 /** Questions to the person at the front end. */
 export class InputRequests {

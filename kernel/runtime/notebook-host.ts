@@ -145,7 +145,7 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
 
     ask(question, argument) {
       const handler = answers.get(question);
-      if (!handler) throw new Error(`nothing in the runtime answers the question '${question}'`);
+      if (!handler) throw new Error(`the runtime process does not know the question '${question}'`);
       return handler(argument);
     },
     receiveComm(message) {
@@ -173,7 +173,8 @@ function bytesOf(buffer: unknown, index: number): Uint8Array {
     : buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer
       ? new Uint8Array(buffer)
       : undefined;
-  if (!view) throw new TypeError(`buffer ${index} of a comm message is no ArrayBuffer and no view of one`);
+  if (!view)
+    throw new TypeError(`buffer ${index} of a comm message is neither an ArrayBuffer nor a view of one`);
   // Shared memory cannot be serialized.
   return view.buffer instanceof SharedArrayBuffer ? view.slice() : view;
 }

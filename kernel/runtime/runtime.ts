@@ -71,7 +71,7 @@ export class Runtime {
     this.#parts.channel.stream(
       'stderr',
       id,
-      `${withheld} more ${withheld === 1 ? 'error' : 'errors'} like these, not shown: each was thrown in a callback, or was a rejection that nothing handles\n`,
+      `${withheld} more ${withheld === 1 ? 'error' : 'errors'} like these, not shown: each was thrown in a callback, or was an unhandled rejection\n`,
     ),
   );
   #parts!: RuntimeParts;

@@ -14,7 +14,7 @@ type Method = (...values: unknown[]) => unknown;
 function refused(): InputError {
   return new InputError(
     'NO_STDIN',
-    "standard input is not a file in a notebook: ask with `await input('…')`, or `prompt('…')` where nothing can be awaited",
+    "standard input is not a file in a notebook: ask with `await input('…')`, or `prompt('…')` where you cannot await",
   );
 }
 

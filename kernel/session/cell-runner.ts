@@ -122,7 +122,7 @@ export class CellRunner {
     const { found, data } = await this.#options
       .assistance()
       .inspect({ code: name, cursor_pos: Array.from(name).length, detail_level: detail });
-    if (!found) throw Object.assign(new Error(`nothing is known about ${name}`), { name: 'NotFound' });
+    if (!found) throw Object.assign(new Error(`no information about ${name}`), { name: 'NotFound' });
     return { source: 'page', data, start: 0 };
   }
 
@@ -279,7 +279,7 @@ function syntaxError(result: Extract<CompileResult, { ok: false }>): CellError {
 
 function typeError({ problems, hint }: Problems, execution: Execution): CellError {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
-  const message = `${errors} type ${errors === 1 ? 'error' : 'errors'}; the cell did not run (%typecheck warn runs it all the same)`;
+  const message = `${errors} type ${errors === 1 ? 'error' : 'errors'}; the cell did not run (%typecheck warn runs it anyway)`;
   return {
     name: 'TypeCheckError',
     message,

@@ -21,7 +21,7 @@ export function kernelInfo(versions: {
       codemirror_mode: 'typescript',
       nbconvert_exporter: 'script',
     },
-    banner: `Tensorcell ${versions.tensorcell}: TypeScript ${versions.typescript} on Node.js ${versions.node}. %lsmagic lists what the kernel can do besides.`,
+    banner: `Tensorcell ${versions.tensorcell}: TypeScript ${versions.typescript} on Node.js ${versions.node}. %lsmagic lists more commands.`,
     debugger: false,
     help_links: [
       { text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' },

@@ -83,7 +83,7 @@ export class MagicRunner {
     const { id, service, argument } = message;
     const execution = this.#executions.find(message.execution);
     try {
-      if (service !== 'python' || !execution) throw new Error(`nobody here does ${service}`);
+      if (service !== 'python' || !execution) throw new Error(`unknown service: ${service}`);
       const value = await (await this.#python()).answer(argument, pythonCell(execution));
       this.#host.send({ type: 'magic-reply', id, ok: true, value });
     } catch (thrown) {

@@ -293,7 +293,7 @@ export class Session {
     }
     if (message.type === 'input_reply') {
       try {
-        if (!this.#stdin.receive(message)) this.#dropped.log('stdin: an answer that nobody waits for');
+        if (!this.#stdin.receive(message)) this.#dropped.log('stdin: unexpected reply');
       } catch (error) {
         this.#dropped.log(`stdin: message dropped: ${(error as Error).message}`);
       }
@@ -305,7 +305,7 @@ export class Session {
     }
     const handler = this.#handlers[channel][message.type];
     if (!handler) {
-      this.#dropped.log(`${channel}: message dropped: ${message.type} does not belong here`);
+      this.#dropped.log(`${channel}: message dropped: ${message.type} is not valid on this channel`);
       return;
     }
     void this.#answer(channel, message, handler);
@@ -480,7 +480,7 @@ export class Session {
 }
 
 const VARIABLES_GONE =
-  'The runtime process was replaced by a fresh one: variables, functions and imports of earlier cells are gone.\n';
+  'The runtime process was replaced by a new one: variables, functions and imports of earlier cells are lost.\n';
 
 function replyType(type: RequestType): string {
   return type.replace(/_request$/, '_reply');

@@ -70,9 +70,9 @@ export function errorHint(
   }
   if (name !== 'TypeError') return undefined;
   const [, created] = /^Class constructor (\w+) cannot be invoked without 'new'$/.exec(message) ?? [];
-  if (created !== undefined) return `an object of a class is made with \`new ${created}(…)\``;
+  if (created !== undefined) return `create an object of a class with \`new ${created}(…)\``;
   if (message.startsWith("Cannot use 'in' operator to search for "))
-    return '`in` asks for a key of an object; a part of a text or list is found with `xs.includes(x)`';
+    return '`in` tests for a key of an object; `xs.includes(x)` searches a string or an array';
   return undefined;
 }
 
@@ -131,5 +131,5 @@ export function declaredHint(names: readonly string[], divides: boolean): string
   const list = names.length > 3 ? [...names.slice(0, 3), '…'] : names;
   if (divides)
     return `\`//\` begins a comment, \`Math.floor(a / b)\` divides; a variable is declared with \`let ${name} = …\``;
-  return `this cell declared ${list.map((one) => `\`${one}\``).join(', ')}; TypeScript writes \`let ${name} = …\`, or \`const ${name} = …\` for a value that stays`;
+  return `this cell declared ${list.map((one) => `\`${one}\``).join(', ')}; TypeScript writes \`let ${name} = …\`, or \`const ${name} = …\` for a value that does not change`;
 }

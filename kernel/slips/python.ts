@@ -5,7 +5,7 @@ export function inTypeScript(python: string, typescript: string): string {
   return `Python's \`${python}\` is \`${typescript}\` in TypeScript`;
 }
 
-const PACKAGES = 'a package of Python: use it in a %%python cell';
+const PACKAGES = 'a Python package: use it in a %%python cell';
 
 /** Names of Python that a notebook does not have, and what does their work. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -47,10 +47,10 @@ const NAMES: Readonly<Record<string, string>> = {
   callable: inTypeScript('callable(x)', "typeof x === 'function'"),
   type: inTypeScript('type(x)', 'typeof x'),
   repr: inTypeScript('repr(x)', 'JSON.stringify(x)'),
-  format: 'a text with values stands in backquotes: `sum: ${x}`',
+  format: 'a string with values goes in backticks: `sum: ${x}`',
   exec: inTypeScript('exec(code)', 'eval(code)'),
-  hash: "a digest is made with `import { createHash } from 'node:crypto'`",
-  complex: 'there are no complex numbers here: `tf.complex(real, imag)` makes tensors of them',
+  hash: "make a digest with `import { createHash } from 'node:crypto'`",
+  complex: 'TypeScript has no complex numbers: `tf.complex(real, imag)` makes tensors of them',
   bytearray: inTypeScript('bytearray(n)', 'new Uint8Array(n)'),
   slice: inTypeScript('slice(a, b)', 'xs.slice(a, b)'),
   oct: inTypeScript('oct(x)', 'x.toString(8)'),
@@ -65,7 +65,7 @@ const NAMES: Readonly<Record<string, string>> = {
   help: 'a name followed by a question mark shows its documentation: `tf.layers.dense?`',
   open: "a file is read with `import { readFileSync } from 'node:fs'` and `readFileSync(path, 'utf8')`",
   assert: inTypeScript('assert x', 'console.assert(x)'),
-  None: `${inTypeScript('None', 'null')} (a value that is missing is \`undefined\`)`,
+  None: `${inTypeScript('None', 'null')} (a missing value is \`undefined\`)`,
   True: inTypeScript('True', 'true'),
   False: inTypeScript('False', 'false'),
   self: inTypeScript('self', 'this'),
@@ -83,7 +83,7 @@ const NAMES: Readonly<Record<string, string>> = {
   KeyError: inTypeScript('KeyError', 'Error'),
   IndexError: inTypeScript('IndexError', 'RangeError'),
   StopIteration: 'an iterator ends with `{ done: true, value: undefined }`',
-  ZeroDivisionError: 'a division by zero gives `Infinity` or `NaN`: `Number.isFinite(x)` tells',
+  ZeroDivisionError: 'a division by zero gives `Infinity` or `NaN`: test it with `Number.isFinite(x)`',
   OSError: inTypeScript('OSError', 'Error'),
   ImportError: inTypeScript('ImportError', 'Error'),
   Exception: inTypeScript('Exception', 'Error'),
@@ -112,8 +112,8 @@ const NAMES: Readonly<Record<string, string>> = {
   datetime: inTypeScript('datetime.now()', 'new Date()'),
   nan: inTypeScript('nan', 'NaN'),
   inf: inTypeScript('inf', 'Infinity'),
-  nil: 'a value that is missing is `undefined`, or `null`',
-  NULL: 'a value that is missing is `undefined`, or `null`',
+  nil: 'a missing value is `undefined` or `null`',
+  NULL: 'a missing value is `undefined` or `null`',
   TRUE: 'did you mean `true`?',
   FALSE: 'did you mean `false`?',
   np: `NumPy is ${PACKAGES}, or compute with tensors: \`tf.tensor([1, 2])\``,
@@ -154,7 +154,7 @@ export function pythonName(name: string): string | undefined {
 
 export function pythonType(name: string): string | undefined {
   return Object.hasOwn(TYPES, name)
-    ? `the type \`${name}\` of Python is \`${TYPES[name]}\` in TypeScript`
+    ? `the type \`${name}\` in Python is \`${TYPES[name]}\` in TypeScript`
     : undefined;
 }
 

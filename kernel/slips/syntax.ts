@@ -14,12 +14,11 @@ const PYTHON_MODULES =
 
 function imported(module: string, statement: string, written: string): string {
   if (PYTHON_PACKAGES.test(module))
-    return `${module} is a package of Python: import it in a %%python cell; tensors, layers and models are in \`tf\``;
+    return `${module} is a Python package: import it in a %%python cell; tensors, layers and models are in \`tf\``;
   const [root] = module.split('.');
   const known = pythonName(root!);
   if (known !== undefined) return known;
-  if (PYTHON_MODULES.test(module))
-    return `${module} is a module of Python: it can be used in a %%python cell`;
+  if (PYTHON_MODULES.test(module)) return `${module} is a Python module: use it in a %%python cell`;
   return inTypeScript(statement, written);
 }
 
@@ -122,7 +121,7 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [
     /^\s*(global|nonlocal)\s+\w/,
-    (word) => `functions assign outer variables without a declaration: leave the line with \`${word}\` out`,
+    (word) => `functions can assign outer variables without a declaration: remove the line with \`${word}\``,
   ],
   [/^\s*assert\s+[^=\s]/, inTypeScript('assert x', 'console.assert(x)')],
   [
@@ -135,7 +134,8 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [
     /^\s*(?:\}\s*else\s+)?(if|while|for|switch)\s+([^\s({][^{]*?)\s*\{/,
-    (word, condition) => `what follows \`${word}\` stands in parentheses: \`${word} (${condition}) { … }\``,
+    (word, condition) =>
+      `the condition after \`${word}\` goes in parentheses: \`${word} (${condition}) { … }\``,
   ],
 ];
 
@@ -174,9 +174,9 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [
     /[\w\])]\[[^\]{}"'`]*(?::\s*,|,\s*:)[^\]{}"'`]*\]/,
-    'parts of a tensor are written `t.slice([from, 0], [count, -1])`, of a list `xs.slice(from, to)`',
+    'a slice of a tensor is `t.slice([from, 0], [count, -1])`, of an array `xs.slice(from, to)`',
   ],
-  [/\[[^\]]*:[^\]]*:[^\]]*\]/, 'parts of a list are written `xs.slice(from, to)`'],
+  [/\[[^\]]*:[^\]]*:[^\]]*\]/, 'a slice of an array is `xs.slice(from, to)`'],
   [/[(,]\s*\*\*(\w+)/, (name) => inTypeScript(`f(**${name})`, `f({ ...${name} })`)],
   [/[(,]\s*\*(\w+)/, (name) => inTypeScript(`f(*${name})`, `f(...${name})`)],
   [/[[{]\s*\*(\w+)/, (name) => inTypeScript(`[*${name}]`, `[...${name}]`)],
@@ -184,12 +184,12 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   [/\{\s*\*\*(\w+)/, (name) => inTypeScript(`{**${name}}`, `{ ...${name} }`)],
   [/[\w)\s]:=\s*\S/, inTypeScript('(n := f())', '(n = f())')],
   [/=\s*\{\s*(?:-?\d[\w.]*|"[^"]*"|'[^']*')\s*(?:,[^:{}]*)?\}/, inTypeScript('{1, 2}', 'new Set([1, 2])')],
-  [/(?:^|[\s=(,[+:{])[fF](?=["'])/, 'a text with values stands in backquotes: `sum: ${x}`'],
+  [/(?:^|[\s=(,[+:{])[fF](?=["'])/, 'a string with values goes in backticks: `sum: ${x}`'],
   [
     /(?:^|[\s=(,[+:{])(?:[rR][bB]?|[bB][rR]?|[uU])(?=["'])/,
-    'a text has no prefix here; `String.raw` keeps backslashes',
+    'TypeScript strings have no prefix; `String.raw` keeps backslashes',
   ],
-  [/"""|'''/, 'a text of several lines stands in backquotes; a comment stands between `/*` and `*/`'],
+  [/"""|'''/, 'a string of several lines goes in backticks; a comment goes between `/*` and `*/`'],
   [/^\s*#(?![\w!]*\s*(?:[=;(]|in\b))|[;)}\]\w"'`,:]\s+#|^\s*#\s/, 'a comment begins with `//`'],
   [
     /(?:^|[\s=(,[+*/{:-])-\s*([\w.]+)\s*\*\*\s*([\w.]+)/,
@@ -197,7 +197,7 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   ],
   [
     /(?<![\w.])(?:\d[\d_]*\.?[\d_]*|\.\d+)(?:[eE][+-]?\d+)?[jJ]\b/,
-    'there are no complex numbers here: `tf.complex(real, imag)` makes tensors of them',
+    'TypeScript has no complex numbers: `tf.complex(real, imag)` makes tensors of them',
   ],
   [/(?<![\w.])(\d+)[lL]\b/, (digits) => inTypeScript(`${digits}L`, `${digits}n`)],
   [/[\w)\]]\s*<>\s*[\w("'`[-]/, inTypeScript('a <> b', 'a !== b')],
@@ -208,8 +208,8 @@ const PARTS: readonly [pattern: RegExp, help: Help][] = [
   [/[\w)\]]\s*@\s*[\w([]/, inTypeScript('a @ b', 'tf.matMul(a, b)')],
   [/\(\s*([^(),]+),\s*\)/, (part) => inTypeScript(`(${part.trim()},)`, `[${part.trim()}]`)],
   [/=\s*([\w."'`]+)\s*,\s*$/, (part) => inTypeScript(`${part},`, `[${part}]`)],
-  [/(["'`])_*\1\s+(["'`])/, 'between two texts a `+` or a comma is missing'],
-  [/["'`]\s*%\s*[\w(]/, 'a text with values stands in backquotes: `sum: ${x}`'],
+  [/(["'`])_*\1\s+(["'`])/, 'a `+` or a comma is missing between two strings'],
+  [/["'`]\s*%\s*[\w(]/, 'a string with values goes in backticks: `sum: ${x}`'],
 ];
 
 const FLOOR_DIVISION = /[\w)\]]\s*\/\/\s*[\w(]/;

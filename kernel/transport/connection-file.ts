@@ -58,20 +58,18 @@ export function parseConnectionFile(text: string): Connection | Registration {
     throw new ConnectionFileError(`the connection file is not JSON: ${(cause as Error).message}`, { cause });
   }
   if (typeof fields !== 'object' || fields === null) {
-    throw new ConnectionFileError('the connection file has to hold a JSON object');
+    throw new ConnectionFileError('the connection file must contain a JSON object');
   }
   const string = (name: string, fallback?: string): string => {
     const value = fields[name] ?? fallback;
     if (typeof value === 'string') return value;
-    throw new ConnectionFileError(
-      `connection file: ${name} has to be a string, not ${JSON.stringify(value)}`,
-    );
+    throw new ConnectionFileError(`connection file: ${name} must be a string, not ${JSON.stringify(value)}`);
   };
   const port = (name: string): number => {
     const value = Number(fields[name]);
     if (fields[name] !== undefined && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
     throw new ConnectionFileError(
-      `connection file: ${name} has to be a port from 0 to 65535, not ${JSON.stringify(fields[name])}`,
+      `connection file: ${name} must be a port from 0 to 65535, not ${JSON.stringify(fields[name])}`,
     );
   };
   const transport = string('transport', 'tcp');
@@ -120,7 +118,7 @@ function readCurve(fields: Record<string, unknown>): Curve | undefined {
     secretKey.length !== 40
   ) {
     throw new ConnectionFileError(
-      'connection file: curve_publickey and curve_secretkey have to be Z85 texts of 40 characters, both or none',
+      'connection file: curve_publickey and curve_secretkey must be Z85 strings of 40 characters, both or none',
     );
   }
   return { publicKey, secretKey };

@@ -122,10 +122,10 @@ function readConfig(file: string, directory: string, files: string[]): UserConfi
 const FOLDERS = ['baseUrl', 'typeRoots', 'rootDirs'];
 
 function readLayer(file: string, directory: string, files: string[], depth: number): Layer {
-  if (depth > MAX_DEPTH) throw new Error(`${file}: extends itself, over any number of files`);
+  if (depth > MAX_DEPTH) throw new Error(`${file}: extends itself, directly or through other files`);
   const parsed = parseJsonc(readFileSync(file, 'utf8'));
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new Error(`${file}: holds no object`);
+    throw new Error(`${file}: is not a JSON object`);
   const { extends: bases, compilerOptions } = parsed as { extends?: unknown; compilerOptions?: unknown };
   const folder = dirname(file);
   const layer: Layer = { options: {} };

@@ -15,7 +15,7 @@ class Fields {
 
   #fail(name: string, wanted: string): never {
     const shown = shownJson(this.#value[name]);
-    throw new WireError('invalid-content', `${this.#type}: ${name} has to be ${wanted}, not ${shown}`);
+    throw new WireError('invalid-content', `${this.#type}: ${name} must be ${wanted}, not ${shown}`);
   }
 
   #absent(name: string): boolean {

@@ -24,11 +24,11 @@ export function parseHeader(frame: Buffer): Header {
     const field = value[name];
     if (typeof field === 'string') return field;
     if (fallback !== undefined && (field === undefined || field === null)) return fallback;
-    throw new WireError('malformed', `header.${name} has to be a string, not ${shownJson(field)}`);
+    throw new WireError('malformed', `header.${name} must be a string, not ${shownJson(field)}`);
   };
   const subshell = value['subshell_id'];
   if (subshell !== undefined && subshell !== null && typeof subshell !== 'string') {
-    throw new WireError('malformed', `header.subshell_id has to be a string or null, not ${typeof subshell}`);
+    throw new WireError('malformed', `header.subshell_id must be a string or null, not ${typeof subshell}`);
   }
   return {
     ...value,

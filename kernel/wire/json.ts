@@ -17,7 +17,7 @@ export function parseObject(frame: Buffer, what: string): Record<string, unknown
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new WireError(
       'malformed',
-      `${what} has to be a JSON object, not ${Array.isArray(value) ? 'an array' : typeof value}`,
+      `${what} must be a JSON object, not ${Array.isArray(value) ? 'an array' : typeof value}`,
     );
   }
   return value as Record<string, unknown>;

@@ -84,10 +84,10 @@ const fromBits: Partial<Record<Dtype, (bits: number) => number>> = {
 export function toFloat32(array: NodeJS.TypedArray): Float32Array {
   const { dtype } = arrayTag(array);
   if (dtype === 'complex64' || dtype === 'complex128') {
-    throw new TypeError(`${dtype} has two parts a number: float32 cannot hold it`);
+    throw new TypeError(`${dtype} has two parts per number: float32 cannot hold it`);
   }
   if (dtype === 'float6_e2m3fn' || dtype === 'float6_e3m2fn') {
-    throw new TypeError(`${dtype} is packed in a way that no specification fixes: read its bytes instead`);
+    throw new TypeError(`${dtype} has no specified layout: read its bytes instead`);
   }
   if (dtype === 'float4_e2m1fn') {
     // Two a byte, the first in the low half.
@@ -122,7 +122,7 @@ export function toInt32(array: NodeJS.TypedArray): Int32Array {
   const numbers = fromBits[dtype] === undefined ? array : toFloat32(array);
   const result = new Int32Array(elementCount(shape));
   if (numbers.length !== result.length)
-    throw new TypeError(`${dtype} has two parts a number: int32 cannot hold it`);
+    throw new TypeError(`${dtype} has two parts per number: int32 cannot hold it`);
   for (let i = 0; i < result.length; i++) {
     const value = Number(numbers[i]);
     result[i] = value;

@@ -114,7 +114,7 @@ export function dtypeOf(array: NodeJS.TypedArray): Dtype {
   const other: NodeJS.ArrayBufferView = array;
   const name = Object.prototype.toString.call(other).slice(8, -1);
   if (name === 'Float16Array') return 'float16';
-  throw new TypeError(`a ${name} has no dtype that crosses`);
+  throw new TypeError(`dtype ${name} cannot be converted: pass another typed array`);
 }
 
 /** The most axes that a tensor has in TensorFlow; NumPy allows 64. */
@@ -127,7 +127,7 @@ const MOST_AXES = 254;
 export function shapeProblem(shape: readonly number[]): string | undefined {
   if (shape.length > MOST_AXES) return `it has ${shape.length} axes, and tensors have at most ${MOST_AXES}`;
   const wrong = shape.find((length) => !Number.isSafeInteger(length) || length < 0);
-  if (wrong !== undefined) return `${wrong} is no length of an axis`;
+  if (wrong !== undefined) return `${wrong} is not a valid axis length`;
   const count = shape.reduce((product, length) => product * (length || 1), 1);
   return Number.isSafeInteger(count) ? undefined : 'it has more elements than can be counted';
 }

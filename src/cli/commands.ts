@@ -48,7 +48,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'setup',
     usage: 'setup [--environment FOLDER] [--runtime cpu|cuda|directml|none] [--requirements FILE]',
-    summary: 'makes the Python environment with JupyterLab, fetches TensorFlow, registers the kernel',
+    summary: 'creates the Python environment with JupyterLab, downloads TensorFlow, registers the kernel',
     async run(args) {
       const { values } = parseArgs({ args, options: SETUP_OPTIONS });
       await setUp(places(), resolved(values), reporter());
@@ -59,7 +59,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'lab',
     usage:
       'lab [--environment FOLDER] [--notebooks FOLDER] [--runtime NAME] [--prepare] [-- JupyterLab arguments]',
-    summary: 'does the same, then starts JupyterLab on the tutorials; --prepare does all but start it',
+    summary: 'does the same, then starts JupyterLab on the tutorials; with --prepare it does not start it',
     async run(args) {
       const [own, rest] = splitRest(args);
       const { values } = parseArgs({
@@ -94,7 +94,8 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'uninstall',
     usage: 'uninstall [--all]',
-    summary: 'takes the kernel away and lists what stays; --all removes runtimes, settings and history too',
+    summary:
+      'removes the kernel and lists what is kept; --all also removes TensorFlow builds, settings and history',
     run(args) {
       const { values } = parseArgs({ args, options: { all: { type: 'boolean' } } });
       return uninstall(places(), values.all === true);
@@ -103,13 +104,13 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'runtime',
     usage: RUNTIME_USAGE.join('\n  tensorcell '),
-    summary: 'the TensorFlow libraries: which are there, fetch, choose, remove',
+    summary: 'lists, downloads, selects and removes TensorFlow builds',
     run: runtimeCommand,
   },
   {
     name: 'history',
     usage: 'history [on|off|clear]',
-    summary: 'whether what you run is kept for later sessions, and where; clear deletes it',
+    summary: 'shows or changes whether the history of cells is kept, and where; clear deletes it',
     run(args) {
       const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
       return historyCommand(positionals[0]);
@@ -118,14 +119,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'run',
     usage: 'run NOTEBOOK [-p NAME VALUE]… [--output FILE] [--kernel NAME] [--server ADDRESS]',
-    summary: 'executes a notebook without a browser; ends with 1 when a cell fails',
+    summary: 'executes a notebook without a browser; exits with code 1 if a cell fails',
     run: runCommand,
   },
   {
     name: 'doctor',
     usage: 'doctor [--json]',
     summary:
-      'checks everything between Windows and TensorFlow, and says how to repair it (exit code 0, 1 or 2)',
+      'checks everything between Windows and TensorFlow, and shows how to repair it (exit code 0, 1 or 2)',
     run: doctorCommand,
   },
   {
@@ -143,7 +144,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'help',
     usage: 'help',
-    summary: 'prints this',
+    summary: 'prints this help',
     run() {
       console.log('Tensorcell: TypeScript notebooks that train on the GPU\n');
       for (const { usage, summary } of COMMANDS) console.log(`  tensorcell ${usage}\n      ${summary}`);

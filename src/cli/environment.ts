@@ -67,7 +67,7 @@ export async function prepareEnvironment(
     const missing = missingVenv(base);
     if (missing) throw missing;
     requireSpace(folder, ENVIRONMENT_BYTES, 'a Python environment with JupyterLab');
-    report.say(`making a Python ${base.version} environment in ${folder}`);
+    report.say(`creating a Python ${base.version} environment in ${folder}`);
     // --clear: one whose Python was removed or upgraded away cannot be repaired in place.
     const made = spawnSync(base.path, ['-m', 'venv', '--clear', folder], { encoding: 'utf8' });
     if (made.status !== 0) throw explainPipFailure(made.stderr + made.stdout, 'a Python environment');
@@ -76,7 +76,9 @@ export async function prepareEnvironment(
     const wanted = digest([file]);
     if (recorded(folder).includes(wanted)) continue;
     const total = (readFileSync(file, 'utf8').match(/^[\w.-]+==/gm) ?? []).length;
-    report.say(`installing JupyterLab and what it needs (${total} packages, locked versions) in ${folder}`);
+    report.say(
+      `installing JupyterLab and its dependencies (${total} packages, locked versions) in ${folder}`,
+    );
     let count = 0;
     await runPip(
       python,

@@ -23,18 +23,20 @@ export function historyCommand(action: string | undefined): number {
     case undefined: {
       const path = historyPath();
       const bytes = historyFiles().reduce((sum, each) => sum + statSync(each).size, 0);
-      if (path === ':memory:') console.log('off: what is run is forgotten when a kernel ends');
-      else console.log(`on: what is run is kept in ${path}`);
+      if (path === ':memory:') console.log('off: the history of a kernel is not kept after it ends');
+      else console.log(`on: history is kept in ${path}`);
       if (bytes > 0) console.log(`kept so far: ${formatBytes(bytes)} (tensorcell history clear deletes it)`);
       return 0;
     }
     case 'off':
       writeWhole(file, '');
-      console.log('off from the next kernel start on; what was kept stays: tensorcell history clear');
+      console.log(
+        'off from the next kernel start; the history kept so far remains: delete it with tensorcell history clear',
+      );
       return 0;
     case 'on':
       rmSync(file, { force: true });
-      console.log('on from the next kernel start on');
+      console.log('on from the next kernel start');
       return 0;
     case 'clear': {
       const files = historyFiles();
@@ -43,6 +45,6 @@ export function historyCommand(action: string | undefined): number {
       return 0;
     }
     default:
-      throw new SetupError('usage', `there is no "history ${action}": on, off, clear`);
+      throw new SetupError('usage', `unknown command "history ${action}": use on, off or clear`);
   }
 }

@@ -62,11 +62,11 @@ export function install(places: Places, options: InstallOptions): number {
   console.log(`${changed ? 'registered the kernel in' : 'the kernel is registered in'} ${folder}`);
   if (!hasJupyter()) {
     console.log(
-      'no Jupyter was found on the path: "tensorcell lab" brings JupyterLab in an environment of its own',
+      'no Jupyter was found on the path: "tensorcell lab" installs JupyterLab in a separate environment',
     );
   }
   if (installedRuntimes().length === 0) {
-    console.log('tf runs in JavaScript until a runtime is there: tensorcell runtime install');
+    console.log('tf runs in JavaScript until TensorFlow is installed: tensorcell runtime install');
   }
   return 0;
 }
@@ -104,10 +104,10 @@ export function uninstall(places: Places, all: boolean): number {
   const tutorials = tutorialsFolder();
   if (!places.checkout && existsSync(tutorials)) {
     console.log(
-      `your copy of the tutorials stays, since it may hold your work: ${tutorials}, ${formatBytes(sizeOnDisk(tutorials))}`,
+      `your copy of the tutorials is kept, because it may contain your work: ${tutorials}, ${formatBytes(sizeOnDisk(tutorials))}`,
     );
   }
-  if (!places.checkout && all) console.log('the command itself goes with: npm uninstall --global tensorcell');
+  if (!places.checkout && all) console.log('to remove the command itself: npm uninstall --global tensorcell');
   return 0;
 }
 
@@ -119,7 +119,7 @@ function removeHome(home: string): void {
 
 function listHome(home: string): void {
   const rest = readdirSync(home).sort();
-  if (rest.length > 0) console.log('what stays (tensorcell uninstall --all removes it too):');
+  if (rest.length > 0) console.log('kept (tensorcell uninstall --all removes it too):');
   for (const name of rest) {
     console.log(`  ${formatBytes(sizeOnDisk(join(home, name))).padStart(8)}  ${join(home, name)}`);
   }

@@ -9,9 +9,7 @@ const wanted =
   name === '--help' || name === '-h' ? 'help' : name === '--version' || name === '-v' ? 'version' : name;
 const command = COMMANDS.find((known) => known.name === wanted);
 if (!command) {
-  console.error(
-    `tensorcell: there is no command "${name}": ${COMMANDS.map((known) => known.name).join(', ')}`,
-  );
+  console.error(`tensorcell: unknown command "${name}": ${COMMANDS.map((known) => known.name).join(', ')}`);
   process.exitCode = 2;
 } else if (asksForHelp(args)) {
   console.log(`usage: tensorcell ${command.usage}\n\n${command.summary}`);

@@ -40,7 +40,7 @@ export async function runCommand(args: string[]): Promise<number> {
     },
   });
   const [path] = positionals;
-  if (path === undefined) throw new SetupError('usage', 'name the notebook that is to run');
+  if (path === undefined) throw new SetupError('usage', 'name the notebook to run');
   const notebook = resolve(path);
   readNotebook(notebook);
   const { runNotebook } = await import('./run.ts');

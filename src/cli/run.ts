@@ -66,9 +66,13 @@ async function startKernel(
   const path = basename(options.notebook);
   const model = await KernelAPI.startNew({ name, path } as { name: string }, serverSettings).catch(
     (error: unknown) => {
-      throw new SetupError('no-server', `${url} started no kernel "${name}": ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw new SetupError(
+        'no-server',
+        `${url} did not start the kernel "${name}": ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
     },
   );
   return { kernel: new KernelConnection({ model, serverSettings }), name };
@@ -207,7 +211,7 @@ function lossOf(kernel: KernelConnection, name: string): Promise<never> {
         ),
       );
     kernel.connectionStatusChanged.connect((_sender, status) => {
-      if (status === 'disconnected') give('cannot be reached any more');
+      if (status === 'disconnected') give('is not reachable any more');
       if (status !== 'connecting') return;
       void isKnown(kernel).then((known) => {
         if (!known) give('died');

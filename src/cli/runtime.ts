@@ -35,7 +35,7 @@ async function release(name: string | undefined): Promise<RuntimeRelease> {
   const wanted = name ?? (await fittingRuntime()).name ?? 'cpu';
   const found = runtimeRelease(wanted);
   if (!found)
-    throw new SetupError('usage', `there is no runtime "${wanted}": cpu, cuda and directml are known`);
+    throw new SetupError('usage', `unknown TensorFlow build "${wanted}": use cpu, cuda or directml`);
   return found;
 }
 
@@ -45,7 +45,7 @@ function installed(name: string | undefined): ReturnType<typeof installedRuntime
   const known = installedRuntimes().map(({ id }) => id);
   throw new SetupError(
     'usage',
-    `${name === undefined ? 'no runtime was named' : `no runtime "${name}" is installed`}: ${known.join(', ') || 'none is; tensorcell runtime install fetches one'}`,
+    `${name === undefined ? 'no TensorFlow build was named' : `no TensorFlow build "${name}" is installed`}: ${known.join(', ') || 'none is installed; tensorcell runtime install downloads one'}`,
   );
 }
 
@@ -89,7 +89,9 @@ function list(json: boolean): number {
   if (chosen?.path)
     console.log(`chosen: TensorFlow ${chosen.tensorflow ?? 'of an unknown version'} in ${chosen.path}`);
   if (rows.length === 0)
-    console.log('no runtime is installed: tensorcell runtime install fetches what fits this machine');
+    console.log(
+      'no TensorFlow build is installed: tensorcell runtime install downloads the one that fits this machine',
+    );
   for (const one of available) {
     console.log(
       `not installed: ${one.name.padEnd(9)} ${one.summary}; ${formatBytes(downloadBytes(one))} to fetch, ${formatBytes(one.installedBytes)} installed`,
@@ -103,26 +105,26 @@ async function use(name: string | undefined, python: string | undefined): Promis
   if (python !== undefined) {
     const found = tensorflowOfPython(python);
     chooseRuntime({ runtime: 'python', ...found });
-    console.log(`TensorFlow ${found.tensorflow} in ${found.path} is used from the next kernel start on`);
+    console.log(`TensorFlow ${found.tensorflow} in ${found.path} is used from the next kernel start`);
     const own = RUNTIMES[0]?.tensorflow;
     if (own && found.tensorflow !== own) {
-      console.log(`it is not the version that Tensorcell is tested with, which is ${own}`);
+      console.log(`Tensorcell is not tested with this version, but with ${own}`);
     }
     return 0;
   }
   if (name === 'auto') {
     chooseRuntime(undefined);
-    console.log('what fits the machine is used from the next kernel start on');
+    console.log('the build that fits the machine is used from the next kernel start');
     return 0;
   }
   const found = installed(name);
   chooseRuntime({ runtime: name === found.name ? found.name : found.id });
-  console.log(`${found.id} is used from the next kernel start on`);
+  console.log(`${found.id} is used from the next kernel start`);
   return 0;
 }
 
 async function download(folder: string | undefined, name: string | undefined): Promise<number> {
-  if (!folder) throw new SetupError('usage', 'name the folder that the wheels are to go to');
+  if (!folder) throw new SetupError('usage', 'name the folder for the wheels');
   const target = resolve(folder);
   mkdirSync(target, { recursive: true });
   const wanted = await release(name);
@@ -173,7 +175,7 @@ export async function runtimeCommand(args: string[]): Promise<number> {
     default:
       throw new SetupError(
         'usage',
-        `there is no "runtime ${action}": list, install, download, use, remove, path`,
+        `unknown command "runtime ${action}": use one of list, install, download, use, remove, path`,
       );
   }
 }

@@ -75,7 +75,7 @@ export async function startServer(environment: string, folder: string): Promise<
     }
   }
   await close();
-  throw new SetupError('usage', `the Jupyter server in ${environment} did not start; it said:\n${errors}`);
+  throw new SetupError('usage', `the Jupyter server in ${environment} did not start; its output:\n${errors}`);
 }
 
 /** It is in a group of its own, so that a Ctrl-C for us reaches the notebook and not the server below it. */
@@ -97,7 +97,7 @@ export function givenServer(address: string): JupyterServer {
   } catch (error) {
     throw new SetupError(
       'usage',
-      `"${address}" is no address: give it as Jupyter prints it, with its token`,
+      `"${address}" is not the address of a server: give it as Jupyter prints it, with its token`,
       {
         cause: error,
       },

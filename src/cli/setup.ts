@@ -46,13 +46,13 @@ export async function ensureRuntime(
 ): Promise<void> {
   const fit = wanted === undefined ? await fittingRuntime() : undefined;
   if (fit && fit.name === undefined) {
-    report.say(`no runtime is installed: ${fit.why}`);
+    report.say(`no TensorFlow build is installed: ${fit.why}`);
     return;
   }
   const name = wanted ?? fit?.name ?? 'cpu';
   const release = runtimeRelease(name);
   if (!release)
-    throw new SetupError('usage', `there is no runtime "${name}": cpu, cuda and directml are known`);
+    throw new SetupError('usage', `unknown TensorFlow build "${name}": use cpu, cuda or directml`);
   const id = `${release.name}-${release.version}`;
   const present = findRuntime(id);
   const damaged = present?.id === id ? damagedFiles(present) : [];
@@ -65,7 +65,7 @@ export async function ensureRuntime(
     return;
   }
   report.say(
-    `installing the ${release.name} runtime${fit ? `, since ${fit.why}` : ''}: TensorFlow ${release.tensorflow}, ` +
+    `installing the ${release.name} build${fit ? `, because ${fit.why}` : ''}: TensorFlow ${release.tensorflow}, ` +
       `${formatBytes(downloadBytes(release))} to fetch, ${formatBytes(release.installedBytes)} installed`,
   );
   if (fit?.hint) report.say(fit.hint);

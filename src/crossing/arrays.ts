@@ -81,7 +81,7 @@ async function encodeTensor(tensor: Tensor, context: CrossingContext): Promise<L
 function shapeOf(leaf: Leaf): number[] {
   const { shape } = leaf;
   if (!Array.isArray(shape) || !shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
-    throw new CrossingError('malformed', `the other side sent a ${leaf.$} without a shape`);
+    throw new CrossingError('malformed', `the other process sent a ${leaf.$} without a shape`);
   }
   return shape as number[];
 }
@@ -93,7 +93,7 @@ export async function decodeArray(leaf: Leaf, context: CrossingContext): Promise
   if (leaf.$ === 'strings') return theTf().tensor(leaf['values'] as string[], shape, 'string');
   const dtype = String(leaf['dtype']);
   if (!isDtype(dtype)) {
-    throw new CrossingError('malformed', `the other side sent numbers of an unknown dtype, ${dtype}`);
+    throw new CrossingError('malformed', `the other process sent numbers of an unknown dtype, ${dtype}`);
   }
   const payload = payloadOf(leaf);
   const expected = elementCount(shape) * dtypeBytes(dtype);
@@ -130,7 +130,7 @@ export async function decodeArray(leaf: Leaf, context: CrossingContext): Promise
   if (as === 'tensor') {
     throw new CrossingError(
       'cannot-cross',
-      `tfjs has no ${dtype}: ask for { as: 'float32' } or { as: 'int32' }, or leave \`as\` away for the numbers as they are`,
+      `tfjs has no ${dtype}: pass { as: 'float32' } or { as: 'int32' }, or omit \`as\` for the numbers as they are`,
     );
   }
   return array;

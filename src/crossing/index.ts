@@ -34,7 +34,7 @@ export const leaves: LeafCodec = {
   decode(leaf, context) {
     const decode = decoders[leaf.$];
     if (decode === undefined) {
-      throw new CrossingError('malformed', `the other side sent a value of an unknown kind, ${leaf.$}`);
+      throw new CrossingError('malformed', `the other process sent a value of an unknown kind, ${leaf.$}`);
     }
     return decode(leaf, context);
   },

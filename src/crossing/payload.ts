@@ -103,7 +103,7 @@ export function payloadOf(leaf: Leaf): Payload {
     Number.isSafeInteger(bytes) &&
     (typeof data === 'string' || (typeof segment?.path === 'string' && typeof segment.name === 'string'));
   if (!valid) {
-    throw new CrossingError('malformed', `the other side sent a ${leaf.$} without its bytes`);
+    throw new CrossingError('malformed', `the other process sent a ${leaf.$} without its bytes`);
   }
   return leaf as unknown as Payload;
 }
@@ -164,7 +164,7 @@ export async function receiveMapping(payload: Payload, context: CrossingContext)
 function lost(bytes: number, error: unknown): CrossingError {
   return new CrossingError(
     'memory',
-    `${bytes} bytes could not be taken over from the other process: ${(error as Error).message}`,
+    `${bytes} bytes could not be read from the other process: ${(error as Error).message}`,
     { cause: error },
   );
 }

@@ -64,7 +64,7 @@ function columnType(flechette: Flechette, name: string, values: readonly unknown
     else {
       throw new CrossingError(
         'cannot-cross',
-        `column '${name}' mixes kinds: row ${i} is a ${now}, those before are ${kind}s. Give the column one kind`,
+        `column '${name}' mixes types: row ${i} is a ${now}, earlier rows are ${kind}s. Use one type in the column`,
       );
     }
   }
@@ -96,7 +96,10 @@ async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
   const names = new Set<string>();
   for (const [i, row] of rows.entries()) {
     if (!isRow(row)) {
-      throw new CrossingError('cannot-cross', `a table is an array of objects: element ${i} is none`);
+      throw new CrossingError(
+        'cannot-cross',
+        `a table is an array of objects: element ${i} is not an object`,
+      );
     }
     for (const name of Object.keys(row)) names.add(name);
   }
@@ -151,7 +154,7 @@ function userPolars(): { readIPCStream(bytes: Buffer): unknown } {
     throw new CrossingError(
       'cannot-cross',
       missing
-        ? "the package nodejs-polars is not installed beside the notebook: `npm install nodejs-polars`, or leave { as: 'polars' } away for an array of objects"
+        ? "the package nodejs-polars is not installed in the notebook's folder: `npm install nodejs-polars`, or omit { as: 'polars' } for an array of objects"
         : `the package nodejs-polars is installed but does not load: ${(error as Error).message.split('\n')[0]}`,
       { cause: error },
     );

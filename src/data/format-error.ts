@@ -17,7 +17,7 @@ export function readTextFile(file: FilePath): string {
     if (error instanceof FileError && error.code === 'TENSORCELL_FILE_SIZE') {
       const path = pathText(file);
       throw new DataFormatError(
-        `${path} is longer than one text can be (512 MB): tensorcell.datasets.csv reads it in parts`,
+        `${path} is longer than a string can be (512 MB): tensorcell.datasets.csv reads it in parts`,
         { cause: error },
       );
     }

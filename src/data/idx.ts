@@ -36,7 +36,7 @@ export function parseIdxHeader(bytes: Uint8Array, name = 'the file'): IdxHeader 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const type = bytes.length >= 4 && view.getUint16(0) === 0 ? TYPES[view.getUint8(2)] : undefined;
   if (type === undefined) {
-    throw new DataFormatError(`${name} is no IDX file: it does not begin with two zero bytes and a type`);
+    throw new DataFormatError(`${name} is not an IDX file: it does not begin with two zero bytes and a type`);
   }
   const axes = view.getUint8(3);
   const start = 4 + 4 * axes;

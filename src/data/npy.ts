@@ -52,7 +52,7 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
  */
 export function parseNpyHeader(bytes: Uint8Array, name = 'the file'): NpyHeader {
   if (!MAGIC.every((byte, at) => bytes[at] === byte)) {
-    throw new DataFormatError(`${name} is no .npy file: it does not begin with \\x93NUMPY`);
+    throw new DataFormatError(`${name} is not a .npy file: it does not begin with \\x93NUMPY`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const long = (bytes[6] ?? 1) >= 2;

@@ -53,7 +53,7 @@ export async function openParquet(path: string): Promise<ParquetFile> {
   const handle = await open(path, 'r');
   const damaged = (error: unknown): DataFormatError =>
     new DataFormatError(
-      `${path} is no Parquet file, or was cut short: ${error instanceof Error ? error.message : String(error)}`,
+      `${path} is not a Parquet file, or was cut short: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );
   try {
@@ -81,7 +81,7 @@ export async function openParquet(path: string): Promise<ParquetFile> {
       rows !== Number(metadata.num_rows) ||
       !counts.every((count) => Number.isSafeInteger(count) && count >= 0)
     ) {
-      throw new Error(`it says that it has ${metadata.num_rows} rows, and its row groups have ${rows}`);
+      throw new Error(`its metadata counts ${metadata.num_rows} rows, but its row groups have ${rows}`);
     }
     return {
       path,
@@ -142,7 +142,7 @@ export async function readParquet(file: string | URL, options: ParquetOptions = 
     const columns = options.columns ?? parquet.columns;
     if (Math.max(0, to - from) * Math.max(1, columns.length) > MOST_CELLS) {
       throw new DataFormatError(
-        `${parquet.path} has ${to - from} rows of ${columns.length} columns, more than objects can be made of: read a part of it with from, to and columns, or use tensorcell.datasets.parquet`,
+        `${parquet.path} has ${to - from} rows of ${columns.length} columns, too many for an array of objects: read a part of it with from, to and columns, or use tensorcell.datasets.parquet`,
       );
     }
     const rows: ParquetRow[] = Array.from({ length: Math.max(0, to - from) }, () =>

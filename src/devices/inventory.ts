@@ -92,27 +92,27 @@ export function directxDevice(adapter: DirectxAdapter, index: number): Device {
     'memoryClockMegahertz',
     'processes',
   ]) {
-    device.unavailable[name] = 'DirectX does not tell it inside WSL';
+    device.unavailable[name] = 'DirectX does not report it inside WSL';
   }
   if (device.memoryTotalBytes === null)
-    device.unavailable['memoryTotalBytes'] = 'the adapter does not tell it';
+    device.unavailable['memoryTotalBytes'] = 'the adapter does not report it';
   return device;
 }
 
 function cpuDevice(system: SystemFacts): Device {
   const { cpu, memory } = system;
   const device = emptyDevice({ id: 'cpu', name: cpu.model, kind: 'CPU', source: 'linux' });
-  if (cpu.model === null) device.unavailable['name'] = '/proc/cpuinfo does not tell it';
+  if (cpu.model === null) device.unavailable['name'] = '/proc/cpuinfo does not report it';
   device.memoryTotalBytes = memory.totalBytes;
   device.memoryFreeBytes = memory.availableBytes;
   if (memory.totalBytes !== null && memory.availableBytes !== null) {
     device.memoryUsedBytes = memory.totalBytes - memory.availableBytes;
   } else {
     for (const name of ['memoryTotalBytes', 'memoryUsedBytes', 'memoryFreeBytes']) {
-      device.unavailable[name] = '/proc/meminfo does not tell it';
+      device.unavailable[name] = '/proc/meminfo does not report it';
     }
   }
-  device.unavailable['utilizationPercent'] = 'one look cannot tell it: %device watch shows it';
+  device.unavailable['utilizationPercent'] = 'a single sample does not show it: use %device watch';
   return device;
 }
 
@@ -126,7 +126,7 @@ export function attachBackend(
   for (const device of devices) {
     device.inUse = backend === undefined ? null : device.id !== null && used.has(device.id);
     if (!backend) {
-      device.unavailable['inUse'] = 'the runtime did not answer';
+      device.unavailable['inUse'] = 'the runtime process did not answer';
       continue;
     }
     if (backend.pid !== undefined && device.kind === 'GPU') {

@@ -16,7 +16,7 @@ export interface Rung {
   name: 'cuda' | 'directml' | 'cpu' | 'js';
   title: string;
   /** `chosen`: the first that works; `possible`: works too; `passed over`: does not, and `why`. */
-  state: 'chosen' | 'possible' | 'passed over';
+  state: 'chosen' | 'possible' | 'rejected';
   /** What was found: for a chosen one what speaks for it, for others what speaks against. */
   why: string;
   /** Commands or steps that would make it work. */
@@ -42,7 +42,7 @@ const INSTALL_CUDA = 'tensorcell runtime install cuda';
 const INSTALL_DIRECTML = 'tensorcell runtime install directml';
 const INSTALL_CPU = 'tensorcell runtime install cpu';
 
-const DRIVER = 'install the current NVIDIA driver on Windows (inside WSL nothing but it is needed)';
+const DRIVER = 'install the current NVIDIA driver on Windows (WSL needs nothing else)';
 
 /** Why NVIDIA's libraries show no device, from the outermost cause inwards. */
 function withoutNvidia(inventory: Inventory): Verdict {
@@ -93,7 +93,7 @@ function withoutNvidia(inventory: Inventory): Verdict {
     return {
       works: false,
       hardware: false,
-      why: '/dev/dxg is missing: WSL passes no GPU on',
+      why: '/dev/dxg is missing: WSL does not expose a GPU',
       fix: ['wsl --update', 'tensorcell doctor'],
     };
   }
@@ -193,7 +193,7 @@ function judgeCuda(
     return {
       works: false,
       hardware: true,
-      why: `the CUDA runtime is not installed (found ${title})`,
+      why: `the CUDA build of TensorFlow is not installed (found ${title})`,
       fix: [INSTALL_CUDA],
     };
   }
@@ -204,13 +204,13 @@ function judgeCuda(
 
 function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly InstalledRuntime[]): Verdict {
   if (inventory.system.kind !== 'wsl2') {
-    return { works: false, hardware: false, why: 'DirectML is there only inside WSL 2' };
+    return { works: false, hardware: false, why: 'DirectML is available only inside WSL 2' };
   }
   if (inventory.dxg === 'absent') {
     return {
       works: false,
       hardware: false,
-      why: '/dev/dxg is missing: WSL passes no GPU on',
+      why: '/dev/dxg is missing: WSL does not expose a GPU',
       fix: ['wsl --update'],
     };
   }
@@ -218,7 +218,7 @@ function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly I
     return {
       works: false,
       hardware: true,
-      why: 'this user may not use /dev/dxg',
+      why: 'this user has no permission to use /dev/dxg',
       fix: ['sudo chmod a+rw /dev/dxg'],
     };
   }
@@ -245,7 +245,7 @@ function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly I
     return {
       works: false,
       hardware: offered,
-      why: `the DirectML runtime is not installed${names ? ` (found ${names})` : ''}; it is in maintenance mode${offered ? '' : ', for GPUs without CUDA'}`,
+      why: `the DirectML build of TensorFlow is not installed${names ? ` (found ${names})` : ''}; it is in maintenance mode${offered ? '' : ', for GPUs without CUDA'}`,
       fix: offered ? [INSTALL_DIRECTML] : [],
     };
   }
@@ -258,7 +258,7 @@ function judgeDirectml(inventory: Inventory, cuda: Verdict, runtimes: readonly I
 
 function judgeCpu(machine: Machine, inventory: Inventory, runtimes: readonly InstalledRuntime[]): Verdict {
   const { cpu } = inventory.system;
-  const name = cpu.model ?? `${machine.architecture} processor`;
+  const name = cpu.model ?? `${machine.architecture} CPU`;
   if (!hasGlibc(machine)) {
     return {
       works: false,
@@ -274,9 +274,9 @@ function judgeCpu(machine: Machine, inventory: Inventory, runtimes: readonly Ins
     };
   }
   if (runtimes.length === 0) {
-    return { works: false, hardware: true, why: 'no TensorFlow runtime is installed', fix: [INSTALL_CPU] };
+    return { works: false, hardware: true, why: 'no TensorFlow build is installed', fix: [INSTALL_CPU] };
   }
-  return { works: true, hardware: true, why: `${name}, ${cpu.processors} logical processors` };
+  return { works: true, hardware: true, why: `${name}, ${cpu.processors} logical CPUs` };
 }
 
 /**
@@ -306,8 +306,8 @@ export function climb(machine: Machine, inventory: Inventory, assumed?: readonly
   return verdicts.map(([name, title, { works, why, fix, hardware, never }]) => ({
     name,
     title,
-    state: name === chosen ? 'chosen' : works ? 'possible' : 'passed over',
-    why: name === asked ? `${why} (asked for by ${by})` : why,
+    state: name === chosen ? 'chosen' : works ? 'possible' : 'rejected',
+    why: name === asked ? `${why} (requested by ${by})` : why,
     fix: fix ?? [],
     hardware,
     asked: name === asked,
@@ -334,7 +334,7 @@ export function wantedRuntime(machine: Machine): { name: string | undefined; by:
 export function missedRungs(rungs: readonly Rung[]): Rung[] {
   const chosen = rungs.findIndex(({ state }) => state === 'chosen');
   if (rungs[chosen]?.asked) return [];
-  return rungs.slice(0, chosen).filter(({ hardware, state }) => hardware && state === 'passed over');
+  return rungs.slice(0, chosen).filter(({ hardware, state }) => hardware && state === 'rejected');
 }
 
 /** The backend that runs is a lower rung than the ladder's choice: the runtime knows why. */

@@ -69,7 +69,7 @@ function lines({ memory, device, growth, since }: MemoryStatus): {
     head.push([
       'our process',
       device.memoryProcessBytes === null
-        ? `unavailable (the driver of ${device.id} does not tell)`
+        ? `unavailable (the driver of ${device.id} does not report it)`
         : `${formatBytes(device.memoryProcessBytes)} of ${device.id}`,
     ]);
     head.push([`${device.id}`, describeDevice(device).memory]);
@@ -80,7 +80,7 @@ function lines({ memory, device, growth, since }: MemoryStatus): {
         `cell ${cell(execution)}: ${count >= 0 ? '+' : ''}${count} tensors, ${bytes >= 0 ? '+' : '-'}${formatBytes(Math.abs(bytes))}`,
     );
     head.push([
-      `since ${since ?? 'the last look'}`,
+      `since ${since ?? 'the last %memory'}`,
       changes.length > 0 ? changes.join('; ') : 'nothing has grown',
     ]);
   }

@@ -23,7 +23,7 @@ export function missedGpu(machine: Machine): string | undefined {
     listFolder(machine, '/proc/driver/nvidia/gpus').length > 0;
   if (!driver || !device) return undefined;
   return (
-    'This machine has an NVIDIA GPU, but tf runs on the CPU: the CUDA runtime is not installed. ' +
-    '`tensorcell runtime install cuda` installs it; `%device why` says more.'
+    'This machine has an NVIDIA GPU, but tf runs on the CPU: the CUDA build of TensorFlow is not installed. ' +
+    '`tensorcell runtime install cuda` installs it; `%device why` gives the reasons.'
   );
 }

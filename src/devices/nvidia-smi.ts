@@ -52,7 +52,7 @@ export function parseNvidiaSmi(text: string): { rows: SmiRow[]; sentences: strin
           const refusal = /^\[?(.*?)\]?$/.exec(value)![1]!;
           const why =
             REFUSALS[refusal] ??
-            (value.startsWith('[') ? `nvidia-smi says ${refusal.toLowerCase()}` : undefined);
+            (value.startsWith('[') ? `nvidia-smi reports ${refusal.toLowerCase()}` : undefined);
           return [field, why === undefined ? { text: value } : { why }];
         }),
       ) as SmiRow,

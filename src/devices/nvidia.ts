@@ -142,10 +142,10 @@ export function smiDevices(
       const cell = row[field];
       const quantity = 'text' in cell ? Number(cell.text) : Number.NaN;
       if (Number.isFinite(quantity)) device[name] = quantity * unit;
-      else device.unavailable[name] = 'why' in cell ? cell.why : `nvidia-smi says ${cell.text}`;
+      else device.unavailable[name] = 'why' in cell ? cell.why : `nvidia-smi reports ${cell.text}`;
     }
     for (const name of ['computeCapability', 'cudaVersion', 'processes']) {
-      device.unavailable[name] = 'asked of nvidia-smi, which does not tell it here';
+      device.unavailable[name] = 'nvidia-smi does not report it here';
     }
     return device;
   });

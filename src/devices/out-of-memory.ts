@@ -132,11 +132,11 @@ export function explainOutOfMemory(machine: Machine, message: string, memory: Me
   const half = free && bytes !== null && free.freeBytes > 2 * bytes;
   if (half && system.kind === 'wsl2' && device.startsWith('GPU')) {
     lines.push(
-      'more is free than was asked for: WSL limits pinned memory, so stage less at a time (see docs/doctor/pinned-memory.md)',
+      'more is free than was requested: WSL limits pinned memory, so transfer less at a time (see docs/doctor/pinned-memory.md)',
     );
   }
   lines.push(
-    'a smaller batch helps, and tf.tidy() or dispose() for what is not needed; %memory lists everything',
+    'use a smaller batch, and tf.tidy() or dispose() for tensors that are not needed; %memory lists all of them',
   );
   return lines.join('\n');
 }

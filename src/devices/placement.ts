@@ -23,7 +23,7 @@ export function parseDeviceName(name: string): {
 } {
   const match = /^(?:\/device:)?(cuda|directml|gpu|cpu)(?::(\d+))?$/i.exec(name.trim());
   if (!match) {
-    throw new PlacementError('bad-name', `"${name}" names no device: write cuda:0, directml:0, gpu:0 or cpu`);
+    throw new PlacementError('bad-name', `"${name}" is not a device: write cuda:0, directml:0, gpu:0 or cpu`);
   }
   const family = match[1]!.toLowerCase() as 'cuda' | 'directml' | 'cpu' | 'gpu';
   return { family, device: `/device:${family === 'cpu' ? 'CPU' : 'GPU'}:${Number(match[2] ?? 0)}` };
@@ -50,7 +50,7 @@ function placeOn(device: string | undefined): string | undefined {
     if (!known.includes(device)) {
       throw new PlacementError(
         'no-such-device',
-        `this runtime has no ${device}: it has ${known.join(', ')} (%device lists what the machine has)`,
+        `this TensorFlow build has no ${device}: it has ${known.join(', ')} (%device lists what the machine has)`,
       );
     }
   }

@@ -84,12 +84,12 @@ export const SETTINGS: readonly Setting[] = [
       name: 'memory-growth',
       kind: 'switch',
       standard: 'on',
-      meaning: 'GPU memory grows on demand; off: all of it is taken at once',
+      meaning: 'GPU memory grows on demand; off: TensorFlow takes all of it at once',
     },
     'memoryGrowth',
   ),
   contextSetting(
-    { name: 'memory-limit', kind: 'count', standard: 'none', meaning: 'at most so many MiB of each GPU' },
+    { name: 'memory-limit', kind: 'count', standard: 'none', meaning: 'the limit for each GPU in MiB' },
     'memoryLimitMiB',
   ),
   contextSetting(
@@ -105,7 +105,7 @@ export const SETTINGS: readonly Setting[] = [
     {
       name: 'threads',
       kind: 'count',
-      standard: 'one for each processor',
+      standard: 'one per logical CPU',
       meaning: "threads that share one op's work",
     },
     'intraOpThreads',
@@ -114,7 +114,7 @@ export const SETTINGS: readonly Setting[] = [
     {
       name: 'threads-between',
       kind: 'count',
-      standard: 'one for each processor',
+      standard: 'one per logical CPU',
       meaning: 'ops that run at the same time',
     },
     'interOpThreads',
@@ -123,7 +123,7 @@ export const SETTINGS: readonly Setting[] = [
     {
       name: 'deterministic',
       standard: 'off',
-      meaning: 'the same numbers in every run, slower (ops that cannot do so fail)',
+      meaning: 'the same numbers in every run, slower (ops that cannot do this fail)',
     },
     'TF_DETERMINISTIC_OPS',
     { on: '1', off: '0' },
@@ -131,7 +131,7 @@ export const SETTINGS: readonly Setting[] = [
   switchVariable(
     {
       name: 'tf32',
-      standard: 'on where the GPU has it',
+      standard: 'on if the GPU supports it',
       meaning: 'matrix products of float32 with 10 bits of mantissa: faster on GPUs since Ampere',
     },
     'NVIDIA_TF32_OVERRIDE',
@@ -146,7 +146,7 @@ export const SETTINGS: readonly Setting[] = [
     {
       name: 'compile',
       standard: 'on',
-      meaning: 'training steps are traced into one function; off: op by op',
+      meaning: 'training steps are traced into one function; off: they run eagerly',
     },
     'TENSORCELL_COMPILE',
     { on: 'on', off: 'off' },
@@ -155,7 +155,7 @@ export const SETTINGS: readonly Setting[] = [
     name: 'xla',
     kind: 'text',
     standard: 'auto',
-    meaning: 'XLA compiles loops of training steps: auto (where it measures faster), on, or off',
+    meaning: 'XLA compiles loops of training steps: auto (if it measures faster), on, or off',
     words: ['auto', 'on', 'off'],
     read: (environment) => environment['TENSORCELL_XLA'] || undefined,
     write: (_, value) => ({ TENSORCELL_XLA: value === undefined ? undefined : String(value) }),
@@ -165,7 +165,7 @@ export const SETTINGS: readonly Setting[] = [
     kind: 'text',
     standard: 'the best that fits the machine',
     meaning:
-      'the TensorFlow runtime: cpu, cuda, directml, a version such as cpu-2.21.0, a folder, or js for none',
+      'the TensorFlow build: cpu, cuda, directml, a version such as cpu-2.21.0, a folder, or js for none',
     words: ['cpu', 'cuda', 'directml', 'js'],
     read: (environment) => environment['TENSORCELL_RUNTIME'] || undefined,
     write: (_, value) => ({ TENSORCELL_RUNTIME: value === undefined ? undefined : String(value) }),

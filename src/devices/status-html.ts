@@ -69,5 +69,5 @@ export function ladderHtml({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladde
           `\n<p>In the runtime process: ${escapeHtml(describeMissed(backend, what))}: ${escapeHtml(why)}${steps(fix === undefined ? [] : [fix])}</p>`,
       )
     : [];
-  return `<table>\n<thead><tr><th>tried in this order</th><th></th><th>why</th></tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>${met.join('')}`;
+  return `<table>\n<thead><tr><th>device selection, in this order</th><th></th><th>why</th></tr></thead>\n<tbody>\n${rows.join('\n')}\n</tbody>\n</table>${met.join('')}`;
 }

@@ -31,12 +31,12 @@ export function statusText(status: DeviceStatus): string {
   return `${lines.join('\n')}\n`;
 }
 
-const MARKS: Record<Rung['state'], string> = { chosen: '*', possible: '+', 'passed over': '-' };
+const MARKS: Record<Rung['state'], string> = { chosen: '*', possible: '+', rejected: '-' };
 
 /** `%device why`: the ladder, and what the runtime met when it climbed. */
 export function ladderText({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladder' | 'backend'>): string {
   const width = Math.max(...rungs.map(({ title }) => title.length));
-  const lines = ['Tried in this order:'];
+  const lines = ['Device selection, in this order:'];
   for (const { title, state, why, fix } of rungs) {
     lines.push(`${MARKS[state]} ${title.padEnd(width)}  ${state}: ${why}`);
     for (const step of fix) lines.push(`    ${step}`);

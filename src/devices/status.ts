@@ -45,7 +45,7 @@ export async function takeStatus(
     if (short && backend.passedOver.length === 0) {
       const chosen = ladder.find(({ state }) => state === 'chosen')!;
       warnings.push({
-        text: `${chosen.title} could be used (${chosen.why}), but this runtime runs on less`,
+        text: `${chosen.title} could be used (${chosen.why}), but this runtime process uses a slower device`,
         fix: ['%restart'],
       });
     }
@@ -56,7 +56,7 @@ export async function takeStatus(
 /** A runtime that was left out, or that serves without the GPU that it is for. */
 export function describeMissed({ runtime, loaded }: BackendDescription, what: string): string {
   const itself = loaded && runtime !== undefined && what === `${runtime.name}-${runtime.version}`;
-  return itself ? `${what} found no GPU and computes on the processor` : `${what} is not used`;
+  return itself ? `${what} found no GPU and computes on the CPU` : `${what} is not used`;
 }
 
 const said = (value: string | number | null, unit = ''): string =>
@@ -140,10 +140,10 @@ export function describeDevice(device: Device): DeviceRow {
 export function describeBackendLines({ backend, note }: DeviceStatus): [string, string][] {
   const lines: [string, string][] = [];
   if (!backend) {
-    lines.push(['backend', `unavailable: ${note ?? 'the runtime did not answer'}`]);
+    lines.push(['backend', `unavailable: ${note ?? 'the runtime process did not answer'}`]);
     return lines;
   }
-  const runtime = backend.runtime ? `, runtime ${backend.runtime.name} ${backend.runtime.version}` : '';
+  const runtime = backend.runtime ? `, build ${backend.runtime.name} ${backend.runtime.version}` : '';
   const version = backend.tensorflowVersion === undefined ? '' : `, TensorFlow ${backend.tensorflowVersion}`;
   if (backend.backend === 'cpu') {
     lines.push(['backend', 'cpu (plain JavaScript)']);

@@ -94,7 +94,7 @@ export function xlaCapabilityProblem(
   if (major <= Math.floor(newest / 10)) return undefined;
   return (
     `${name ?? 'the GPU'} has compute capability ${capability}, and the XLA of this TensorFlow build ` +
-    `(CUDA ${cudaVersion ?? 'of unknown version'}) knows GPUs up to ${(newest / 10).toFixed(1)}: it would end the process`
+    `(CUDA ${cudaVersion ?? 'of unknown version'}) supports GPUs up to ${(newest / 10).toFixed(1)}: it would crash the process`
   );
 }
 

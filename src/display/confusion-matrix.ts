@@ -100,14 +100,14 @@ export function confusionMatrix(
 function values(classes: Classes, what: string): ArrayLike<number> {
   if (isTensorLike(classes) && classes.shape.length !== 1) {
     throw new RangeError(
-      `the ${what} classes have ${classes.shape.length} axes: give one number an example, as .argMax(-1) does`,
+      `the ${what} classes have ${classes.shape.length} axes: give one number per example, as .argMax(-1) does`,
     );
   }
   const numbers = isTensorLike(classes) ? (classes.dataSync() as ArrayLike<number>) : classes;
   for (let index = 0; index < numbers.length; index++) {
     const value = numbers[index] as number;
     if (!Number.isInteger(value) || value < 0 || value >= 1000) {
-      throw new RangeError(`${what} class ${value} at index ${index} is no whole number from 0 to 999`);
+      throw new RangeError(`${what} class ${value} at index ${index} is not a whole number from 0 to 999`);
     }
   }
   return numbers;

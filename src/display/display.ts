@@ -85,7 +85,7 @@ function jsonText(value: unknown, indent?: number): string | undefined {
   } catch (cause) {
     if (!(cause instanceof RangeError) || !cause.message.includes('call stack')) throw cause;
     throw new RangeError(
-      'what is to be displayed is nested too deeply for JSON: make it flatter, or display it as text',
+      'the displayed value is nested too deeply for JSON: make it flatter, or display it as text',
       { cause },
     );
   }

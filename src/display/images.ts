@@ -83,19 +83,19 @@ export class ImageGrid {
   /** The grid in every form that it has. */
   render(): Rendered {
     const first = this.#pictures[0];
-    if (first === undefined) return { data: { 'text/plain': 'no pictures' }, metadata: {} };
+    if (first === undefined) return { data: { 'text/plain': 'no images' }, metadata: {} };
     const { width, height } = first;
     const labels = this.#labels.length === 0 ? '' : `: ${this.#labels.join(', ')}`;
     const left = this.count - this.#pictures.length;
-    const more = left > 0 ? ` (and ${left} more that are not shown)` : '';
-    const noun = this.count === 1 ? 'picture' : 'pictures';
+    const more = left > 0 ? ` (and ${left} more, not shown)` : '';
+    const noun = this.count === 1 ? 'image' : 'images';
     const text = `${this.#pictures.length} ${noun} of ${width} × ${height} pixels${labels}${more}`;
     const scale = this.scale;
     const figures = this.#pictures.map((picture, index) => {
       const png = base64(encodePng(picture.width, picture.height, picture.channels, picture.pixels));
       const label = this.#labels[index];
       const caption = label === undefined ? '' : `<br>${escapeHtml(label)}`;
-      const alt = label === undefined ? `picture ${index}` : escapeHtml(label);
+      const alt = label === undefined ? `image ${index}` : escapeHtml(label);
       return `<td style="text-align:center;padding:4px"><img src="data:image/png;base64,${png}" width="${width * scale}" height="${height * scale}" style="image-rendering:pixelated" alt="${alt}">${caption}</td>`;
     });
     const columns = this.#options.columns ?? Math.max(1, Math.min(10, Math.floor(760 / (width * scale + 8))));
@@ -163,7 +163,7 @@ function isLabels(value: Labels | ImagesOptions): value is Labels {
 function captionTexts(labels: Labels, count: number, shown: number): string[] {
   const values: ArrayLike<string | number> = isTensorLike(labels) ? labels.dataSync() : labels;
   if (values.length !== count) {
-    throw new RangeError(`${values.length} labels for ${count} pictures: give one for each`);
+    throw new RangeError(`${values.length} labels for ${count} images: give one for each`);
   }
   return Array.from({ length: shown }, (_, index) => String(values[index]));
 }
@@ -188,7 +188,7 @@ function layout(shape: readonly number[]): {
   if (shape.length === 2)
     return { count: 1, height: shape[0] as number, width: shape[1] as number, channels: 1 };
   throw new RangeError(
-    `a tensor of shape ${shapeText(shape)} is no picture: use .reshape([count, height, width]) or [count, height, width, channels]`,
+    `a tensor of shape ${shapeText(shape)} is not an image: use .reshape([count, height, width]) or [count, height, width, channels]`,
   );
 }
 

@@ -25,7 +25,7 @@ export function encodePng(width: number, height: number, channels: Channels, pix
   const stride = width * channels;
   if (pixels.length !== stride * height) {
     throw new RangeError(
-      `${pixels.length} samples are no picture of ${width} × ${height} pixels with ${channels} channels`,
+      `${pixels.length} samples are not an image of ${width} × ${height} pixels with ${channels} channels`,
     );
   }
   const header = Buffer.alloc(13);

@@ -124,7 +124,7 @@ function builtin(value: unknown, options: RenderOptions): Rendered {
     const rendered = only(text());
     const message = error instanceof Error ? error.message : String(error);
     rendered.data['text/plain'] =
-      `${String(rendered.data['text/plain'])}\n(its richer form failed: ${message})`;
+      `${String(rendered.data['text/plain'])}\n(its rich form failed: ${message})`;
     return rendered;
   }
   return only(text());
@@ -147,7 +147,7 @@ function picture(bytes: Uint8Array): Rendered | undefined {
   const format = imageFormat(bytes);
   if (format === undefined) return undefined;
   const size = format.width === undefined ? '' : ` of ${format.width} × ${String(format.height)} pixels,`;
-  return both(`${format.name} picture,${size} ${grouped(bytes.length)} bytes`, format.mime, base64(bytes));
+  return both(`${format.name} image,${size} ${grouped(bytes.length)} bytes`, format.mime, base64(bytes));
 }
 
 /**

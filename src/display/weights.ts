@@ -145,7 +145,7 @@ export function weights(model: WeightedModel): Weights {
   if (!Array.isArray(list)) throw new TypeError('weights() takes a model or a layer of tfjs');
   if (list.length === 0) {
     throw new RangeError(
-      `${model.name} has no weights: they come into being when it is first used, or built with an inputShape`,
+      `${model.name} has no weights: they are created when it is first used, or built with an inputShape`,
     );
   }
   return new Weights(

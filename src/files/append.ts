@@ -91,7 +91,7 @@ export class AppendLog {
       const { message } = error as FileError;
       if (!this.#reported) {
         this.#report(
-          `${message}. The training goes on; lines that could not be written are missing in this file`,
+          `${message}. The training continues; lines that could not be written are missing in this file`,
         );
       }
       this.#reported = true;

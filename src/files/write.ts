@@ -285,7 +285,7 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
 export function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     const written = writeSync(descriptor, bytes, at);
-    if (written <= 0) throw Object.assign(new Error('the disk took no bytes'), { code: 'EIO' });
+    if (written <= 0) throw Object.assign(new Error('the disk accepted no bytes'), { code: 'EIO' });
     at += written;
   }
 }

@@ -17,7 +17,7 @@ import {
 function numberOf(args: Args, option: string, otherwise: number): number {
   const value = args[option] ?? otherwise;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw new RangeError(`${option} is ${JSON.stringify(value)}; it has to be a number`);
+  throw new RangeError(`${option} is ${JSON.stringify(value)}; it must be a number`);
 }
 
 function elu(tf: Tf): LayerClass {
@@ -47,7 +47,7 @@ function relu(tf: Tf): LayerClass {
       const negativeSlope = numberOf(args, 'negativeSlope', 0);
       const threshold = numberOf(args, 'threshold', 0);
       for (const [option, value] of Object.entries({ maxValue: maxValue ?? 0, negativeSlope, threshold })) {
-        if (value < 0) throw new RangeError(`${option} is ${value}; it has to be 0 or more`);
+        if (value < 0) throw new RangeError(`${option} is ${value}; it must be 0 or more`);
       }
       return { maxValue, negativeSlope, threshold };
     },

@@ -117,7 +117,7 @@ function convolution(tf: Tf, rank: 1 | 2 | 3): LayerClass {
       this.groups = (args['groups'] as number | undefined) ?? 1;
       if (!Number.isInteger(this.groups) || this.groups < 1 || this.filters % this.groups !== 0) {
         throw new RangeError(
-          `layer ${this.name}: groups is ${this.groups}; it has to be a whole number that divides filters (${this.filters})`,
+          `layer ${this.name}: groups is ${this.groups}; it must be a whole number that divides filters (${this.filters})`,
         );
       }
     }
@@ -244,7 +244,7 @@ function backToOne(layer: ConvolutionLayer, args: Args): void {
   const padding = args['padding'] ?? 'valid';
   if (padding !== 'valid' && padding !== 'same' && padding !== 'causal') {
     throw new RangeError(
-      `layer ${layer.name}: padding is ${JSON.stringify(padding)}; it has to be 'valid', 'same' or 'causal'`,
+      `layer ${layer.name}: padding is ${JSON.stringify(padding)}; it must be 'valid', 'same' or 'causal'`,
     );
   }
   layer.padding = padding;

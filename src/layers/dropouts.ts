@@ -75,10 +75,10 @@ function categoryEncoding(tf: Tf): LayerClass {
     read: (args) => {
       const { numTokens, outputMode = 'multiHot' } = args as { numTokens: number; outputMode?: string };
       if (!Number.isInteger(numTokens) || numTokens < 1)
-        throw new RangeError(`numTokens is ${numTokens}; it has to be a whole number from 1`);
+        throw new RangeError(`numTokens is ${numTokens}; it must be a whole number from 1`);
       if (!modes.includes(outputMode))
         throw new RangeError(
-          `outputMode is ${JSON.stringify(outputMode)}; it has to be one of ${modes.join(', ')}`,
+          `outputMode is ${JSON.stringify(outputMode)}; it must be one of ${modes.join(', ')}`,
         );
       return { numTokens, outputMode };
     },

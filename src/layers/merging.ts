@@ -73,7 +73,7 @@ function dot(tf: Tf): LayerClass {
       if (a === 0 || b === 0) throw new RangeError(`layer ${this.name}: axes 0 is the batch: choose others`);
       if (first[a] !== second[b]) {
         throw new RangeError(
-          `layer ${this.name}: axis ${a} of its first input has ${first[a]} places and axis ${b} of its second ${second[b]}`,
+          `layer ${this.name}: axis ${a} of its first input has size ${first[a]} and axis ${b} of its second input ${second[b]}`,
         );
       }
       this.built = true;

@@ -53,7 +53,7 @@ function outputAxes({ outputShape, ...args }: MultiHeadAttentionArgs): readonly 
   const outputs = (axes ?? []).map((size): [string, number] => ['outputShape', size]);
   for (const [what, value] of [...Object.entries(sizes), ...outputs]) {
     if (!Number.isInteger(value) || value < 1) {
-      throw new RangeError(`multiHeadAttention: ${what} is ${value}; it has to be a whole number from 1`);
+      throw new RangeError(`multiHeadAttention: ${what} is ${value}; it must be a whole number from 1`);
     }
   }
   return axes === undefined || axes.length === 0 ? undefined : axes;

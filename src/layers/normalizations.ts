@@ -177,7 +177,7 @@ function groupNormalization(tf: Tf): LayerClass {
       const groups = this.groupsOf(size);
       if (!Number.isInteger(groups) || groups < 1 || size % groups !== 0) {
         throw new RangeError(
-          `layer ${this.name}: groups is ${this.groups}; it has to divide the ${size} channels of its input`,
+          `layer ${this.name}: groups is ${this.groups}; it must divide the ${size} channels of its input`,
         );
       }
       this.gamma = this.scale ? this.gammaOptions.add(this, 'gamma', [size]) : null;

@@ -21,7 +21,7 @@ interface Margins {
 export function readSides(value: unknown, rank: number, option: string): Sides[] {
   const wrong = (): never => {
     throw new RangeError(
-      `${option} is ${JSON.stringify(value)}; it has to be a whole number, ${rank === 1 ? 'or two' : `${rank} of them, or ${rank} pairs`}`,
+      `${option} is ${JSON.stringify(value)}; it must be a whole number, ${rank === 1 ? 'or two' : `${rank} of them, or ${rank} pairs`}`,
     );
   };
   const sides = (given: unknown): Sides => {

@@ -207,7 +207,7 @@ export function perDimension(value: unknown, rank: number, option: string): numb
     : Array.from({ length: rank }, () => value as number);
   if (list.length !== rank || !list.every((size) => Number.isInteger(size) && size >= 0)) {
     throw new RangeError(
-      `${option} is ${JSON.stringify(value)}; it has to be a whole number, or ${rank} of them in a list`,
+      `${option} is ${JSON.stringify(value)}; it must be a whole number, or ${rank} of them in a list`,
     );
   }
   return list;
@@ -227,7 +227,7 @@ export function dataFormatOf(args: Args): DataFormat {
   const given = args['dataFormat'] ?? 'channelsLast';
   if (given === 'channelsFirst' || given === 'channelsLast') return given;
   throw new RangeError(
-    `dataFormat is ${JSON.stringify(given)}; it has to be 'channelsLast' or 'channelsFirst'`,
+    `dataFormat is ${JSON.stringify(given)}; it must be 'channelsLast' or 'channelsFirst'`,
   );
 }
 

@@ -57,7 +57,7 @@ function interpolationOf(args: Args, otherwise: Interpolation): Interpolation {
   const given = (args['interpolation'] ?? otherwise) as Interpolation;
   if (INTERPOLATIONS.includes(given)) return given;
   throw new RangeError(
-    `interpolation is ${JSON.stringify(given)}; it has to be one of ${INTERPOLATIONS.join(', ')}`,
+    `interpolation is ${JSON.stringify(given)}; it must be one of ${INTERPOLATIONS.join(', ')}`,
   );
 }
 
@@ -107,7 +107,7 @@ function frameOf(args: Args): Frame {
   const { height, width } = args as { height: number; width: number };
   for (const [option, value] of Object.entries({ height, width })) {
     if (!Number.isInteger(value) || value < 1)
-      throw new RangeError(`${option} is ${JSON.stringify(value)}; it has to be a whole number from 1`);
+      throw new RangeError(`${option} is ${JSON.stringify(value)}; it must be a whole number from 1`);
   }
   return { height, width, dataFormat: dataFormatOf(args) };
 }

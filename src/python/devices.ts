@@ -63,14 +63,14 @@ export function describePython(python: PythonDevices, ours: OurSide): PythonSect
   if (torch) {
     const built = torch.cuda === null ? 'built without CUDA' : `with CUDA ${torch.cuda}`;
     const names = torch.devices.map(({ name }, index) => `cuda:${index} ${name ?? '(name unavailable)'}`);
-    lines.push(`torch ${torch.version}, ${built}: ${names.length > 0 ? names.join(', ') : 'the processor'}`);
+    lines.push(`torch ${torch.version}, ${built}: ${names.length > 0 ? names.join(', ') : 'the CPU'}`);
     for (const [index, { tensorBytes, reservedBytes }] of torch.devices.entries()) {
       if (tensorBytes === null || reservedBytes === null) continue;
       lines.push(`  cuda:${index}: tensors ${formatBytes(tensorBytes)}, held ${formatBytes(reservedBytes)}`);
     }
     if (torch.cuda === null && ours.driverCuda !== null && !directml) {
       warnings.push({
-        text: `torch ${torch.version} was built without CUDA, so it computes on the processor although there is an NVIDIA GPU`,
+        text: `torch ${torch.version} was built without CUDA, so it computes on the CPU although there is an NVIDIA GPU`,
         fix: [`${python.executable} -m pip install --upgrade --force-reinstall torch`],
       });
     } else if (torch.cuda !== null && !torch.available && canShare(torch.cuda, ours.driverCuda) !== false) {
@@ -83,7 +83,7 @@ export function describePython(python: PythonDevices, ours: OurSide): PythonSect
   if (tensorflow) {
     const built = tensorflow.cuda === null ? 'built without CUDA' : `with CUDA ${tensorflow.cuda}`;
     lines.push(
-      `tensorflow ${tensorflow.version}, ${built}: ${tensorflow.devices.length > 0 ? tensorflow.devices.join(', ') : 'the processor'}`,
+      `tensorflow ${tensorflow.version}, ${built}: ${tensorflow.devices.length > 0 ? tensorflow.devices.join(', ') : 'the CPU'}`,
     );
     if (tensorflow.tensorBytes !== null) lines.push(`  tensors ${formatBytes(tensorflow.tensorBytes)}`);
     if (tensorflow.devices.length > 0 && !tensorflow.growth) {
@@ -131,7 +131,9 @@ function shares(python: PythonDevices, ours: OurSide, warnings: PythonSection['w
     const held = told ?? python.torch?.devices[index]?.reservedBytes ?? null;
     if (held === null) continue;
     const where = gpu.id ?? gpu.name ?? `GPU ${index}`;
-    lines.push(`  ${where}: Python holds ${formatBytes(held)}${told === null ? ' (as torch says)' : ''}`);
+    lines.push(
+      `  ${where}: Python holds ${formatBytes(held)}${told === null ? ' (as reported by torch)' : ''}`,
+    );
     if (gpu.totalBytes !== null && held > ALL_OF_IT * gpu.totalBytes) {
       warnings.push({
         text: `Python holds ${formatBytes(held)} of ${where}'s ${formatBytes(gpu.totalBytes)}: TypeScript will run out of memory`,

@@ -261,7 +261,7 @@ export async function resolveEnvironment(
     if (!executable) {
       throw new PythonError(
         'no-environment',
-        `${path} holds no Python environment: it has no bin/python. ${howToList}`,
+        `${path} is not a Python environment: it has no bin/python. ${howToList}`,
       );
     }
     const name = isFolder ? basename(path) : basename(dirname(dirname(path))) || basename(path);
@@ -272,7 +272,7 @@ export async function resolveEnvironment(
   throw new PythonError('no-environment', `there is no Python environment ${named}. ${howToList}`);
 }
 
-const howToList = '%python envs lists those that were found';
+const howToList = '%python envs lists the available ones';
 
 /**
  * The active environment if there is one, whatever it lacks; else the first that has ipykernel.

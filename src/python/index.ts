@@ -71,7 +71,10 @@ export const python = {
       const trees: Record<string, unknown> = {};
       for (const [name, each] of Object.entries(values)) {
         if (!NAME.test(name)) {
-          throw new PythonError('unknown-name', `${JSON.stringify(name)} is no name of a Python variable`);
+          throw new PythonError(
+            'unknown-name',
+            `${JSON.stringify(name)} is not the name of a Python variable`,
+          );
         }
         trees[name] = await encodeValue(each, context, leaves, name);
       }
@@ -191,7 +194,7 @@ async function ask(request: PythonRequest): Promise<unknown> {
   if (!host) {
     throw new PythonError(
       'no-notebook',
-      'python needs a notebook around it: in plain Node there is no kernel that runs Python',
+      'python works only in a notebook: in plain Node there is no kernel that runs Python',
     );
   }
   const answer = host.request('python', request);

@@ -69,7 +69,7 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
     name: 'cpu',
     version: '2.21.0',
     tensorflow: '2.21.0',
-    summary: 'TensorFlow on the processor',
+    summary: 'TensorFlow on the CPU',
     wheels: [
       wheel(
         'tensorflow_cpu-2.21.0-cp312-cp312-manylinux_2_27_x86_64.whl',
@@ -184,7 +184,7 @@ export const RUNTIMES: readonly RuntimeRelease[] = [
     summary:
       "TensorFlow 2.10 with Microsoft's DirectML plugin, in maintenance mode: for AMD and Intel cards on WSL",
     warning:
-      'DirectML is in maintenance mode: Microsoft adds nothing to it, and it works with TensorFlow 2.10 only, which lacks newer ops. Where CUDA is possible, take that',
+      'DirectML is in maintenance mode: Microsoft no longer develops it, and it works with TensorFlow 2.10 only, which lacks newer ops. Use CUDA where possible',
     wheels: [
       wheel(
         'tensorflow_cpu-2.10.1-cp310-cp310-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',

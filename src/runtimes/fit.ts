@@ -25,7 +25,7 @@ export async function fittingRuntime(machine: Machine = currentMachine()): Promi
   const all = RUNTIMES.map(({ name, version, tensorflow }) => ({ name, version, tensorflow, path: '' }));
   const rungs = climb(machine, inventory, all);
   const [cuda, directml, cpu] = rungs;
-  if (cpu && cpu.state === 'passed over') {
+  if (cpu && cpu.state === 'rejected') {
     return { name: undefined, why: `${cpu.why}: tf runs in plain JavaScript here` };
   }
   if (cuda?.state === 'chosen') return { name: 'cuda', why: `CUDA can be used: ${cuda.why}` };
@@ -35,7 +35,7 @@ export async function fittingRuntime(machine: Machine = currentMachine()): Promi
     return {
       name: 'cpu',
       why: `the NVIDIA GPU cannot be used: ${cuda.why}`,
-      hint: `"tensorcell doctor" says what is in the way${repair}; afterwards: tensorcell runtime install cuda`,
+      hint: `"tensorcell doctor" shows the cause${repair}; afterwards: tensorcell runtime install cuda`,
     };
   }
   // Nothing that could be repaired stands in CUDA's way: only then is DirectML worth a word.

@@ -56,7 +56,7 @@ export async function installRuntime(
   if (process.arch !== 'x64') {
     throw new SetupError(
       'usage',
-      `the ${release.name} runtime exists for x86-64 only, and this machine is ${process.arch}: tf runs in JavaScript here`,
+      `the ${release.name} build exists for x86-64 only, and this machine is ${process.arch}: tf runs in JavaScript here`,
     );
   }
   const store = runtimesFolder(environment);
@@ -72,7 +72,11 @@ export async function installRuntime(
     // What is unpacked already needs no room any more; a wheel and what it unpacks to exist at the same time.
     const unpacked = 1 - missing.length / release.wheels.length;
     const largest = Math.max(0, ...missing.map(({ bytes }) => bytes));
-    requireSpace(store, release.installedBytes * (1 - unpacked) + largest, `the ${release.name} runtime`);
+    requireSpace(
+      store,
+      release.installedBytes * (1 - unpacked) + largest,
+      `the ${release.name} build of TensorFlow`,
+    );
     const python = pythonWithPip(options.environments ?? [], environment);
     for (const wheel of missing) {
       const number = `${release.wheels.indexOf(wheel) + 1} of ${release.wheels.length}`;
@@ -107,7 +111,7 @@ export async function installRuntime(
       rmSync(tree, { recursive: true, force: true });
       throw new SetupError(
         'damaged',
-        `the ${release.name} runtime lacks ${wrong[0]} after unpacking: run this again`,
+        `the ${release.name} build lacks ${wrong[0]} after unpacking: run this again`,
       );
     }
     const manifest: RuntimeManifest = {
@@ -174,7 +178,7 @@ async function lock(path: string, say: (line: string) => void): Promise<() => vo
       rmSync(path, { force: true });
       continue;
     }
-    if (!told) say(`waiting for process ${owner}, which is fetching the same`);
+    if (!told) say(`waiting for process ${owner}, which is fetching the same files`);
     told = true;
     await sleep(300);
   }

@@ -116,11 +116,11 @@ export function explainPipFailure(output: string, what: string): SetupError {
   if (/DO NOT MATCH THE HASHES/i.test(output)) {
     return new SetupError(
       'damaged',
-      `${what} came with another content than the one that was checked for this release: run this again, and if it happens twice the package index or a proxy changes files`,
+      `${what} does not have the content that was checked for this release: run this again; if it happens again, the package index or a proxy changes files`,
     );
   }
   const last = output.trim().split('\n').slice(-12).join('\n');
-  return new SetupError('pip-failed', `pip could not fetch ${what}; it said:\n${last}`);
+  return new SetupError('pip-failed', `pip could not fetch ${what}; its output:\n${last}`);
 }
 
 export interface PipOptions {

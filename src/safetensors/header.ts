@@ -76,7 +76,7 @@ export function headerLength(first: Uint8Array, fileBytes: number, file: string)
     throw new SafetensorsError(
       'malformed',
       `${file} says that its header has ${length} bytes, more than the format allows (${LONGEST_HEADER}): ` +
-        'it is damaged, or no safetensors file',
+        'it is damaged, or not a safetensors file',
     );
   }
   if (8 + Number(length) > fileBytes) {
@@ -120,7 +120,7 @@ function entryOf(name: string, value: unknown, dataStart: number, file: string):
   if (dtype === undefined) {
     throw new SafetensorsError(
       'unsupported',
-      `${file}: tensor '${name}' has the dtype ${JSON.stringify(format)}, unknown here`,
+      `${file}: tensor '${name}' has the dtype ${JSON.stringify(format)}, which is not supported`,
     );
   }
   if (!Array.isArray(shape) || !shape.every(isCount)) throw wrong(`has the shape ${JSON.stringify(shape)}`);
@@ -149,7 +149,7 @@ function entryOf(name: string, value: unknown, dataStart: number, file: string):
 export function parseHeader(json: Uint8Array, fileBytes: number, file: string): Header {
   const bad = (what: string, cause?: unknown) =>
     new SafetensorsError('malformed', `${file}: ${what}`, cause === undefined ? {} : { cause });
-  if (json[0] !== 0x7b) throw bad('its header does not begin with {: it is no safetensors file');
+  if (json[0] !== 0x7b) throw bad('its header does not begin with {: it is not a safetensors file');
   let header: unknown;
   let text: string;
   try {

@@ -99,7 +99,7 @@ export function save(
   if (sources.has('__metadata__')) {
     throw new SafetensorsError(
       'unsupported',
-      "no tensor can be named '__metadata__': the format keeps that name",
+      "no tensor can be named '__metadata__': the format reserves that name",
     );
   }
   const { bytes, order } = formatHeader(sources, metadata);

@@ -24,7 +24,7 @@ const isWhole = (value: unknown): boolean => Number.isInteger(value) || typeof v
 
 /** What the values of each kind of attribute are, and in words. A flag that is not given is false. */
 const KINDS: Readonly<Record<number, readonly [string, (value: unknown) => boolean]>> = {
-  [ATTR.STRING]: ['a text', (value) => typeof value === 'string' || value instanceof Uint8Array],
+  [ATTR.STRING]: ['a string', (value) => typeof value === 'string' || value instanceof Uint8Array],
   [ATTR.INT]: ['a whole number', isWhole],
   [ATTR.FLOAT]: ['a number', isNumber],
   [ATTR.BOOL]: ['true or false', (value) => typeof value === 'boolean' || value === undefined],

@@ -295,7 +295,7 @@ export class Binding {
     const grown = GROWING.has(name) ? ranks.reduce((sum, rank) => sum + rank, 1) : most;
     if (JOINING.has(name) ? most + 1 > MOST_AXES : grown > MOST_AXES) {
       throw new RangeError(
-        `${name} of a tensor of ${most} axes may give more than ${MOST_AXES} axes, which TensorFlow does not hold: reshape it to fewer`,
+        `${name} of a tensor of ${most} axes may give more than ${MOST_AXES} axes, which TensorFlow does not support: reshape it to fewer`,
       );
     }
   }

@@ -123,7 +123,7 @@ export class CellMemory {
     this.#said = true;
     const text =
       `This cell left ${count.toLocaleString('en-US')} ${count === 1 ? 'tensor' : 'tensors'} (${bytesText(bytes)}) behind that nothing refers to any more. ` +
-      'Work in tf.tidy(() => …), dispose what you no longer need, or write %tidy on to have that done after each cell.';
+      'Work in tf.tidy(() => …), dispose of what you no longer need, or run %tidy on to do that after each cell.';
     const host = notebookHost();
     if (host === undefined) console.warn(text);
     else {

@@ -123,7 +123,7 @@ export function statusError(code: number, said: string, op?: string): Tensorflow
     const missing = unknown[1] ?? unknown[2] ?? op;
     return new TensorflowError(
       'UNIMPLEMENTED',
-      `${running} has no op ${missing}. A newer runtime may have it: \`tensorcell runtime list\` shows what there is, ` +
+      `${running} has no op ${missing}. A newer TensorFlow build may have it: \`tensorcell runtime list\` shows the builds, ` +
         '`%device use cpu` or `%device use cuda` switches to it',
       missing === undefined ? {} : { op: missing },
     );

@@ -79,7 +79,7 @@ export function loadTf(): Tf {
     if (loaded === undefined) {
       // Who asks for plain JavaScript need not be told that it is slow.
       if (process.env['TENSORCELL_RUNTIME'] === 'js') void tf.setBackend('cpu');
-      else problem = 'No TensorFlow runtime is installed';
+      else problem = 'No TensorFlow build is installed';
     } else {
       registerTensorflowBackend(tf, loaded.binding);
       // The cell that loads tf was begun before there was a binding to tell.
@@ -88,7 +88,7 @@ export function loadTf(): Tf {
       const passedOver = runtimeChoice().passedOver;
       if (missing !== undefined) {
         say(
-          `${missing.what} found no GPU: ${missing.why}. tf computes on the processor; \`%doctor\` says more.`,
+          `${missing.what} found no GPU: ${missing.why}. tf computes on the CPU; \`%doctor\` shows details.`,
         );
       } else {
         const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
@@ -120,7 +120,7 @@ export function loadTf(): Tf {
       });
       for (const { what, why } of passedOver) {
         if (what === missing?.what) continue; // said above
-        say(`${what} is installed but not used: ${why}. \`%doctor\` says more.`);
+        say(`${what} is installed but not used: ${why}. \`%doctor\` shows details.`);
       }
     }
   } catch (error) {

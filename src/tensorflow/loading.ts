@@ -54,7 +54,7 @@ export function contextOptions(): ContextOptions {
 /** Sets options of the context. @throws Error once TensorFlow runs: a context's options cannot change. */
 export function setContextOptions(changes: ContextOptions): void {
   if (loaded !== undefined) {
-    throw new Error('TensorFlow runs already: its options can only be set before the first use of tf');
+    throw new Error('TensorFlow is already running: its options can only be set before the first use of tf');
   }
   options = { ...contextOptions(), ...changes };
 }
@@ -84,14 +84,14 @@ function librariesOf(runtime: TensorflowRuntime): RuntimeLibraries {
   if (damage !== undefined) {
     throw new TensorflowError(
       'BAD_RUNTIME',
-      `the runtime ${runtimeId(runtime)} is damaged: ${damage}. Install it again with \`tensorcell runtime install ${runtime.name}\``,
+      `the TensorFlow build ${runtimeId(runtime)} is damaged: ${damage}. Install it again with \`tensorcell runtime install ${runtime.name}\``,
     );
   }
   const libraries = runtimeLibraries(runtime.libraries);
   if (libraries !== undefined) return libraries;
   throw new TensorflowError(
     'BAD_RUNTIME',
-    `the libraries in ${runtime.libraries} are gone. Install the runtime again with \`tensorcell runtime install\``,
+    `the libraries in ${runtime.libraries} no longer exist. Install TensorFlow again with \`tensorcell runtime install\``,
   );
 }
 
@@ -119,7 +119,7 @@ function finish(
   context: Context,
   pluginProblem: string | undefined,
 ): LoadedTensorflow {
-  nameTensorflow(`TensorFlow ${context.api.TF_Version()} (runtime ${runtimeId(runtime)})`);
+  nameTensorflow(`TensorFlow ${context.api.TF_Version()} (build ${runtimeId(runtime)})`);
   loaded ??= {
     runtime,
     context,

@@ -101,7 +101,7 @@ const wide = new Map<number, Dtype>([
 
 /** What a tensor's memory holds. @throws TypeError for text. */
 export function storedDtype(tensor: Tensor): Dtype {
-  if (!isMemoryDtype(tensor.dtype)) throw new TypeError(`a tensor of ${tensor.dtype} is not made of numbers`);
+  if (!isMemoryDtype(tensor.dtype)) throw new TypeError(`a tensor of ${tensor.dtype} does not hold numbers`);
   const backend = tensorflowBackend();
   if (backend === undefined || !backend.tensorMap.has(tensor.dataId)) return tensor.dtype;
   return wide.get(backend.tensorMap.get(tensor.dataId).dtype) ?? tensor.dtype;

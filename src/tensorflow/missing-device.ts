@@ -39,7 +39,7 @@ export function missingDevice(
     runtime.name === 'directml'
       ? 'DirectML finds no adapter that it can use'
       : hidden === undefined
-        ? 'the driver answers, but TensorFlow took none of its GPUs'
+        ? 'the driver answers, but TensorFlow uses none of its GPUs'
         : `CUDA_VISIBLE_DEVICES=${hidden} hides every GPU`;
   return {
     what: runtimeId(runtime),

@@ -52,7 +52,7 @@ export function installMissingKernels(tf: Tf, backend: NodeBackend, say: (line: 
   const slowly = (name: string, inputs: KernelInputs, attributes: NamedAttrMap) => {
     if (!told.has(name)) {
       told.add(name);
-      say(`${name} runs in JavaScript on the processor: TensorFlow has no such op.`);
+      say(`${name} runs in JavaScript on the CPU: TensorFlow has no such op.`);
     }
     return inJavaScript(name, inputs, attributes);
   };

@@ -61,7 +61,7 @@ function namedRuntime(named: string, environment: NodeJS.ProcessEnv): Tensorflow
   const known = installedRuntimes(environment).map(({ id }) => id);
   throw new TensorflowError(
     'NO_RUNTIME',
-    `TENSORCELL_RUNTIME is ${named}, but no such runtime is installed (${known.join(', ') || 'none is'}). ` +
+    `TENSORCELL_RUNTIME is ${named}, but no such TensorFlow build is installed (${known.join(', ') || 'none is'}). ` +
       'Install one with `tensorcell runtime install`',
   );
 }
@@ -93,7 +93,7 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
     if (runtime !== undefined) return { runtime, passedOver };
     passedOver.push({
       what: chosen.runtime,
-      why: 'it was chosen, but is no longer there',
+      why: 'it was selected, but no longer exists',
       fix: 'tensorcell runtime use auto',
     });
   }

@@ -38,7 +38,7 @@ export function installTensorOperators(tf: Tf): void {
             ? `a.gather(a.shape[0] ${index < 0 ? '- ' : ''}${Math.abs(index)})`
             : `a.gather(${index})`;
         throw new TypeError(
-          `[${index}] does not reach into ${named(this)}: use ${last} for a row as a tensor, a.slice(begin, size) for a ` +
+          `[${index}] does not index ${named(this)}: use ${last} for a row as a tensor, a.slice(begin, size) for a ` +
             'part, or (await a.array()) for plain arrays, which have indices',
         );
       },

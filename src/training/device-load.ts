@@ -87,7 +87,7 @@ export class DeviceLoad {
     const use =
       busy === undefined
         ? ''
-        : `${Math.min(busy, processors).toFixed(1)} of ${processors} processor${processors === 1 ? '' : 's'} · `;
+        : `${Math.min(busy, processors).toFixed(1)} of ${processors} CPU${processors === 1 ? '' : 's'} · `;
     return `CPU: ${use}memory ${bytesWords(process.memoryUsage.rss())}`;
   }
 }

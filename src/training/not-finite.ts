@@ -43,7 +43,7 @@ export function whereNotFinite(
     case 'data':
       return 'the data are not finite: a batch has NaN or infinite values';
     case 'loss':
-      return 'every activation is finite, only the loss has no number for them, as for the logarithm of 0';
+      return 'all activations are finite, but the loss of them is not, as with the logarithm of 0';
     case 'activation':
     case 'gradient':
       return `${placeWords(noticed.what, noticed.layer)}. ${slower}`;

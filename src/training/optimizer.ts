@@ -22,7 +22,7 @@ export function learningRate(model: Tf.LayersModel): number {
 /** Sets it, from the next batch on. @throws TypeError for an optimizer without one, RangeError for what is none. */
 export function setLearningRate(model: Tf.LayersModel, rate: number): void {
   if (!Number.isFinite(rate) || rate < 0)
-    throw new RangeError(`a learning rate of ${rate} is none: give a number from 0`);
+    throw new RangeError(`the learning rate ${rate} is not valid: give a number from 0`);
   const optimizer = inside(model);
   // Plain gradient descent keeps a tensor of it.
   if (optimizer.setLearningRate) optimizer.setLearningRate(rate);

@@ -174,13 +174,22 @@ test('crossing 200 times keeps neither memory nor descriptors', async () => {
   assert.ok((later['descriptors'] ?? 0) <= (there['descriptors'] ?? 0) + 2);
 });
 
-test('what cannot cross says why and what to do', async () => {
+test('what cannot be converted says why and what to do', async () => {
   for (const [code, reason] of [
-    ['np.array(["2020-01-01"], "datetime64[D]")', /datetime64\[D\] cannot cross.*\.astype\('int64'\)/],
-    ['np.zeros(2, [("a", "f4")])', /cannot cross: convert it first/],
-    ['np.array([1, None], object)', /array of objects cannot cross, since it holds a int/],
-    ['np.ma.array([1, 2], mask=[0, 1])', /masked NumPy array cannot cross: pass array\.filled/],
-    ['np.longdouble([1])', /cannot cross/],
+    [
+      'np.array(["2020-01-01"], "datetime64[D]")',
+      /datetime64\[D\] cannot be passed to TypeScript.*\.astype\('int64'\)/,
+    ],
+    ['np.zeros(2, [("a", "f4")])', /cannot be passed to TypeScript: convert it first/],
+    [
+      'np.array([1, None], object)',
+      /array of objects cannot be passed to TypeScript, because it holds a int/,
+    ],
+    [
+      'np.ma.array([1, 2], mask=[0, 1])',
+      /masked NumPy array cannot be passed to TypeScript: pass array\.filled/,
+    ],
+    ['np.longdouble([1])', /cannot be passed to TypeScript/],
   ] as const) {
     await assert.rejects(peer.get(code), reason, code);
   }

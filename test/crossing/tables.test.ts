@@ -109,20 +109,26 @@ test('a table of a million rows goes through shared memory', async () => {
   assert.deepEqual(table[999_999], { i: 999_999 });
 });
 
-test('what cannot cross as a table says why', async () => {
+test('what cannot be converted as a table says why', async () => {
   await assert.rejects(
     peer.set('t', [{ a: 1 }, { a: 'x' }], 'pandas'),
-    /column 'a' mixes kinds: row 1 is a string/,
+    /column 'a' mixes types: row 1 is a string/,
   );
   await assert.rejects(peer.set('t', [{ a: () => 1 }], 'pandas'), /column 'a' holds functions/);
-  await assert.rejects(peer.set('t', [1], 'pandas'), /a table is an array of objects: element 0 is none/);
-  await assert.rejects(peer.get('pd.DataFrame({"a": [1, object()]})'), /this pandas table cannot cross/);
+  await assert.rejects(
+    peer.set('t', [1], 'pandas'),
+    /a table is an array of objects: element 0 is not an object/,
+  );
+  await assert.rejects(
+    peer.get('pd.DataFrame({"a": [1, object()]})'),
+    /this pandas table cannot be passed to TypeScript/,
+  );
   await assert.rejects(
     peer.get('pd.DataFrame([[1, 2]], columns=["a", "a"])'),
     /two columns of the same name/,
   );
   await assert.rejects(
     peer.get('pl.DataFrame({"a": [1]})', 'polars'),
-    /nodejs-polars is not installed beside the notebook/,
+    /nodejs-polars is not installed in the notebook's folder/,
   );
 });

@@ -71,7 +71,7 @@ test('CSV: numbers, classes, gaps, normalizing', async () => {
   const path = file('table.csv', 'n,kind,y\r\n1,"b, c",yes\r\n2,a,no\r\n,a,yes\r\n4,,no\r\n');
   await assert.rejects(datasets.csv(path, { label: 'y' }), {
     name: 'DataFormatError',
-    message: `${path}: n is not known in 1 rows, first in row 3: say what stands for it, with missing: 0, or leave the column out`,
+    message: `${path}: n is missing in 1 rows, first in row 3: set a replacement, with missing: 0, or leave the column out`,
   });
   const plain = await datasets.csv(path, { label: 'y', features: ['n', 'kind'], missing: -1 });
   assert.deepEqual(plain.columns, ['n', 'kind=a', 'kind=b, c']);
@@ -212,18 +212,18 @@ test('Parquet: other files and ones that were cut short', async () => {
   truncateSync(cut, 1_000_000);
   await assert.rejects(readParquet(cut), {
     name: 'DataFormatError',
-    message: new RegExp(`^${cut} is no Parquet file, or was cut short: `),
+    message: new RegExp(`^${cut} is not a Parquet file, or was cut short: `),
   });
   await assert.rejects(
     datasets.parquet(file('no.parquet', 'PAR1')),
-    /no\.parquet is no Parquet file, or was cut short/,
+    /no\.parquet is not a Parquet file, or was cut short/,
   );
   // The directory at its end is whole, pages before it are not.
   const damaged = readFileSync(flights);
   damaged.fill(0x55, 5000, 60_000);
   await assert.rejects(
     readParquet(file('damaged.parquet', damaged), { columns: ['date'], to: 10 }),
-    /damaged\.parquet is no Parquet file/,
+    /damaged\.parquet is not a Parquet file/,
   );
 });
 
@@ -299,7 +299,7 @@ test('npy: larger than a batch, other orders, cut short, replaced', async () => 
     }),
     /Fortran order/,
   );
-  await assert.rejects(datasets.arrays({ xs: join(goldens, 'picture.png') }), /is no IDX file/);
+  await assert.rejects(datasets.arrays({ xs: join(goldens, 'picture.png') }), /is not an IDX file/);
   truncateSync(path, 500);
   await assert.rejects(rows(dataset), /a\.npy has 500 bytes now and was longer when it was opened/);
 });
@@ -359,19 +359,20 @@ test('pictures in folders: classes, cache, the same in every epoch; broken ones 
   const cut = file('broken/cut.jpg', jpeg.subarray(0, 300));
   await assert.rejects(datasets.images(cut.replace('/cut.jpg', '')), {
     name: 'DataFormatError',
-    message: new RegExp(
-      `^${cut} is no picture that can be read \\(JPEG, PNG, GIF or BMP\\), or is damaged: `,
-    ),
+    message: new RegExp(`^${cut} is not a readable image \\(JPEG, PNG, GIF or BMP\\), or is damaged: `),
   });
   const png = file('broken/cut.png', readFileSync(join(goldens, 'picture.png')).subarray(0, 60));
-  await assert.rejects(rows(await datasets.images([png], { size: [4, 4] })), /cut\.png is no picture/);
+  await assert.rejects(
+    rows(await datasets.images([png], { size: [4, 4] })),
+    /cut\.png is not a readable image/,
+  );
   await assert.rejects(
     rows(await datasets.images([file('x.png', 'hello')], { size: [4, 4] })),
-    /x\.png is no picture/,
+    /x\.png is not a readable image/,
   );
   await assert.rejects(datasets.images(goldens.replace('goldens', 'none')), /ENOENT/);
   mkdirSync(join(folder, 'nothing'));
-  await assert.rejects(datasets.images(join(folder, 'nothing')), /nothing has no pictures/);
+  await assert.rejects(datasets.images(join(folder, 'nothing')), /nothing has no images/);
 });
 
 test('as a tf.data.Dataset: map, take and zip work on batches', async () => {

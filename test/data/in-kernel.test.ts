@@ -98,7 +98,7 @@ test('a bar while a large table is opened; its threads end with the runtime', as
     const last = shown.at(-1)!;
     assert.match(
       String(last.type === 'display' && last.payload.data['text/plain']),
-      /looking through .*flights-3m\.parquet · 11 of 11 · /,
+      /scanning .*flights-3m\.parquet · 11 of 11 · /,
     );
     const pid = host.pid!;
     assert.ok(threads(pid).length > 2);

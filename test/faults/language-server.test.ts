@@ -30,7 +30,7 @@ test('killed six times: one notice, and types come back', async () => {
       if (kill < 2) await session.complete('known.[cur]');
     }
     assert.equal(notices.length, 1);
-    assert.match(notices[0]!, /come back by themselves/);
+    assert.match(notices[0]!, /resume automatically/);
     await until(async () => (await session.complete('known.[cur]')).texts.includes('field'));
     assert.deepEqual(await session.cell('const wrong: string = known.field;'), [
       "1:7 2322 Type 'number' is not assignable to type 'string'.",

@@ -137,7 +137,7 @@ test('requests whose content, metadata or parent nests 100,000 levels', () =>
         const { reply } = await client.finish(id, 'shell');
         assert.equal(reply!.content['status'], type === 'inspect_request' ? 'error' : 'ok', type);
         if (type === 'inspect_request')
-          assert.match(reply!.content['evalue'], /detail_level has to be .* nests too deeply/);
+          assert.match(reply!.content['evalue'], /detail_level must be .* nests too deeply/);
       }
       // No answer is possible to a header that cannot be read: it is logged, and the next one is.
       const { frames } = client.frames('kernel_info_request', {});
@@ -148,7 +148,7 @@ test('requests whose content, metadata or parent nests 100,000 levels', () =>
       await client.sendFrames('shell', frames);
       assert.equal((await client.cell('kept')).result, '42');
     },
-    { mayLog: /header\.session has to be a string, not an array that nests too deeply/ },
+    { mayLog: /header\.session must be a string, not an array that nests too deeply/ },
   ));
 
 test('from Python: values, displays, metadata, comms and errors that nest thousands of levels', () =>

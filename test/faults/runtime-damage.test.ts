@@ -60,7 +60,7 @@ test('a library that was cut short', { skip: noRuntime }, async () => {
   const doctor = cli('doctor').stdout;
   assert.match(
     doctor,
-    /✘ runtime-libraries +runtime cpu .* is damaged: tensorflow\/libtensorflow_cc\.so\.2 has 50000000 of/,
+    /✘ runtime-libraries +TensorFlow build cpu .* is damaged: tensorflow\/libtensorflow_cc\.so\.2 has 50000000 of/,
   );
   assert.match(doctor, /→ tensorcell runtime install cpu/);
   assert.match(

@@ -196,7 +196,7 @@ test('a write that takes fewer bytes is gone on with, one that takes none ends',
     short(0);
     assert.throws(
       () => writeWhole(target, 'x'),
-      (error) => error instanceof FileError && /took no bytes/.test(error.message),
+      (error) => error instanceof FileError && /accepted no bytes/.test(error.message),
     );
   } finally {
     fs.writeSync = real;

@@ -92,5 +92,5 @@ c.Spawner.environment = {'TENSORCELL_HISTORY': ':memory:', 'TENSORCELL_RUNTIME':
   // Nobody runs anything on another's server.
   const foreign = await servers.run(cells, `${origin}/user/grace/lab?token=${tokens[0]}`);
   assert.deepEqual([foreign.code, foreign.out], [1, '']);
-  assert.match(foreign.err, /started no kernel "tensorcell"/);
+  assert.match(foreign.err, /did not start the kernel "tensorcell"/);
 });

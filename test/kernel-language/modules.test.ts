@@ -183,7 +183,7 @@ exports.missing = () => import('@app/none')`,
     options: { paths: { '@app/*': ['./src/app/*', './lib/*'] } },
     cells: ["import { x } from '@app/nope'"],
     error:
-      /cannot find '@app\/nope': tsconfig\.json maps '@app\/\*' to files, and none of them is there; tried .*src\/app\/nope, .*lib\/nope/u,
+      /cannot find '@app\/nope': tsconfig\.json maps '@app\/\*' to files, and none of them exists; tried .*src\/app\/nope, .*lib\/nope/u,
     without: /%install/u,
     types: /Cannot find module '@app\/nope'/u,
   },
@@ -367,7 +367,7 @@ moduleCases('CommonJS in cells and local files', [
     name: 'a file whose top level awaits cannot be required',
     files: { 'late.ts': 'export const a = await 1' },
     cells: ["require('./late')"],
-    error: /require\(\) cannot load a module whose top level awaits: use import\(\)/u,
+    error: /require\(\) cannot load a module with top-level await: use import\(\)/u,
   },
   {
     name: 'names that the user declares go first',

@@ -36,7 +36,7 @@ for (const [name, { code, says }] of Object.entries(DEATHS)) {
         const late = client.drain().map(({ content }) => content['text'] ?? '');
         const said = [cell.stderr, fresh.stderr, ...late].join('');
         assert.equal(
-          said.match(/variables, functions and imports of earlier cells are gone/g)?.length,
+          said.match(/variables, functions and imports of earlier cells are lost/g)?.length,
           1,
           said,
         );

@@ -220,11 +220,7 @@ export class JupyterClient {
     do {
       iopub.push(await this.take('iopub', own, `message of ${id.slice(-8)}`, options.ms));
     } while (iopub.at(-1)!.content['execution_state'] !== 'idle');
-    assert.equal(
-      iopub[0]!.content['execution_state'],
-      'busy',
-      'the first message of a request has to be busy',
-    );
+    assert.equal(iopub[0]!.content['execution_state'], 'busy', 'the first message of a request must be busy');
     return { id, reply, iopub };
   }
 

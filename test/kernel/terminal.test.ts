@@ -123,7 +123,7 @@ test('without a front end that takes input a reader fails at once, and the error
     assert.equal(cell.reply['status'], 'error');
     assert.match(
       cell.reply['evalue'],
-      /takes no input, so input\(\), prompt\(\) and process\.stdin cannot ask/,
+      /does not support input, so input\(\), prompt\(\) and process\.stdin cannot ask for it/,
     );
   }));
 

@@ -33,10 +33,7 @@ test('the display moves on, %training shows it after a reload, and a chart stays
     const output = page.page.locator('.jp-CodeCell').nth(1).locator('.jp-OutputArea-output');
     assert.equal(await output.locator('progress').count(), 1);
     assert.equal((await output.locator('svg polyline').count()) >= 4, true);
-    assert.match(
-      (await output.locator('pre').textContent()) ?? '',
-      /\nCPU: [\d.]+ of \d+ processors? · memory /,
-    );
+    assert.match((await output.locator('pre').textContent()) ?? '', /\nCPU: [\d.]+ of \d+ CPUs? · memory /);
 
     await page.command('docmanager:save');
     await page.page.reload();

@@ -93,7 +93,10 @@ test('correct code is not taken for an error', () => {
 test('long sums are fine, and what is nested too deeply is a mistake', () => {
   const sum = compiler.compile(`let a = 1;a${'+a'.repeat(20_000)}`, 1);
   const nested = compiler.compile(`${'['.repeat(50_000)}${']'.repeat(50_000)}`, 1);
-  assert.deepEqual([sum.ok, nested.ok ? '' : nested.problem.message], [true, 'this is nested too deeply']);
+  assert.deepEqual(
+    [sum.ok, nested.ok ? '' : nested.problem.message],
+    [true, 'this code is nested too deeply'],
+  );
 });
 
 const complete: Completeness = { status: 'complete' };

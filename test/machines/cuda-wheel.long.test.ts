@@ -66,11 +66,11 @@ else {
       },
     );
     assert.ok(losses[1] < losses[0] / 10, `the loss went from ${losses[0]} to ${losses[1]}`);
-    assert.match(why, /^- NVIDIA GPU with CUDA {7}passed over: /m);
-    assert.deepEqual(warnings, [`cuda-2.21.0 found no GPU and computes on the processor: ${NO_DRIVER}`]);
+    assert.match(why, /^- NVIDIA GPU with CUDA {7}rejected: /m);
+    assert.deepEqual(warnings, [`cuda-2.21.0 found no GPU and computes on the CPU: ${NO_DRIVER}`]);
     assert.ok(
       stderr.includes(
-        `cuda-2.21.0 found no GPU: ${NO_DRIVER}. tf computes on the processor; \`%doctor\` says more.`,
+        `cuda-2.21.0 found no GPU: ${NO_DRIVER}. tf computes on the CPU; \`%doctor\` shows details.`,
       ),
       stderr,
     );

@@ -47,11 +47,11 @@ if (question === 'cuda') {
       assert.equal(cuda({ FAKE_NVML: 'none' }), 'the NVIDIA driver finds no GPU');
       assert.equal(
         cuda({ FAKE_NVML: 'old-driver' }),
-        'the driver runs CUDA up to 11.4; the runtime needs 12.5.1 (first driver for it: 525.60.13 on Linux, 527.41 on Windows)',
+        'the driver runs CUDA up to 11.4; the TensorFlow build needs 12.5.1 (first driver for it: 525.60.13 on Linux, 527.41 on Windows)',
       );
       assert.equal(
         cuda({ FAKE_NVML: 'kepler' }),
-        'NVIDIA GeForce RTX 4070 Laptop GPU has compute capability 3.7; the runtime starts at 6.0',
+        'NVIDIA GeForce RTX 4070 Laptop GPU has compute capability 3.7; the TensorFlow build starts at 6.0',
       );
       assert.equal(cuda({ FAKE_NVML: 'minor-driver' }), null);
       assert.equal(cuda({}), null);

@@ -69,19 +69,22 @@ else {
         assert.equal(first.result, '4');
         assert.equal(
           first.stderr,
-          `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the processor; \`%doctor\` says more.\n`,
+          `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the CPU; \`%doctor\` shows details.\n`,
         );
         assert.equal(first.stdout, '');
         const why = await client.cell('%device why');
         const shown = why.iopub.find(({ header }) => header['msg_type'] === 'display_data');
         assert.ok(shown);
         const text = (shown.content['data'] as Record<string, string>)['text/plain'];
-        assert.match(text!, /^- any GPU with DirectML {6}passed over: DirectML is there only inside WSL 2$/m);
-        assert.ok(text!.includes(`directml-2.10.1 found no GPU and computes on the processor: ${NOT_WSL}`));
+        assert.match(
+          text!,
+          /^- any GPU with DirectML {6}rejected: DirectML is available only inside WSL 2$/m,
+        );
+        assert.ok(text!.includes(`directml-2.10.1 found no GPU and computes on the CPU: ${NOT_WSL}`));
         const use = await client.cell('%device use directml');
         assert.equal(
           use.reply['evalue'],
-          `%device use directml: this runtime has CPU:0 (${NOT_WSL}); %device why says more`,
+          `%device use directml: this TensorFlow build has CPU:0 (${NOT_WSL}); %device why gives the reasons`,
         );
       },
       { environment: { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: 'directml' } },
@@ -104,11 +107,11 @@ else {
       },
     );
     assert.ok(losses[1] < losses[0] / 10, `the loss went from ${losses[0]} to ${losses[1]}`);
-    assert.match(why, /^- any GPU with DirectML {6}passed over: DirectML is there only inside WSL 2$/m);
-    assert.deepEqual(warnings, [`directml-2.10.1 found no GPU and computes on the processor: ${NOT_WSL}`]);
+    assert.match(why, /^- any GPU with DirectML {6}rejected: DirectML is available only inside WSL 2$/m);
+    assert.deepEqual(warnings, [`directml-2.10.1 found no GPU and computes on the CPU: ${NOT_WSL}`]);
     assert.ok(
       stderr.includes(
-        `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the processor; \`%doctor\` says more.`,
+        `directml-2.10.1 found no GPU: ${NOT_WSL}. tf computes on the CPU; \`%doctor\` shows details.`,
       ),
       stderr,
     );
@@ -116,8 +119,8 @@ else {
       name: 'TensorflowError',
       code: 'UNIMPLEMENTED',
       message:
-        'TensorFlow 2.10.1 (runtime directml-2.10.1) has no op OpOfTheFuture. A newer runtime may have it: ' +
-        '`tensorcell runtime list` shows what there is, `%device use cpu` or `%device use cuda` switches to it',
+        'TensorFlow 2.10.1 (build directml-2.10.1) has no op OpOfTheFuture. A newer TensorFlow build may have it: ' +
+        '`tensorcell runtime list` shows the builds, `%device use cpu` or `%device use cuda` switches to it',
     });
   });
 }

@@ -6,7 +6,7 @@ import { detectRuntimes } from '../../src/devices/runtimes.ts';
 import { describeBackend, describeMemory, loadTf } from '../../src/tensorflow/index.ts';
 
 const skip =
-  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow runtime is installed: npm run setup';
+  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow build is installed: npm run setup';
 
 test(
   'weights and the state of the optimizer count while they train, and go with the model',

@@ -43,7 +43,7 @@ test('what did not fit, what is free, what holds most', { skip: noCompiler }, as
         'our tensors hold 439 MiB in 31, most of it:',
         '  256 MiB  [8192, 8192] float32, made in cell 4, variable dense/kernel',
         '  179 MiB  [60000, 784] float32',
-        'a smaller batch helps, and tf.tidy() or dispose() for what is not needed; %memory lists everything',
+        'use a smaller batch, and tf.tidy() or dispose() for tensors that are not needed; %memory lists all of them',
       ].join('\n'),
     );
   } finally {
@@ -56,7 +56,7 @@ test('much is free inside WSL: most likely pinned memory', { skip: noCompiler },
   try {
     const text = explainOutOfMemory(machine, MESSAGE, memory);
     assert.match(text, /\nthe driver reports 6\.75 GiB of 8\.00 GiB free\n/);
-    assert.match(text, /\nmore is free than was asked for: WSL limits pinned memory/);
+    assert.match(text, /\nmore is free than was requested: WSL limits pinned memory/);
   } finally {
     machine.dispose();
   }
@@ -76,7 +76,7 @@ test('other messages stay as they are', () => {
 });
 
 const noRuntime =
-  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow runtime is installed: npm run setup';
+  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow build is installed: npm run setup';
 
 test('a real one: the error tells, and the next operation works', { skip: noRuntime }, () => {
   const tf = loadTf();

@@ -12,7 +12,7 @@ import { loadedTensorflow } from '../../src/tensorflow/loading.ts';
 process.env['TENSORCELL_CONTEXT'] = JSON.stringify({ deviceCount: { CPU: 2 } });
 
 const skip =
-  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow runtime is installed: npm run setup';
+  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow build is installed: npm run setup';
 
 /** Where TensorFlow says that a computed tensor is. */
 function placeOf(tensor: Tensor): string {
@@ -90,7 +90,7 @@ test('a device that is not there', { skip }, () => {
       assert.equal(error.code, 'no-such-device');
       assert.match(
         error.message,
-        /^this runtime has no \/device:GPU:0: it has \/device:CPU:0, \/device:CPU:1 /,
+        /^this TensorFlow build has no \/device:GPU:0: it has \/device:CPU:0, \/device:CPU:1 /,
       );
       return true;
     },

@@ -62,7 +62,7 @@ else {
     // Its folder will do as well.
     assert.equal(
       command('use', '--python', dirname(dirname(python))),
-      `TensorFlow 2.21.0 in ${site} is used from the next kernel start on\n`,
+      `TensorFlow 2.21.0 in ${site} is used from the next kernel start\n`,
     );
     assert.match(command('list'), new RegExp(String.raw`^chosen: TensorFlow 2\.21\.0 in ${site}$`, 'm'));
     const used = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
@@ -78,7 +78,7 @@ else {
       },
     );
     assert.ok(used.losses[1] < used.losses[0] / 10);
-    assert.match(used.why, /^\* CPU with TensorFlow .* \(asked for by tensorcell runtime use\)$/m);
+    assert.match(used.why, /^\* CPU with TensorFlow .* \(requested by tensorcell runtime use\)$/m);
     assert.deepEqual(used.warnings, []);
 
     // The environment goes away: what is left serves, and it is said.
@@ -86,7 +86,7 @@ else {
     const without = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
     assert.equal(without.description.backend, 'cpu');
     assert.deepEqual(without.description.passedOver, [
-      { what: 'python', why: 'it was chosen, but is no longer there', fix: 'tensorcell runtime use auto' },
+      { what: 'python', why: 'it was selected, but no longer exists', fix: 'tensorcell runtime use auto' },
     ]);
   });
 

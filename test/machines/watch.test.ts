@@ -94,7 +94,7 @@ test('a second panel takes over from the first', { skip }, async () => {
     const shown = first.recorded.displays.length;
     await until(() => second.recorded.displays.length > 2);
     assert.equal(first.recorded.displays.length, shown);
-    assert.match(plain(first.recorded).at(-1)!, /goes on in a newer panel$/);
+    assert.match(plain(first.recorded).at(-1)!, /continues in a newer panel$/);
     await watch.stop();
   } finally {
     machine.dispose();
@@ -121,9 +121,12 @@ test(
       };
       assert.match(
         plain(await run('%device'))[0]!,
-        /^backend {2}tensorflow, TensorFlow 2\.21\.0, runtime cuda 2\.21\.0\n/,
+        /^backend {2}tensorflow, TensorFlow 2\.21\.0, build cuda 2\.21\.0\n/,
       );
-      assert.match(plain(await run('%device why'))[0]!, /^Tried in this order:\n\* NVIDIA GPU with CUDA/);
+      assert.match(
+        plain(await run('%device why'))[0]!,
+        /^Device selection, in this order:\n\* NVIDIA GPU with CUDA/,
+      );
       const devices = JSON.parse((await run('%device json')).stdout) as { id: string; inUse: boolean }[];
       assert.deepEqual(
         devices.map(({ id, inUse }) => [id, inUse]),
@@ -133,7 +136,10 @@ test(
         ],
       );
       busy = true;
-      assert.match(plain(await run('%device'))[0]!, /\nnote {5}the runtime is busy: as of \d+ s ago\n/);
+      assert.match(
+        plain(await run('%device'))[0]!,
+        /\nnote {5}the runtime process is busy: as of \d+ s ago\n/,
+      );
       const { context } = call('%device everything', session);
       await assert.rejects(async () => magic.run(context), { code: 'usage' });
     } finally {

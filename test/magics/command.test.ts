@@ -130,7 +130,7 @@ test('a missing program and an interrupted start', async () => {
   const session = testSession({ environment: { PATH: '/nowhere' } });
   await assert.rejects(run('%%bash\necho', session), {
     code: 'not-found',
-    message: 'bash was not found (or the folder / is gone): install it, or set PATH with %env',
+    message: 'bash was not found (or the folder / no longer exists): install it, or set PATH with %env',
   });
   const { context } = call('!echo never', testSession(), { signal: AbortSignal.abort() });
   await assert.rejects(registry.run(context), { name: 'Interrupted' });

@@ -10,7 +10,7 @@ import { withKernel } from '../kernel/kernel-process.ts';
 import type { Cell, JupyterClient, Message } from '../kernel/jupyter-client.ts';
 
 const noRuntime =
-  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow runtime is installed: npm run setup';
+  detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow build is installed: npm run setup';
 
 const shown = (cell: Cell): string => {
   const [display] = cell.of('display_data');
@@ -59,7 +59,7 @@ test('%device before and after tf was used, and while a cell runs', { skip: noRu
   withKernel(async (client) => {
     await client.cell('1');
     const before = shown(await client.cell('%device'));
-    assert.match(before, /^backend {2}tensorflow, TensorFlow [\d.]+, runtime cpu [\d.]+/);
+    assert.match(before, /^backend {2}tensorflow, TensorFlow [\d.]+, build cpu [\d.]+/);
     assert.match(before, /\n\* cpu {2}\S/);
     await client.cell('const x = tf.ones([256, 256]).add(1); x.sum().dataSync();');
     const after = await client.cell('%gpu');
@@ -72,12 +72,12 @@ test('%device before and after tf was used, and while a cell runs', { skip: noRu
     const header = { subshell_id: await subshell(client) };
     const busy = await startBusyCell(client);
     const during = await client.finishCell(await client.startCell('%device', {}, header));
-    assert.match(shown(during), /\nnote {5}the runtime is busy: as of \d+ s ago\n/);
+    assert.match(shown(during), /\nnote {5}the runtime process is busy: as of \d+ s ago\n/);
     await interrupt(client, busy);
   }),
 );
 
-test('%device watch goes on while the runtime is busy, and stops', () =>
+test('%device watch goes on while the runtime process is busy, and stops', () =>
   withKernel(async (client) => {
     const watch = await client.cell('%device watch');
     assert.match(shown(watch), /^cpu {2}utilization (unavailable|\d+ %), memory \S+ of \S+ \wiB/);
@@ -127,7 +127,7 @@ test('%config counts after a restart, and %device use changes the backend', { sk
       await client.cell('tf.ones([2]).add(1).dataSync();');
       assert.equal(
         (await client.cell('%config threads=1')).text('stdout'),
-        'threads: 1. TensorFlow is loaded already: %restart makes it count (variables are lost).\n',
+        'threads: 1. TensorFlow is already loaded: %restart applies the setting (variables are lost).\n',
       );
       await client.cell('const gone = 1');
       assert.equal((await client.cell('%restart')).reply['status'], 'ok');
@@ -139,7 +139,7 @@ test('%config counts after a restart, and %device use changes the backend', { sk
       const use = await client.cell('%device use js');
       assert.equal(
         use.text('stdout'),
-        'Switching to plain JavaScript needs a fresh process: 1 variables are lost.\n',
+        'Switching to plain JavaScript needs a new runtime process: 1 variable is lost.\n',
       );
       assert.equal((await client.cell('tf.getBackend()')).result, "'cpu'");
       assert.equal((await client.cell('tf.ones([2]).add(1).dataSync()[1]')).result, '2');

@@ -85,7 +85,7 @@ test('lab makes an environment, and a copy of the tutorials that may be written,
   mkdirSync(join(user.own, 'runtimes'), { recursive: true });
   symlinkSync(join(runtimes, 'cpu-2.21.0'), join(user.own, 'runtimes/cpu-2.21.0'));
   const prepared = user.ok('tensorcell', ['lab', '--prepare', '--runtime', 'cpu']);
-  assert.match(prepared, /installing JupyterLab and what it needs \(\d+ packages, locked versions\)/);
+  assert.match(prepared, /installing JupyterLab and its dependencies \(\d+ packages, locked versions\)/);
   const notebooks = readdirSync(join(root, 'notebooks')).filter((name) => name.endsWith('.ipynb'));
   for (const name of notebooks) accessSync(join(tutorials, name), constants.W_OK);
   const data = (
@@ -257,11 +257,11 @@ test('uninstall lists what stays with sizes; --all leaves no trace', () => {
   user.ok('tensorcell', ['install']);
   const listed = user.ok('tensorcell', ['uninstall']);
   assert.match(listed, /^removed .*\/jupyter\/kernels\/tensorcell\n/);
-  assert.match(listed, /what stays \(tensorcell uninstall --all removes it too\):\n/);
+  assert.match(listed, /kept \(tensorcell uninstall --all removes it too\):\n/);
   for (const name of ['config.json', 'environment', 'history.sqlite', 'runtimes']) {
     assert.match(listed, new RegExp(` {2,}\\d+ [kMG]B {2}${join(user.own, name)}\n`));
   }
-  assert.match(listed, /your copy of the tutorials stays, .*tensorcell-tutorials, \d+ MB\n$/);
+  assert.match(listed, /your copy of the tutorials is kept, .*tensorcell-tutorials, \d+ MB\n$/);
   user.ok('tensorcell', ['uninstall', '--all']);
   // The libraries themselves were only linked to.
   assert.ok(existsSync(join(runtimes, 'cpu-2.21.0/runtime.json')));

@@ -17,7 +17,7 @@ test(
         /Python 3\.\d+\.\d+ \(.+\), process \d+\n {2}neither torch nor tensorflow is loaded/,
       );
       await client.cell('%%python\nimport torch');
-      assert.match(await shown(), /\n {2}torch 1\.13\S*, built without CUDA: the processor/);
+      assert.match(await shown(), /\n {2}torch 1\.13\S*, built without CUDA: the CPU/);
     }),
 );
 

@@ -166,7 +166,7 @@ test('Python in native code that hears no interrupt is ended by another one, and
     ({ type, content }) => type === 'stream' && /has not answered the interrupt/.test(content['text']),
     'word on the interrupt',
   );
-  assert.match(told.content['text'], /Interrupt once more to end it/);
+  assert.match(told.content['text'], /Interrupt once more to terminate it/);
   await client().send('control', 'interrupt_request', {});
   const cell = await client().finishCell(id);
   assert.equal(cell.reply['ename'], 'PythonDied');

@@ -33,7 +33,7 @@ test('a crash is an error of the cell that says why; the next use starts it anew
       stop_on_error: false,
     });
     assert.equal(crashed.reply['ename'], 'PythonDied');
-    assert.match(crashed.reply['evalue'], /segmentation fault.*variables are gone/s);
+    assert.match(crashed.reply['evalue'], /segmentation fault.*variables are lost/s);
     assert.ok(!alive(before));
     const after = await client.cell('%%python\n"x" in globals()');
     assert.equal(after.result, 'False');
@@ -54,7 +54,7 @@ test('%python restart: a fresh process without the old variables', () =>
   withPython(async (client) => {
     await client.cell(python('x = 1'));
     const before = await pidOf(client);
-    assert.match((await client.cell('%python restart')).stdout, /variables are gone/);
+    assert.match((await client.cell('%python restart')).stdout, /variables are lost/);
     assert.equal((await client.cell('%%python\n"x" in globals()')).result, 'False');
     assert.ok(!alive(before));
     const status = await client.cell('%python status');
@@ -104,7 +104,7 @@ test('no such environment, no ipykernel in it, a program that is no Python: each
     );
     assert.match(
       await fail(`%%python --env ${kernel.folder}\n1`),
-      /holds no Python environment: it has no bin\/python/,
+      /is not a Python environment: it has no bin\/python/,
     );
     assert.match(await fail('%%python --env /bin/false\n1'), /\/bin\/false does not run/);
     await client.cell(`!${PYTHON} -m venv --without-pip bare`);

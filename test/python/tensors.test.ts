@@ -80,9 +80,9 @@ test('large ones go through shared memory, are snapshots, and leave nothing behi
   assert.equal(segments(pid).length, held.length, segments(pid).join());
 });
 
-test('what cannot cross says why, with the other side untouched', torch, async () => {
+test('what cannot be converted says why, with the other side untouched', torch, async () => {
   const cell = await fails('await python.get("numpy.ma.masked_array([1, 2], [True, False])")');
-  assert.match(cell.reply['evalue'], /masked NumPy array cannot cross/);
+  assert.match(cell.reply['evalue'], /masked NumPy array cannot be passed to TypeScript/);
   assert.equal((await ok('await python.get("1")')).result, '1');
 });
 

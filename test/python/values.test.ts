@@ -81,7 +81,10 @@ test('several values are set at once, or none', async () => {
     /b\.inner\[0\] is a function, which has no counterpart in Python/,
   );
   assert.equal((await ok('%%python\n(a, b)')).result, '(1, [2])');
-  assert.match((await fails('await python.set("a b", 1)')).reply['evalue'], /"a b" is no name/);
+  assert.match(
+    (await fails('await python.set("a b", 1)')).reply['evalue'],
+    /"a b" is not the name of a Python variable/,
+  );
 });
 
 test('functions are called with positional and named arguments, also async ones and methods', async () => {
@@ -98,10 +101,10 @@ test('functions are called with positional and named arguments, also async ones 
     (await fails('await python.call("f")')).reply['evalue'],
     /missing 1 required positional argument/,
   );
-  assert.match((await fails('await python.call("a", 1)')).reply['evalue'], /a is no function but int/);
+  assert.match((await fails('await python.call("a", 1)')).reply['evalue'], /a is not a function but int/);
 });
 
-test('what does not exist or cannot cross is a clear error; both sides go on', async () => {
+test('what does not exist or cannot be converted is a clear error; both sides go on', async () => {
   assert.match(
     (await fails('await python.get("modle")')).reply['evalue'],
     /no variable modle: did you mean model\?/,

@@ -377,6 +377,6 @@ test('what does not fit is named, and leaves the model as it was', () => {
   );
   assert.throws(
     () => multiHeadAttention({ numHeads: 0, keyDim: 2 }),
-    /numHeads is 0; it has to be a whole number/,
+    /numHeads is 0; it must be a whole number/,
   );
 });

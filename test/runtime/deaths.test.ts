@@ -23,7 +23,7 @@ const deaths: Record<string, [code: string, words: RegExp]> = {
   ],
   SIGTERM: [
     'process.kill(process.pid, "SIGTERM"); for (;;);',
-    /^the runtime process ended: it was ended from outside \(SIGTERM\)/u,
+    /^the runtime process ended: it was terminated from outside \(SIGTERM\)/u,
   ],
   'an exhausted heap': [
     'const a = []; for (;;) a.push(new Array(1e5).fill(Math.random()));',
@@ -58,7 +58,7 @@ describe('a death of the runtime process', () => {
       if (ended.status !== 'error') throw new Error('the cell ended well');
       assert.equal(ended.error.reason, 'runtime-died');
       assert.match(ended.error.message, words);
-      assert.match(ended.error.message, /Variables are gone; the next cell runs in a fresh runtime$/u);
+      assert.match(ended.error.message, /Variables are lost; the next cell runs in a new runtime process$/u);
       assert.equal(notebook.replaced.length, times + 1);
       // What it printed came before, and none of what Node prints while it dies.
       assert.equal(notebook.text(execution), 'last words\n');
@@ -74,7 +74,7 @@ describe('a death of the runtime process', () => {
     const first = notebook.begin('await cell.await(new Promise(() => {}));');
     const asked = assert.rejects(
       notebook.host.ask('memory').then(async () => notebook.host.ask('nothing answers this')),
-      /nothing in the runtime answers the question 'nothing answers this'/u,
+      /the runtime process does not know the question 'nothing answers this'/u,
     );
     await asked;
     const second = notebook.begin('process.kill(process.pid, "SIGKILL"); for (;;);');

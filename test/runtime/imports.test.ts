@@ -206,7 +206,7 @@ describe('import', () => {
     assert.equal(await value("import { Model } from './model.ts'; new Model().size"), '2');
     assert.equal(
       notebook.text(notebook.last, 'stderr'),
-      'note: model.ts was edited and loaded again; the old version is still held by first, Same. Run their cells again to renew them.\n',
+      'note: model.ts was edited and loaded again; the old version is still held by first, Same. Run their cells again to update them.\n',
     );
     // Touched, but with the same text: the same module.
     write(folder, { 'part.ts': 'export const size = 2;' });
@@ -247,7 +247,7 @@ describe('import', () => {
     );
     assert.match(
       (await failure("require('./waits.ts')")).message,
-      /require\(\) cannot load a module whose top level awaits: use import\(\)/u,
+      /require\(\) cannot load a module with top-level await: use import\(\)/u,
     );
     const broken = await failure("import './broken.ts'");
     assert.equal(broken.name, 'SyntaxError');

@@ -216,7 +216,7 @@ describe('an interrupt', () => {
     const ended = await outcome;
     assert.equal(ended.status === 'error' && ended.error.reason, 'runtime-died');
     assert.deepEqual(notebook.replaced, [
-      'it was restarted, since a native operation did not return after several interrupts',
+      'it was restarted because a native operation did not return after several interrupts',
     ]);
     assert.deepEqual(await notebook.run('cell.result(1);'), { status: 'ok', declared: [] });
   });

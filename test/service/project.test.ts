@@ -42,7 +42,7 @@ test('a folder with spaces, other scripts, percent signs and quotes in its name'
     assert.equal((await session.inspect('help.a[cur]'))?.text, '(property) a: number');
   }));
 
-test('a folder that is not there any more', () =>
+test('a folder that no longer exists', () =>
   using({}, async (session) => {
     rmSync(session.directory, { recursive: true });
     session.service.setDirectory(session.directory);

@@ -97,7 +97,7 @@ test('install goes where it is told, and uninstall finds every place', () => {
   const gone = run(['uninstall']);
   assert.deepEqual(gone.text.split('\n'), [
     ...places.map(([, kernel]) => `removed ${kernel}`),
-    'what stays (tensorcell uninstall --all removes it too):',
+    'kept (tensorcell uninstall --all removes it too):',
     `      4 kB  ${join(home, 'tensorcell/history.sqlite')}`,
     `      0 kB  ${join(home, 'tensorcell/runtimes')}`,
     '',
@@ -144,7 +144,7 @@ test('runtime list says what is there, in words and as JSON; unknown names are a
       files: { 'tensorflow/libtensorflow_cc.so.2': 9 },
     }),
   );
-  assert.equal(run(['runtime', 'use', 'cpu']).text, 'cpu-2.21.0 is used from the next kernel start on\n');
+  assert.equal(run(['runtime', 'use', 'cpu']).text, 'cpu-2.21.0 is used from the next kernel start\n');
   const lines = run(['runtime', 'list']).text.split('\n');
   assert.equal(
     lines[0],
@@ -157,7 +157,7 @@ test('runtime list says what is there, in words and as JSON; unknown names are a
   assert.equal(run(['runtime', 'path', 'cpu']).text, `${path}\n`);
   assert.deepEqual(run(['runtime', 'remove', 'cuda']), {
     code: 1,
-    text: 'tensorcell: no runtime "cuda" is installed: cpu-2.21.0\n',
+    text: 'tensorcell: no TensorFlow build "cuda" is installed: cpu-2.21.0\n',
   });
   assert.equal(run(['runtime', 'remove', 'cpu']).text, 'removed cpu-2.21.0, 2 MB freed\n');
   assert.equal(run(['runtime', 'install', 'rocm']).code, 1);
@@ -176,7 +176,7 @@ test('runtime use --python takes the TensorFlow of an environment, or says what 
     writeFileSync(join(site, `tensorflow/libtensorflow_${name}.so.2`), '');
   assert.equal(
     run(['runtime', 'use', '--python', python]).text,
-    `TensorFlow 2.21.0 in ${site} is used from the next kernel start on\n`,
+    `TensorFlow 2.21.0 in ${site} is used from the next kernel start\n`,
   );
   assert.deepEqual(JSON.parse(readFileSync(join(home, 'tensorcell/runtimes/selected.json'), 'utf8')), {
     runtime: 'python',
@@ -191,19 +191,19 @@ test('runtime use --python takes the TensorFlow of an environment, or says what 
 test('the history is turned off, on, and deleted', () => {
   const { home, run } = fresh();
   const file = join(home, 'tensorcell/history.sqlite');
-  assert.equal(run(['history']).text, `on: what is run is kept in ${file}\n`);
+  assert.equal(run(['history']).text, `on: history is kept in ${file}\n`);
   assert.equal(run(['history', 'clear']).text, 'there is no history\n');
   assert.equal(run(['history', 'off']).code, 0);
   writeFileSync(file, 'x'.repeat(2000));
   assert.equal(
     run(['history']).text,
-    'off: what is run is forgotten when a kernel ends\nkept so far: 2 kB (tensorcell history clear deletes it)\n',
+    'off: the history of a kernel is not kept after it ends\nkept so far: 2 kB (tensorcell history clear deletes it)\n',
   );
   assert.equal(run(['history', 'clear']).text, `deleted ${file}\n`);
   assert.equal(run(['history', 'on']).code, 0);
-  assert.equal(run(['history']).text, `on: what is run is kept in ${file}\n`);
+  assert.equal(run(['history']).text, `on: history is kept in ${file}\n`);
   const elsewhere = { TENSORCELL_HISTORY: ':memory:' };
-  assert.equal(run(['history'], elsewhere).text, 'off: what is run is forgotten when a kernel ends\n');
+  assert.equal(run(['history'], elsewhere).text, 'off: the history of a kernel is not kept after it ends\n');
   assert.equal(run(['history', 'away']).code, 1);
 });
 

@@ -35,6 +35,6 @@ test('a kernel that dies at its start ends the run with a sentence', () => {
   assert.deepEqual([done.status, done.stdout], [1, '']);
   assert.match(
     done.stderr,
-    /tensorcell: the kernel "broken" (died|cannot be reached any more): see what the server/,
+    /tensorcell: the kernel "broken" (died|is not reachable any more): see what the server/,
   );
 });

@@ -128,7 +128,7 @@ test('run uses a server that is there already', async () => {
   assert.deepEqual(await kernels.json(), []);
   const wrong = await run([path, '--server', `${url}?token=wrong`]);
   assert.equal(wrong.code, 1);
-  assert.match(wrong.err, /tensorcell: http:.* started no kernel "tensorcell": .+\n$/);
+  assert.match(wrong.err, /tensorcell: http:.* did not start the kernel "tensorcell": .+\n$/);
 });
 
 test("a server's address is taken as Jupyter prints it", () => {

@@ -155,7 +155,7 @@ test('two set-ups at once: one fetches, the other waits', async () => {
   ]);
   assert.deepEqual(both[0], both[1]);
   assert.equal(index.requested.length, 2);
-  assert.ok(said.includes(`waiting for process ${process.pid}, which is fetching the same`));
+  assert.ok(said.includes(`waiting for process ${process.pid}, which is fetching the same files`));
 });
 
 test('a wheel with another content than the locked one is refused', async () => {
@@ -189,7 +189,7 @@ test('a disk without room is noticed before anything is fetched', async () => {
       assert.equal(error.code, 'disk-full');
       assert.match(
         error.message,
-        /^the cpu runtime needs 1000000000\.0 GB in .*: free some space, or set TENSORCELL_HOME/,
+        /^the cpu build of TensorFlow needs 1000000000\.0 GB in .*: free some space, or set TENSORCELL_HOME/,
       );
       return true;
     },

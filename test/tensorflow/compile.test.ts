@@ -130,7 +130,7 @@ test('a function that reads a value runs op by op, and the line is named once', 
   assert.equal(said.length, 1);
   assert.match(
     said[0] as string,
-    /^checksSign runs op by op: the value of a tensor is read \(.*compile\.test\..*:\d+:\d+\)\. Results are the same, only slower\.$/,
+    /^checksSign runs eagerly: the value of a tensor is read \(.*compile\.test\..*:\d+:\d+\)\. Results are the same, only slower\.$/,
   );
 });
 

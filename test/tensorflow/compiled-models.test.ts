@@ -480,7 +480,7 @@ test('RandomWidth, which draws its size in JavaScript, runs op by op and says so
   );
   assert.ok(new Set(widths.map(String)).size > 1, 'always the same width');
   assert.equal(said.length, 1);
-  assert.match(said[0] as string, /runs op by op: the value of a tensor is read/);
+  assert.match(said[0] as string, /runs eagerly: the value of a tensor is read/);
 });
 
 /** Names of the classes of a layer and of what it is made of. */

@@ -126,7 +126,7 @@ for (const mode of ['off', 'on'] as const) {
           { epochs: 1, ...QUIET },
         ),
         {
-          message: `an element of the data set has "${key}", which nothing reads: call the weights of samples sampleWeight, as in { xs, ys, sampleWeight }`,
+          message: `an element of the data set has "${key}", which is not used: name the sample weights sampleWeight, as in { xs, ys, sampleWeight }`,
         },
       );
     }

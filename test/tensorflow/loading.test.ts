@@ -205,7 +205,7 @@ if (!isMainThread && workerData === 'control') {
       assert.deepEqual(value, { before: 'cpu', backend: 'cpu', devices: [] });
       assert.equal(
         stderr.trim(),
-        'No TensorFlow runtime is installed: tf runs in plain JavaScript, many times slower. ' +
+        'No TensorFlow build is installed: tf runs in plain JavaScript, many times slower. ' +
           '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
       );
     } finally {

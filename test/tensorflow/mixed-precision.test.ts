@@ -159,7 +159,7 @@ test('what does not fit the device is refused when the model is compiled', () =>
   assert.equal(checkedPrecision('mixed_float16', true), 'float16');
   assert.throws(() => checkedPrecision('bfloat16', true), {
     code: 'UNIMPLEMENTED',
-    message: /for processors/,
+    message: /for CPUs/,
   });
   assert.deepEqual(
     [undefined, false, 'float32', true, 'mixed_bfloat16'].map((option) => checkedPrecision(option, false)),

@@ -204,7 +204,7 @@ test('a layer class of a cell; one that shows something runs op by op and shows 
   const said = await works('for (let i = 0; i < 4; i++) await m.trainOnBatch(x, y);');
   assert.match(
     said,
-    /runs op by op: it shows something in the notebook \(cell \d+:3:\d+\)\. Results are the same/,
+    /runs eagerly: it shows something in the notebook \(cell \d+:3:\d+\)\. Results are the same/,
   );
   const shown = notebook.messages.filter(
     (message) => message.type === 'display' && message.execution === notebook.last,

@@ -9,7 +9,7 @@ test('code that does more than compute runs op by op, as often as before', async
     await same(() => ({
       layers: [layerOf((x) => tf.mul(x, tf.scalar(Math.random() < 2 ? 1 : 0)))],
     })),
-    /runs op by op: it calls Math\.random \(.*own-effects\.test\.ts:\d+:\d+\)\. Results/,
+    /runs eagerly: it calls Math\.random \(.*own-effects\.test\.ts:\d+:\d+\)\. Results/,
   );
   const log = console.log;
   const lines: unknown[] = [];
@@ -98,7 +98,7 @@ test('state that nothing can look into runs op by op, and says so', async () => 
         const numbers = Array.from({ length: 99 }, (_, i) => i)[Symbol.iterator]();
         return { loss: (a, b) => tf.mul(numbers.next().value as number, squares(a, b)) };
       },
-      /numbers\d* is a Array Iterator, which cannot be looked into/,
+      /numbers\d* is a Array Iterator, which cannot be inspected/,
     ],
     [
       () => {
@@ -107,7 +107,7 @@ test('state that nothing can look into runs op by op, and says so', async () => 
         })();
         return { loss: (a, b) => tf.mul(numbers.next().value, squares(a, b)) };
       },
-      /numbers\d* is a Generator, which cannot be looked into/,
+      /numbers\d* is a Generator, which cannot be inspected/,
     ],
     [
       () => {
@@ -118,7 +118,7 @@ test('state that nothing can look into runs op by op, and says so', async () => 
           after: (step) => void numbers.set(key, step),
         };
       },
-      /numbers\d* is a WeakMap, which cannot be looked into/,
+      /numbers\d* is a WeakMap, which cannot be inspected/,
     ],
     [
       () => {
@@ -214,6 +214,6 @@ test('a branch on a value runs op by op, with the line, once', async () => {
   assert.equal(outcome.notices.length, 1);
   assert.match(
     outcome.notices[0] as string,
-    /^training .* runs op by op: the value of a tensor is read \(.*own-effects\.test\.ts:\d+:\d+\)/,
+    /^training .* runs eagerly: the value of a tensor is read \(.*own-effects\.test\.ts:\d+:\d+\)/,
   );
 });

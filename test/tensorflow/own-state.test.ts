@@ -46,7 +46,7 @@ test('a variable that changes with every step: op by op, said once', async () =>
   }, 30);
   opByOp(
     outcome,
-    /^sequential_\d+_model runs op by op: alpha changes with each step \(as a tf\.variable or an input of the model it would be part of the graph\)\. Results are the same, only slower\.$/,
+    /^sequential_\d+_model runs eagerly: alpha changes with each step \(make it a tf\.variable or an input of the model to include it in the graph\)\. Results are the same, only slower\.$/,
   );
 });
 

@@ -137,7 +137,7 @@ test('it is shown as tables and a chart, and in words', async () => {
   const a = tf.ones([8, 8]);
   const taken = await profile(() => tf.matMul(a, a).dataSync());
   const { data } = taken.render();
-  assert.match(data['text/plain'] as string, /^[\d.]+ ms: 0 compiled calls, 1 op one by one, /);
+  assert.match(data['text/plain'] as string, /^[\d.]+ ms: 0 compiled calls, 1 eager op, /);
   assert.match(data['text/plain'] as string, /\nwhere +wall ms +of all\nops +/);
   assert.match(data['text/plain'] as string, /\nop +calls +busy ms +wall ms +of all\n\S*MatMul +1 /);
   assert.match(data['text/html'] as string, /<svg .*<title>Where [\d.]+ ms went: ops .*<\/svg><table/);

@@ -140,7 +140,7 @@ for (const mode of ['off', 'on'] as const) {
     assert.deepEqual(
       warn.mock.calls.map(({ arguments: [text] }) => text as string),
       [
-        `The layer flat_${mode} (Flatten) does not support masks: that of its input ends here, and the layers behind it see padding as data.`,
+        `The layer flat_${mode} (Flatten) does not support masks: the mask of its input ends here, and the layers after it treat padding as data.`,
       ],
     );
   });

@@ -91,7 +91,7 @@ test('what cannot be compiled says once which line is in the way', async () => {
     );
     assert.equal(
       said,
-      `the compiled function runs op by op: ${why} (cell ${notebook.last}:${place}). Results are the same, only slower.\n`,
+      `the compiled function runs eagerly: ${why} (cell ${notebook.last}:${place}). Results are the same, only slower.\n`,
     );
   }
 });
@@ -105,7 +105,7 @@ test('a layer of the user that does more than compute runs op by op, and its lin
   assert.equal(await works(layer('')), '');
   const said = await works(layer('Math.random();'));
   const line = new RegExp(
-    `^\\S+ runs op by op: it calls Math\\.random \\(cell ${notebook.last}:4:\\d+\\)\\. Results are the same, only slower\\.\n$`,
+    `^\\S+ runs eagerly: it calls Math\\.random \\(cell ${notebook.last}:4:\\d+\\)\\. Results are the same, only slower\\.\n$`,
   );
   assert.match(said, line);
 });

@@ -203,7 +203,7 @@ test('a GPU that is newer than the build is refused without a trial', () => {
   const blackwell = { ...about, device: 'NVIDIA GeForce RTX 5090', capabilities: ['8.9', '12.0'] };
   const gate = gateWith(crash.script, home, { subject: () => ({ about: blackwell, build: CUDA_WHEEL }) });
   assert.equal(gate.look(), 'shut');
-  assert.match(gate.why ?? '', /compute capability 12\.0.* knows GPUs up to 9\.0/);
+  assert.match(gate.why ?? '', /compute capability 12\.0.* supports GPUs up to 9\.0/);
   assert.deepEqual([crash.ran(), remembered(home)], [false, []]);
 });
 

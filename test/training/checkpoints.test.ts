@@ -87,7 +87,7 @@ test('ModelCheckpoint saves the model as the user has it, after so many batches'
   assert.deepEqual(weights(again), weights(trained));
   assert.throws(
     () => new tensorcell.ModelCheckpoint('x.keras', { saveWeightsOnly: true }),
-    /has to end with \.weights\.h5/,
+    /must end with \.weights\.h5/,
   );
 });
 

@@ -52,10 +52,10 @@ test('what is not reported is said to be unavailable', { skip }, async () => {
 test('the processor: our own share of it, and our own memory', async () => {
   const load = new DeviceLoad(thisMachine(), () => onCpu);
   let words = '';
-  for (let now = 0; !/processor/.test(words); now += 1000) {
+  for (let now = 0; !/of \d+ CPU/.test(words); now += 1000) {
     assert.ok(now < 400_000, words);
     await new Promise((resolve) => setTimeout(resolve, 50));
     words = load.words(now);
   }
-  assert.match(words, /^CPU: \d+\.\d of \d+ processors? · memory (\d+ MiB|\d+\.\d GiB)$/);
+  assert.match(words, /^CPU: \d+\.\d of \d+ CPUs? · memory (\d+ MiB|\d+\.\d GiB)$/);
 });

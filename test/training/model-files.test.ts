@@ -134,7 +134,7 @@ test('weights alone', async () => {
   });
 });
 
-test('what cannot cross is refused by name', async () => {
+test('what cannot be converted is refused by name', async () => {
   await assert.rejects(loadModel(join(here, 'refused.golden.keras')), {
     code: 'TENSORCELL_MODEL_UNSUPPORTED',
     message:

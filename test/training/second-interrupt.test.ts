@@ -136,7 +136,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     await printed(
       client,
       id,
-      'waiting for a native operation to return, which cannot be stopped half way. Interrupt once more to restart the runtime (variables are lost).\n',
+      'waiting for a native operation to return; it cannot be stopped halfway. Interrupt once more to restart the runtime process (variables are lost).\n',
     );
     const cell = await client.finishCell(id, PATIENCE);
     assert.equal(cell.reply['ename'], 'Interrupted');
@@ -154,7 +154,7 @@ test('a native op is waited for, and a restart of the runtime is offered', () =>
     await client.request('control', 'interrupt_request', {});
     const given = await client.finishCell(once, PATIENCE);
     assert.equal(given.reply['ename'], 'RuntimeDied');
-    assert.match(given.reply['evalue'], /^it was restarted, since a native operation did not return/);
+    assert.match(given.reply['evalue'], /^it was restarted because a native operation did not return/);
     const fresh = await client.cell('typeof batches');
     assert.equal(fresh.result, "'undefined'");
   }));

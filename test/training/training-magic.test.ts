@@ -38,7 +38,7 @@ async function startTraining(client: JupyterClient): Promise<{ id: string; displ
 test('it says so when there was no training', () =>
   withKernel(async (client) => {
     const cell = await client.cell('%training');
-    assert.equal(cell.stdout, 'No training was shown yet: model.fit(…) shows itself while it runs.\n');
+    assert.equal(cell.stdout, 'No training has run yet: model.fit(…) shows its progress while it runs.\n');
     const wrong = await client.cell('%training now');
     assert.equal(wrong.reply['evalue'], '%training now: write %training alone');
   }));

@@ -67,7 +67,7 @@ export function compileSource<T extends Rendered>(
       if (error instanceof SourceMistake)
         throw new CompileError(source, problemAt(source, error.message, error.start, error.end), filename);
       if (error instanceof RangeError)
-        throw new CompileError(source, problemAt(source, 'this is nested too deeply', 0, 0), filename);
+        throw new CompileError(source, problemAt(source, 'this code is nested too deeply', 0, 0), filename);
       if (!(error instanceof NeedsLowering)) throw error;
     }
   const edits = new Edits();

@@ -9,12 +9,12 @@ const COMPARISONS = new Set(['<', '<=', '>', '>=']);
 /** Help for an operator, or none. */
 export function misreadOperator({ operator, left, right }: Operation): string | undefined {
   if (operator === 'in' && right.type === 'ArrayExpression')
-    return '`in` asks for an index or a key: `xs.includes(x)` finds an element';
+    return '`in` tests for an index or a key: `xs.includes(x)` tests for an element';
   if (COMPARISONS.has(operator) && left.type === 'BinaryExpression' && COMPARISONS.has(left.operator))
     return inTypeScript('a < b < c', 'a < b && b < c');
   if (operator === '*' && (isRepeated(left) || isRepeated(right)))
-    return 'a text is repeated with `text.repeat(3)`, a list is filled with `Array(3).fill(0)`';
-  if (operator === '%' && isText(left)) return 'a text with values stands in backquotes: `sum: ${x}`';
+    return 'to repeat a string, write `text.repeat(3)`; to fill an array, write `Array(3).fill(0)`';
+  if (operator === '%' && isText(left)) return 'a string with values goes in backticks: `sum: ${x}`';
   if (operator === '+' && isList(left) && isList(right)) return inTypeScript('xs + ys', '[...xs, ...ys]');
   return undefined;
 }
@@ -55,7 +55,7 @@ export function misreadReturn(value: Expression | null): string | undefined {
 /** Help for `xs[1, 2]`: the element of the last index. */
 export function misreadIndex({ computed, property }: MemberExpression): string | undefined {
   return computed && property.type === 'SequenceExpression' && property.expressions.every(isLiteral)
-    ? '`xs[1, 2]` is `xs[2]` here: a list of lists is read with `xs[1][2]`, a tensor with `t.slice([1, 2], [1, 1])`'
+    ? '`xs[1, 2]` is `xs[2]` here: index nested arrays with `xs[1][2]`, a tensor with `t.slice([1, 2], [1, 1])`'
     : undefined;
 }
 

@@ -123,11 +123,7 @@ class ModuleRewriter {
     if (!this.walk.hasTopAwait) return;
     const site = this.walk.sites.find((one) => one.kind === 'await' && !one.inFunction);
     const { start, end } = site && 'node' in site ? site.node : { start: 0, end: 0 };
-    throw new SourceMistake(
-      'require() cannot load a module whose top level awaits: use import()',
-      start,
-      end,
-    );
+    throw new SourceMistake('require() cannot load a module with top-level await: use import()', start, end);
   }
 
   /** How often code reads a name. Imports that only types use are left out, as TypeScript does. */

@@ -20,7 +20,7 @@ export type SourceLanguage = 'js' | 'ts' | 'tsx';
 export function parse(source: string, lang: SourceLanguage): Parsed {
   if (isNestedTooDeeply(source)) {
     const program = parse('', lang).program;
-    return { program, problem: { message: 'this is nested too deeply', start: 0, end: 0 } };
+    return { program, problem: { message: 'this code is nested too deeply', start: 0, end: 0 } };
   }
   const result = parseSync(lang === 'js' ? 'cell.js' : 'cell.ts', source, {
     lang,
@@ -43,7 +43,7 @@ export function parse(source: string, lang: SourceLanguage): Parsed {
 
 /** The first error of grammar alone: mistakes such as a name that is declared twice do not count. */
 export function parseSyntax(source: string, lang: SourceLanguage): ParseProblem | undefined {
-  if (isNestedTooDeeply(source)) return { message: 'this is nested too deeply', start: 0, end: 0 };
+  if (isNestedTooDeeply(source)) return { message: 'this code is nested too deeply', start: 0, end: 0 };
   const { errors } = parseSync('cell.ts', source, { lang, sourceType: 'module', astType: 'ts' });
   const error = errors.find(({ severity }) => (severity as string) === 'Error');
   if (!error) return undefined;

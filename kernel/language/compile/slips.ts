@@ -56,7 +56,7 @@ export class CellSlips {
     this.misread ??= walk.misread;
     for (const name of [...walk.named].slice(0, CHECKED))
       this.undefined[name] =
-        `arguments have no names in TypeScript: \`f(1)\`, or an object with them: \`f({ ${name}: 1 })\``;
+        `TypeScript has no keyword arguments: write \`f(1)\`, or pass an object: \`f({ ${name}: 1 })\``;
   }
 
   /** What is said of the cell, or undefined. */

@@ -284,7 +284,7 @@ export class Walk extends ExpressionWalk {
     } else this.target(left, targets);
     if (node.type === 'ForInStatement' && node.right.type === 'ArrayExpression')
       this.misread ??=
-        '`for (… in xs)` goes through the indices, as texts: `for (const x of xs)` goes through the elements';
+        '`for (… in xs)` iterates over the indices, as strings: `for (const x of xs)` iterates over the elements';
     this.expression(node.right);
     this.statement(node.body);
     this.scope = outer;

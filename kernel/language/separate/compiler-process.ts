@@ -67,7 +67,7 @@ export class CompilerProcess {
       return start(this.#file);
     } catch (cause) {
       const why = (cause as Error).message;
-      throw new HeavyTextError('unavailable', `${size} needs a process to be compiled in: ${why}`);
+      throw new HeavyTextError('unavailable', `${size} needs a compiler process: ${why}`);
     }
   }
 
@@ -87,11 +87,11 @@ export class CompilerProcess {
         }, limitMs);
         const abort = (): void => reject(interrupted());
         const failed = (error: Error): void =>
-          fail('unavailable', `${size} needs a process to be compiled in, which failed: ${error.message}`);
+          fail('unavailable', `${size} needs a compiler process, which failed: ${error.message}`);
         const ended = (code: number | null, by: NodeJS.Signals | null): void =>
           fail(
             'died',
-            `${size} nests too deeply, or needs more memory than the compiler may have (it ended with ${by ?? `exit code ${code}`}): ${ADVICE}`,
+            `${size} is nested too deeply, or needs more memory than the compiler is allowed (it ended with ${by ?? `exit code ${code}`}): ${ADVICE}`,
           );
         child.once('message', resolve).once('error', failed).once('exit', ended);
         signal?.addEventListener('abort', abort);
@@ -107,7 +107,7 @@ export class CompilerProcess {
       if (reply.name === 'RangeError') {
         throw new HeavyTextError(
           'died',
-          `${size} nests too deeply, or is too large for the compiler: ${ADVICE}`,
+          `${size} is nested too deeply, or is too large for the compiler: ${ADVICE}`,
         );
       }
       throw Object.assign(new Error(reply.message), { name: reply.name });

@@ -185,10 +185,10 @@ export class LanguageServer {
     this.#synchronize(running);
     let continued = false;
     const looking = setInterval(() => {
-      if (continued && isStopped(running.child.pid)) this.#replace('it was stopped again and again');
+      if (continued && isStopped(running.child.pid)) this.#replace('it was stopped repeatedly');
       if (!continueStopped(running.child.pid)) return;
       continued = true;
-      this.#options.log('language server: it was stopped by a signal, and goes on');
+      this.#options.log('language server: it was stopped by a signal and resumed');
     }, LOOK_MS);
     looking.unref();
     try {
@@ -276,7 +276,7 @@ export class LanguageServer {
     if (this.#notified) return;
     this.#notified = true;
     this.#options.notify?.(
-      "TypeScript's language server ends again and again: type checks, completion and help pause, and come back by themselves.",
+      "TypeScript's language server keeps ending: type checks, completion and help pause and resume automatically.",
     );
   }
 

@@ -40,15 +40,15 @@ export function compileApart(bundle: string, request: FileRequest): CompiledModu
     throw new SyntaxError(`${size} could not be compiled within ${LIMIT_MS / 1000} s: ${ADVICE}`);
   if (signal === 'SIGINT') throw new Error(`${size} was not compiled: it was interrupted`);
   if (error && code !== 'ENOBUFS')
-    throw new Error(`${size} needs a process to be compiled in, which failed: ${error.message}`);
+    throw new Error(`${size} needs a compiler process, which failed: ${error.message}`);
   if (status !== 0 || error) {
     throw new SyntaxError(
-      `${size} nests too deeply, or needs more memory than the compiler may have (it ended with ${signal ?? `exit code ${status}`}): ${ADVICE}`,
+      `${size} is nested too deeply, or needs more memory than the compiler is allowed (it ended with ${signal ?? `exit code ${status}`}): ${ADVICE}`,
     );
   }
   const reply = deserialize(stdout) as FileReply;
   if (reply.ok) return reply.value;
   if (reply.name === 'RangeError')
-    throw new SyntaxError(`${size} nests too deeply, or is too large for the compiler: ${ADVICE}`);
+    throw new SyntaxError(`${size} is nested too deeply, or is too large for the compiler: ${ADVICE}`);
   throw Object.assign(new SyntaxError(reply.message), reply.more);
 }

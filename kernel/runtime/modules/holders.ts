@@ -23,7 +23,7 @@ export function describeHolders(path: string, old: Namespace, names: Names): str
   }
   if (holders.length === 0) return undefined;
   const shown = holders.slice(0, 8).join(', ') + (holders.length > 8 ? ', …' : '');
-  return `note: ${basename(path)} was edited and loaded again; the old version is still held by ${shown}. Run their cells again to renew them.`;
+  return `note: ${basename(path)} was edited and loaded again; the old version is still held by ${shown}. Run their cells again to update them.`;
 }
 
 function isInstance(value: unknown, classes: ReadonlySet<unknown>): boolean {

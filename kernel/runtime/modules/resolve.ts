@@ -201,7 +201,7 @@ export class ModuleResolver {
     if (found) {
       const tried = found.candidates.map((candidate) => shownPath(candidate)).join(', ');
       if (!found.onlyBase)
-        return `cannot find '${specifier}': tsconfig.json maps '${found.pattern}' to files, and none of them is there; tried ${tried} (with .ts, .tsx, .js, .json and other extensions, and as a folder with an index file)`;
+        return `cannot find '${specifier}': tsconfig.json maps '${found.pattern}' to files, and none of them exists; tried ${tried} (with .ts, .tsx, .js, .json and other extensions, and as a folder with an index file)`;
       if (isPackageName(name))
         return `cannot find '${specifier}': there is no file ${tried} (baseUrl of tsconfig.json) and no package '${name}'; a package is installed with  %install ${name}`;
     }

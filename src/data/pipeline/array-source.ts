@@ -28,11 +28,11 @@ const HEADER = 65_536;
 export function arraySource(files: Readonly<Record<string, string>>, options: ArrayOptions): Source {
   const arrays = Object.entries(files).map(([name, file]) => storedArray(name, file, options));
   const [first] = arrays;
-  if (first === undefined) throw new RangeError("no arrays: name one at least, as in { xs: 'pictures.npy' }");
+  if (first === undefined) throw new RangeError("no arrays: name at least one, as in { xs: 'pictures.npy' }");
   for (const array of arrays) {
     if (array.rows !== first.rows) {
       throw new DataFormatError(
-        `${array.file} has ${array.rows} examples, but ${first.file} has ${first.rows}: they belong to different data`,
+        `${array.file} has ${array.rows} examples, but ${first.file} has ${first.rows}: they do not belong together`,
       );
     }
   }
@@ -64,7 +64,7 @@ function storedArray(name: string, file: string, options: ArrayOptions): StoredA
     const { shape, start, size, type } = header;
     if (header.fortran && shape.length > 1) {
       throw new DataFormatError(
-        `${file} has its columns together (Fortran order), so no row can be read by itself: save numpy.ascontiguousarray(array), or read it as a whole with tensorcell.readNpy`,
+        `${file} is stored column by column (Fortran order), so single rows cannot be read: save numpy.ascontiguousarray(array), or read it as a whole with tensorcell.readNpy`,
       );
     }
     const [rows = 0, ...example] = shape;

@@ -76,7 +76,7 @@ export class FileDataset {
   /** Examples in a batch; 32 where this is not called. @throws RangeError for anything but a whole number from 1. */
   batch(size: number, options: BatchOptions = {}): FileDataset {
     if (!Number.isInteger(size) || size < 1)
-      throw new RangeError(`a batch of ${size}: give a whole number from 1`);
+      throw new RangeError(`the batch size is ${size}: give a whole number from 1`);
     return this.#with({ batch: size, dropRemainder: options.dropRemainder ?? false });
   }
 
@@ -89,7 +89,7 @@ export class FileDataset {
   /** Batches that are made ahead. Default: one more than there are threads. */
   prefetch(batches: number): FileDataset {
     if (!Number.isInteger(batches) || batches < 1) {
-      throw new RangeError(`${batches} batches ahead: give a whole number from 1`);
+      throw new RangeError(`prefetch(${batches}): give a whole number of batches from 1`);
     }
     return this.#with({ prefetch: batches });
   }
@@ -111,7 +111,7 @@ export class FileDataset {
    */
   split(fraction: number, options: { seed?: number } = {}): [first: FileDataset, second: FileDataset] {
     if (!(fraction > 0 && fraction < 1)) {
-      throw new RangeError(`a part of ${fraction}: give a fraction between 0 and 1, such as 0.8`);
+      throw new RangeError(`the fraction is ${fraction}: give a number between 0 and 1, such as 0.8`);
     }
     const [first, second] = splitRows(this.#rows, fraction, options.seed ?? 0);
     return [
@@ -189,7 +189,7 @@ export class FileDataset {
         ? names.join(', ')
         : `${names.slice(0, 19).join(', ')} and ${names.length - 19} more`;
     return [
-      `Data set ${this.#source.name}: ${count.format(this.examples)} examples in ${count.format(this.size)} batches of ${batch}${shuffle ? ', in another order each epoch' : ''}`,
+      `Data set ${this.#source.name}: ${count.format(this.examples)} examples in ${count.format(this.size)} batches of ${batch}${shuffle ? ', reshuffled in each epoch' : ''}`,
       ...(columns
         ? [`${columns.length} ${columns.length === 1 ? 'column' : 'columns'}: ${list(columns)}`]
         : []),

@@ -50,7 +50,7 @@ export async function imageSource(
     resize: size !== undefined,
     classes: classes === undefined ? undefined : options.labels === 'index' ? 0 : classes.length,
   };
-  const name = typeof where === 'string' ? basename(where) : `${files.length} pictures`;
+  const name = typeof where === 'string' ? basename(where) : `${files.length} images`;
   return source(name, files, labels, classes, plan, libraries, undefined);
 }
 
@@ -98,7 +98,7 @@ interface Pictures {
 }
 
 function list(files: readonly string[]): Pictures {
-  if (files.length === 0) throw new RangeError('no pictures: name one file at least');
+  if (files.length === 0) throw new RangeError('no images: name at least one file');
   return { files: [...files], labels: [], classes: undefined };
 }
 
@@ -119,7 +119,7 @@ function inFolder(folder: string): Pictures {
   const files = found.flat();
   if (files.length === 0) {
     throw new DataFormatError(
-      `${folder} has no pictures (.jpg, .png, .gif, .bmp), and no folders of pictures either`,
+      `${folder} has no images (.jpg, .png, .gif, .bmp), and no folders of images either`,
     );
   }
   return { files, labels: found.flatMap((paths, label) => paths.map(() => label)), classes };

@@ -20,9 +20,7 @@ function tensorflow(libraries: string | undefined): Binding {
   if (binding !== undefined) return binding;
   const files = libraries === undefined ? undefined : runtimeLibraries(libraries);
   if (files === undefined) {
-    throw new Error(
-      'pictures are decoded by TensorFlow, and none is installed: run `tensorcell runtime install`',
-    );
+    throw new Error('TensorFlow decodes images, and it is not installed: run `tensorcell runtime install`');
   }
   for (const file of files.load) openLibrary(file);
   const options = { deviceCount: { GPU: 0 }, intraOpThreads: 1, interOpThreads: 1 };
@@ -56,7 +54,7 @@ function decode(file: string, channels: number, libraries: string | undefined): 
     return { tf, id, height: shape[0] as number, width: shape[1] as number };
   } catch (error) {
     throw new DataFormatError(
-      `${file} is no picture that can be read (JPEG, PNG, GIF or BMP), or is damaged: ${error instanceof Error ? error.message : String(error)}`,
+      `${file} is not a readable image (JPEG, PNG, GIF or BMP), or is damaged: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );
   } finally {
@@ -85,7 +83,7 @@ async function picture(
     if (height === plan.height && width === plan.width) return tf.tensorDataSync(id) as Uint8Array;
     if (!plan.resize) {
       throw new DataFormatError(
-        `${file} has ${height} × ${width} pixels, but the first picture has ${plan.height} × ${plan.width}: give a size to resize all to, as in { size: [${plan.height}, ${plan.width}] }`,
+        `${file} has ${height} × ${width} pixels, but the first image has ${plan.height} × ${plan.width}: give a size to resize all to, as in { size: [${plan.height}, ${plan.width}] }`,
       );
     }
     const axis = tf.createEagerTensor([], TF.INT32, [0]);

@@ -67,7 +67,7 @@ function oneHotPart(values: ArrayLike<number | bigint>, classes: number, array: 
   for (let at = 0; at < values.length; at++) {
     const place = Number(values[at]);
     if (!Number.isInteger(place) || place < 0 || place >= classes) {
-      throw new DataFormatError(`${array.file}: class ${place} is none of the ${classes} classes from 0`);
+      throw new DataFormatError(`${array.file}: class ${place} is not one of the ${classes} classes from 0`);
     }
     result[at * classes + place] = 1;
   }

@@ -264,7 +264,7 @@ export async function decodeChunk(chunk: TableChunk, plan: TablePlan): Promise<S
         if (isMissing(cell)) {
           if (plan.missing === 'error') {
             throw new DataFormatError(
-              `${chunk.file}: row ${firstRow + row} has no ${encoding.column}: say what stands for it, with missing: 0, or leave the column out`,
+              `${chunk.file}: row ${firstRow + row} has no ${encoding.column}: set a replacement, with missing: 0, or leave the column out`,
             );
           }
           // No class at all: no column of it is 1.
@@ -273,7 +273,7 @@ export async function decodeChunk(chunk: TableChunk, plan: TablePlan): Promise<S
           const number = numberOf(cell, chunk.format);
           if (number === undefined) {
             throw new DataFormatError(
-              `${chunk.file}: row ${firstRow + row}: ${encoding.column} is ${JSON.stringify(cell)}, which is no number`,
+              `${chunk.file}: row ${firstRow + row}: ${encoding.column} is ${JSON.stringify(cell)}, which is not a number`,
             );
           }
           values[at] = (number - encoding.mean) / encoding.deviation;

@@ -74,7 +74,7 @@ export async function tableSource(
   format: 'csv' | 'parquet',
   options: CsvTableOptions,
 ): Promise<Source> {
-  if (files.length === 0) throw new RangeError('no files: name one at least');
+  if (files.length === 0) throw new RangeError('no files: name at least one');
   const tables: Table[] = [];
   for (const file of files)
     tables.push(await (format === 'csv' ? csvTable(file, options) : parquetTable(file)));
@@ -103,7 +103,7 @@ export async function tableSource(
     options.features ??
     candidates.filter((one) => of(one).texts + of(one).others === 0 && of(one).numbers > 0);
   if (features.length === 0) {
-    throw new RangeError(`${name} has no column of numbers: name features; text is taken apart into classes`);
+    throw new RangeError(`${name} has no numeric column: name features; text columns become classes`);
   }
   const encode = (column: string, feature: boolean): Encoding => {
     const seen = of(column);
@@ -114,7 +114,7 @@ export async function tableSource(
     }
     if (seen.missing > 0 && options.missing === undefined) {
       throw new DataFormatError(
-        `${name}: ${column} is not known in ${seen.missing} rows, first in row ${seen.firstMissingRow}: say what stands for it, with missing: 0, or leave the column out`,
+        `${name}: ${column} is missing in ${seen.missing} rows, first in row ${seen.firstMissingRow}: set a replacement, with missing: 0, or leave the column out`,
       );
     }
     if (seen.texts === 0) {
@@ -125,7 +125,7 @@ export async function tableSource(
     }
     if (seen.classes === undefined) {
       throw new RangeError(
-        `${name}: ${column} is text of more than ${MOST_CLASSES} kinds: turn it into numbers yourself`,
+        `${name}: ${column} is text with more than ${MOST_CLASSES} distinct values: convert it to numbers yourself`,
       );
     }
     const classes = seen.classes.toSorted();
@@ -151,7 +151,7 @@ async function survey(
   const each = async function* each(): AsyncGenerator<ColumnSurvey[]> {
     for (const job of jobs) yield await job;
   };
-  const label = `looking through ${name}`;
+  const label = `scanning ${name}`;
   for await (const one of progress(each(), { label, total: jobs.length, delayMs: BAR_AFTER_MS }))
     all.push(one);
   return columns.map((_, index) => all.map((one) => one[index] as ColumnSurvey).reduce(together));

@@ -57,7 +57,7 @@ export function cudaObstacle(
   if (fit === 'too-old') {
     return {
       cause: 'driver',
-      why: `${driver} runs CUDA up to ${cudaVersion}; the runtime needs ${build.cudaVersion} (first driver for it: ${FIRST_CUDA_12_DRIVER})`,
+      why: `${driver} runs CUDA up to ${cudaVersion}; the TensorFlow build needs ${build.cudaVersion} (first driver for it: ${FIRST_CUDA_12_DRIVER})`,
     };
   }
   if (computeCapability === null) return undefined;
@@ -65,13 +65,13 @@ export function cudaObstacle(
   if (capability === 'too-old') {
     return {
       cause: 'capability',
-      why: `${name} has compute capability ${computeCapability}; the runtime starts at ${lowestCapability(build)}`,
+      why: `${name} has compute capability ${computeCapability}; the TensorFlow build starts at ${lowestCapability(build)}`,
     };
   }
   if (capability === 'translated' && fit === 'minor') {
     return {
       cause: 'driver',
-      why: `${name} (compute capability ${computeCapability}) needs the runtime's code translated, which ${driver} for CUDA ${cudaVersion} cannot: it needs CUDA ${build.cudaVersion}`,
+      why: `${name} (compute capability ${computeCapability}) needs a translation of the build's code, which ${driver} for CUDA ${cudaVersion} cannot do: it needs CUDA ${build.cudaVersion}`,
     };
   }
   return undefined;

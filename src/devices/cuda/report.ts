@@ -35,7 +35,7 @@ const MEANINGS: Record<number, string> = {
 };
 
 export function cudaMeaning(code: number): string {
-  return MEANINGS[code] ?? `the CUDA driver says code ${code}`;
+  return MEANINGS[code] ?? `the CUDA driver returned code ${code}`;
 }
 
 /** 12080 -> `12.8`. */

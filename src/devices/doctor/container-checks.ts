@@ -34,12 +34,12 @@ export const containerChecks: readonly Check[] = [
       const asked = context.machine.environment['NVIDIA_VISIBLE_DEVICES'];
       const reason =
         asked !== undefined && asked !== 'void' && asked !== 'none'
-          ? ' although NVIDIA_VISIBLE_DEVICES asks for them'
+          ? ' although NVIDIA_VISIBLE_DEVICES requests them'
           : '';
       return expectsNvidia(context) || dxg !== 'absent'
         ? slow(
             `this ${system.container} container has no NVIDIA driver libraries${reason}`,
-            'docker run --gpus all …   (on the host; needs the NVIDIA Container Toolkit)',
+            'docker run --gpus all …   (on the container host; needs the NVIDIA Container Toolkit)',
           )
         : note(`this is a ${system.container} container without a GPU`);
     },
@@ -65,7 +65,7 @@ export const containerChecks: readonly Check[] = [
       const fails = nvml?.ok !== true || nvml.value.init !== NVML.success;
       if (!first || !fails) return undefined;
       return broken(
-        `${first.realPath} comes with the image, not from the host's driver: the two most likely do not fit`,
+        `${first.realPath} comes with the image, not with the driver of the container host: the versions most likely do not match`,
         'remove driver packages (libnvidia-*, nvidia-driver-*) from the image',
       );
     },
@@ -76,9 +76,9 @@ export const containerChecks: readonly Check[] = [
       const { nvml } = context.inventory;
       if (!inContainer(context) || nvml?.ok !== true || nvml.value.init !== NVML.unknown) return undefined;
       return broken(
-        'NVML fails with "Unknown Error" inside a container: the host has most likely taken the devices away (as a systemd reload does)',
+        'NVML fails with "Unknown Error" inside a container: the container host has most likely removed the devices (as a systemd reload does)',
         'recreate the container',
-        'on the host: NVIDIA Container Toolkit 1.18 or newer, with CDI',
+        'on the container host: NVIDIA Container Toolkit 1.18 or newer, with CDI',
       );
     },
   },
@@ -108,7 +108,7 @@ export const containerChecks: readonly Check[] = [
       return toolkit
         ? ok('Docker has the NVIDIA Container Toolkit')
         : note(
-            'Docker is here without the NVIDIA Container Toolkit: containers get no GPU ("could not select device driver")',
+            'Docker is installed without the NVIDIA Container Toolkit: containers get no GPU ("could not select device driver")',
             'sudo apt-get install nvidia-container-toolkit',
             'sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker',
           );
@@ -123,7 +123,7 @@ export const containerChecks: readonly Check[] = [
       return config?.includes('nvidia')
         ? undefined
         : note(
-            '/etc/docker/daemon.json does not name the runtime nvidia ("unknown or invalid runtime name"); with Docker Desktop it is the file on Windows that counts',
+            '/etc/docker/daemon.json does not name the runtime nvidia ("unknown or invalid runtime name"); with Docker Desktop, the file on Windows applies',
             'sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker',
           );
     },
@@ -155,7 +155,7 @@ export const containerChecks: readonly Check[] = [
         const gone = parseCdiPaths(readText(machine, file) ?? '').filter((path) => !exists(machine, path));
         if (gone.length > 0) {
           return note(
-            `${file} names ${gone.length === 1 ? 'a file that is' : `${gone.length} files that are`} gone (${gone[0]}), as after a driver update: containers will not start`,
+            `${file} names ${gone.length === 1 ? 'a file that is' : `${gone.length} files that are`} missing (${gone[0]}), as after a driver update: containers will not start`,
             `sudo nvidia-ctk cdi generate --output=${file}`,
           );
         }

@@ -67,15 +67,17 @@ export const driverChecks: readonly Check[] = [
         if (libnvml.length > 0 || !expectsNvidia(context)) return undefined;
         if (context.inventory.libcuda.length === 0) return undefined; // libcuda says it
         return smi?.ok
-          ? note('there is no libnvidia-ml.so.1: nvidia-smi is asked instead, which is slower and tells less')
+          ? note(
+              'there is no libnvidia-ml.so.1: nvidia-smi is used instead, which is slower and reports less',
+            )
           : slow(
-              'there is no libnvidia-ml.so.1: use and temperature of the card cannot be shown',
+              'there is no libnvidia-ml.so.1: utilization and temperature of the card cannot be shown',
               updateDriver(context),
             );
       }
       if (!nvml.ok) {
         if (nvml.reason === 'hung') return undefined; // driver-hangs says it
-        return broken(`NVML cannot be asked: ${nvml.message}`, updateDriver(context));
+        return broken(`NVML cannot be queried: ${nvml.message}`, updateDriver(context));
       }
       const { init, count, devices } = nvml.value;
       // gpu-blocked, driver-mismatch and container-driver-in-image say these.
@@ -85,7 +87,9 @@ export const driverChecks: readonly Check[] = [
         return broken(`NVML does not start: ${nvmlMeaning(init)} (code ${init})`, updateDriver(context));
       if ('code' in count)
         return broken(`NVML cannot count devices: ${nvmlMeaning(count.code)}`, restart(context));
-      const names = devices.map(({ name }) => ('value' in name ? name.value : 'one that does not answer'));
+      const names = devices.map(({ name }) =>
+        'value' in name ? name.value : 'a device that does not answer',
+      );
       return count.value === 0
         ? note('NVML answers and lists no device')
         : ok(`NVML lists ${names.join(', ')}`);
@@ -120,7 +124,7 @@ export const driverChecks: readonly Check[] = [
         processes: 'processes',
       };
       return note(
-        `the driver does not tell ${missing.map((field) => names[field]).join(', ')}: shown as unavailable`,
+        `the driver does not report ${missing.map((field) => names[field]).join(', ')}: shown as unavailable`,
       );
     },
   },
@@ -137,7 +141,7 @@ export const driverChecks: readonly Check[] = [
       if (init === 0) {
         return devices.length > 0
           ? ok(
-              `cuInit works; CUDA lists ${devices.map(({ name }) => name ?? 'one without a name').join(', ')}`,
+              `cuInit works; CUDA lists ${devices.map(({ name }) => name ?? 'an unnamed device').join(', ')}`,
             )
           : note('cuInit works, and CUDA lists no device');
       }
@@ -165,7 +169,7 @@ export const driverChecks: readonly Check[] = [
       if (version === null || version === undefined || devices.length === 0) return undefined;
       const driver = devices[0]?.driverVersion ?? 'of unknown version';
       const fit = driverFit(version, context.build);
-      const needs = `TensorFlow's runtime needs ${context.build.cudaVersion}`;
+      const needs = `the TensorFlow build needs ${context.build.cudaVersion}`;
       if (fit === 'too-old') {
         return broken(
           `driver ${driver} runs CUDA up to ${version}, but ${needs} (first driver for it: ${FIRST_CUDA_12_DRIVER})`,
@@ -201,7 +205,7 @@ export const driverChecks: readonly Check[] = [
       const first = old[0];
       if (first) {
         return slow(
-          `${first.name} has compute capability ${first.computeCapability}; TensorFlow's runtime starts at ${lowest}, so it stays unused`,
+          `${first.name} has compute capability ${first.computeCapability}; the TensorFlow build starts at ${lowest}, so the GPU is not used`,
           ...(inventory.system.kind === 'wsl2' ? ['tensorcell runtime install directml'] : []),
         );
       }
@@ -210,13 +214,13 @@ export const driverChecks: readonly Check[] = [
       );
       if (translated) {
         return slow(
-          `${translated.name} (compute capability ${translated.computeCapability}) is newer than TensorFlow's runtime: its first operations are translated, which takes minutes once, and may fail with CUDA_ERROR_INVALID_PTX`,
+          `${translated.name} (compute capability ${translated.computeCapability}) is newer than the TensorFlow build: code for it is translated at the first operations, which takes minutes once, and may fail with CUDA_ERROR_INVALID_PTX`,
           'keep the folder ~/.nv/ComputeCache: it holds the translation',
-          'tensorcell runtime install cuda   (when a newer one is out)',
+          'tensorcell runtime install cuda   (when a newer build is available)',
         );
       }
       return ok(
-        `TensorFlow's runtime has machine code for ${devices.map(({ name, computeCapability }) => `${name} (${computeCapability})`).join(', ')}`,
+        `the TensorFlow build has machine code for ${devices.map(({ name, computeCapability }) => `${name} (${computeCapability})`).join(', ')}`,
       );
     },
   },
@@ -227,7 +231,7 @@ export const driverChecks: readonly Check[] = [
       return disabled === undefined || disabled === '0'
         ? undefined
         : slow(
-            'CUDA_CACHE_DISABLE is set: translations for a new GPU are made anew in every session',
+            'CUDA_CACHE_DISABLE is set: translations for a new GPU are repeated in every session',
             'unset CUDA_CACHE_DISABLE',
           );
     },
@@ -242,7 +246,7 @@ export const driverChecks: readonly Check[] = [
       if (full) {
         return slow(
           `${full.id ?? full.name} has ${formatBytes(full.memoryFreeBytes!)} free (${formatShare(full.memoryUsedBytes ?? 0, full.memoryTotalBytes!)} used): what does not fit goes to system memory, many times slower`,
-          'end what holds it (%device lists processes), or use a smaller batch',
+          'end the processes that hold it (%device lists them), or use a smaller batch',
           ...(isWsl(context)
             ? ['NVIDIA Control Panel: CUDA - Sysmem Fallback Policy: Prefer No Sysmem Fallback']
             : []),

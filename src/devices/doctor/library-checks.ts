@@ -10,8 +10,8 @@ import { broken, note, ok, slow } from './finding.ts';
 const BECAUSE: Record<LoaderReason, string> = {
   LD_LIBRARY_PATH: 'LD_LIBRARY_PATH names its folder',
   'ld.so.cache': "the loader's cache names it first",
-  'default folder': 'it lies in a default folder',
-  'folder of WSL': 'only we look there: the loader does not',
+  'default folder': 'it is in a default folder',
+  'folder of WSL': 'only Tensorcell searches there: the loader does not',
 };
 
 /** Whether an NVIDIA card seems to be there, whatever its driver says. */
@@ -43,7 +43,7 @@ export const libraryChecks: readonly Check[] = [
       if (inventory.system.kind === 'wsl1') return undefined;
       if (!expectsNvidia(context)) {
         // Without a card nothing is missing.
-        return note('there is no libcuda.so.1, and no NVIDIA card was found that would need it');
+        return note('there is no libcuda.so.1, and no NVIDIA card needs it');
       }
       if (inventory.system.container) return undefined; // container says it
       return broken(
@@ -77,7 +77,7 @@ export const libraryChecks: readonly Check[] = [
             'inside WSL install toolkit packages only, never a driver',
           )
         : note(
-            `a Linux driver is installed inside WSL${listed}; it is not used now, but does not belong here`,
+            `a Linux driver is installed inside WSL${listed}; it is not used now, but is not valid on this channel`,
             `sudo apt-get purge ${packages.join(' ')}`,
           );
     },
@@ -117,7 +117,7 @@ export const libraryChecks: readonly Check[] = [
       const found = libcuda[0];
       if (system.kind !== 'wsl2' || found?.path !== `${WSL_LIBRARIES}/libcuda.so.1`) return undefined;
       return found.realPath === found.path
-        ? ok(`${found.path} is a file, not a link: ldconfig's complaint about it is harmless`)
+        ? ok(`${found.path} is a file, not a link: ldconfig's warning about it is harmless`)
         : undefined;
     },
   },
@@ -136,7 +136,10 @@ export const libraryChecks: readonly Check[] = [
       const { smi, nvml } = context.inventory;
       if (smi?.ok !== false || smi.reason !== 'crashed') return undefined;
       return nvml?.ok && nvml.value.init === 0
-        ? note('nvidia-smi crashes, but NVML answers: nothing here needs nvidia-smi', updateDriver(context))
+        ? note(
+            'nvidia-smi crashes, but NVML answers: Tensorcell does not need nvidia-smi',
+            updateDriver(context),
+          )
         : broken(
             'nvidia-smi crashes (segmentation fault), and NVML does not answer either',
             updateDriver(context),
@@ -152,7 +155,7 @@ export const libraryChecks: readonly Check[] = [
       }
       if (!directx) return undefined;
       if (!directx.ok)
-        return broken(`DirectX cannot be asked: ${directx.message}`, 'wsl --shutdown   (in Windows)');
+        return broken(`DirectX cannot be queried: ${directx.message}`, 'wsl --shutdown   (in Windows)');
       if (directx.value.result !== 0) {
         const code = `0x${(directx.value.result >>> 0).toString(16)}`;
         return broken(
@@ -163,7 +166,7 @@ export const libraryChecks: readonly Check[] = [
       }
       const names = directx.value.adapters
         .filter(({ hardware }) => hardware !== false)
-        .map(({ name }) => name ?? 'one without a name');
+        .map(({ name }) => name ?? 'an unnamed device');
       return names.length > 0
         ? ok(`DirectX lists ${names.join(', ')}`)
         : note('DirectX lists no hardware adapter', "install the graphics card's driver on Windows");

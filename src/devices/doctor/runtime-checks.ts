@@ -75,10 +75,10 @@ export const runtimeChecks: readonly Check[] = [
     look({ machine, inventory: { system } }) {
       if (machine.architecture !== 'x64' || system.cpu.flags.size === 0) return undefined;
       return system.cpu.flags.has('avx')
-        ? ok(`${system.cpu.model ?? 'the processor'} has what TensorFlow's libraries need`)
+        ? ok(`${system.cpu.model ?? 'the CPU'} supports what TensorFlow's libraries need`)
         : broken(
-            `${system.cpu.model ?? 'the processor'} has no AVX: TensorFlow's libraries would end with an illegal instruction, only plain JavaScript works`,
-            'use a processor from 2011 or later; in a virtual machine, pass the host processor through',
+            `${system.cpu.model ?? 'the CPU'} has no AVX: TensorFlow's libraries would end with an illegal instruction, only plain JavaScript works`,
+            'use a CPU from 2011 or later; in a virtual machine, switch CPU passthrough on',
           );
     },
   },
@@ -111,10 +111,10 @@ export const runtimeChecks: readonly Check[] = [
       const chosen = ladder.find(({ state }) => state === 'chosen')!;
       const installed = runtimes.map(({ name, version }) => `${name} ${version}`).join(', ');
       const { name, by } = wantedRuntime(machine);
-      const refused = ladder.find((rung) => rung.name === name && rung.state === 'passed over');
+      const refused = ladder.find((rung) => rung.name === name && rung.state === 'rejected');
       if (refused) {
         return slow(
-          `${by} asks for ${name}, which cannot be used: ${refused.why}`,
+          `${by} requests ${name}, which cannot be used: ${refused.why}`,
           by === 'TENSORCELL_RUNTIME' ? 'unset TENSORCELL_RUNTIME' : 'tensorcell runtime use auto',
         );
       }
@@ -124,13 +124,13 @@ export const runtimeChecks: readonly Check[] = [
       if (missing) return slow(`${missing.title}: ${missing.why}`, ...missing.fix);
       if (runtimes.length === 0 && hasGlibc(machine)) {
         return slow(
-          'no TensorFlow runtime is installed: plain JavaScript serves, slowly',
+          'no TensorFlow build is installed: tf runs in plain JavaScript, slowly',
           'tensorcell runtime install',
         );
       }
       return runtimes.length === 0
         ? undefined
-        : ok(`installed runtimes: ${installed}; ${chosen.title} will be used`);
+        : ok(`installed TensorFlow builds: ${installed}; ${chosen.title} will be used`);
     },
   },
   {
@@ -151,34 +151,36 @@ export const runtimeChecks: readonly Check[] = [
         const damaged = damagedLibraries(machine, path);
         if (damaged.length > 0 && missing.length === 0) {
           return broken(
-            `runtime ${name} ${version} is damaged: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ` and ${damaged.length - 3} more` : ''}`,
+            `TensorFlow build ${name} ${version} is damaged: ${damaged.slice(0, 3).join(', ')}${damaged.length > 3 ? ` and ${damaged.length - 3} more` : ''}`,
             ...repair,
           );
         }
         if (missing.length > 0) {
           return broken(
-            `runtime ${name} ${version} lacks ${missing.join(', ')} (TensorFlow says "Could not load dynamic library")`,
+            `TensorFlow build ${name} ${version} lacks ${missing.join(', ')} (TensorFlow says "Could not load dynamic library")`,
             ...repair,
           );
         }
         const tools = name === 'cuda' ? lacks(XLA_FILES) : [];
         if (tools.length > 0) {
           return slow(
-            `runtime ${name} ${version} lacks ${tools.join(', ')}: XLA cannot compile for the GPU`,
+            `TensorFlow build ${name} ${version} lacks ${tools.join(', ')}: XLA cannot compile for the GPU`,
             ...repair,
           );
         }
       }
       return runtimes.length === 0
         ? undefined
-        : ok(`the libraries of ${runtimes.length === 1 ? 'the runtime are' : 'all runtimes are'} complete`);
+        : ok(
+            `the libraries of ${runtimes.length === 1 ? 'the TensorFlow build are' : 'all TensorFlow builds are'} complete`,
+          );
     },
   },
   {
     code: 'xla',
     look({ machine, inventory, ladder, runtimes, build }) {
       const runtime = runtimes.find(({ name }) => name === 'cuda');
-      const serves = ladder.some(({ name, state }) => name === 'cuda' && state !== 'passed over');
+      const serves = ladder.some(({ name, state }) => name === 'cuda' && state !== 'rejected');
       if (runtime === undefined || !serves) return undefined;
       const cards = inventory.devices.filter(
         ({ vendor, source, id, unavailable }) =>
@@ -190,7 +192,7 @@ export const runtimeChecks: readonly Check[] = [
       if (!xla.tried) {
         return note(
           `training steps run without XLA: ${xla.why}`,
-          'tensorcell runtime install cuda   (when a newer one is out)',
+          'tensorcell runtime install cuda   (when a newer build is available)',
         );
       }
       return slow(
@@ -208,13 +210,13 @@ export const runtimeChecks: readonly Check[] = [
         return broken(`a first operation failed: ${firstOp.message}`, 'tensorcell runtime install');
       if (firstOp.backend !== 'tensorflow' && runtimes.length > 0) {
         return broken(
-          `a runtime is installed, but a first operation ran in plain JavaScript${firstOp.why ? `: ${firstOp.why}` : ''}`,
+          `a TensorFlow build is installed, but a first operation ran in plain JavaScript${firstOp.why ? `: ${firstOp.why}` : ''}`,
           'tensorcell runtime install',
         );
       }
       const where = firstOp.devices.join(', ') || 'plain JavaScript';
       const why = firstOp.why ? `; ${firstOp.why}` : '';
-      return ok(`a first operation ran on ${where} (${firstOp.milliseconds} ms with loading)${why}`);
+      return ok(`a first operation ran on ${where} (${firstOp.milliseconds} ms including loading)${why}`);
     },
   },
   {
@@ -236,7 +238,7 @@ export const runtimeChecks: readonly Check[] = [
       const answer = await context.command('python3', ['--version']);
       if (!answer) {
         return slow(
-          'there is no python3: JupyterLab and the set-up of runtimes need it',
+          'there is no python3: JupyterLab and "tensorcell runtime install" need it',
           'sudo apt-get install python3 python3-venv',
         );
       }
@@ -246,7 +248,7 @@ export const runtimeChecks: readonly Check[] = [
       return major > 3 || (major === 3 && minor >= 10)
         ? ok(version[0])
         : slow(
-            `${version[0]} is too old for JupyterLab here: 3.10 or newer is needed`,
+            `${version[0]} is too old for JupyterLab: 3.10 or newer is needed`,
             'sudo apt-get install python3.12 python3.12-venv',
           );
     },
@@ -268,7 +270,7 @@ export const runtimeChecks: readonly Check[] = [
         .find((folder) => exists(machine, `${folder}/kernel.json`));
       return spec === undefined
         ? note(
-            'no Jupyter here knows the kernel yet',
+            'the kernel is not registered with Jupyter yet',
             'npm run lab   (in the checkout), or: tensorcell install',
           )
         : ok(`Jupyter finds the kernel in ${spec}`);

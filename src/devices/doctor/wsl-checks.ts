@@ -39,7 +39,7 @@ export const wslChecks: readonly Check[] = [
       const name = system.wslDistribution ?? 'DISTRIBUTION';
       if (system.kind === 'wsl1') {
         return slow(
-          `WSL 1 (kernel ${system.kernel.release}) passes no GPU on; WSL 2 does`,
+          `WSL 1 (kernel ${system.kernel.release}) does not expose the GPU; WSL 2 does`,
           `wsl --set-version ${name} 2   (in Windows)`,
         );
       }
@@ -63,7 +63,7 @@ export const wslChecks: readonly Check[] = [
       }
       if (system.kernel.version && older(system.kernel.version, OLDEST_KERNEL)) {
         return slow(
-          `kernel ${system.kernel.release} is older than CUDA needs (5.10.16)`,
+          `kernel ${system.kernel.release} is too old for CUDA, which needs 5.10.16`,
           'wsl --update   (in Windows)',
           RESTART,
         );
@@ -75,9 +75,9 @@ export const wslChecks: readonly Check[] = [
     code: 'wsl-conf-gpu',
     look({ inventory: { system }, wslConf }) {
       if (system.kind !== 'wsl2') return undefined;
-      if (!isOff(wslConf['gpu']?.['enabled'])) return ok('/etc/wsl.conf leaves the GPU on');
+      if (!isOff(wslConf['gpu']?.['enabled'])) return ok('/etc/wsl.conf does not disable the GPU');
       return slow(
-        '/etc/wsl.conf switches the GPU off for this distribution ([gpu] enabled=false)',
+        '/etc/wsl.conf disables the GPU for this distribution ([gpu] enabled=false)',
         'remove that line from /etc/wsl.conf',
         RESTART,
       );
@@ -88,9 +88,9 @@ export const wslChecks: readonly Check[] = [
     look({ inventory: { system }, windowsConfigs }) {
       if (system.kind !== 'wsl2' || windowsConfigs.length === 0) return undefined;
       const off = windowsConfigs.find(({ sections }) => isOff(sections['wsl2']?.['gpusupport']));
-      if (!off) return ok(`${windowsConfigs.map(({ path }) => path).join(', ')} leaves the GPU on`);
+      if (!off) return ok(`${windowsConfigs.map(({ path }) => path).join(', ')} does not disable the GPU`);
       return slow(
-        `${off.path} switches the GPU off for all distributions (gpuSupport=false)`,
+        `${off.path} disables the GPU for all distributions (gpuSupport=false)`,
         `remove that line from ${off.path}`,
         RESTART,
       );
@@ -100,20 +100,20 @@ export const wslChecks: readonly Check[] = [
     code: 'dxg',
     look({ inventory: { system, dxg }, machine, wslConf, windowsConfigs }) {
       if (system.kind !== 'wsl2') return undefined;
-      if (dxg === 'usable') return ok('/dev/dxg is there');
+      if (dxg === 'usable') return ok('/dev/dxg exists');
       if (dxg === 'forbidden') {
-        return slow('/dev/dxg is there, but this user may not use it', 'sudo chmod a+rw /dev/dxg');
+        return slow('/dev/dxg exists, but this user has no permission to use it', 'sudo chmod a+rw /dev/dxg');
       }
       const switchedOff =
         isOff(wslConf['gpu']?.['enabled']) ||
         windowsConfigs.some(({ sections }) => isOff(sections['wsl2']?.['gpusupport']));
       if (lacksDxg(machine, system, windowsConfigs)) {
-        return slow('/dev/dxg is missing, since the kernel has no driver for it: see wsl-kernel');
+        return slow('/dev/dxg is missing, because the kernel has no driver for it: see wsl-kernel');
       }
       return switchedOff
-        ? slow('/dev/dxg is missing, as the setting above asks')
+        ? slow('/dev/dxg is missing, because of the setting above')
         : slow(
-            '/dev/dxg is missing: Windows passes no GPU on',
+            '/dev/dxg is missing: Windows does not expose a GPU',
             'wsl --update   (in Windows)',
             RESTART,
             "update Windows and the graphics card's driver",
@@ -155,7 +155,7 @@ export const wslChecks: readonly Check[] = [
       }
       if (small) {
         return note(
-          `${has}; WSL takes half of Windows' unless .wslconfig says otherwise`,
+          `${has}; WSL takes half of Windows' memory unless .wslconfig sets a limit`,
           'set memory= under [wsl2] in %UserProfile%\\.wslconfig',
           RESTART,
         );
@@ -168,7 +168,7 @@ export const wslChecks: readonly Check[] = [
     look(context) {
       if (!isWsl(context)) return undefined;
       const { directory } = context;
-      if (!/^\/mnt\/[a-z](\/|$)/.test(directory)) return ok(`${directory} is in Linux's own file system`);
+      if (!/^\/mnt\/[a-z](\/|$)/.test(directory)) return ok(`${directory} is in the Linux file system`);
       return slow(
         `${directory} is on a Windows drive: files there are read many times slower`,
         `cp -r '${directory.replaceAll("'", String.raw`'\''`)}' ~/`,

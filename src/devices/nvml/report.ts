@@ -40,7 +40,7 @@ export interface NvmlDeviceReport {
 /** `nvmlReturn_t` of nvml.h: what the codes mean for a person. */
 const MEANINGS: Record<number, string> = {
   1: 'NVML was not initialised',
-  2: 'the driver refused the question',
+  2: 'the driver rejected the query',
   3: 'not supported by this device or driver',
   4: 'no permission',
   6: 'not found',
@@ -49,7 +49,7 @@ const MEANINGS: Record<number, string> = {
   10: 'the driver timed out',
   11: 'an interrupt problem with the GPU',
   12: 'the NVML library could not be loaded',
-  13: 'this driver version cannot tell',
+  13: 'this driver version does not report it',
   14: 'the info ROM is damaged',
   15: 'the GPU is lost: it fell off the bus or its driver was restarted',
   16: 'the GPU needs a reset',
@@ -74,5 +74,5 @@ export const NVML = {
 } as const;
 
 export function nvmlMeaning(code: number): string {
-  return MEANINGS[code] ?? `the driver says code ${code}`;
+  return MEANINGS[code] ?? `the driver returned code ${code}`;
 }

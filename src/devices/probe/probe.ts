@@ -109,7 +109,7 @@ export class Probe {
       this.#fail({
         ok: false,
         reason: 'died',
-        message: `the driver's library ended the process that asked: ${how}`,
+        message: `the driver's library ended the probing process: ${how}`,
       });
     };
     child.on('error', (error) => ended(error.message));

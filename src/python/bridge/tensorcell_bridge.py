@@ -110,7 +110,7 @@ class Operations:
     async def call(self, argument):
         function = look_up(argument["name"], self.namespace)
         if not callable(function):
-            raise TypeError("%s is no function but %s" % (argument["name"], type(function).__name__))
+            raise TypeError("%s is not a function but %s" % (argument["name"], type(function).__name__))
         args = [self.values.decode(tree) for tree in argument["args"]]
         kwargs = {name: self.values.decode(tree) for name, tree in argument["kwargs"].items()}
         value = await finished(function(*args, **kwargs))
@@ -133,7 +133,7 @@ class Operations:
             try:
                 os.chdir(argument["directory"])
             except OSError as error:
-                print("Python cannot change to the session's folder: %s" % error, file=sys.stderr)
+                print("Python cannot change to the folder of the session: %s" % error, file=sys.stderr)
         for name, value in (argument.get("environment") or {}).items():
             if value is None:
                 os.environ.pop(name, None)
@@ -198,7 +198,7 @@ def main():
             size = len(json.dumps(value))
             if size > LARGEST:
                 error = TypeError(
-                    "%d MB of plain values are too many for one message (at most %d MB): use a NumPy array or a table"
+                    "%d MB of plain values are too many for one message (at most %d MB): pass a NumPy array or a table"
                     % (size >> 20, LARGEST >> 20)
                 )
                 error.code = "cannot-cross"

@@ -134,7 +134,7 @@ def _by_name(name):
     for segment in _pool:
         if segment.name == name:
             return segment
-    raise LookupError(f"the segment {name} is not there any more")
+    raise LookupError(f"the segment {name} no longer exists")
 
 
 def segment_taken(argument):
@@ -236,7 +236,7 @@ def _array_leaf(array, shape=None, dtype=None):
         return _strings_leaf(array)
     if name not in BYTES:
         raise TypeError(
-            f"a NumPy array of {array.dtype} cannot cross: convert it first, for example with .astype('float32')"
+            f"a NumPy array of {array.dtype} cannot be passed to TypeScript: convert it first, for example with .astype('float32')"
             + (" or .astype('int64')" if array.dtype.kind in "mM" else "")
         )
     shape = list(array.shape if shape is None else shape)
@@ -251,7 +251,7 @@ def _strings_leaf(array):
     for value in values:
         if not isinstance(value, str):
             raise TypeError(
-                f"a NumPy array of objects cannot cross, since it holds a {type(value).__name__}: only text does; "
+                f"a NumPy array of objects cannot be passed to TypeScript, because it holds a {type(value).__name__}: only text does; "
                 "convert it first, for example with .astype('float64'), or pass a list"
             )
     return {"$": "strings", "shape": list(array.shape), "values": values}
@@ -259,9 +259,9 @@ def _strings_leaf(array):
 
 def _torch_leaf(torch, tensor):
     if tensor.layout is not torch.strided:
-        raise TypeError(f"a PyTorch tensor of layout {tensor.layout} cannot cross: pass tensor.to_dense()")
+        raise TypeError(f"a PyTorch tensor of layout {tensor.layout} cannot be passed to TypeScript: pass tensor.to_dense()")
     if tensor.is_quantized:
-        raise TypeError("a quantized PyTorch tensor cannot cross: pass tensor.dequantize()")
+        raise TypeError("a quantized PyTorch tensor cannot be passed to TypeScript: pass tensor.dequantize()")
     if tensor.device.type == "meta":
         raise TypeError("a PyTorch tensor on the device 'meta' has no values")
     plain = tensor.detach()
@@ -273,7 +273,7 @@ def _torch_leaf(torch, tensor):
         bits = torch.int16 if FOREIGN[name] == 2 else torch.uint8
         return _array_leaf(plain.contiguous().view(bits).numpy(), plain.shape, name)
     if name not in BYTES:
-        raise TypeError(f"a PyTorch tensor of {plain.dtype} cannot cross: convert it first, for example with .float()")
+        raise TypeError(f"a PyTorch tensor of {plain.dtype} cannot be passed to TypeScript: convert it first, for example with .float()")
     return _array_leaf(plain.numpy())
 
 
@@ -297,7 +297,7 @@ def _encode_array(value):
     numpy = _module("numpy")
     if numpy is not None:
         if isinstance(value, numpy.ma.MaskedArray):
-            raise TypeError("a masked NumPy array cannot cross: pass array.filled(...) or array.data")
+            raise TypeError("a masked NumPy array cannot be passed to TypeScript: pass array.filled(...) or array.data")
         if isinstance(value, numpy.ndarray):
             return _array_leaf(value)
         if isinstance(value, numpy.generic):
@@ -345,7 +345,7 @@ def _numpy_of(leaf):
         except ImportError as error:
             raise TypeError(
                 f"NumPy has no {dtype} without the package ml_dtypes: install it, pass {{ as: 'torch' }}, or convert "
-                "the array to float32 before it crosses"
+                "the array to float32 first"
             ) from error
         return numpy.frombuffer(buffer, getattr(ml_dtypes, dtype)).reshape(shape)
     return numpy.frombuffer(buffer, numpy.dtype(dtype)).reshape(shape)
@@ -355,10 +355,10 @@ def _torch_of(leaf):
     try:
         import torch
     except ImportError as error:
-        raise TypeError("this environment has no PyTorch: `pip install torch`, or leave { as: 'torch' } away") from error
+        raise TypeError("this environment has no PyTorch: `pip install torch`, or omit { as: 'torch' }") from error
     dtype, shape = leaf["dtype"], leaf["shape"]
     if not hasattr(torch, dtype):
-        raise TypeError(f"this PyTorch ({torch.__version__}) has no {dtype}: convert the array before it crosses")
+        raise TypeError(f"this PyTorch ({torch.__version__}) has no {dtype}: convert the array first")
     if math.prod(shape) == 0:
         return torch.empty(shape, dtype=getattr(torch, dtype))
     return torch.frombuffer(_receive(leaf), dtype=getattr(torch, dtype)).reshape(shape)
@@ -374,7 +374,7 @@ def _decode_array(leaf):
             import tensorflow
         except ImportError as error:
             raise TypeError(
-                "this environment has no TensorFlow: `pip install tensorflow`, or leave { as: 'tensorflow' } away"
+                "this environment has no TensorFlow: `pip install tensorflow`, or omit { as: 'tensorflow' }"
             ) from error
         return tensorflow.constant(array)
     return array
@@ -384,7 +384,7 @@ def _decode_strings(leaf):
     import numpy
 
     if leaf.get("as") == "torch":
-        raise TypeError("PyTorch has no tensors of text: leave { as: 'torch' } away")
+        raise TypeError("PyTorch has no tensors of text: omit { as: 'torch' }")
     array = numpy.array(leaf["values"], dtype=object).reshape(leaf["shape"])
     if leaf.get("as") == "tensorflow":
         import tensorflow
@@ -429,12 +429,12 @@ def _encode_table(value, _options):
             frame = frame.reset_index()
         texts = {column: str(column) for column in frame.columns}
         if len(set(texts.values())) != len(texts) or len(texts) != len(frame.columns):
-            raise TypeError("a pandas table with two columns of the same name cannot cross: rename one")
+            raise TypeError("a pandas table with two columns of the same name cannot be passed to TypeScript: rename one")
         frame = frame.rename(columns=texts)
         try:
             table = pyarrow.Table.from_pandas(frame, preserve_index=False)
         except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
-            raise TypeError(f"this pandas table cannot cross: {error}") from error
+            raise TypeError(f"this pandas table cannot be passed to TypeScript: {error}") from error
         return _arrow_leaf(pyarrow, table.replace_schema_metadata(None))
     polars = _module("polars")
     if polars is not None and isinstance(value, (polars.DataFrame, polars.LazyFrame, polars.Series)):

@@ -87,7 +87,7 @@ def _encode(value, options, where, above):
         return _encode(value.item() if hasattr(value, "item") else int(value), options, where, above)
     name = "%s.%s" % (type(value).__module__, type(value).__qualname__)
     raise CannotCross(
-        "%s is %s, which has no counterpart in TypeScript: take what you need of it in Python first" % (where, name)
+        "%s is %s, which has no counterpart in TypeScript: extract the values that you need in Python first" % (where, name)
     )
 
 

@@ -81,7 +81,7 @@ export function dtypeName(dtype: number): string {
 /** Any list of numbers, booleans or bigints as the typed array that TensorFlow's memory is copied from. */
 export function typedValues(dtype: number, values: ArrayLike<number | bigint | boolean>): NumericArray {
   const element = elements.get(dtype);
-  if (element === undefined) throw new TypeError(`a tensor of ${dtypeName(dtype)} is not made of numbers`);
+  if (element === undefined) throw new TypeError(`a tensor of ${dtypeName(dtype)} does not hold numbers`);
   if (values instanceof element.array) return values;
   if (element.array === BigInt64Array || element.array === BigUint64Array) {
     // tfjs-node hands 64-bit integers over as pairs of 32-bit words, low word first.

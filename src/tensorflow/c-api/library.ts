@@ -47,7 +47,7 @@ function systemLoader(): Loader {
 function notLoaded(file: string, why: string): TensorflowError {
   return new TensorflowError(
     'BAD_RUNTIME',
-    `cannot load ${file}: ${why}. Install the runtime again with \`tensorcell runtime install\``,
+    `cannot load ${file}: ${why}. Install TensorFlow again with \`tensorcell runtime install\``,
   );
 }
 

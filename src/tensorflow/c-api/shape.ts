@@ -27,14 +27,14 @@ export function checkShape(shape: ArrayLike<number>, what: string, open = false)
     const size = shape[axis] as number;
     if (!Number.isSafeInteger(size) || size < (open ? -1 : 0)) {
       throw new RangeError(
-        `${what} has the shape [${short(shape)}]: ${size} is no size of an axis; sizes are whole numbers from 0 on`,
+        `${what} has the shape [${short(shape)}]: ${size} is not a valid axis size; sizes are whole numbers from 0 on`,
       );
     }
     if (size > 0) product *= size;
   }
   if (!Number.isSafeInteger(product)) {
     throw new RangeError(
-      `${what} has the shape [${short(shape)}], which is more values than can be counted (2^53), zeros left aside`,
+      `${what} has the shape [${short(shape)}], which is more values than can be counted (2^53), ignoring zeros`,
     );
   }
 }

@@ -38,13 +38,15 @@ export function packStrings(strings: readonly Uint8Array[]): Uint8Array {
   for (const text of strings) {
     // An offset string keeps its length in 30 bits, and its offset in 32.
     if (text.length >= 2 ** 30) {
-      throw new RangeError(`a text of ${text.length} bytes is longer than a tensor holds (2^30): split it`);
+      throw new RangeError(
+        `a string of ${text.length} bytes is longer than a tensor can hold (2^30): split it`,
+      );
     }
     if (text.length > SMALL) size += text.length;
   }
   if (size >= 2 ** 32) {
     throw new RangeError(
-      `${strings.length} texts take ${size} bytes, more than one tensor holds (2^32): split them`,
+      `${strings.length} strings take ${size} bytes, more than one tensor can hold (2^32): split them`,
     );
   }
   const block = new Uint8Array(size);

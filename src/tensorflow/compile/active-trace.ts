@@ -9,7 +9,7 @@ export function activeTrace(): Trace | undefined {
 
 /** Begins a trace; `leave` puts everything back that tracing has changed, and is called exactly once. */
 export function enterTrace(trace: Trace, leave: () => void): void {
-  if (active !== undefined) throw new Error('a trace runs already');
+  if (active !== undefined) throw new Error('a trace is already running');
   active = { trace, leave };
 }
 

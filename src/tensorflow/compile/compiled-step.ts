@@ -232,7 +232,7 @@ export class CompiledStep {
     // First all variables: preparing one frees the tensor of its value, which may be an argument, too.
     for (const { variable, resource, updated } of this.#variables) {
       const prepared = variable.deref();
-      if (prepared === undefined) throw new Error('a variable of a compiled step is gone');
+      if (prepared === undefined) throw new Error('a variable of a compiled step no longer exists');
       prepareVariable(tf, backend, prepared, resource, updated);
     }
     const handles: Pointer[] = [];

@@ -50,7 +50,7 @@ export function sourceOf<Owner extends object, T>(owner: Owner, read: (owner: Ow
 export function currentOf<T>({ owner, read }: Source<T>): () => T {
   return () => {
     const now = owner.deref();
-    if (now === undefined) throw new Error('an object of a compiled step is gone');
+    if (now === undefined) throw new Error('an object of a compiled step no longer exists');
     return read(now);
   };
 }

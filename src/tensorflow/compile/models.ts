@@ -139,7 +139,7 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     const why = (reason: string) => {
       if (explained.has(model)) return;
       explained.add(model);
-      say(`${model.name} runs op by op: ${reason}. Results are the same, only slower.`);
+      say(`${model.name} runs eagerly: ${reason}. Results are the same, only slower.`);
     };
     const state = roots.length === 0 ? undefined : new OwnState(tf, roots, declarations);
     const own = () => (state === undefined ? undefined : new OwnSteps(state, why));

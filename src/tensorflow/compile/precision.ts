@@ -41,7 +41,7 @@ export function checkedPrecision(option: unknown, gpu: boolean): Precision {
       if (gpu) {
         throw new TensorflowError(
           'UNIMPLEMENTED',
-          "mixedPrecision: 'bfloat16' is for processors; on this GPU use 'float16' (or true, which chooses)",
+          "mixedPrecision: 'bfloat16' is for CPUs; on this GPU use 'float16' (or true, which chooses)",
         );
       }
       return 'bfloat16';
@@ -50,7 +50,7 @@ export function checkedPrecision(option: unknown, gpu: boolean): Precision {
       if (!gpu) {
         throw new TensorflowError(
           'UNIMPLEMENTED',
-          "mixedPrecision: 'float16' needs a GPU, and TensorFlow computes on the processor: use 'bfloat16' (or true, which chooses)",
+          "mixedPrecision: 'float16' needs a GPU, and TensorFlow computes on the CPU: use 'bfloat16' (or true, which chooses)",
         );
       }
       return 'float16';

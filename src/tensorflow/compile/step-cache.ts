@@ -359,7 +359,7 @@ export class StepCache {
     this.#said = true;
     const line = userLine(error.stack);
     this.#say(
-      `${this.#what} runs op by op: ${error.message}${line === undefined ? '' : ` (${line})`}. ` +
+      `${this.#what} runs eagerly: ${error.message}${line === undefined ? '' : ` (${line})`}. ` +
         'Results are the same, only slower.',
     );
   }
@@ -376,5 +376,5 @@ function refusePromise(result: unknown): void {
   if (!(result instanceof Promise)) return;
   // It fails, since its tensors have no values.
   result.catch(() => undefined);
-  throw new Untraceable('it gives a promise');
+  throw new Untraceable('it returns a promise');
 }

@@ -253,7 +253,7 @@ export class Trace implements OpRecorder {
   // ---- what the binding hands over while tracing
 
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
-    if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps a state of its own`);
+    if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps internal state`);
     const outputsOf = inputs.map((id) => this.#output(id));
     const oper = this.graph.operation(name, separated(this.graph, name, outputsOf), attributes);
     return Array.from({ length: outputs }, (_, index) => this.#metadata({ oper, index }));

@@ -89,7 +89,7 @@ export class XlaCallChoice {
       if (state === 'failed') this.#settle('graph', this.#compilation.problem ?? '');
       this.#ready = state === 'ready';
       if (!this.#ready) return undefined;
-      if (xlaSetting() === 'on') this.#settle('xla', 'it was asked for');
+      if (xlaSetting() === 'on') this.#settle('xla', 'it was requested');
     }
     if (this.#chosen === undefined && this.#xla.times.length > this.#graph.times.length) return undefined;
     const prepared = known.prepare(step);

@@ -121,7 +121,7 @@ export class XlaLoopChoice {
     const xla: RunnableLoop = { loop: this.#xla.loop, step: prepared };
     if (this.#chosen === this.#xla) return xla;
     if (setting === 'on') {
-      this.#settle(this.#xla, 'it was asked for');
+      this.#settle(this.#xla, 'it was requested');
       return xla;
     }
     return this.#xla.times.length <= this.#graph.times.length ? xla : graph;

@@ -116,6 +116,6 @@ export class XlaStep {
   }
 
   dispose(): void {
-    this.#problem ??= 'the function is gone';
+    this.#problem ??= 'the function no longer exists';
   }
 }

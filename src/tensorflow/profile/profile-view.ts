@@ -61,7 +61,7 @@ function heading({ wallMs, graphs, opByOp, uploads, downloads }: Profile): strin
         ? `${(count / 1e3).toFixed(0)} kB`
         : `${(count / 1e6).toFixed(0)} MB`;
   return (
-    `${ms(wallMs)} ms: ${many(graphs, 'compiled call')}, ${many(opByOp, 'op')} one by one, ` +
+    `${ms(wallMs)} ms: ${many(graphs, 'compiled call')}, ${many(opByOp, 'eager op')}, ` +
     `${many(uploads.count, 'tensor')} (${bytes(uploads.bytes)}) to TensorFlow, ` +
     `${many(downloads.count, 'tensor')} (${bytes(downloads.bytes)}) from it`
   );

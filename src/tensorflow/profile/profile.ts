@@ -205,7 +205,7 @@ export async function profile<T>(fn: () => T): Promise<Profile<Awaited<T>>> {
   if (running !== undefined) {
     throw new TensorflowError(
       'FAILED_PRECONDITION',
-      'a profile is being taken already: there is one at a time. Await the first one, then take the next',
+      'another profile is running: there can be only one at a time. Await the first one, then take the next',
     );
   }
   const recording = new Recording(loadedTensorflow());
@@ -232,6 +232,6 @@ export async function profile<T>(fn: () => T): Promise<Profile<Awaited<T>>> {
   const note =
     loadedTensorflow() === undefined || recording.profiled
       ? undefined
-      : 'This TensorFlow has no profiler that we know: ops are timed from outside, and what is in a graph is not seen.';
+      : 'This TensorFlow build has no known profiler: ops are timed from outside, and the ops inside a graph are not visible.';
   return new Profile(value, rows, recording.calls, { from, to, idle: waited * 1000, note });
 }

@@ -23,8 +23,8 @@ export function outputMasks(layer, inputs, masks, count) {
   if (masks.some((mask) => !isNone(mask)) && !warned.has(layer)) {
     warned.add(layer);
     console.warn(
-      `The layer ${layer.name} (${layer.getClassName()}) does not support masks: that of its input ends here, and ` +
-        'the layers behind it see padding as data.',
+      `The layer ${layer.name} (${layer.getClassName()}) does not support masks: the mask of its input ends here, and ` +
+        'the layers after it treat padding as data.',
     );
   }
   return none;

@@ -80,7 +80,7 @@ function measured(metric, target, output, mask, name) {
     if (!warned.has(metric)) {
       warned.add(metric);
       console.warn(
-        `The metric ${metric.name || 'of your own'} gives one number for a batch: the mask of ${name} cannot reach it. ` +
+        `The metric ${metric.name || '(unnamed)'} gives one number for a batch: the mask of ${name} cannot reach it. ` +
           'Return a number for each sample and place.',
       );
     }
@@ -149,7 +149,7 @@ export function withoutWeights(model, loss) {
   if (!warned.has(model)) {
     warned.add(model);
     console.warn(
-      `${model.name} has no weights to train: steps give losses and change nothing. Where that is not meant, set ` +
+      `${model.name} has no weights to train: steps compute losses and change nothing. If this is not intended, set ` +
         '`trainable` and call `compile` again.',
     );
   }

@@ -81,7 +81,7 @@ export function elementWeights(element, targets, names) {
   const mistaken = MISTAKEN.find((key) => !isNone(element[key]));
   if (mistaken !== undefined) {
     throw new Error(
-      `an element of the data set has "${mistaken}", which nothing reads: call the weights of samples sampleWeight, as in ` +
+      `an element of the data set has "${mistaken}", which is not used: name the sample weights sampleWeight, as in ` +
         '{ xs, ys, sampleWeight }',
     );
   }

@@ -40,7 +40,7 @@ export class BackupAndRestore extends TrainingCallback {
     if (!existsSync(notes)) return undefined;
     const { epoch, weights } = readNotes(notes);
     await loadTrainingState(model, join(this.#folder, weights));
-    this.say(`BackupAndRestore: going on with epoch ${epoch + 1}`);
+    this.say(`BackupAndRestore: continuing with epoch ${epoch + 1}`);
     return { initialEpoch: epoch };
   }
 
@@ -88,7 +88,7 @@ function readNotes(file: string): { epoch: number; weights: string } {
   const { epoch, weights } = parseModelJson(readRegular(file), file);
   if (!Number.isSafeInteger(epoch) || (epoch as number) < 0 || !/^[ab]\.weights\.h5$/.test(String(weights))) {
     throw malformed(
-      `${file} is damaged: epoch ${JSON.stringify(epoch)}, weights ${JSON.stringify(weights)}; remove its folder to begin anew`,
+      `${file} is damaged: epoch ${JSON.stringify(epoch)}, weights ${JSON.stringify(weights)}; remove its folder to start again`,
     );
   }
   return { epoch: epoch as number, weights: weights as string };

@@ -40,7 +40,7 @@ export class ModelCheckpoint extends MonitorCallback {
       throw new RangeError(`saveFreq is ${saveFreq}: give 'epoch' or a number of batches`);
     }
     if (saveWeightsOnly && !path.endsWith('.weights.h5')) {
-      throw new RangeError(`with saveWeightsOnly the name has to end with .weights.h5; it is ${path}`);
+      throw new RangeError(`with saveWeightsOnly the name must end with .weights.h5; it is ${path}`);
     }
     this.#path = path;
     this.#options = options;

@@ -175,7 +175,7 @@ export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
   if (typeof backend.loadSavedModelMetaGraph !== 'function') {
     throw new ModelFileError(
       'TENSORCELL_MODEL_UNSUPPORTED',
-      `${folder} is a SavedModel, which only TensorFlow runs, and the backend is '${tf.getBackend()}': \`%doctor\` says why`,
+      `${folder} is a SavedModel, which only TensorFlow runs, and the backend is '${tf.getBackend()}': \`%doctor\` shows why`,
     );
   }
   const runner = backend as SavedModelBackend;

@@ -17,12 +17,12 @@ export interface Ran {
 
 /** Reasons that are no fault, as `compile` gives them. */
 const REASONS: readonly [RegExp, string][] = [
-  [/ keeps a state of its own/, 'its random numbers keep a separate state'],
+  [/ keeps internal state/, 'its random numbers keep a separate state'],
   [/are drawn in JavaScript/, 'its random numbers are drawn in JavaScript'],
   [/the value of a tensor is read/, 'it reads values in JavaScript'],
   [/the shape of a tensor depends on values/, 'the shape of its result depends on values'],
   [/variables are created in the step/, 'it makes a variable in each call'],
-  [/gives a promise/, 'it returns a promise'],
+  [/returns a promise/, 'it returns a promise'],
 ];
 
 /** Numbers and texts of a result, with their shapes; promises are waited for. */

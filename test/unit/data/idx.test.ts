@@ -15,7 +15,7 @@ test('wider values are big-endian', () => {
 });
 
 test('other files, and files that are cut short, are refused', () => {
-  expect(() => parseIdx(Buffer.from('GIF89a'), 'x.gif')).toThrow('x.gif is no IDX file');
+  expect(() => parseIdx(Buffer.from('GIF89a'), 'x.gif')).toThrow('x.gif is not an IDX file');
   expect(() => parseIdx(Buffer.from([0, 0, 8, 1, 0, 0, 0, 9, 1]), 'y')).toThrow(
     'y should have 17 bytes for shape [9], but has 9: download it again',
   );

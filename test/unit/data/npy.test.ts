@@ -49,7 +49,7 @@ test('16-bit floats: every kind of value', () => {
 
 test('what is no array of numbers, or was cut short, is refused', () => {
   const whole = members.get('f4.npy')!;
-  expect(() => parseNpy(Buffer.from('PNG'), 'x')).toThrow('x is no .npy file');
+  expect(() => parseNpy(Buffer.from('PNG'), 'x')).toThrow('x is not a .npy file');
   expect(() => parseNpy(whole.subarray(0, whole.length - 1), 'x.npy')).toThrow(
     'x.npy should have 176 bytes for shape [3, 4], but has 175: it was cut short',
   );

@@ -50,9 +50,9 @@ test('nvidia-smi: values, refusals and sentences', () => {
     utilizationPercent: 'not supported by this device or driver',
     memoryUtilizationPercent: 'not supported by this device or driver',
     powerWatts: 'unknown error of the driver',
-    computeCapability: 'asked of nvidia-smi, which does not tell it here',
-    cudaVersion: 'asked of nvidia-smi, which does not tell it here',
-    processes: 'asked of nvidia-smi, which does not tell it here',
+    computeCapability: 'nvidia-smi does not report it here',
+    cudaVersion: 'nvidia-smi does not report it here',
+    processes: 'nvidia-smi does not report it here',
   });
 });
 
@@ -111,15 +111,15 @@ test('a driver for an earlier CUDA 12 runs machine code, but translates nothing'
   expect(cudaObstacle(card, CUDA_WHEEL)).toBeUndefined();
   expect(cudaObstacle({ ...card, name: 'RTX 5090', computeCapability: '12.0' }, CUDA_WHEEL)).toEqual({
     cause: 'driver',
-    why: "RTX 5090 (compute capability 12.0) needs the runtime's code translated, which driver 535.54 for CUDA 12.2 cannot: it needs CUDA 12.5.1",
+    why: "RTX 5090 (compute capability 12.0) needs a translation of the build's code, which driver 535.54 for CUDA 12.2 cannot do: it needs CUDA 12.5.1",
   });
   expect(cudaObstacle({ ...card, cudaVersion: '11.4', driverVersion: null }, CUDA_WHEEL)).toEqual({
     cause: 'driver',
-    why: 'the driver runs CUDA up to 11.4; the runtime needs 12.5.1 (first driver for it: 525.60.13 on Linux, 527.41 on Windows)',
+    why: 'the driver runs CUDA up to 11.4; the TensorFlow build needs 12.5.1 (first driver for it: 525.60.13 on Linux, 527.41 on Windows)',
   });
   expect(cudaObstacle({ ...card, computeCapability: '3.7' }, CUDA_WHEEL)).toEqual({
     cause: 'capability',
-    why: 'RTX 4070 has compute capability 3.7; the runtime starts at 6.0',
+    why: 'RTX 4070 has compute capability 3.7; the TensorFlow build starts at 6.0',
   });
 });
 
@@ -134,7 +134,7 @@ test("what the driver's library says becomes a reason, and one card that fits is
   const report = { init: 0, initName: null, initText: null, driverVersion: 12_090, devices: [old, device] };
   expect(cudaReportProblem(report, CUDA_WHEEL)).toBeUndefined();
   expect(cudaReportProblem({ ...report, devices: [old] }, CUDA_WHEEL)).toBe(
-    'K80 has compute capability 3.7; the runtime starts at 6.0',
+    'K80 has compute capability 3.7; the TensorFlow build starts at 6.0',
   );
   expect(cudaReportProblem({ ...report, devices: [] }, CUDA_WHEEL)).toBe('the NVIDIA driver finds no GPU');
   expect(cudaReportProblem({ ...report, init: 100 }, CUDA_WHEEL)).toBe(

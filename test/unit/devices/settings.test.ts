@@ -105,7 +105,7 @@ test('%config lists, shows, sets and saves', async () => {
     answer: () => ({ loaded: true }),
   });
   expect(await run('%config --save threads=2', session)).toBe(
-    'threads: 2, saved. TensorFlow is loaded already: %restart makes it count (variables are lost).\n',
+    'threads: 2, saved. TensorFlow is already loaded: %restart applies the setting (variables are lost).\n',
   );
   session.setEnvironment('TENSORCELL_CONTEXT', undefined);
   const lines = (await run('%config', session)).split('\n').map((line) => line.split(/ {2,}/).slice(0, 3));
@@ -136,6 +136,6 @@ test.each([
 
 test('a name that means no device is refused', () => {
   expect(() => parseDeviceName('tpu:0')).toThrow(
-    '"tpu:0" names no device: write cuda:0, directml:0, gpu:0 or cpu',
+    '"tpu:0" is not a device: write cuda:0, directml:0, gpu:0 or cpu',
   );
 });

@@ -32,7 +32,7 @@ test.each([
 test('the reason names the card, its capability and the build', () => {
   expect(xlaCapabilityProblem('NVIDIA GeForce RTX 5090', '12.0', CUDA_WHEEL)).toBe(
     'NVIDIA GeForce RTX 5090 has compute capability 12.0, and the XLA of this TensorFlow build (CUDA 12.5.1) ' +
-      'knows GPUs up to 9.0: it would end the process',
+      'supports GPUs up to 9.0: it would crash the process',
   );
 });
 

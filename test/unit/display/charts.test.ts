@@ -127,7 +127,7 @@ test('weights: a table, a chart for each, what is not finite, nothing left behin
   ]);
   expect(view.svg).toBe(golden('weights.golden.svg', view.svg!));
   expect(() => weights(tf.layers.dense({ units: 1, name: 'new' }))).toThrow(
-    'new has no weights: they come into being when it is first used',
+    'new has no weights: they are created when it is first used',
   );
   expect(() => weights({} as never)).toThrow('weights() takes a model or a layer of tfjs');
 });

@@ -18,7 +18,7 @@ test('a grid of pictures with captions', () => {
   const grid = images(tf.tensor([0, 1, 0.5, 0.25], [2, 1, 2]), ['<a>', 'b']);
   const { data } = renderValue(grid);
   expect(Object.keys(data)).toEqual(['text/plain', 'text/html', 'image/png']);
-  expect(data['text/plain']).toBe('2 pictures of 2 × 1 pixels: <a>, b');
+  expect(data['text/plain']).toBe('2 images of 2 × 1 pixels: <a>, b');
   expect(pictures(data['text/html'])).toEqual([
     [0, 0, 255],
     [0, 128, 64],
@@ -48,16 +48,16 @@ test('labels may be a tensor; only so many pictures are shown', () => {
   const labels = tf.range(0, 500, 1, 'int32');
   const grid = images(tensor, labels);
   expect(renderValue(grid).data['text/plain']).toMatch(
-    /^400 pictures of 1 × 1 pixels: 0, 1, .*, 399 \(and 100 more that are not shown\)$/,
+    /^400 images of 1 × 1 pixels: 0, 1, .*, 399 \(and 100 more, not shown\)$/,
   );
   expect(tf.memory().numTensors).toBe(before + 2);
 });
 
 test('what is no picture is refused with the way to make it one', () => {
   expect(() => images(tf.zeros([784]))).toThrow(
-    'a tensor of shape [784] is no picture: use .reshape([count, height, width])',
+    'a tensor of shape [784] is not an image: use .reshape([count, height, width])',
   );
-  expect(() => images(tf.zeros([2, 8, 8]), ['a'])).toThrow('1 labels for 2 pictures: give one for each');
+  expect(() => images(tf.zeros([2, 8, 8]), ['a'])).toThrow('1 labels for 2 images: give one for each');
   expect(() => images([1, 2])).toThrow('images() takes a tensor');
 });
 
@@ -89,7 +89,7 @@ test('a confusion matrix counts, in text and in a table', () => {
 test('classes that do not fit together are refused', () => {
   expect(() => confusionMatrix([0], [0, 1])).toThrow('1 true classes, but 2 predicted ones');
   expect(() => confusionMatrix([0.5], [0])).toThrow(
-    'true class 0.5 at index 0 is no whole number from 0 to 999',
+    'true class 0.5 at index 0 is not a whole number from 0 to 999',
   );
   expect(() => confusionMatrix([0], tf.zeros([1, 10]))).toThrow('the predicted classes have 2 axes');
 });

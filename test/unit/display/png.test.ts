@@ -15,6 +15,6 @@ test('a PNG file with header, rows and checksums', () => {
 
 test('the number of samples must fit', () => {
   expect(() => encodePng(2, 2, 1, new Uint8Array(3))).toThrow(
-    '3 samples are no picture of 2 × 2 pixels with 1 channels',
+    '3 samples are not an image of 2 × 2 pixels with 1 channels',
   );
 });

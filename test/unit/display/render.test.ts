@@ -92,7 +92,7 @@ test('pictures in memory are shown', () => {
     'base64',
   );
   expect(renderValue(png).data).toEqual({
-    'text/plain': 'PNG picture, of 1 × 1 pixels, 70 bytes',
+    'text/plain': 'PNG image, of 1 × 1 pixels, 70 bytes',
     'image/png': png.toString('base64'),
   });
 });

@@ -28,8 +28,8 @@ test.each([
   ['%%tmie\n1', 'unknown magic %%tmie: did you mean %%time?'],
   ['%%devic\n1', 'unknown magic %%devic: did you mean %device?'],
   ['%matplotlib inline', 'unknown magic %matplotlib: %lsmagic lists all of them'],
-  ['%bash', '%bash: write %%bash, which stands on the first line of a cell, over its body'],
-  ['%%cd x\n1', '%%cd: write %cd, which stands on a line of its own and takes no body'],
+  ['%bash', '%bash: write %%bash, which goes on the first line of a cell, above its body'],
+  ['%%cd x\n1', '%%cd: write %cd, which goes on a separate line and takes no body'],
 ])('%s is refused', async (text, message) => {
   await expect(run(text)).rejects.toThrow(expect.objectContaining({ name: 'MagicError', message }));
 });
@@ -151,7 +151,7 @@ test('%who', async () => {
 test('%typecheck', async () => {
   const session = testSession();
   expect(await run('%typecheck', session)).toBe(
-    'typecheck: warn (type errors are shown under the cell and stop nothing)\n',
+    'typecheck: warn (type errors are shown below the cell and do not stop it)\n',
   );
   expect(await run('%typecheck error', session)).toBe(
     'typecheck: error (a cell with type errors does not run)\n',

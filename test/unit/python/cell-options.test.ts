@@ -12,8 +12,8 @@ test('options of a Python cell', () => {
 test.each([
   ['x', '%%python x: write %%python [--env PATH] [--in a,b] [--out c,d]'],
   ['--in', '%%python --in needs a value'],
-  ['--in a,,b', '%%python --in a,,b: "" is no variable\'s name'],
-  ['--out $a', '%%python --out $a: names in Python have no $'],
+  ['--in a,,b', '%%python --in a,,b: "" is not a variable name'],
+  ['--out $a', '%%python --out $a: names in Python cannot contain $'],
 ])('%s is refused', (line, message) => {
   expect(() => parseCellOptions(line)).toThrow(message);
 });

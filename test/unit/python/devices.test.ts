@@ -27,12 +27,12 @@ test('nothing loaded, no GPU', () => {
 test('a build without CUDA beside an NVIDIA card is told, and not without one', () => {
   const cpu = { ...python, torch: { version: '2.5', cuda: null, available: false, devices: [] } };
   expect(describePython(cpu, nothing)).toEqual({
-    lines: ['Python 3.11.2 (/env/bin/python), process 7', 'torch 2.5, built without CUDA: the processor'],
+    lines: ['Python 3.11.2 (/env/bin/python), process 7', 'torch 2.5, built without CUDA: the CPU'],
     warnings: [],
   });
   expect(describePython(cpu, card).warnings).toEqual([
     {
-      text: 'torch 2.5 was built without CUDA, so it computes on the processor although there is an NVIDIA GPU',
+      text: 'torch 2.5 was built without CUDA, so it computes on the CPU although there is an NVIDIA GPU',
       fix: ['/env/bin/python -m pip install --upgrade --force-reinstall torch'],
     },
   ]);
@@ -45,7 +45,7 @@ test('both on one card: who holds how much', () => {
       'Python 3.11.2 (/env/bin/python), process 7',
       'torch 2.5, with CUDA 12.1: cuda:0 RTX',
       '  cuda:0: tensors 1.00 GiB, held 2.00 GiB',
-      '  cuda:0: Python holds 2.00 GiB (as torch says)',
+      '  cuda:0: Python holds 2.00 GiB (as reported by torch)',
     ],
     warnings: [],
   });

@@ -87,10 +87,10 @@ test('named by folder, by program, relative, with ~ and by name', async () => {
   expect((await resolveEnvironment('deep', surroundings())).kind).toBe('conda');
   await expect(resolveEnvironment('nowhere', surroundings())).rejects.toMatchObject({
     code: 'no-environment',
-    message: 'there is no Python environment nowhere. %python envs lists those that were found',
+    message: 'there is no Python environment nowhere. %python envs lists the available ones',
   });
   mkdirSync(join(root, 'home/work/data'), { recursive: true });
-  await expect(resolveEnvironment('data', surroundings())).rejects.toThrow(/holds no Python environment/);
+  await expect(resolveEnvironment('data', surroundings())).rejects.toThrow(/is not a Python environment/);
 });
 
 test('one that does not run is left out of the list, and an error when it is named', async () => {

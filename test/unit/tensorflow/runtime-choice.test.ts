@@ -81,7 +81,7 @@ test('a runtime that is named but missing is an error that lists what there is',
   install('cpu', '2.21.0');
   const environment = { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: 'cuda' };
   expect(() => chooseRuntime(environment, fine)).toThrow(
-    'TENSORCELL_RUNTIME is cuda, but no such runtime is installed (cpu-2.21.0). ' +
+    'TENSORCELL_RUNTIME is cuda, but no such TensorFlow build is installed (cpu-2.21.0). ' +
       'Install one with `tensorcell runtime install`',
   );
 });

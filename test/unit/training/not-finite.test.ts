@@ -50,7 +50,7 @@ test.each<[string, () => string, string]>([
   [
     'the loss alone',
     () => whereNotFinite(tf, model(), { x, y }, { layer: '', what: 'loss' }),
-    'every activation is finite, only the loss has no number for them, as for the logarithm of 0',
+    'all activations are finite, but the loss of them is not, as with the logarithm of 0',
   ],
   [
     'weights',

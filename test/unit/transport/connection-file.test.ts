@@ -78,14 +78,14 @@ test('ports that the kernel chose are written over the zeros, and nothing else i
 
 test.each([
   ['{', /not JSON/],
-  ['null', /has to hold a JSON object/],
+  ['null', /must contain a JSON object/],
   [JSON.stringify({ ...file, transport: 'udp' }), /unknown transport "udp", use tcp or ipc/],
-  [JSON.stringify({ ...file, shell_port: 70000 }), /shell_port has to be a port from 0 to 65535, not 70000/],
+  [JSON.stringify({ ...file, shell_port: 70000 }), /shell_port must be a port from 0 to 65535, not 70000/],
   [
     JSON.stringify({ ...file, iopub_port: undefined }),
-    /iopub_port has to be a port from 0 to 65535, not undefined/,
+    /iopub_port must be a port from 0 to 65535, not undefined/,
   ],
-  [JSON.stringify({ ...file, key: 5 }), /key has to be a string, not 5/],
+  [JSON.stringify({ ...file, key: 5 }), /key must be a string, not 5/],
   [JSON.stringify({ ...file, curve_publickey: 'short' }), /curve_publickey and curve_secretkey/],
 ])('%s is refused in words', (text, message) => {
   expect(() => parseConnectionFile(text)).toThrow(message);

@@ -236,34 +236,30 @@ test('what a client leaves out is filled in', () => {
 });
 
 test.each([
-  ['execute_request', {}, 'execute_request: code has to be a string, not nothing'],
-  ['execute_request', { code: 1 }, 'execute_request: code has to be a string, not 1'],
+  ['execute_request', {}, 'execute_request: code must be a string, not nothing'],
+  ['execute_request', { code: 1 }, 'execute_request: code must be a string, not 1'],
   [
     'execute_request',
     { code: '', user_expressions: { a: 1 } },
-    'execute_request: user_expressions has to be an object of strings, not {"a":1}',
+    'execute_request: user_expressions must be an object of strings, not {"a":1}',
   ],
-  [
-    'execute_request',
-    { code: '', silent: 'no' },
-    'execute_request: silent has to be true or false, not "no"',
-  ],
+  ['execute_request', { code: '', silent: 'no' }, 'execute_request: silent must be true or false, not "no"'],
   [
     'inspect_request',
     { code: '', detail_level: 2 },
-    'inspect_request: detail_level has to be one of 0, 1, not 2',
+    'inspect_request: detail_level must be one of 0, 1, not 2',
   ],
   [
     'complete_request',
     { code: '', cursor_pos: -1 },
-    'complete_request: cursor_pos has to be an integer from 0, not -1',
+    'complete_request: cursor_pos must be an integer from 0, not -1',
   ],
   [
     'complete_request',
     { code: '', cursor_pos: 0.5 },
-    'complete_request: cursor_pos has to be an integer, not 0.5',
+    'complete_request: cursor_pos must be an integer, not 0.5',
   ],
-  ['input_reply', {}, 'input_reply: value has to be a string, not nothing'],
+  ['input_reply', {}, 'input_reply: value must be a string, not nothing'],
 ] as const)('%s with %j is refused in words', (type, content, message) => {
   expect(() => readContent(type, content)).toThrow(new WireError('invalid-content', message));
 });

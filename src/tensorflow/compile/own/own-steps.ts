@@ -96,7 +96,7 @@ export class OwnSteps {
     if (this.#moves >= MOVING) {
       const { changed } = this.#state;
       this.#tell(
-        `${changed ?? 'something that it reads'} changes with each step (as a tf.variable or an input of the model it would be part of the graph)`,
+        `${changed ?? 'a value that it reads'} changes with each step (make it a tf.variable or an input of the model to include it in the graph)`,
       );
       // A look costs too: the next ones are further and further apart.
       this.#moves = 0;
@@ -115,7 +115,7 @@ export class OwnSteps {
     const { result, effect } = watchEffects(run);
     if (effect !== undefined) throw new Untraceable(`it ${effect.what}`);
     if (this.#state.key() !== entry.state) {
-      throw new Untraceable(`it changes ${this.#state.changed ?? 'what it reads'}`);
+      throw new Untraceable(`it changes ${this.#state.changed ?? 'a value that it reads'}`);
     }
     return result;
   }

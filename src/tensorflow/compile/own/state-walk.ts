@@ -91,7 +91,7 @@ export class StateWalk {
 
   #note(label: string, part: string): void {
     if (this.parts.push([label, part]) > MOST_VALUES) {
-      throw new Obstacle(`it reads more values than can be watched (by way of ${label})`);
+      throw new Obstacle(`it reads more values than can be watched (through ${label})`);
     }
   }
 
@@ -251,7 +251,7 @@ export class StateWalk {
     }
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     // Iterators, generators, weak maps, promises and whatever else has a state of its own.
-    if (!KINDS.has(kind)) throw new Obstacle(`${path} is a ${kind}, which cannot be looked into`);
+    if (!KINDS.has(kind)) throw new Obstacle(`${path} is a ${kind}, which cannot be inspected`);
     const prototype: unknown = Object.getPrototypeOf(value);
     const constructor = constructorOf(prototype);
     const ofTfjs = value instanceof tf.serialization.Serializable;
