@@ -113,7 +113,7 @@ test('numbers that tfjs has no tensor for arrive as they are, or as what is aske
   );
   await assert.rejects(
     peer.get('np.array([1.0])', 'tensor'),
-    /tfjs has no float64: ask for \{ as: 'float32' \}/,
+    /tfjs has no float64: pass \{ as: 'float32' \}/,
   );
   assert.equal(await peer.get('np.float64(0.25)'), 0.25);
   assert.equal(await peer.get('np.int64(2**60)'), 2n ** 60n);
