@@ -10,7 +10,7 @@ const MODES: Record<Settings['typecheck'], string> = {
 export const typecheck: Magic = {
   name: 'typecheck',
   kinds: ['line'],
-  summary: 'set set what type errors do: warn, error (block the cell) or off',
+  summary: 'set what type errors do: warn, error (block the cell) or off',
   usage: '%typecheck [warn | error | off]',
   complete: () => Object.keys(MODES),
   async run({ line, output, session }) {
