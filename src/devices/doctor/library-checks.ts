@@ -77,7 +77,7 @@ export const libraryChecks: readonly Check[] = [
             'inside WSL install toolkit packages only, never a driver',
           )
         : note(
-            `a Linux driver is installed inside WSL${listed}; it is not used now, but is not valid on this channel`,
+            `a Linux driver is installed inside WSL${listed}; it is not used now, but should be removed`,
             `sudo apt-get purge ${packages.join(' ')}`,
           );
     },
