@@ -123,7 +123,7 @@ test('an H5 file without a model, or damaged, is told apart', async () => {
   await saveWeights(model, weights);
   await assert.rejects(loadModel(weights), {
     code: 'TENSORCELL_MODEL_FORMAT',
-    message: /only\.weights\.h5 holds weights alone: build the model and give both to loadWeights/,
+    message: /only\.weights\.h5 holds only weights: build the model and pass both to loadWeights/,
   });
   const renamed = join(folder, 'renamed.h5');
   writeFileSync(renamed, readFileSync(weights));
@@ -133,7 +133,7 @@ test('an H5 file without a model, or damaged, is told apart', async () => {
   writeFileSync(renamed, 'hello');
   await assert.rejects(loadModel(renamed), {
     code: 'TENSORCELL_MODEL_FORMAT',
-    message: /is no HDF5 file/,
+    message: /is not an HDF5 file/,
   });
   const whole = readFileSync(join(here, 'keras2-masked.golden.h5'));
   writeFileSync(renamed, whole.subarray(0, whole.length - 3000));

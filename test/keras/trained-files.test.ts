@@ -149,14 +149,14 @@ test('what a .keras file cannot hold of the training is announced', async () => 
     return model;
   };
   const cases: [Tf.LayersModel, RegExp][] = [
-    [build(tf.train.adadelta(0.1), {}), /the optimizer Adadelta is another one in Keras/],
+    [build(tf.train.adadelta(0.1), {}), /the optimizer Adadelta computes differently in Keras/],
     [
       build(tf.train.adam(0.1), { loss: (a: Tf.Tensor, b: Tf.Tensor) => tf.losses.meanSquaredError(a, b) }),
-      /its loss is a function, which has no name in Keras/,
+      /its loss is a function, which Keras does not know by name/,
     ],
     [
       build(tf.train.adam(0.1), { metrics: [(a: Tf.Tensor, b: Tf.Tensor) => tf.mean(tf.sub(a, b))] }),
-      /one of its metrics is a function, which has no name in Keras/,
+      /one of its metrics is a function, which Keras does not know by name/,
     ],
   ];
   for (const [model, expected] of cases) {

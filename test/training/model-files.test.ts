@@ -119,7 +119,7 @@ function small(name = 'small'): Tf.Sequential {
   return model;
 }
 
-test('weights alone', async () => {
+test('only weights', async () => {
   const from = small();
   await from.fit(tf.ones([4, 3]), tf.ones([4, 1]), { epochs: 2 });
   await saveWeights(from, join(folder, 'only.weights.h5'));
@@ -159,10 +159,10 @@ test('damaged files are told from others', async () => {
   writeFileSync(file, damaged);
   await assert.rejects(loadModel(file), { message: /config\.json is damaged \(its checksum is wrong\)/ });
   writeFileSync(file, whole.subarray(0, whole.length / 2));
-  await assert.rejects(loadModel(file), { message: /is no ZIP archive, or was cut short/ });
+  await assert.rejects(loadModel(file), { message: /is not a ZIP archive, or was cut short/ });
   writeFileSync(file, 'hello');
   await assert.rejects(loadModel(file), { code: 'TENSORCELL_MODEL_FORMAT' });
-  await assert.rejects(loadModel(folder), { message: /holds no model\.json/ });
+  await assert.rejects(loadModel(folder), { message: /has no model\.json/ });
 });
 
 test('a process that is killed while it saves leaves the last good file', async () => {

@@ -31,12 +31,12 @@ export function malformed(message: string, cause?: unknown): ModelFileError {
 export function parseModelJson(text: string | Uint8Array, name: string): Record<string, unknown> {
   let read: unknown;
   try {
-    read = withoutPrototypes(parseJson(text, name, 'JSON of a model'));
+    read = withoutPrototypes(parseJson(text, name, 'the JSON of a model'));
   } catch (error) {
     throw malformed((error as Error).message, error);
   }
   if (typeof read !== 'object' || read === null || Array.isArray(read)) {
-    throw malformed(`${name} is not JSON of a model: it holds no object`);
+    throw malformed(`${name} is not the JSON of a model: it is not an object`);
   }
   return read as Record<string, unknown>;
 }

@@ -190,7 +190,7 @@ async function opened<T>(
     bytes: bytes.length,
     read: (start, length) => Buffer.from(bytes.subarray(start, start + length)),
   });
-  if (problem !== undefined) throw malformed(`${name} is no HDF5 file, or is damaged: ${problem}`);
+  if (problem !== undefined) throw malformed(`${name} is not an HDF5 file, or is damaged: ${problem}`);
   const library = await hdf5();
   return inMemory(library, (path) => {
     try {
@@ -203,7 +203,7 @@ async function opened<T>(
       }
     } catch (error) {
       if (error instanceof ModelFileError) throw error;
-      throw malformed(`${name} is no HDF5 file, or is damaged: ${(error as Error).message}`, error);
+      throw malformed(`${name} is not an HDF5 file, or is damaged: ${(error as Error).message}`, error);
     }
   });
 }

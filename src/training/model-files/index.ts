@@ -108,7 +108,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const members = unzip(readRegular(path), path);
   const member = (name: string): Buffer => {
     const found = members.get(name);
-    if (found === undefined) throw malformed(`${path} is no file of Keras 3: it has no ${name}`);
+    if (found === undefined) throw malformed(`${path} is not a file of Keras 3: it has no ${name}`);
     return found;
   };
   const config = parseModelJson(member('config.json'), `${path}: config.json`);
@@ -130,7 +130,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 /** A file of Keras 2, or of Keras 3's older format. */
 async function loadH5File(path: string, compiled: boolean): Promise<Tf.LayersModel> {
   if (path.endsWith('.weights.h5'))
-    throw malformed(`${path} holds weights alone: build the model and give both to loadWeights`);
+    throw malformed(`${path} holds only weights: build the model and pass both to loadWeights`);
   const tf = theTf();
   const { model, compile, state } = await loadH5(tf, readRegular(path), path);
   if (compiled && compile !== undefined) {

@@ -35,7 +35,7 @@ export function buildModel(tf: typeof Tf, part: Part, file: string): Tf.LayersMo
   const { class_name: className, config } = part;
   const layers = config?.['layers'];
   if (config === undefined || !Array.isArray(layers))
-    throw malformed(`${file}: its config.json describes no model`);
+    throw malformed(`${file}: its config.json does not describe a model`);
   // Subclassed models are Python code; a registered name says so.
   refuseForeign(`${file}: model ${String(config['name'])}`, part);
   if (!MODELS.has(className)) {

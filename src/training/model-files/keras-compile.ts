@@ -86,7 +86,7 @@ export function toCompileConfig(tf: Tfjs, model: Tf.LayersModel): Json | string 
     // An output may have no loss, and no metrics.
     if (name === null || name === undefined) return null;
     if (typeof name === 'string') return snake(name);
-    unknown = `${what} is a function, which has no name in Keras`;
+    unknown = `${what} is a function, which Keras does not know by name`;
     return name;
   };
   const config = {
@@ -140,7 +140,9 @@ function readName(tf: Tfjs, kind: 'loss' | 'metric', value: unknown): { name: st
     const plain = option === 'dtype' && isJson(set) ? (set['config'] as Json | undefined)?.['name'] : set;
     const usual = USUAL_OPTIONS[option] === plain || (option === 'reduction' && plain === 'auto');
     if (option === 'name' || option === 'fn' || plain === null || plain === undefined || usual) continue;
-    return { problem: `its ${kind} ${given} has ${option} ${JSON.stringify(plain)}, which tfjs's has not` };
+    return {
+      problem: `its ${kind} ${given} has ${option} ${JSON.stringify(plain)}, which tfjs does not support`,
+    };
   }
   return { name };
 }

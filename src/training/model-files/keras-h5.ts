@@ -30,7 +30,7 @@ export async function loadH5(tf: typeof Tf, bytes: Uint8Array, path: string): Pr
   if (typeof text !== 'string') {
     const weightsOnly = arrays.size > 0;
     throw malformed(
-      `${path} holds no model${weightsOnly ? ', only weights: build the model and give both to loadWeights' : ''}`,
+      `${path} holds no model${weightsOnly ? ', only weights: build the model and pass both to loadWeights' : ''}`,
     );
   }
   const config = parseModelJson(text, `${path}: model_config`);

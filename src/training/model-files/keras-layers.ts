@@ -115,7 +115,7 @@ export function toKerasLayer(className: string, config: Json, inner: (part: Json
     result[target] = toKerasValue(layer, key, value, inner);
   }
   if (config['activity_regularizer'] !== undefined && config['activity_regularizer'] !== null) {
-    throw unsupported(`layer ${layer}: tfjs does not apply its activityRegularizer; leave it away`);
+    throw unsupported(`layer ${layer}: tfjs does not apply its activityRegularizer; remove it`);
   }
   return result;
 }

@@ -89,11 +89,11 @@ export function toKerasOptimizer(model: Tf.LayersModel): Json | string | undefin
   const optimizer = optimizerOf(model);
   if (optimizer === undefined) return undefined;
   const kind = OPTIMIZERS[optimizer.getClassName()];
-  if (kind === undefined) return `the optimizer ${optimizer.getClassName()} is another one in Keras`;
+  if (kind === undefined) return `the optimizer ${optimizer.getClassName()} computes differently in Keras`;
   const config = optimizer.getConfig() as Json;
   // tfjs's Adamax has a decay of its learning rate, Keras's has none.
   if (typeof config['decay'] === 'number' && kind.properties['decay'] === undefined && config['decay'] !== 0)
-    return `${optimizer.getClassName()} has a decay in tfjs, and none in Keras`;
+    return `${optimizer.getClassName()} has a decay in tfjs, but not in Keras`;
   return {
     module: 'keras.optimizers',
     class_name: kind.keras,
@@ -156,7 +156,7 @@ export function fromKerasOptimizer(
     (key) => options[key] !== undefined && options[key] !== null && options[key] !== USUAL_OPTIONS[key],
   );
   if (extra !== undefined)
-    return `its optimizer ${className} has ${extra} ${JSON.stringify(options[extra])}, which tfjs's has not`;
+    return `its optimizer ${className} has ${extra} ${JSON.stringify(options[extra])}, which tfjs does not support`;
   const number = (key: string, otherwise: number): number =>
     typeof options[key] === 'number' ? options[key] : otherwise;
   switch (className) {
@@ -173,7 +173,7 @@ export function fromKerasOptimizer(
     case 'Adagrad':
       return number('epsilon', 1e-7) === 1e-7
         ? tf.train.adagrad(rate, number('initial_accumulator_value', 0.1))
-        : `its optimizer has epsilon ${number('epsilon', 0)}, and tfjs's Adagrad has always 1e-7`;
+        : `its optimizer has epsilon ${number('epsilon', 0)}, and tfjs's Adagrad always uses 1e-7`;
     case 'RMSprop':
       return tf.train.rmsprop(
         rate,

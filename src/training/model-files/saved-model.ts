@@ -89,7 +89,7 @@ function readSignature(bytes: Uint8Array, path: string): Signature {
   try {
     graphs = messages(readProto(bytes), 2);
   } catch (error) {
-    throw malformed(`${path} is no SavedModel, or is damaged`, error);
+    throw malformed(`${path} is not a SavedModel, or is damaged`, error);
   }
   const tagged = graphs.find((graph) =>
     messages(graph, 1).some((info) =>

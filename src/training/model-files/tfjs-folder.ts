@@ -65,7 +65,7 @@ export async function saveFolder(model: Tf.LayersModel, folder: string): Promise
 
 /** Reads it, with the optimizer's state where there is one. @throws ModelFileError for missing or damaged parts. */
 export async function loadFolder(tf: typeof Tf, file: string): Promise<Tf.LayersModel> {
-  if (!existsSync(file)) throw malformed(`${dirname(file)} holds no model.json: nothing was saved there`);
+  if (!existsSync(file)) throw malformed(`${dirname(file)} has no model.json: no model was saved there`);
   return fromTopology(file, async () =>
     tf.loadLayersModel({ load: () => Promise.resolve(readArtifacts(file)) }),
   );
@@ -77,7 +77,10 @@ export async function fromTopology<T>(file: string, make: () => Promise<T>): Pro
     return await make();
   } catch (error) {
     if (error instanceof ModelFileError) throw error;
-    throw malformed(`${file} describes no model that tfjs can make: ${(error as Error).message}`, error);
+    throw malformed(
+      `${file} does not describe a model that tfjs can build: ${(error as Error).message}`,
+      error,
+    );
   }
 }
 
@@ -114,7 +117,7 @@ function weightsPath(file: string, path: unknown): string {
     malformed(
       `${file}: its weights are in ${JSON.stringify(path)}, ${why}; weights lie in the folder of their model.json`,
     );
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw refuse('which is no path');
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw refuse('which is not a path');
   if (isAbsolute(path)) throw refuse('an absolute path');
   if (normalize(path).split('/')[0] === '..') throw refuse('which leads out of its folder');
   return join(dirname(file), path);
@@ -124,7 +127,7 @@ function weightsPath(file: string, path: unknown): string {
 export function readArtifacts(file: string): Tf.io.ModelArtifacts {
   const json = parseModelJson(readRegular(file), file);
   const manifest = json['weightsManifest'];
-  if (!Array.isArray(manifest)) throw malformed(`${file} is no model of tfjs: it has no weightsManifest`);
+  if (!Array.isArray(manifest)) throw malformed(`${file} is not a tfjs model: it has no weightsManifest`);
   const groups = manifest.map((group: unknown) => {
     const { paths, weights } = (group ?? {}) as { paths?: unknown; weights?: unknown };
     if (!Array.isArray(paths) || !Array.isArray(weights)) {

@@ -68,7 +68,7 @@ function entriesOf(archive: Buffer, name: string): Entry[] {
   let end = archive.length - 22;
   const first = Math.max(0, end - 0xffff);
   while (end >= first && archive.readUInt32LE(end) !== END) end -= 1;
-  if (end < first) throw malformed(`${name} is no ZIP archive, or was cut short`);
+  if (end < first) throw malformed(`${name} is not a ZIP archive, or was cut short`);
   const count = archive.readUInt16LE(end + 10);
   let at = archive.readUInt32LE(end + 16);
   const entries: Entry[] = [];
@@ -85,7 +85,7 @@ function entriesOf(archive: Buffer, name: string): Entry[] {
     };
     if ((archive.readUInt16LE(at + 8) & 1) === 1) throw malformed(`${name}: ${entry.name} is encrypted`);
     if (entry.packed === 0xffff_ffff || entry.unpacked === 0xffff_ffff || entry.local === 0xffff_ffff) {
-      throw malformed(`${name}: ${entry.name} has 4 GB or more, which is not read here`);
+      throw malformed(`${name}: ${entry.name} has 4 GB or more, which is not supported`);
     }
     at += 46 + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
     entries.push(entry);
@@ -107,7 +107,7 @@ function checkEntries(
   if (unpacked > limit) {
     const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GB`;
     throw malformed(
-      `${name} has ${bytes} bytes and unpacks to ${gigabytes(unpacked)}; at most ${gigabytes(limit)} are unpacked, since it may be made to fill the memory`,
+      `${name} has ${bytes} bytes and unpacks to ${gigabytes(unpacked)}; at most ${gigabytes(limit)} are unpacked, as a protection of the memory`,
     );
   }
   // Members that share their bytes would unpack to far more than the archive's size allows.
@@ -122,7 +122,7 @@ function checkEntries(
 function unpack(raw: Buffer, entry: Entry, name: string): Buffer {
   const { method, unpacked, name: member } = entry;
   if (method !== 0 && method !== 8) {
-    throw malformed(`${name}: ${member} is packed in an unknown way (${method})`);
+    throw malformed(`${name}: ${member} uses an unknown compression method (${method})`);
   }
   let data: Buffer;
   try {
@@ -166,7 +166,8 @@ export function unzip(archive: Buffer, name: string, most?: number): Map<string,
 /** What is wrong with an archive that `zipParts` made, as it is on the disk: its directory has these members. */
 export function zipProblem(file: WrittenFile, members: readonly string[]): string | undefined {
   const tail = file.read(Math.max(0, file.bytes - 22), 22);
-  if (file.read(0, 4).readUInt32LE() !== LOCAL || tail.readUInt32LE() !== END) return 'it is no ZIP archive';
+  if (file.read(0, 4).readUInt32LE() !== LOCAL || tail.readUInt32LE() !== END)
+    return 'it is not a ZIP archive';
   const directory = file.read(tail.readUInt32LE(16), tail.readUInt32LE(12));
   const found: string[] = [];
   for (let at = 0; at + 46 <= directory.length; at += 46 + (directory[at + 28] as number)) {
