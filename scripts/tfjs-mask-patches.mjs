@@ -19,17 +19,24 @@ const executor = [
             outputMask = srcLayer.computeMask(inputValues, inputMasks);
         }
         const layerOutputs`,
-    `        const given = maskExists ? { ...kwargs, mask: maskArgument(inputMasks) } : kwargs;
+    `        // Recurrent layers write the states that they begin with into what they are given.
+        const given = { ...kwargs };
+        if (maskExists && (inputValues.length === 1 || srcLayer.maskWithStates !== false))
+            given['mask'] = maskArgument(inputMasks);
         let outputTensors;
         let masks;
         if (srcLayer instanceof Container) {
             masks = [];
             outputTensors = toList(srcLayer.apply(inputValues, { ...kwargs, mask: inputMasks, masksOfOutputs: masks }));
+            // A file of Keras may say that these have none there: see keras-masks.ts.
+            for (const at of srcLayer.unmaskedOutputs ?? []) masks[at] = null;
         }
         else {
             outputTensors = toList(srcLayer.apply(inputValues, given));
             masks = outputMasks(srcLayer, inputValues, inputMasks, outputTensors.length);
         }
+        // One tensor may be several outputs, which are disposed of one by one.
+        if (!training) outputTensors = outputTensors.map((tensor, at, all) => all.indexOf(tensor) < at ? tensor.clone() : tensor);
         const layerOutputs`,
   ],
   // A layer that takes one tensor twice, such as attention to itself, is one recipient: the tensor may have others.
@@ -60,6 +67,13 @@ const executor = [
 `,
   ],
   ['import { cast, dispose, memory, util }', 'import { cast, dispose, keep, memory, util }'],
+  // tfjs calls a layer once for each of its outputs.
+  [
+    `        sorted: finalSorted,
+        recipientCounts: recipientMap2Counts(finalRecipientMap)`,
+    `        sorted: callOrder(finalSorted, fetches),
+        recipientCounts: recipientCalls(finalRecipientMap, finalSorted)`,
+  ],
 ];
 
 /** A mask that is fed to a model comes with its input. */
@@ -119,6 +133,44 @@ const container = [
         return weights;`,
     `        const weights = Container.weightsInside(this, 'nonTrainableWeights');
         return this.trainable ? weights : [...Container.weightsInside(this, 'trainableWeights'), ...weights];`,
+  ],
+];
+
+/** Outputs that have no mask in Keras although they have one here (src/training/model-files/keras-masks.ts). */
+const unmasked = [
+  [
+    '        const config = { name: this.name };\n',
+    `        const config = { name: this.name };
+        if (this.unmaskedOutputs != null) {
+            config['unmaskedOutputs'] = this.unmaskedOutputs;
+        }
+`,
+  ],
+  [
+    '        return new cls({ inputs: inputTensors, outputs: outputTensors, name });',
+    `        const made = new cls({ inputs: inputTensors, outputs: outputTensors, name });
+        if (config['unmaskedOutputs'] != null) {
+            made.unmaskedOutputs = config['unmaskedOutputs'];
+        }
+        return made;`,
+  ],
+];
+
+/** Keras 3 does not hand the mask of its input to a recurrent layer that is called with first states: files may say so. */
+const topology = [
+  [
+    '        this.supportsMasking = false;\n        // These properties',
+    `        this.supportsMasking = false;
+        this.maskWithStates = args.maskWithStates !== false;
+        // These properties`,
+  ],
+  [
+    '        const config = { name: this.name, trainable: this.trainable };\n',
+    `        const config = { name: this.name, trainable: this.trainable };
+        if (!this.maskWithStates) {
+            config['maskWithStates'] = false;
+        }
+`,
   ],
 ];
 
@@ -208,6 +260,7 @@ const recurrent = [
             const states = rnnOutputs[2];
             if (this.stateful) {`,
   ],
+  ['return new cls(Object.assign(config, { cell }));', 'return new cls({ ...config, cell });'],
   [
     '            if (mask.rank === ndim - 1) {\n                mask = tfc.expandDims(mask, -1);\n            }',
     '            while (mask.rank < ndim) {\n                mask = tfc.expandDims(mask, -1);\n            }',
@@ -283,6 +336,7 @@ class BatchNormalization extends Layer {`,
 /** @param here the folder of the bundle's own parts. */
 export function patchMasks(patches, here) {
   const masks = JSON.stringify(join(here, 'masks.mjs'));
+  const order = JSON.stringify(join(here, 'call-order.mjs'));
   const layers = (name, names, change) =>
     patches.add(
       new RegExp(`tfjs-layers/dist/${name}\\.js$`),
@@ -292,9 +346,11 @@ export function patchMasks(patches, here) {
   layers(
     'engine/executor',
     'maskArgument, outputMasks',
-    (path, text) => `import { Container } from './container';\n${edited(path, text, executor)}`,
+    (path, text) =>
+      `import { Container } from './container';\nimport { callOrder, recipientCalls } from ${order};\n${edited(path, text, executor)}`,
   );
-  patches.add(/tfjs-layers\/dist\/engine\/container\.js$/, container);
+  patches.add(/tfjs-layers\/dist\/engine\/container\.js$/, [...container, ...unmasked]);
+  patches.add(/tfjs-layers\/dist\/engine\/topology\.js$/, topology);
   layers('layers/merge', 'concatenatedMask, maskedExtreme, maskedProduct, mergedMask', (path, text) =>
     skipsHidden(path, concatenate(path, edited(path, text, merges))),
   );

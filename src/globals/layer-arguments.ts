@@ -44,5 +44,10 @@ declare module '@tensorflow/tfjs-layers/dist/layers/recurrent.js' {
   interface BaseRNNLayerArgs {
     /** Whether the output is 0 where the mask hides a step, instead of the one before. `false` by default. */
     zeroOutputForMask?: boolean;
+    /**
+     * Whether the mask of the input counts where the layer is called with first states. `true` by default; Keras 3 ignores it
+     * there.
+     */
+    maskWithStates?: boolean;
   }
 }

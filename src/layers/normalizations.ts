@@ -237,7 +237,6 @@ function rmsNormalization(tf: Tf): LayerClass {
       super(args);
       this.axis = (args['axis'] as number | number[] | undefined) ?? -1;
       this.epsilon = (args['epsilon'] as number | undefined) ?? 1e-6;
-      this.supportsMasking = true;
     }
 
     override build(inputShape: Shape | Shape[]): void {

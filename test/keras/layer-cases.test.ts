@@ -27,7 +27,7 @@ import { layerTable, plainTable, type Result } from './layer-table.ts';
 
 const tf = loadTf();
 progressMode('quiet');
-const { cases, defaults } = readGoldens(import.meta.dirname);
+const { cases, defaults, masking } = readGoldens(import.meta.dirname);
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-layers-'));
 after(() => {
@@ -94,6 +94,20 @@ test('a file of Keras computes here what it computes there, or is refused by lay
   );
   assert.ok(supported > 1000, `${supported} cases are about layers that tfjs has`);
   assert.ok(counted >= 0.9 * shared.length);
+});
+
+test('masks go through the layers through which they go in Keras', async () => {
+  const seen = new Set<string>();
+  const bases = cases.filter(({ group, name }) => name === `${group}(defaults)`);
+  const problems = await problemsOf(bases, (model, { group }) => {
+    seen.add(group);
+    const { supportsMasking } = model.getLayer('layer');
+    // Where no id is hidden, an embedding has no mask in both.
+    if (group === 'Embedding' || supportsMasking === masking[group]) return undefined;
+    return `supportsMasking is ${supportsMasking}`;
+  });
+  assert.deepEqual(problems, []);
+  assert.ok(seen.size > 80, [...seen].join());
 });
 
 test('the table in the documentation says what loads', () => {

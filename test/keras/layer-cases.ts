@@ -33,6 +33,8 @@ export interface Goldens {
   keras: string;
   /** By class: what Keras writes for options that are not given. */
   defaults: Record<string, Json>;
+  /** By class: whether masks go through, or something becomes of them. */
+  masking: Record<string, boolean>;
   cases: LayerCase[];
 }
 

@@ -528,6 +528,198 @@ def attention_twice():
     return keras.Model([x, y], L.Concatenate(axis=1)([attend(x, y, key=y), attend(y, x)]), name="attention_twice")
 
 
+def words(name, width=4, **more):
+    """Tokens and their embedding with a mask."""
+    tokens = keras.Input((6,), dtype="int32", name=name)
+    return tokens, L.Embedding(9, width, mask_zero=True, name=f"{name}_embedding", **more)(tokens)
+
+
+def joined(axis, last):
+    """Masks of two embeddings through Concatenate to a layer that computes with them."""
+
+    def make():
+        (a, x), (b, y) = words("a"), words("b", 4 if axis == 1 else 3)
+        z = L.Dense(4, activation="tanh")(L.Concatenate(axis=axis, name="joined")([x, y]))
+        return keras.Model([a, b], last()(z), name="joined")
+
+    return make
+
+
+def joined_with_unmasked():
+    """An input without a mask counts as data everywhere, before and behind the one with a mask."""
+    (a, x), b = words("a"), keras.Input((6, 4), name="b")
+    first = L.GRU(3)(L.Concatenate(axis=1, name="in_time")([x, b]))
+    second = L.LSTM(2)(L.Concatenate(name="in_width")([b, x]))
+    return keras.Model([a, b], [first, second], name="half_masked")
+
+
+def joined_again():
+    """Concatenations of concatenations, of sums and of what recurrent layers return."""
+    series, (b, y) = keras.Input((6, 4), name="series"), words("b")
+    x = L.Masking()(series)
+    z = L.Concatenate(name="two")([L.GRU(3, return_sequences=True)(x), L.Add(name="sum")([x, y])])
+    z = L.Bidirectional(L.LSTM(2, return_sequences=True))(L.LayerNormalization()(z))
+    z = L.Concatenate(name="three")([z, L.Multiply(name="product")([x, y]), y])
+    z = L.TimeDistributed(L.Dense(3, activation="tanh"))(z)
+    return keras.Model([series, b], [z, L.GlobalAveragePooling1D()(L.BatchNormalization(momentum=0.5)(z))], name="joined_again")
+
+
+def joined_attention():
+    """Attention, what it attends to, and attention to both."""
+    (a, x), (b, y) = words("a"), words("b")
+    z = L.Concatenate(name="together")([x, L.MultiHeadAttention(1, 2, name="first")(x, y)])
+    z = L.Dense(4)(z)
+    return keras.Model([a, b], L.GRU(3)(z), name="joined_attention")
+
+
+def joined_models():
+    """Masks that models inside of this one give."""
+
+    def inner(name):
+        tokens, x = words(f"{name}_tokens")
+        return keras.Model(tokens, L.GRU(3, return_sequences=True)(x), name=name)
+
+    a, b = keras.Input((6,), dtype="int32", name="a"), keras.Input((6,), dtype="int32", name="b")
+    z = L.Concatenate(name="together")([inner("left")(a), inner("right")(b)])
+    return keras.Model([a, b], L.LSTM(2)(z), name="joined_models")
+
+
+def attention_steps(merge, beside=False):
+    """Keras drops the mask of what attention is called with: the loss behind a residual connection is of all steps."""
+
+    def make():
+        tokens, x = words("a")
+        y = L.MultiHeadAttention(1, 2, name="attend")(x, x)
+        z = L.Dense(3, name="end")(L.LayerNormalization()(merge()([x, y])))
+        if not beside:
+            return keras.Model(tokens, z, name="attention_steps")
+        # A branch that begins before attention runs keeps its mask; one that begins after it does not.
+        early, late = L.Dense(4, activation="tanh", name="early")(x), L.Dense(2, name="late")(x)
+        for i in range(4):
+            early = L.Dense(3, name=f"early_{i}")(early)
+        return keras.Model(tokens, [z, early, late], name="attention_steps")
+
+    return make
+
+
+def masked_steps():
+    """The mask of the output hides steps from the loss."""
+    (a, x), (b, y) = words("a"), words("b")
+    z = L.SimpleRNN(3, return_sequences=True)(L.Concatenate()([x, y]))
+    return keras.Model([a, b], L.Dense(2)(z), name="masked_steps")
+
+
+def masked_decoder(sequences=False):
+    """A recurrent layer that begins with states."""
+
+    def make():
+        (a, x), (b, y) = words("a"), words("b")
+        _, h, c = L.LSTM(3, return_state=True, name="encoder")(x)
+        z = L.LSTM(3, return_sequences=sequences, name="decoder")(y, initial_state=[h, c])
+        return keras.Model([a, b], L.GlobalAveragePooling1D()(z) if sequences else z, name="masked_decoder")
+
+    return make
+
+
+CELLS = {
+    "three": lambda: [L.LSTMCell(3), L.GRUCell(2), L.SimpleRNNCell(4)],
+    "two": lambda: [L.LSTMCell(2), L.LSTMCell(3)],
+    "one": lambda: [L.LSTMCell(3)],
+}
+
+
+def stacked_states(cells, masked=False, **options):
+    """All states that stacked cells return, used in different ways."""
+
+    def make():
+        series = keras.Input((5, 3), name="series")
+        x = L.Masking()(series) if masked else series
+        first, *states = L.RNN(CELLS[cells](), return_state=True, name="stacked", **options)(x)
+        states = keras.tree.flatten(states)
+        ends = [L.Dense(2, name=f"end_{i}")(state) for i, state in enumerate(states)]
+        return keras.Model(series, [first, states[-1], states[0], *ends], name="stacked_states")
+
+    return make
+
+
+def stacked_decoder(cells):
+    """States of stacked cells are where other stacked cells begin."""
+
+    def make():
+        x, y = keras.Input((5, 3), name="x"), keras.Input((4, 3), name="y")
+        _, *states = L.RNN(CELLS[cells](), return_state=True, name="encoder")(x)
+        out, *last = L.RNN(CELLS[cells](), return_sequences=True, return_state=True, name="decoder")(y, initial_state=states)
+        return keras.Model([x, y], [out, *keras.tree.flatten(last)], name="stacked_decoder")
+
+    return make
+
+
+def stacked_both_ways():
+    x = keras.Input((5, 3), name="x")
+    out, *states = L.Bidirectional(L.RNN(CELLS["three"](), return_state=True), name="both")(x)
+    return keras.Model(x, [out, *keras.tree.flatten(states)], name="stacked_both_ways")
+
+
+NORM = {"momentum": 0.5}
+
+
+def norm_of_two():
+    x, y = keras.Input((3,), name="x"), keras.Input((3,), name="y")
+    norm = L.BatchNormalization(**NORM, name="norm")
+    return keras.Model([x, y], L.Concatenate()([norm(x), norm(y)]), name="norm_of_two")
+
+
+def norm_of_three(order):
+    """Calls at several depths; Keras calls by depth."""
+
+    def make():
+        x, y = keras.Input((3,), name="x"), keras.Input((3,), name="y")
+        norm = L.BatchNormalization(**NORM, name="norm")
+        a, b = L.Dense(3, activation="tanh", name="a"), L.Dense(3, activation="tanh", name="b")
+        parts = [norm(a(x)), norm(b(a(y))), L.Dense(3, name="c")(norm(y))]
+        return keras.Model([x, y], L.Concatenate()([parts[i] for i in order]), name="norm_of_three")
+
+    return make
+
+
+def norm_in_a_row():
+    x = keras.Input((3,), name="x")
+    norm = L.BatchNormalization(**NORM, name="norm")
+    return keras.Model(x, L.Add()([norm(L.Dense(3, activation="tanh")(norm(x))), x, norm(L.Dense(3)(x))]), name="norm_in_a_row")
+
+
+def norm_in_a_model():
+    """A model with a normalization, called twice, and one with two outputs, called once."""
+    i = keras.Input((3,), name="i")
+    inner = keras.Model(i, L.Dense(3, activation="tanh")(L.BatchNormalization(**NORM, name="inside")(i)), name="inner")
+    j = keras.Input((3,), name="j")
+    norm = L.BatchNormalization(**NORM, name="once")(j)
+    double = keras.Model(j, [norm, L.Dense(2)(norm)], name="double")
+    x, y = keras.Input((3,), name="x"), keras.Input((3,), name="y")
+    first, second = double(L.Add()([inner(L.Dense(3, name="d")(x)), inner(y)]))
+    return keras.Model([x, y], [first, L.Concatenate()([first, second])], name="norm_in_a_model")
+
+
+def norm_of_outputs():
+    """A siamese network whose parts are outputs."""
+    x, y = keras.Input((3,), name="x"), keras.Input((3,), name="y")
+    dense, norm = L.Dense(3, activation="tanh", name="dense"), L.BatchNormalization(**NORM, name="norm")
+    return keras.Model([x, y], [norm(dense(y)), L.Dense(2, name="end")(norm(dense(x)))], name="norm_of_outputs")
+
+
+def norm_of_masked(joined):
+    """The same with masks: of both, or of one that is joined with one that has none."""
+
+    def make():
+        (a, x), b = words("a"), keras.Input((6, 4), name="b")
+        norm = L.BatchNormalization(**NORM, name="norm")
+        y = norm(L.Masking()(b)) if not joined else norm(b)
+        x = norm(x)
+        return keras.Model([a, b], L.GRU(2)(L.Concatenate()([x, y] if not joined else [y, x])), name="norm_of_masked")
+
+    return make
+
+
 MODELS = {
     "transformer": (transformer, [(6,)], ["int:9"]),
     "transformer of two blocks": (lambda: transformer((True, False)), [(6,)], ["int:9"]),
@@ -549,4 +741,35 @@ MODELS = {
     "preprocessing": (preprocessing, [(8, 8, 3)], ["float"]),
     "stateful": (stateful, [(4, 3)], ["float"]),
     "layer as activation": (layer_as_activation, [(4,)], ["float"]),
+    "joined masks, LSTM": (joined(-1, lambda: L.LSTM(3)), [(6,)] * 2, ["int:9"] * 2),
+    "joined masks, Bidirectional": (joined(-1, lambda: L.Bidirectional(L.GRU(2))), [(6,)] * 2, ["int:9"] * 2),
+    "joined masks, GlobalAveragePooling1D": (joined(-1, L.GlobalAveragePooling1D), [(6,)] * 2, ["int:9"] * 2),
+    "joined masks in time, GRU": (joined(1, lambda: L.GRU(3)), [(6,)] * 2, ["int:9"] * 2),
+    "joined masks in time, RNN of cells": (joined(1, lambda: L.RNN([L.LSTMCell(2), L.GRUCell(3)])), [(6,)] * 2, ["int:9"] * 2),
+    "masks joined with none": (joined_with_unmasked, [(6,), (6, 4)], ["int:9", "float"]),
+    "joined masks, joined again": (joined_again, [(6, 4), (6,)], ["masked", "int:9"]),
+    "joined masks of attention": (joined_attention, [(6,)] * 2, ["int:9"] * 2),
+    "joined masks of models": (joined_models, [(6,)] * 2, ["int:9"] * 2),
+    "joined masks in the loss": (masked_steps, [(6,)] * 2, ["int:9"] * 2),
+    "attention, its residual and the loss": (attention_steps(L.Add), [(6,)], ["int:9"]),
+    "attention, joined with its input, and the loss": (attention_steps(L.Concatenate), [(6,)], ["int:9"]),
+    "attention and branches beside it in the loss": (attention_steps(L.Add, True), [(6,)], ["int:9"]),
+    "masked decoder": (masked_decoder(), [(6,)] * 2, ["int:9"] * 2),
+    "masked decoder of sequences": (masked_decoder(True), [(6,)] * 2, ["int:9"] * 2),
+    "states of stacked cells": (stacked_states("three"), [(5, 3)], ["float"]),
+    "states of stacked cells, sequences": (stacked_states("three", return_sequences=True), [(5, 3)], ["float"]),
+    "states of stacked cells, backwards": (stacked_states("two", go_backwards=True), [(5, 3)], ["float"]),
+    "states of stacked cells, masked": (stacked_states("three", masked=True, return_sequences=True), [(5, 3)], ["masked"]),
+    "states of one stacked cell": (stacked_states("one"), [(5, 3)], ["float"]),
+    "first states of stacked cells": (stacked_decoder("three"), [(5, 3), (4, 3)], ["float"] * 2),
+    "first states of two stacked cells": (stacked_decoder("two"), [(5, 3), (4, 3)], ["float"] * 2),
+    "states of stacked cells, both ways": (stacked_both_ways, [(5, 3)], ["float"]),
+    "normalization of two inputs": (norm_of_two, [(3,)] * 2, ["float"] * 2),
+    "normalization at three depths": (norm_of_three((0, 1, 2)), [(3,)] * 2, ["float"] * 2),
+    "normalization at three depths, turned": (norm_of_three((2, 1, 0)), [(3,)] * 2, ["float"] * 2),
+    "normalization in a row": (norm_in_a_row, [(3,)], ["float"]),
+    "normalization in a model": (norm_in_a_model, [(3,)] * 2, ["float"] * 2),
+    "normalization of two outputs": (norm_of_outputs, [(3,)] * 2, ["float"] * 2),
+    "normalization of masked inputs": (norm_of_masked(False), [(6,), (6, 4)], ["int:9", "masked"]),
+    "normalization of a masked input and one without": (norm_of_masked(True), [(6,), (6, 4)], ["int:9", "float"]),
 }

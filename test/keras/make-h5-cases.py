@@ -90,6 +90,17 @@ def masked(k):
     return k.Model(tokens, L.LSTM(3, name="memory")(x), name="masked")
 
 
+def joined(k):
+    """Masks through Concatenate, and the states of stacked cells."""
+    L = k.layers
+    a, b = k.Input((6,), dtype="int32", name="a"), k.Input((6,), dtype="int32", name="b")
+    x, y = L.Embedding(9, 4, mask_zero=True, name="first")(a), L.Embedding(9, 3, mask_zero=True, name="second")(b)
+    z = L.LSTM(3, name="memory")(L.Concatenate(name="both")([x, y]))
+    series = k.Input((5, 3), name="series")
+    out, *states = L.RNN([L.LSTMCell(2), L.GRUCell(3)], return_state=True, name="stacked")(series)
+    return k.Model([a, b, series], L.Concatenate(name="all")([z, out, *k.tree.flatten(states)]), name="joined")
+
+
 def measured(k):
     """Mean and variance of data; the number of samples is among the weights, and whole."""
     L = k.layers
@@ -114,7 +125,7 @@ def inputs(model):
 def main():
     answers = {}
     for label, library in (("keras2", tf_keras), ("keras3", keras)):
-        for make in (convolutional, recurrent, nested, thawed, masked, *([measured] if library is keras else [])):
+        for make in (convolutional, recurrent, nested, thawed, masked, *([joined, measured] if library is keras else [])):
             library.backend.clear_session()
             model = make(library)
             for index, variable in enumerate(model.weights):

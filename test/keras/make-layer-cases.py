@@ -197,10 +197,13 @@ def main():
     def wanted(group):
         return only is None or group in only
 
+    masking = {}
     for spec in SPECS:
         if wanted(spec["layer"]):
             layer_cases(spec, cases, refused)
             collect_defaults(spec, defaults)
+        made = {k: (v() if callable(v) and not isinstance(v, keras.layers.Layer) else v) for k, v in spec.get("base", {}).items()}
+        masking[spec["layer"]] = bool(getattr(L, spec["layer"])(**made).supports_masking)
     for name in ACTIVATIONS if wanted("activations") else []:
         keras.utils.clear_session()
         model = build(L.Activation(name, name="layer"), [(3, 4)], ["float"])
@@ -213,7 +216,7 @@ def main():
         keras.utils.clear_session()
         cases.append({"group": "models", **case_of(f"model {name}", make(), inputs, kinds, name != "stateful")})
     cases.sort(key=lambda case: (case["group"], case["name"]))
-    blob = json.dumps({"keras": keras.__version__, "defaults": defaults, "cases": cases}, separators=(",", ":")).encode()
+    blob = json.dumps({"keras": keras.__version__, "defaults": defaults, "masking": masking, "cases": cases}, separators=(",", ":")).encode()
     with open(target, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
         file.write(blob)
     print(f"{len(cases)} cases, {len(blob)} bytes, {os.path.getsize(target)} compressed")

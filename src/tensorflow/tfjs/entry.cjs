@@ -21,6 +21,7 @@ const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
 const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
 const weighting = require('@tensorflow/tfjs-layers/dist/engine/training_utils');
 const objective = require('./objective.mjs');
+const { kerasOrder, rememberOrder } = require('./call-order.mjs');
 const losses = require('@tensorflow/tfjs-layers/dist/losses');
 const metrics = require('@tensorflow/tfjs-layers/dist/metrics');
 const { node } = require('@tensorflow/tfjs-node-gpu/dist/node');
@@ -65,6 +66,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     withoutGradient,
     builtIns,
     executor,
+    calls: { kerasOrder, rememberOrder },
     losses,
     metrics,
     objective,

@@ -92,6 +92,13 @@ export interface TfInternals {
     FeedDict: new (feeds: { key: object; value: tfjs.Tensor }[]) => object;
     execute(outputs: object[], feeds: object): tfjs.Tensor[];
   };
+  /** The order in which a model calls its layers. */
+  calls: {
+    /** Keras's order of the calls that make the outputs, from the calls of these (`ends`). */
+    kerasOrder<C extends { layer: object; before: readonly C[] }>(ends: readonly C[]): C[];
+    /** Keeps the order of a model's calls, which are Nodes of tfjs. */
+    rememberOrder(nodes: readonly object[]): void;
+  };
   /** What tfjs's `fit` and `fitDataset` begin with. */
   training: {
     /** Its own callbacks around the user's. */

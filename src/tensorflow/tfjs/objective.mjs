@@ -107,10 +107,11 @@ export function objective(model, forward, targets, weights) {
     const made = forward();
     const { outputs } = made;
     ({ masks } = made);
+    const shown = masks.map((mask, i) => (model.unmaskedOutputs?.includes(i) ? null : mask));
     const losses = model.lossFunctions.map((lossFunction, i) => {
       if (isNone(lossFunction)) return null;
       const values = lossFunction(targets[i], outputs[i]);
-      return meanLoss(values, weights[i], masks[i], model.outputNames[i]);
+      return meanLoss(values, weights[i], shown[i], model.outputNames[i]);
     });
     let total = null;
     losses.forEach((loss, i) => {
@@ -130,7 +131,7 @@ export function objective(model, forward, targets, weights) {
         return;
       }
       const name = model.outputNames[i];
-      const { value, parts: pair } = measured(metric, targets[i], outputs[i], masks[i], name);
+      const { value, parts: pair } = measured(metric, targets[i], outputs[i], shown[i], name);
       metrics.push(value);
       if (pair === undefined) return;
       labels.push(index + 1);

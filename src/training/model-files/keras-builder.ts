@@ -2,12 +2,14 @@ import type * as Tf from '@tensorflow/tfjs';
 import { installLayers } from '../../layers/install.ts';
 import { registered } from '../../layers/registry.ts';
 import { malformed, unsupported } from './errors.ts';
-import { ATTENTION, attentionFromKeras, attentionOptions, type AttentionCall } from './keras-attention.ts';
+import { ATTENTION, attentionOptions } from './keras-attention.ts';
+import { callOf, keepCallOrder, sources, type Call, type Source } from './keras-calls.ts';
 import { camelCase, fromKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
 import { refuseForeign } from './keras-origin.ts';
 import { WITH_STATES } from './keras-properties.ts';
 import { MaskTracker } from './keras-masks.ts';
+import { outputsInKeras, statesFromKeras } from './keras-states.ts';
 import { rememberOrder } from './keras-weights.ts';
 
 type Layer = Tf.layers.Layer;
@@ -116,7 +118,6 @@ function buildLayer(tf: typeof Tf, part: Part, file: string, more: Json = {}): L
   const made = (installLayers(tf)[className] ?? registered(tf, className)) as unknown as new (
     given: Json,
   ) => Layer;
-  checkStackedStates(className, config);
   try {
     return new made(arguments_);
   } catch (error) {
@@ -125,16 +126,6 @@ function buildLayer(tf: typeof Tf, part: Part, file: string, more: Json = {}): L
     throw unsupported(
       message.includes(name) ? message : `layer ${name} of class ${className}: ${message}`,
       error,
-    );
-  }
-}
-
-/** tfjs returns the states of stacked cells from the last cell to the first. */
-function checkStackedStates(className: string, config: Json): void {
-  const cell = (config['cell'] as Part | undefined)?.class_name;
-  if (className === 'RNN' && cell === 'StackedRNNCells' && config['return_state'] === true) {
-    throw unsupported(
-      `layer ${String(config['name'])} of class RNN: return_state of StackedRNNCells is not supported here`,
     );
   }
 }
@@ -150,20 +141,6 @@ function inCamelCase(value: unknown, key = ''): unknown {
   );
 }
 
-/** Where a tensor comes from: layer, call of the layer, output of the call. */
-type Source = [layer: string, node: number, tensor: number];
-
-/** What one call of a layer, or of an op, takes. */
-interface Call {
-  inputs: Source[];
-  /** Where a mask comes from that is handed over by name; null where none is on purpose. */
-  mask?: Source | null | undefined;
-  /** Plain values in addition to tensors: ops have them. */
-  values: unknown[];
-  /** What this call means for the layer. */
-  options?: AttentionCall['options'];
-}
-
 /** A layer, or an op, with its calls. */
 interface Node {
   part: Part;
@@ -171,6 +148,8 @@ interface Node {
   layer: Layer | undefined;
   calls: Call[];
   done: number;
+  /** The calls in tfjs, Nodes, in order. */
+  made: object[];
   /** The number of the first call: Keras and tfjs count a model's own output too, but not everywhere. */
   first: number;
 }
@@ -180,26 +159,33 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
   const nodes = parts.map((part): Node => {
     const name = part.name ?? String(part.config?.['name']);
     const isOp = MaskTracker.isOp(part);
-    const readCalls = (): Call[] => (part.inbound_nodes ?? []).map((node) => callOf(part, node, isOp));
+    const readCalls = (): Call[] => (part.inbound_nodes ?? []).map((node) => callOf(name, String(part.class_name), node, isOp));
     const options = part.class_name === ATTENTION ? readCalls().flatMap((call) => call.options ?? []) : [];
     const layer = isOp ? undefined : buildLayer(tf, part, file, attentionOptions(name, options));
     const calls = readCalls();
     if (part.class_name === 'InputLayer') keep(made, name, 0, (layer as Layer).output);
-    return { part, name, layer, calls, done: 0, first: 0 };
+    return { part, name, layer, calls, done: 0, made: [], first: 0 };
   });
-  numberCalls(nodes, sources(config['output_layers']));
-  applyAll(nodes, made, file);
-  const tensors = (value: unknown): Symbolic[] =>
-    sources(value).map((source) => {
+  const ends = numberCalls(nodes, sources(config['output_layers']));
+  const masks = applyAll(nodes, made, file);
+  const order = keepCallOrder(tf, nodes, ends);
+  const keys = ends.map((end) => end.join('/'));
+  const bare = masks.bareOutputs(order, keys);
+  const tensors = (from: readonly Source[]): Symbolic[] =>
+    from.map((source) => {
       const tensor = made.get(source.join('/'));
       if (tensor === undefined) throw malformed(`${file}: no layer makes the tensor ${source.join('/')}`);
       return tensor;
     });
   const model = tf.model({
     name: config['name'] as string,
-    inputs: tensors(config['input_layers']),
-    outputs: tensors(config['output_layers']),
+    inputs: tensors(sources(config['input_layers'])),
+    outputs: tensors(ends),
   });
+  if (bare.length > 0) {
+    const places = keys.flatMap((key, at) => (bare.includes(key) ? [at] : []));
+    (model as unknown as { unmaskedOutputs: number[] }).unmaskedOutputs = places;
+  }
   // What belongs to the model, in the order in which Keras counts weights.
   rememberOrder(
     model,
@@ -208,24 +194,43 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
   return model;
 }
 
-/** The last call of a layer is always used: what refers to it tells where the numbers begin. */
-function numberCalls(nodes: readonly Node[], outputs: readonly Source[]): void {
-  const used = [...outputs, ...nodes.flatMap(({ calls }) => calls.flatMap(({ inputs }) => inputs))];
+/**
+ * Notes where the numbers of calls begin, and gives the outputs with the numbers that inputs have. Keras counts a model's own
+ * output before its calls where it writes the outputs of the model around it, and nowhere else (`get_config` and
+ * `serialize_node` in keras/src/models/functional.py); Keras 2 everywhere.
+ */
+function numberCalls(nodes: readonly Node[], outputs: readonly Source[]): Source[] {
+  const inputs = nodes.flatMap(({ calls }) => calls.flatMap((call) => call.inputs));
+  const offsets = new Map<string, number>();
   for (const node of nodes) {
-    if (!MODELS.has(node.part.class_name)) continue;
-    const last = used.reduce((most, [name, index]) => (name === node.name ? Math.max(most, index) : most), 0);
-    node.first = Math.max(0, last - (node.calls.length - 1));
+    const { part, name, calls } = node;
+    if (!MODELS.has(part.class_name)) continue;
+    const beginning = (used: readonly Source[], usual: number): number => {
+      const numbers = used.flatMap(([from, index]) => (from === name ? [index] : []));
+      // The last call is used: what refers to it tells where the numbers begin.
+      const least = Math.max(0, ...numbers) - (calls.length - 1);
+      return Math.max(least, Math.min(usual, ...numbers), 0);
+    };
+    const isOld = Array.isArray(part.inbound_nodes?.[0]);
+    node.first = beginning(isOld ? [...inputs, ...outputs] : inputs, 0);
+    offsets.set(name, isOld ? 0 : node.first - beginning(outputs, part.class_name === 'Sequential' ? 0 : 1));
   }
+  return outputs.map(([name, index, tensor]) => [name, index + (offsets.get(name) ?? 0), tensor]);
 }
 
-function keep(made: Map<string, Symbolic>, name: string, node: number, outputs: Symbolic | Symbolic[]): void {
-  for (const [index, tensor] of (Array.isArray(outputs) ? outputs : [outputs]).entries())
+function keep(
+  made: Map<string, Symbolic>,
+  name: string,
+  node: number,
+  outputs: Symbolic | readonly Symbolic[],
+): void {
+  for (const [index, tensor] of (outputs instanceof Array ? outputs : [outputs as Symbolic]).entries())
     made.set([name, node, index].join('/'), tensor);
 }
 
 /** Calls layers as soon as their inputs are there, each layer's calls in their own order: calls have numbers. */
-function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: string): void {
-  const masks = new MaskTracker();
+function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: string): MaskTracker {
+  const masks = new MaskTracker((tensor) => made.get(tensor)?.shape.length);
   const known = new Set<string>(made.keys());
   const ready = ({ inputs, mask }: Call): boolean =>
     [...inputs, ...(mask === undefined || mask === null ? [] : [mask])].every((source) =>
@@ -246,28 +251,33 @@ function applyAll(nodes: readonly Node[], made: Map<string, Symbolic>, file: str
   const waiting = nodes.find(({ done, calls }) => done < calls.length);
   if (waiting !== undefined)
     throw malformed(`${file}: layer ${waiting.name} waits for an output that no layer makes`);
-  masks.checkAttention();
+  return masks;
 }
 
 function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: MaskTracker): void {
   const { part, name, layer } = node;
   const number = node.first + node.done;
   const keys = call.inputs.map((source) => source.join('/'));
-  const [first = ''] = keys;
   const output = `${name}/${number}/0`;
   if (layer === undefined) {
     masks.op(String(part.class_name), name, keys, call.values, part.config ?? {}, output);
     return;
   }
-  masks.check(layer, first, call.mask === null ? null : call.mask?.join('/'));
+  masks.check(layer, keys, call.mask === null ? null : call.mask?.join('/'));
   const inputs = keys.map((key) => made.get(key));
   if (inputs.includes(undefined)) {
     throw unsupported(
       `layer ${name} of class ${layer.getClassName()} computes with a mask as if it were a tensor, which is not supported here`,
     );
   }
-  keep(made, name, number, applied(layer, inputs as Symbolic[]));
-  masks.outputOf(layer, keys, output);
+  const [input, ...states] = inputs as [Symbolic, ...Symbolic[]];
+  const given = WITH_STATES.has(layer.getClassName())
+    ? [input, ...statesFromKeras(layer, states)]
+    : (inputs as Symbolic[]);
+  const outputs = applied(layer, given);
+  node.made.push(layer.inboundNodes.at(-1) as object);
+  keep(made, name, number, Array.isArray(outputs) ? outputsInKeras(layer, outputs) : outputs);
+  masks.outputOf(layer, keys, output, call.mask !== undefined && call.mask !== null);
 }
 
 /** An error while a layer meets its input names the layer. */
@@ -287,78 +297,4 @@ function applied(layer: Layer, inputs: Symbolic[]): Symbolic | Symbolic[] {
       error,
     );
   }
-}
-
-/** One reference stands by itself, several stand in a list, or under names. */
-function sources(value: unknown): Source[] {
-  if (Array.isArray(value)) {
-    if (typeof value[0] === 'string' && typeof value[1] === 'number') return [value as Source];
-    return value.flatMap((item) => sources(item));
-  }
-  if (typeof value === 'object' && value !== null) {
-    const named = value as Json;
-    return Object.keys(named)
-      .sort()
-      .flatMap((key) => sources(named[key]));
-  }
-  return [];
-}
-
-/** Layers that do the same whether they train or not, and that Keras calls as if they did. */
-const PREPROCESSING: ReadonlySet<string> = new Set(['CenterCrop', 'Rescaling', 'Resizing', 'Normalization']);
-
-/** Arguments that are the same as none. */
-function isUsual(className: string, key: string, value: unknown): boolean {
-  if (value === null) return true;
-  if (key === 'training') return value === false || PREPROCESSING.has(className);
-  return key === 'use_causal_mask' && value === false;
-}
-
-function callOf(part: Part, node: unknown, isOp: boolean): Call {
-  const name = part.name ?? String(part.config?.['name']);
-  const className = String(part.class_name);
-  const refused = (key: string): Error =>
-    unsupported(`layer ${name} of class ${className} was called with ${key}, which is not supported here`);
-  // Keras 2: [[layer, node, tensor, keywords], …].
-  if (Array.isArray(node)) {
-    const inputs = node.map((reference: unknown): Source => {
-      const [from, index, tensor, keywords] = reference as [string, number, number, Json?];
-      for (const [key, value] of Object.entries(keywords ?? {}))
-        if (!isUsual(className, key, value)) throw refused(key);
-      return [from, index, tensor];
-    });
-    return { inputs, values: [] };
-  }
-  const { args, kwargs = {} } = node as { args: unknown; kwargs?: Json };
-  if (className === ATTENTION) {
-    const { tensors, options } = attentionFromKeras(name, args, kwargs);
-    return { inputs: tensorsIn(tensors, []), values: [], options };
-  }
-  const values: unknown[] = [];
-  const inputs = tensorsIn(args, values);
-  if (values.length > 0 && !isOp) {
-    throw unsupported(
-      `layer ${name} of class ${className} takes ${JSON.stringify(values[0])} in addition to tensors, which is not supported here`,
-    );
-  }
-  let mask: Source | null | undefined = kwargs['mask'] === null ? null : undefined;
-  for (const [key, value] of Object.entries(kwargs)) {
-    if (isUsual(className, key, value)) continue;
-    const others: unknown[] = [];
-    const tensors = tensorsIn(value, others);
-    if (key === 'initial_state' && WITH_STATES.has(className)) inputs.push(...tensors);
-    else if (key === 'mask' && tensors.length === 1 && others.length === 0) mask = tensors[0];
-    else if (!isOp || tensors.length > 0) throw refused(key);
-  }
-  return { inputs, mask, values };
-}
-
-/** The tensors in a structure; what else there is goes to `values`. */
-function tensorsIn(value: unknown, values: unknown[]): Source[] {
-  if (value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item) => tensorsIn(item, values));
-  const { class_name: className, config } = value as { class_name?: unknown; config?: Json };
-  if (className === '__keras_tensor__') return [config?.['keras_history'] as Source];
-  values.push(value);
-  return [];
 }

@@ -5,6 +5,8 @@ import type { Json } from './keras-layers.ts';
 import { ATTENTION, attentionToKeras } from './keras-attention.ts';
 import { MaskTracker } from './keras-masks.ts';
 import { MERGING, WITH_STATES } from './keras-properties.ts';
+import { outputInKeras, statesToKeras } from './keras-states.ts';
+import { layersInOrder } from './keras-weights.ts';
 
 /** How Keras names its models, whichever class tfjs has for them. */
 interface KerasModel {
@@ -111,33 +113,42 @@ function functionalToKeras(
   layers: readonly TopologyLayer[],
 ): KerasModel {
   const name = String(config['name']);
-  if (layers.some(({ class_name: className }) => className === ATTENTION)) checkMasks(model, layers);
+  checkMasks(model, layers);
   return {
     module: 'keras.src.models.functional',
     class_name: 'Functional',
     config: {
       name,
       trainable: model.trainable,
-      layers: layers.map((layer) => functionalLayer(model, layer)),
+      layers: inOrder(model, layers).map((layer) => functionalLayer(model, layer)),
       input_layers: config['input_layers'],
       output_layers: (config['output_layers'] as [string, number, number][]).map(([from, node, tensor]) => [
         from,
         callNumber(model, from, node, true),
-        tensor,
+        outputInKeras(model.getLayer(from), tensor),
       ]),
     },
     registered_name: 'Functional',
   };
 }
 
-/** @throws ModelFileError for attention that would have another mask in Keras. */
+/** Layers in Keras's order where it is known. */
+function inOrder(model: Tf.LayersModel, layers: readonly TopologyLayer[]): TopologyLayer[] {
+  const places = new Map(layersInOrder(model).map((layer, at) => [layer.name, at]));
+  const place = ({ name, config }: TopologyLayer): number => places.get(name ?? String(config['name'])) ?? 0;
+  return [...layers].sort((a, b) => place(a) - place(b));
+}
+
+/** @throws ModelFileError for a layer that would have another mask in Keras. */
 function checkMasks(model: Tf.LayersModel, layers: readonly TopologyLayer[]): void {
   const masks = new MaskTracker();
   const known = new Set<string>();
   const key = ([from, node, tensor]: NodeReference): string => [from, node, tensor].join('/');
   const waiting = layers.flatMap((part) => {
     const name = part.name ?? String(part.config['name']);
-    return (part.inbound_nodes ?? []).map((inputs, node) => ({ name, inputs: inputs.map(key), node }));
+    // A model's own output comes before those of its calls.
+    const first = MODELS.has(part.class_name) ? 1 : 0;
+    return (part.inbound_nodes ?? []).map((inputs, at) => ({ name, inputs: inputs.map(key), node: first + at }));
   });
   // Calls in an order in which each has its inputs; those of the model's own inputs need none.
   const made = new Set(waiting.map(({ name, node }) => `${name}/${node}/`));
@@ -156,6 +167,8 @@ function checkMasks(model: Tf.LayersModel, layers: readonly TopologyLayer[]): vo
     }
   }
   masks.checkAttention();
+  masks.checkInitialStates();
+  masks.checkJoined();
 }
 
 function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
@@ -167,7 +180,7 @@ function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
   const nodes = (layer.inbound_nodes ?? []).map((inputs) => {
     const tensors = inputs.map((reference) => kerasTensor(model, name, reference));
     if (layer.class_name === ATTENTION) return attentionToKeras(tensors, layer.config);
-    return kerasCall(name, layer.class_name, tensors);
+    return kerasCall(model.getLayer(name), tensors);
   });
   return { ...kerasLayer(layer, model.getLayer(name), true), name, inbound_nodes: nodes };
 }
@@ -182,14 +195,16 @@ function callNumber(model: Tf.LayersModel, layer: string, node: number, isOutput
 }
 
 /** One call of a layer: how its inputs are handed over depends on its class. */
-function kerasCall(name: string, className: string, tensors: Json[]): Json {
+function kerasCall(layer: Tf.layers.Layer, tensors: Json[]): Json {
+  const className = layer.getClassName();
   if (MERGING.has(className)) return { args: [tensors], kwargs: {} };
   if (tensors.length === 1) return { args: tensors, kwargs: {} };
   if (MODELS.has(className)) return { args: [tensors], kwargs: {} };
   const [input, ...states] = tensors;
-  if (WITH_STATES.has(className)) return { args: [input], kwargs: { initial_state: states } };
+  if (WITH_STATES.has(className))
+    return { args: [input], kwargs: { initial_state: statesToKeras(layer, states) } };
   throw unsupported(
-    `layer ${name} of class ${className} has ${tensors.length} inputs, which cannot be written`,
+    `layer ${layer.name} of class ${className} has ${tensors.length} inputs, which cannot be written`,
   );
 }
 
@@ -209,7 +224,7 @@ function kerasTensor(model: Tf.LayersModel, layer: string, reference: NodeRefere
     config: {
       shape: output?.shape,
       dtype: output?.dtype ?? 'float32',
-      keras_history: [from, callNumber(model, from, node), tensor],
+      keras_history: [from, callNumber(model, from, node), outputInKeras(source, tensor)],
     },
   };
 }

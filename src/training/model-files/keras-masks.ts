@@ -2,12 +2,13 @@ import type * as Tf from '@tensorflow/tfjs';
 import { unsupported } from './errors.ts';
 import { ATTENTION } from './keras-attention.ts';
 import type { Json } from './keras-layers.ts';
-import { MERGING } from './keras-properties.ts';
+import { MERGING, WITH_STATES } from './keras-properties.ts';
 
 type Layer = Tf.layers.Layer;
 
 /** Layers that compute with a mask which Keras hands over by name; multi-head attention has it from its inputs. */
 const USERS: ReadonlySet<string> = new Set([
+  'BatchNormalization',
   'Bidirectional',
   'ConvLSTM1D',
   'ConvLSTM2D',
@@ -18,6 +19,7 @@ const USERS: ReadonlySet<string> = new Set([
   'RNN',
   'SimpleRNN',
   'Softmax',
+  'TimeDistributed',
 ]);
 
 /** Layers whose first output has a mask only where they return all steps. */
@@ -32,8 +34,62 @@ const SEQUENCES: ReadonlySet<string> = new Set([
   'SimpleRNN',
 ]);
 
+/**
+ * The ops that Keras's layers make masks of: `compute_mask` of Embedding, Masking, the merges and Concatenate
+ * (keras/src/layers/core/embedding.py, masking.py, keras/src/layers/merging/base_merge.py, concatenate.py).
+ */
+const OPS: ReadonlySet<string> = new Set([
+  'Any',
+  'Concatenate',
+  'ExpandDims',
+  'LogicalOr',
+  'NotEqual',
+  'OnesLike',
+  'ZerosLike',
+]);
+
+const MODELS: ReadonlySet<string> = new Set(['Functional', 'Model', 'Sequential']);
+
+// How masks are made, as texts: two masks with the same text are equal.
+const notEqual = (tensor: string, value: number): string => `not_equal(${tensor}, ${value})`;
+const any = (mask: string): string => `any(${mask})`;
+const wide = (mask: string): string => `wide(${mask})`;
+const ones = (tensor: string): string => `ones(${tensor})`;
+const zeros = (tensor: string): string => `zeros(${tensor})`;
+const concatenated = (axis: number, parts: readonly string[]): string =>
+  `concatenate(${axis}: ${parts.join(', ')})`;
+
+/** An axis counted from the end, as Keras may write it or not. */
+function fromEnd(axis: number, rank: number | undefined): number {
+  return axis < 0 || rank === undefined ? axis : axis - rank;
+}
+
+/** The axis of a concatenation, counted from the end. */
+function axisOf(layer: Layer): number {
+  const { axis, inboundNodes } = layer as unknown as {
+    axis: number;
+    inboundNodes: { outputShapes: Tf.Shape[] }[];
+  };
+  return fromEnd(axis, inboundNodes[0]?.outputShapes[0]?.length);
+}
+
+/** What is false everywhere changes the shape only: the reduction of a concatenation does not depend on it. */
 function either(one: string, other: string): string {
-  return `or(${one}, ${other})`;
+  return other.startsWith('zeros(') ? one : `or(${one}, ${other})`;
+}
+
+/** The mask that a model inside of this one gives: Keras knows it while the model computes, and not before. */
+const fromModel = (tensor: string): string => `model(${tensor})`;
+const isFromModel = (mask: string): boolean => mask.includes('model(');
+
+/** A call of a layer, by the names of its tensors. */
+interface LayerCall {
+  layer: Layer;
+  inputs: readonly string[];
+  /** The first output. */
+  output: string;
+  /** Whether a mask is handed over by name. */
+  named: boolean;
 }
 
 /**
@@ -43,16 +99,21 @@ function either(one: string, other: string): string {
 export class MaskTracker {
   private readonly ofTensors = new Map<string, string>();
   private readonly made = new Map<string, string>();
-  private readonly calls: {
-    layer: Layer;
-    inputs: readonly string[];
-    output: string;
-  }[] = [];
+  private readonly ranks = new Map<string, number>();
+  private readonly withStates = new Map<Layer, boolean>();
+  private readonly calls: LayerCall[] = [];
+  private readonly rankOf: (tensor: string) => number | undefined;
+
+  /** @param rankOf gives the number of dimensions of a tensor that a layer makes; only ops need it. */
+  constructor(rankOf: (tensor: string) => number | undefined = () => undefined) {
+    this.rankOf = rankOf;
+  }
 
   /** Whether a part of a configuration is such an op, and no layer. */
-  static isOp({ module, class_name: className }: { module?: unknown; class_name?: string }): boolean {
-    // Files in HDF5 do not name the module.
-    if (module === undefined) return ['NotEqual', 'Any', 'LogicalOr'].includes(className ?? '');
+  static isOp(part: { module?: unknown; class_name?: string; config?: Json }): boolean {
+    const { module, class_name: className = '', config } = part;
+    // Files in HDF5 do not name the module. A layer says whether it is trained; an op has nothing to train.
+    if (module === undefined) return OPS.has(className) && config?.['trainable'] === undefined;
     return typeof module === 'string' && module.startsWith('keras.src.ops');
   }
 
@@ -70,29 +131,63 @@ export class MaskTracker {
     config: Json,
     output: string,
   ): void {
-    const [input = ''] = inputs;
-    const [inner, other] = inputs.map((each) => this.made.get(each));
-    const [value] = values;
-    const axis = config['axis'] ?? -1;
-    if (className === 'NotEqual' && inner === undefined && typeof value === 'number')
-      this.made.set(output, `not_equal(${input}, ${value})`);
-    else if (className === 'Any' && inner !== undefined && axis === -1 && config['keepdims'] !== true)
-      this.made.set(output, `any(${inner})`);
-    else if (className === 'LogicalOr' && inner !== undefined && other !== undefined && inputs.length === 2)
-      this.made.set(output, either(inner, other));
-    else {
+    const mask = this.maskOf(className, inputs, values, config);
+    if (mask === undefined) {
       throw unsupported(
         `layer ${name} of class ${className} is an op of Keras, which is supported only where it makes the mask of a Masking or Embedding layer, or of a merge`,
       );
     }
+    this.made.set(output, mask);
+    const [input = ''] = inputs;
+    const rank = this.ranks.get(input) ?? this.rankOf(input);
+    const more = { Any: -1, ExpandDims: 1 }[className] ?? 0;
+    if (rank !== undefined) this.ranks.set(output, rank + more);
   }
 
-  /** Compares the mask that a layer is called with, null for none, with the one that its input has here. @throws ModelFileError */
-  check(layer: Layer, input: string, mask: string | null | undefined): void {
+  private maskOf(
+    className: string,
+    inputs: readonly string[],
+    values: readonly unknown[],
+    config: Json,
+  ): string | undefined {
+    const [input = ''] = inputs;
+    const made = inputs.map((each) => this.made.get(each));
+    const [inner, other] = made;
+    const [value] = values;
+    const { axis } = config;
+    const last = axis === -1 && config['keepdims'] !== true;
+    if (inner === undefined) {
+      if (inputs.length !== 1) return undefined;
+      if (className === 'NotEqual' && typeof value === 'number') return notEqual(input, value);
+      if (config['dtype'] !== 'bool' || value !== undefined) return undefined;
+      if (className === 'OnesLike') return ones(input);
+      return className === 'ZerosLike' ? zeros(input) : undefined;
+    }
+    if (values.length > 0 || made.includes(undefined)) return undefined;
+    if (className === 'Any' && last) return any(inner);
+    if (className === 'ExpandDims' && last) return wide(inner);
+    if (className === 'LogicalOr' && other !== undefined) return either(inner, other);
+    if (className === 'Concatenate' && typeof axis === 'number')
+      return concatenated(fromEnd(axis, this.ranks.get(input)), made as readonly string[]);
+    return undefined;
+  }
+
+  /**
+   * Compares the mask that a layer is called with, null for none, with the one that its input has here, and lets the layer
+   * ignore the latter where Keras does.
+   *
+   * @throws ModelFileError where they differ.
+   */
+  check(layer: Layer, inputs: readonly string[], mask: string | null | undefined): void {
     const className = layer.getClassName();
-    const expected = this.ofTensors.get(input);
+    const expected = this.ofTensors.get(inputs[0] as string);
     // Where none is named, Keras takes the input's.
-    if (mask === undefined || (mask === null && (expected === undefined || !USERS.has(className)))) return;
+    if (mask === undefined) return;
+    // Where none was known, too: the mask of a model inside comes as that computes.
+    if (mask === null && (expected === undefined || !USERS.has(className))) return;
+    const withStates = WITH_STATES.has(className) && inputs.length > 1;
+    if (withStates && expected !== undefined) this.checkStates(layer, mask !== null);
+    if (mask === null && (withStates || isFromModel(expected as string))) return;
     const given = mask === null ? undefined : this.made.get(mask);
     if (given === undefined || given !== expected) {
       throw unsupported(
@@ -102,8 +197,60 @@ export class MaskTracker {
   }
 
   /**
+   * Keras takes the mask of the input only where that is the only tensor that a layer is called with (`__call__` in
+   * keras/src/layers/layer.py): a recurrent layer that begins with given states sees no mask unless it is named.
+   */
+  private checkStates(layer: Layer, named: boolean): void {
+    const before = this.withStates.get(layer);
+    if (before !== undefined && before !== named) {
+      throw unsupported(
+        `layer ${layer.name} of class ${layer.getClassName()} was called with initial_state and a mask, and with initial_state alone, which is not supported here`,
+      );
+    }
+    this.withStates.set(layer, named);
+    (layer as unknown as { maskWithStates: boolean }).maskWithStates = named;
+  }
+
+  /**
    * Keras takes the masks off the tensors that attention is called with (`call` in
    * keras/src/layers/attention/multi_head_attention.py): layers behind those have none as a model runs there, where here they do.
+   *
+   * @param order numbers of calls, as `layer/number`, in the order in which Keras runs them
+   * @param outputs the tensors that are wanted
+   * @returns those of `outputs` whose masks are gone as Keras runs the model
+   * @throws ModelFileError for a layer that would compute with another mask than there.
+   */
+  bareOutputs(order: readonly string[], outputs: readonly string[]): string[] {
+    const calls = new Map(this.calls.map((call) => [call.output.slice(0, call.output.lastIndexOf('/')), call]));
+    const bare = new Set<string>();
+    for (const key of order) {
+      const call = calls.get(key);
+      if (call === undefined) continue;
+      const { layer, inputs, output, named } = call;
+      const isAttention = layer.getClassName() === ATTENTION;
+      if (inputs.some((input) => bare.has(input)) && !named) {
+        if (isAttention) throw lostMask(layer);
+        this.checkWithout(call);
+        if (this.ofTensors.has(output)) bare.add(output);
+      }
+      if (isAttention) for (const input of inputs) if (this.ofTensors.has(input)) bare.add(input);
+    }
+    return outputs.filter((output) => bare.has(output));
+  }
+
+  /** @throws ModelFileError for a layer that computes with the masks of its inputs as they are where it runs. */
+  private checkWithout({ layer }: LayerCall): void {
+    const className = layer.getClassName();
+    // Along the last axis, what counts as data everywhere is the same as no mask.
+    const computes =
+      ['Multiply', 'Maximum', 'Minimum'].includes(className) ||
+      MODELS.has(className) ||
+      (className === 'Concatenate' && axisOf(layer) !== -1);
+    if (computes) throw lostMask(layer);
+  }
+
+  /**
+   * The same for a model that is to be written, whose order in Keras is not known yet.
    *
    * @throws ModelFileError for attention that would have another mask than there.
    */
@@ -123,19 +270,44 @@ export class MaskTracker {
       const others = (input: string): boolean =>
         [...(takers.get(input) ?? [])].some((taker) => taker !== call);
       if (!inputs.some((input) => lost.has(input) || others(input))) continue;
-      if (layer.getClassName() === ATTENTION) {
-        throw unsupported(
-          `layer ${layer.name} of class ${ATTENTION}: Keras drops the mask of its input in another ${ATTENTION} before it, and a mask that Keras drops is not supported here; ` +
-            'hand the mask over as attention_mask (attentionMask: true)',
-        );
-      }
+      if (layer.getClassName() === ATTENTION) throw lostMask(layer);
       if (this.ofTensors.has(output)) lost.add(output);
     }
   }
 
-  /** Notes the mask of a layer's first output. */
-  outputOf(layer: Layer, inputs: readonly string[], output: string): void {
-    this.calls.push({ layer, inputs, output });
+  /**
+   * Keras does not know the mask of a model inside while it makes the ops of a concatenation's mask: it is as if there was
+   * none, if another input has one that is known.
+   *
+   * @throws ModelFileError for such a concatenation, whose mask would be another one in Keras.
+   */
+  checkJoined(): void {
+    for (const { layer, inputs } of this.calls) {
+      if (layer.getClassName() !== 'Concatenate') continue;
+      const masks = inputs.flatMap((input) => this.ofTensors.get(input) ?? []);
+      if (!masks.some(isFromModel) || masks.every(isFromModel)) continue;
+      throw unsupported(
+        `layer ${layer.name} of class Concatenate joins the mask of a model inside with another one, which Keras takes for no mask: put the layers of the inner model into the outer one`,
+      );
+    }
+  }
+
+  /** @throws ModelFileError for a recurrent layer that begins with given states and computes with a mask, which Keras ignores. */
+  checkInitialStates(): void {
+    for (const { layer, inputs } of this.calls) {
+      const { maskWithStates } = layer as unknown as { maskWithStates: boolean };
+      const className = layer.getClassName();
+      if (!maskWithStates || inputs.length < 2 || !WITH_STATES.has(className)) continue;
+      if (!this.ofTensors.has(inputs[0] as string)) continue;
+      throw unsupported(
+        `layer ${layer.name} of class ${className} is called with first states and a mask, which Keras ignores there: make it with maskWithStates: false, or leave out the mask`,
+      );
+    }
+  }
+
+  /** Notes the masks of a layer's outputs. */
+  outputOf(layer: Layer, inputs: readonly string[], output: string, named = false): void {
+    this.calls.push({ layer, inputs, output, named });
     const className = layer.getClassName();
     const { maskZero, maskValue, returnSequences, supportsMasking } = layer as unknown as {
       maskZero?: boolean;
@@ -145,21 +317,52 @@ export class MaskTracker {
     };
     const [input = ''] = inputs;
     let mask = this.ofTensors.get(input);
-    if (MERGING.has(className)) mask = this.merged(className, inputs);
-    else if (className === 'Masking') mask = `any(not_equal(${input}, ${maskValue ?? 0}))`;
-    else if (className === 'Embedding') mask = maskZero === true ? `not_equal(${input}, 0)` : undefined;
+    if (MERGING.has(className)) mask = this.merged(layer, inputs);
+    else if (MODELS.has(className))
+      mask = mask !== undefined || makesMasks(layer) ? fromModel(output) : undefined;
+    else if (className === 'Masking') mask = any(notEqual(input, maskValue ?? 0));
+    else if (className === 'Embedding') mask = maskZero === true ? notEqual(input, 0) : undefined;
     else if (SEQUENCES.has(className)) mask = returnSequences === true ? mask : undefined;
     else if (!supportsMasking) mask = undefined;
-    if (mask !== undefined) this.ofTensors.set(output, mask);
+    if (mask === undefined) return;
+    this.ofTensors.set(output, mask);
+    const { mergeMode, outputs = [] } = layer as unknown as { mergeMode?: unknown; outputs?: unknown[] };
+    // Both directions of a Bidirectional that does not merge them have the mask; each output of a model may have one.
+    const others = MODELS.has(className) ? outputs.length - 1 : Number(mergeMode === null);
+    for (let at = 1; at <= others; at++) {
+      const key = `${output.slice(0, output.lastIndexOf('/'))}/${at}`;
+      this.ofTensors.set(key, MODELS.has(className) ? fromModel(key) : mask);
+    }
+    const { unmaskedOutputs = [] } = layer as unknown as { unmaskedOutputs?: number[] };
+    for (const at of unmaskedOutputs) this.ofTensors.delete(`${output.slice(0, output.lastIndexOf('/'))}/${at}`);
   }
 
-  /** True where any input has data, if all inputs have masks (keras/src/layers/merging/base_merge.py). */
-  private merged(className: string, inputs: readonly string[]): string | undefined {
+  private merged(layer: Layer, inputs: readonly string[]): string | undefined {
     const masks = inputs.map((input) => this.ofTensors.get(input));
-    // Its mask is made of many ops there: a layer behind that computes with it is refused.
-    if (className === 'Concatenate' && masks.some((mask) => mask !== undefined))
-      return `concatenate(${masks.join(', ')})`;
-    if (className === 'Dot' || masks.includes(undefined)) return undefined;
-    return (masks as string[]).reduce(either);
+    const className = layer.getClassName();
+    if (className === 'Dot' || masks.every((mask) => mask === undefined)) return undefined;
+    // An input without a mask counts as data everywhere (keras/src/layers/merging/concatenate.py).
+    if (className === 'Concatenate') {
+      const parts = masks.map((mask, at) => (mask === undefined ? ones(inputs[at] as string) : wide(mask)));
+      return any(concatenated(axisOf(layer), parts));
+    }
+    // True where any input has data, if all inputs have masks (keras/src/layers/merging/base_merge.py).
+    return masks.includes(undefined) ? undefined : (masks as string[]).reduce(either);
   }
+}
+
+function lostMask(layer: Layer): Error {
+  return unsupported(
+    `layer ${layer.name} of class ${layer.getClassName()}: Keras drops the mask of its input in another ${ATTENTION} before it, and a mask that Keras drops is not supported here; ` +
+      'hand the mask over as attention_mask (attentionMask: true)',
+  );
+}
+
+/** Whether a model has a layer, at any depth, that makes a mask. */
+function makesMasks(model: Layer): boolean {
+  const { layers = [] } = model as unknown as { layers?: readonly Layer[] };
+  return layers.some((layer) => {
+    const { maskZero } = layer as unknown as { maskZero?: boolean };
+    return layer.getClassName() === 'Masking' || maskZero === true || makesMasks(layer);
+  });
 }
