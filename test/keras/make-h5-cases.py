@@ -1,6 +1,8 @@
 """Writes h5/*.golden.h5 and h5/answers.golden.json: models of Keras 2 (package tf_keras) and of Keras 3 in one HDF5 file.
 
-    python test/keras/make-h5-cases.py
+    python test/keras/make-h5-cases.py [--only joined,measured]
+
+With --only the other files stay as they are, and those of Keras 2 are left out.
 """
 
 import json
@@ -11,7 +13,10 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
-import tf_keras  # noqa: E402
+
+ONLY = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else None
+if ONLY is None:
+    import tf_keras
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = os.path.join(HERE, "h5")
@@ -123,9 +128,12 @@ def inputs(model):
 
 
 def main():
-    answers = {}
-    for label, library in (("keras2", tf_keras), ("keras3", keras)):
+    target = os.path.join(FOLDER, "answers.golden.json")
+    answers = {} if ONLY is None else json.load(open(target))
+    for label, library in (*([("keras2", tf_keras)] if ONLY is None else []), ("keras3", keras)):
         for make in (convolutional, recurrent, nested, thawed, masked, *([joined, measured] if library is keras else [])):
+            if ONLY is not None and make.__name__ not in ONLY:
+                continue
             library.backend.clear_session()
             model = make(library)
             for index, variable in enumerate(model.weights):
@@ -152,7 +160,7 @@ def main():
                 # How many weights are trained where the file is loaded.
                 again = library.models.load_model(os.path.join(FOLDER, f"{name}.golden.h5"), compile=False)
                 answers[name]["trained"] = len(again.trainable_weights)
-    with open(os.path.join(FOLDER, "answers.golden.json"), "w") as file:
+    with open(target, "w") as file:
         json.dump(answers, file)
         file.write("\n")
 

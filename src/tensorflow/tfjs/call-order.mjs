@@ -31,7 +31,7 @@ function depthFirst(ends) {
 export function kerasOrder(ends) {
   const depths = new Map();
   const ofLayers = new Map();
-  for (const call of depthFirst(ends).reverse()) {
+  for (const call of depthFirst(ends).toReversed()) {
     const depth = Math.max(depths.get(call) ?? 0, ofLayers.get(call.layer) ?? 0);
     depths.set(call, depth);
     ofLayers.set(call.layer, depth);

@@ -8,6 +8,7 @@ import { camelCase, fromKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
 import { refuseForeign } from './keras-origin.ts';
 import { WITH_STATES } from './keras-properties.ts';
+import { bareOutputs } from './keras-mask-checks.ts';
 import { MaskTracker } from './keras-masks.ts';
 import { outputsInKeras, statesFromKeras } from './keras-states.ts';
 import { rememberOrder } from './keras-weights.ts';
@@ -159,18 +160,19 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
   const nodes = parts.map((part): Node => {
     const name = part.name ?? String(part.config?.['name']);
     const isOp = MaskTracker.isOp(part);
-    const readCalls = (): Call[] => (part.inbound_nodes ?? []).map((node) => callOf(name, String(part.class_name), node, isOp));
+    const readCalls = (): Call[] =>
+      (part.inbound_nodes ?? []).map((node) => callOf(name, String(part.class_name), node, isOp));
     const options = part.class_name === ATTENTION ? readCalls().flatMap((call) => call.options ?? []) : [];
     const layer = isOp ? undefined : buildLayer(tf, part, file, attentionOptions(name, options));
     const calls = readCalls();
-    if (part.class_name === 'InputLayer') keep(made, name, 0, (layer as Layer).output);
+    if (part.class_name === 'InputLayer') keep(made, name, 0, [(layer as Layer).output].flat());
     return { part, name, layer, calls, done: 0, made: [], first: 0 };
   });
   const ends = numberCalls(nodes, sources(config['output_layers']));
   const masks = applyAll(nodes, made, file);
   const order = keepCallOrder(tf, nodes, ends);
   const keys = ends.map((end) => end.join('/'));
-  const bare = masks.bareOutputs(order, keys);
+  const bare = bareOutputs(masks, order, keys);
   const tensors = (from: readonly Source[]): Symbolic[] =>
     from.map((source) => {
       const tensor = made.get(source.join('/'));
@@ -218,14 +220,8 @@ function numberCalls(nodes: readonly Node[], outputs: readonly Source[]): Source
   return outputs.map(([name, index, tensor]) => [name, index + (offsets.get(name) ?? 0), tensor]);
 }
 
-function keep(
-  made: Map<string, Symbolic>,
-  name: string,
-  node: number,
-  outputs: Symbolic | readonly Symbolic[],
-): void {
-  for (const [index, tensor] of (outputs instanceof Array ? outputs : [outputs as Symbolic]).entries())
-    made.set([name, node, index].join('/'), tensor);
+function keep(made: Map<string, Symbolic>, name: string, node: number, outputs: readonly Symbolic[]): void {
+  for (const [index, tensor] of outputs.entries()) made.set([name, node, index].join('/'), tensor);
 }
 
 /** Calls layers as soon as their inputs are there, each layer's calls in their own order: calls have numbers. */
@@ -276,7 +272,7 @@ function applyOne(node: Node, call: Call, made: Map<string, Symbolic>, masks: Ma
     : (inputs as Symbolic[]);
   const outputs = applied(layer, given);
   node.made.push(layer.inboundNodes.at(-1) as object);
-  keep(made, name, number, Array.isArray(outputs) ? outputsInKeras(layer, outputs) : outputs);
+  keep(made, name, number, outputsInKeras(layer, [outputs].flat()));
   masks.outputOf(layer, keys, output, call.mask !== undefined && call.mask !== null);
 }
 

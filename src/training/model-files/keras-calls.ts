@@ -130,7 +130,12 @@ export function keepCallOrder(
   const keyOf = ({ name, first }: Caller, at: number): string => `${name}/${first + at}`;
   for (const caller of callers) {
     for (const at of caller.calls.keys())
-      known.set(keyOf(caller, at), { key: keyOf(caller, at), layer: caller, before: [], made: caller.made[at] });
+      known.set(keyOf(caller, at), {
+        key: keyOf(caller, at),
+        layer: caller,
+        before: [],
+        made: caller.made[at],
+      });
   }
   const callsOf = (from: readonly Source[]): OrderedCall[] =>
     from.flatMap(([name, at]) => known.get(`${name}/${at}`) ?? []);

@@ -3,6 +3,8 @@ import { unsupported } from './errors.ts';
 import { toKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
 import { ATTENTION, attentionToKeras } from './keras-attention.ts';
+import { checkWritten } from './keras-mask-checks.ts';
+import { MaskOps } from './keras-mask-ops.ts';
 import { MaskTracker } from './keras-masks.ts';
 import { MERGING, WITH_STATES } from './keras-properties.ts';
 import { outputInKeras, statesToKeras } from './keras-states.ts';
@@ -113,14 +115,21 @@ function functionalToKeras(
   layers: readonly TopologyLayer[],
 ): KerasModel {
   const name = String(config['name']);
-  checkMasks(model, layers);
+  const masks = masksOf(model, layers);
+  const tensorOf = (key: string): Json => {
+    const [from = '', node, tensor] = key.split('/');
+    return kerasTensor(model, from, [from, Number(node), Number(tensor)]);
+  };
+  const names = layers.map((layer) => layer.name ?? String(layer.config['name']));
+  const ops = new MaskOps(masks, tensorOf, names);
+  const written = inOrder(model, layers).map((layer) => functionalLayer(model, layer, masks, ops));
   return {
     module: 'keras.src.models.functional',
     class_name: 'Functional',
     config: {
       name,
       trainable: model.trainable,
-      layers: inOrder(model, layers).map((layer) => functionalLayer(model, layer)),
+      layers: [...written, ...ops.parts],
       input_layers: config['input_layers'],
       output_layers: (config['output_layers'] as [string, number, number][]).map(([from, node, tensor]) => [
         from,
@@ -139,16 +148,21 @@ function inOrder(model: Tf.LayersModel, layers: readonly TopologyLayer[]): Topol
   return [...layers].sort((a, b) => place(a) - place(b));
 }
 
-/** @throws ModelFileError for a layer that would have another mask in Keras. */
-function checkMasks(model: Tf.LayersModel, layers: readonly TopologyLayer[]): void {
+const keyOf = ([from, node, tensor]: NodeReference): string => [from, node, tensor].join('/');
+
+/** The masks of a model's tensors. @throws ModelFileError for a layer that would have another mask in Keras. */
+function masksOf(model: Tf.LayersModel, layers: readonly TopologyLayer[]): MaskTracker {
   const masks = new MaskTracker();
   const known = new Set<string>();
-  const key = ([from, node, tensor]: NodeReference): string => [from, node, tensor].join('/');
   const waiting = layers.flatMap((part) => {
     const name = part.name ?? String(part.config['name']);
     // A model's own output comes before those of its calls.
     const first = MODELS.has(part.class_name) ? 1 : 0;
-    return (part.inbound_nodes ?? []).map((inputs, at) => ({ name, inputs: inputs.map(key), node: first + at }));
+    return (part.inbound_nodes ?? []).map((inputs, at) => ({
+      name,
+      inputs: inputs.map(keyOf),
+      node: first + at,
+    }));
   });
   // Calls in an order in which each has its inputs; those of the model's own inputs need none.
   const made = new Set(waiting.map(({ name, node }) => `${name}/${node}/`));
@@ -166,12 +180,16 @@ function checkMasks(model: Tf.LayersModel, layers: readonly TopologyLayer[]): vo
       known.add(`${call.name}/${call.node}/`);
     }
   }
-  masks.checkAttention();
-  masks.checkInitialStates();
-  masks.checkJoined();
+  checkWritten(masks);
+  return masks;
 }
 
-function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
+function functionalLayer(
+  model: Tf.LayersModel,
+  layer: TopologyLayer,
+  masks: MaskTracker,
+  ops: MaskOps,
+): Json {
   const name = layer.name ?? String(layer.config['name']);
   if (layer.class_name === 'InputLayer') {
     const input = inputLayer(name, layer.config['batch_input_shape'], layer.config['dtype']);
@@ -180,7 +198,9 @@ function functionalLayer(model: Tf.LayersModel, layer: TopologyLayer): Json {
   const nodes = (layer.inbound_nodes ?? []).map((inputs) => {
     const tensors = inputs.map((reference) => kerasTensor(model, name, reference));
     if (layer.class_name === ATTENTION) return attentionToKeras(tensors, layer.config);
-    return kerasCall(model.getLayer(name), tensors);
+    const { args, kwargs } = kerasCall(model.getLayer(name), tensors);
+    const mask = masks.maskFor(model.getLayer(name), inputs.map(keyOf));
+    return { args, kwargs: mask === undefined ? kwargs : { ...kwargs, mask: ops.tensor(mask) } };
   });
   return { ...kerasLayer(layer, model.getLayer(name), true), name, inbound_nodes: nodes };
 }
@@ -195,7 +215,7 @@ function callNumber(model: Tf.LayersModel, layer: string, node: number, isOutput
 }
 
 /** One call of a layer: how its inputs are handed over depends on its class. */
-function kerasCall(layer: Tf.layers.Layer, tensors: Json[]): Json {
+function kerasCall(layer: Tf.layers.Layer, tensors: Json[]): { args: unknown[]; kwargs: Json } {
   const className = layer.getClassName();
   if (MERGING.has(className)) return { args: [tensors], kwargs: {} };
   if (tensors.length === 1) return { args: tensors, kwargs: {} };

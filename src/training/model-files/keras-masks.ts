@@ -1,6 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { unsupported } from './errors.ts';
-import { ATTENTION } from './keras-attention.ts';
 import type { Json } from './keras-layers.ts';
 import { MERGING, WITH_STATES } from './keras-properties.ts';
 
@@ -48,7 +47,7 @@ const OPS: ReadonlySet<string> = new Set([
   'ZerosLike',
 ]);
 
-const MODELS: ReadonlySet<string> = new Set(['Functional', 'Model', 'Sequential']);
+export const MODELS: ReadonlySet<string> = new Set(['Functional', 'Model', 'Sequential']);
 
 // How masks are made, as texts: two masks with the same text are equal.
 const notEqual = (tensor: string, value: number): string => `not_equal(${tensor}, ${value})`;
@@ -65,7 +64,7 @@ function fromEnd(axis: number, rank: number | undefined): number {
 }
 
 /** The axis of a concatenation, counted from the end. */
-function axisOf(layer: Layer): number {
+export function axisOf(layer: Layer): number {
   const { axis, inboundNodes } = layer as unknown as {
     axis: number;
     inboundNodes: { outputShapes: Tf.Shape[] }[];
@@ -80,10 +79,20 @@ function either(one: string, other: string): string {
 
 /** The mask that a model inside of this one gives: Keras knows it while the model computes, and not before. */
 const fromModel = (tensor: string): string => `model(${tensor})`;
-const isFromModel = (mask: string): boolean => mask.includes('model(');
+export const isFromModel = (mask: string): boolean => mask.includes('model(');
+
+/** An op of Keras that makes a mask, of tensors or of other masks. */
+export interface MaskOp {
+  className: string;
+  config: Json;
+  /** A tensor of the model, or the text of another mask. */
+  inputs: readonly { tensor?: string; mask?: string }[];
+  /** What is compared. */
+  value?: number;
+}
 
 /** A call of a layer, by the names of its tensors. */
-interface LayerCall {
+export interface LayerCall {
   layer: Layer;
   inputs: readonly string[];
   /** The first output. */
@@ -101,7 +110,8 @@ export class MaskTracker {
   private readonly made = new Map<string, string>();
   private readonly ranks = new Map<string, number>();
   private readonly withStates = new Map<Layer, boolean>();
-  private readonly calls: LayerCall[] = [];
+  readonly calls: LayerCall[] = [];
+  private readonly ops = new Map<string, MaskOp>();
   private readonly rankOf: (tensor: string) => number | undefined;
 
   /** @param rankOf gives the number of dimensions of a tensor that a layer makes; only ops need it. */
@@ -211,98 +221,9 @@ export class MaskTracker {
     (layer as unknown as { maskWithStates: boolean }).maskWithStates = named;
   }
 
-  /**
-   * Keras takes the masks off the tensors that attention is called with (`call` in
-   * keras/src/layers/attention/multi_head_attention.py): layers behind those have none as a model runs there, where here they do.
-   *
-   * @param order numbers of calls, as `layer/number`, in the order in which Keras runs them
-   * @param outputs the tensors that are wanted
-   * @returns those of `outputs` whose masks are gone as Keras runs the model
-   * @throws ModelFileError for a layer that would compute with another mask than there.
-   */
-  bareOutputs(order: readonly string[], outputs: readonly string[]): string[] {
-    const calls = new Map(this.calls.map((call) => [call.output.slice(0, call.output.lastIndexOf('/')), call]));
-    const bare = new Set<string>();
-    for (const key of order) {
-      const call = calls.get(key);
-      if (call === undefined) continue;
-      const { layer, inputs, output, named } = call;
-      const isAttention = layer.getClassName() === ATTENTION;
-      if (inputs.some((input) => bare.has(input)) && !named) {
-        if (isAttention) throw lostMask(layer);
-        this.checkWithout(call);
-        if (this.ofTensors.has(output)) bare.add(output);
-      }
-      if (isAttention) for (const input of inputs) if (this.ofTensors.has(input)) bare.add(input);
-    }
-    return outputs.filter((output) => bare.has(output));
-  }
-
-  /** @throws ModelFileError for a layer that computes with the masks of its inputs as they are where it runs. */
-  private checkWithout({ layer }: LayerCall): void {
-    const className = layer.getClassName();
-    // Along the last axis, what counts as data everywhere is the same as no mask.
-    const computes =
-      ['Multiply', 'Maximum', 'Minimum'].includes(className) ||
-      MODELS.has(className) ||
-      (className === 'Concatenate' && axisOf(layer) !== -1);
-    if (computes) throw lostMask(layer);
-  }
-
-  /**
-   * The same for a model that is to be written, whose order in Keras is not known yet.
-   *
-   * @throws ModelFileError for attention that would have another mask than there.
-   */
-  checkAttention(): void {
-    const takers = new Map<string, Set<object>>();
-    for (const call of this.calls) {
-      if (call.layer.getClassName() !== ATTENTION) continue;
-      for (const input of call.inputs) {
-        if (!this.ofTensors.has(input)) continue;
-        const set = takers.get(input) ?? new Set();
-        takers.set(input, set.add(call));
-      }
-    }
-    const lost = new Set<string>();
-    for (const call of this.calls) {
-      const { layer, inputs, output } = call;
-      const others = (input: string): boolean =>
-        [...(takers.get(input) ?? [])].some((taker) => taker !== call);
-      if (!inputs.some((input) => lost.has(input) || others(input))) continue;
-      if (layer.getClassName() === ATTENTION) throw lostMask(layer);
-      if (this.ofTensors.has(output)) lost.add(output);
-    }
-  }
-
-  /**
-   * Keras does not know the mask of a model inside while it makes the ops of a concatenation's mask: it is as if there was
-   * none, if another input has one that is known.
-   *
-   * @throws ModelFileError for such a concatenation, whose mask would be another one in Keras.
-   */
-  checkJoined(): void {
-    for (const { layer, inputs } of this.calls) {
-      if (layer.getClassName() !== 'Concatenate') continue;
-      const masks = inputs.flatMap((input) => this.ofTensors.get(input) ?? []);
-      if (!masks.some(isFromModel) || masks.every(isFromModel)) continue;
-      throw unsupported(
-        `layer ${layer.name} of class Concatenate joins the mask of a model inside with another one, which Keras takes for no mask: put the layers of the inner model into the outer one`,
-      );
-    }
-  }
-
-  /** @throws ModelFileError for a recurrent layer that begins with given states and computes with a mask, which Keras ignores. */
-  checkInitialStates(): void {
-    for (const { layer, inputs } of this.calls) {
-      const { maskWithStates } = layer as unknown as { maskWithStates: boolean };
-      const className = layer.getClassName();
-      if (!maskWithStates || inputs.length < 2 || !WITH_STATES.has(className)) continue;
-      if (!this.ofTensors.has(inputs[0] as string)) continue;
-      throw unsupported(
-        `layer ${layer.name} of class ${className} is called with first states and a mask, which Keras ignores there: make it with maskWithStates: false, or leave out the mask`,
-      );
-    }
+  /** The mask of a tensor, as a text that says how it is made; undefined where it has none. */
+  maskAt(tensor: string): string | undefined {
+    return this.ofTensors.get(tensor);
   }
 
   /** Notes the masks of a layer's outputs. */
@@ -319,9 +240,10 @@ export class MaskTracker {
     let mask = this.ofTensors.get(input);
     if (MERGING.has(className)) mask = this.merged(layer, inputs);
     else if (MODELS.has(className))
-      mask = mask !== undefined || makesMasks(layer) ? fromModel(output) : undefined;
-    else if (className === 'Masking') mask = any(notEqual(input, maskValue ?? 0));
-    else if (className === 'Embedding') mask = maskZero === true ? notEqual(input, 0) : undefined;
+      mask =
+        inputs.some((each) => this.ofTensors.has(each)) || makesMasks(layer) ? fromModel(output) : undefined;
+    else if (className === 'Masking') mask = this.any(this.notEqual(input, maskValue ?? 0));
+    else if (className === 'Embedding') mask = maskZero === true ? this.notEqual(input, 0) : undefined;
     else if (SEQUENCES.has(className)) mask = returnSequences === true ? mask : undefined;
     else if (!supportsMasking) mask = undefined;
     if (mask === undefined) return;
@@ -334,28 +256,88 @@ export class MaskTracker {
       this.ofTensors.set(key, MODELS.has(className) ? fromModel(key) : mask);
     }
     const { unmaskedOutputs = [] } = layer as unknown as { unmaskedOutputs?: number[] };
-    for (const at of unmaskedOutputs) this.ofTensors.delete(`${output.slice(0, output.lastIndexOf('/'))}/${at}`);
+    for (const at of unmaskedOutputs)
+      this.ofTensors.delete(`${output.slice(0, output.lastIndexOf('/'))}/${at}`);
   }
 
   private merged(layer: Layer, inputs: readonly string[]): string | undefined {
     const masks = inputs.map((input) => this.ofTensors.get(input));
     const className = layer.getClassName();
     if (className === 'Dot' || masks.every((mask) => mask === undefined)) return undefined;
-    // An input without a mask counts as data everywhere (keras/src/layers/merging/concatenate.py).
-    if (className === 'Concatenate') {
-      const parts = masks.map((mask, at) => (mask === undefined ? ones(inputs[at] as string) : wide(mask)));
-      return any(concatenated(axisOf(layer), parts));
-    }
+    if (className === 'Concatenate') return this.joined(layer, inputs, masks);
     // True where any input has data, if all inputs have masks (keras/src/layers/merging/base_merge.py).
-    return masks.includes(undefined) ? undefined : (masks as string[]).reduce(either);
+    if (masks.includes(undefined)) return undefined;
+    return (masks as string[]).reduce((one, other) => this.either(one, other));
   }
-}
 
-function lostMask(layer: Layer): Error {
-  return unsupported(
-    `layer ${layer.name} of class ${layer.getClassName()}: Keras drops the mask of its input in another ${ATTENTION} before it, and a mask that Keras drops is not supported here; ` +
-      'hand the mask over as attention_mask (attentionMask: true)',
-  );
+  /** An input without a mask counts as data everywhere (keras/src/layers/merging/concatenate.py). */
+  private joined(layer: Layer, inputs: readonly string[], masks: readonly (string | undefined)[]): string {
+    const parts = masks.map((mask, at) => {
+      const tensor = inputs[at] as string;
+      const config = { dtype: 'bool' };
+      if (mask === undefined) {
+        return this.noted(ones(tensor), { className: 'OnesLike', config, inputs: [{ tensor }] });
+      }
+      const made = { className: 'ExpandDims', config: { axis: -1 }, inputs: [{ mask }] };
+      const widened = this.noted(wide(mask), made);
+      const none = this.noted(zeros(tensor), { className: 'ZerosLike', config, inputs: [{ tensor }] });
+      this.ops.set(`${widened} of ${tensor}`, {
+        className: 'LogicalOr',
+        config: {},
+        inputs: [{ mask: widened }, { mask: none }],
+      });
+      return widened;
+    });
+    const axis = axisOf(layer);
+    const whole = this.noted(concatenated(axis, parts), {
+      className: 'Concatenate',
+      config: { axis },
+      inputs: parts.map((part, at) => ({
+        mask: masks[at] === undefined ? part : `${part} of ${inputs[at]}`,
+      })),
+    });
+    return this.any(whole);
+  }
+
+  private noted(mask: string, op: MaskOp): string {
+    this.ops.set(mask, op);
+    return mask;
+  }
+
+  private notEqual(tensor: string, value: number): string {
+    return this.noted(notEqual(tensor, value), {
+      className: 'NotEqual',
+      config: {},
+      inputs: [{ tensor }],
+      value,
+    });
+  }
+
+  private any(mask: string): string {
+    return this.noted(any(mask), {
+      className: 'Any',
+      config: { axis: -1, keepdims: false },
+      inputs: [{ mask }],
+    });
+  }
+
+  private either(one: string, other: string): string {
+    const inputs = [{ mask: one }, { mask: other }];
+    return this.noted(either(one, other), { className: 'LogicalOr', config: {}, inputs });
+  }
+
+  /** The mask that a layer is handed by name in Keras; undefined where there is none, or none is known. */
+  maskFor(layer: Layer, inputs: readonly string[]): string | undefined {
+    const mask = this.ofTensors.get(inputs[0] as string);
+    const { maskWithStates } = layer as unknown as { maskWithStates: boolean };
+    if (mask === undefined || isFromModel(mask) || !USERS.has(layer.getClassName())) return undefined;
+    return inputs.length > 1 && !maskWithStates ? undefined : mask;
+  }
+
+  /** The op of Keras that makes a mask. */
+  opOf(mask: string): MaskOp {
+    return this.ops.get(mask) as MaskOp;
+  }
 }
 
 /** Whether a model has a layer, at any depth, that makes a mask. */
