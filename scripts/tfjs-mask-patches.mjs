@@ -156,7 +156,7 @@ const unmasked = [
   ],
 ];
 
-/** Keras 3 does not hand the mask of its input to a recurrent layer that is called with first states: files may say so. */
+/** Keras 3 does not hand the mask of its input to a recurrent layer that is called with first states; its files load with this option. */
 const topology = [
   [
     '        this.supportsMasking = false;\n        // These properties',

@@ -222,7 +222,7 @@ const ids = [
   tf.tensor2d([[6, 4, 2, 0, 5, 0]], undefined, 'int32'),
 ];
 
-test('a mask beside first states is written by name, since Keras ignores it otherwise', async () => {
+test('a mask next to first states is written by name, since Keras ignores it otherwise', async () => {
   const model = decoder(true);
   const path = join(folder, 'decoder.keras');
   await saveModel(model, path);

@@ -8,14 +8,14 @@ import { WITH_STATES } from './keras-properties.ts';
 /** Where a tensor comes from: layer, call of the layer, output of the call. */
 export type Source = [layer: string, node: number, tensor: number];
 
-/** What one call of a layer, or of an op, takes. */
+/** The inputs of one call of a layer, or of an op. */
 export interface Call {
   inputs: Source[];
   /** Where a mask comes from that is handed over by name; null where none is on purpose. */
   mask?: Source | null | undefined;
   /** Plain values in addition to tensors: ops have them. */
   values: unknown[];
-  /** What this call means for the layer. */
+  /** Options that this call sets for the layer. */
   options?: AttentionCall['options'];
 }
 
@@ -97,7 +97,7 @@ function tensorsIn(value: unknown, values: unknown[]): Source[] {
   return [];
 }
 
-/** What the order of calls needs of a layer, or an op. */
+/** A layer, or an op, as the order of calls needs it. */
 interface Caller {
   name: string;
   calls: readonly Call[];

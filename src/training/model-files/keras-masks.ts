@@ -72,7 +72,7 @@ export function axisOf(layer: Layer): number {
   return fromEnd(axis, inboundNodes[0]?.outputShapes[0]?.length);
 }
 
-/** What is false everywhere changes the shape only: the reduction of a concatenation does not depend on it. */
+/** A part that is false everywhere changes the shape only: the reduction of a concatenation does not depend on it. */
 function either(one: string, other: string): string {
   return other.startsWith('zeros(') ? one : `or(${one}, ${other})`;
 }
@@ -87,7 +87,7 @@ export interface MaskOp {
   config: Json;
   /** A tensor of the model, or the text of another mask. */
   inputs: readonly { tensor?: string; mask?: string }[];
-  /** What is compared. */
+  /** The number that an input is compared with. */
   value?: number;
 }
 
