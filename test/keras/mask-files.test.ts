@@ -214,7 +214,7 @@ function decoder(maskWithStates: boolean): Tf.LayersModel {
     .lstm({ ...begins, returnSequences: true, name: 'decoder' })
     .apply(embedded(b), { initialState: [h, c] as Symbolic[] });
   // A recurrent layer behind one that begins with given states does not begin with them.
-  const last = tf.layers.gru({ units: 2, recurrentActivation: 'sigmoid' }).apply(out as Symbolic);
+  const last = tf.layers.gru({ units: 2, recurrentActivation: 'sigmoid' }).apply(out);
   return tf.model({ inputs: [a, b], outputs: last as Symbolic });
 }
 const ids = [
@@ -253,7 +253,7 @@ test('a mask of a model inside that is joined with another one is not written, s
     const both = tf.layers.concatenate({ name: 'both' }).apply([inner.apply(a) as Symbolic, second]);
     return tf.model({
       inputs: [a, b],
-      outputs: tf.layers.simpleRNN({ units: 2 }).apply(both as Symbolic) as Symbolic,
+      outputs: tf.layers.simpleRNN({ units: 2 }).apply(both) as Symbolic,
     });
   };
   const path = join(folder, 'joined.keras');
@@ -297,7 +297,7 @@ for (const mode of ['off', 'on'] as const) {
       close(values(await throughJson(model), ids), expected);
       model.compile({ optimizer: tf.train.sgd(0.1), loss: 'meanSquaredError' });
       const loss = await model.trainOnBatch(ids, tf.ones([1, 2]));
-      assert.ok(Number.isFinite(loss as number));
+      assert.ok(Number.isFinite(loss));
     });
   });
 

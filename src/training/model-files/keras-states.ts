@@ -69,9 +69,9 @@ export function statesFromKeras<T>(layer: Layer, states: readonly T[]): readonly
 }
 
 /** First states as Keras takes them, from tfjs's order: those of stacked cells in a list for each cell. */
-export function statesToKeras<T>(layer: Layer, states: readonly T[]): unknown[] {
+export function statesToKeras(layer: Layer, states: readonly unknown[]): unknown[] {
   const places = statePlaces(layer);
-  const ordered = states.length === places.length ? places.map((place) => states[place] as T) : [...states];
+  const ordered = states.length === places.length ? places.map((place) => states[place]) : [...states];
   return nested(layer, ordered);
 }
 
