@@ -401,8 +401,11 @@ export type RuntimeMessage =
       execution: number;
       name: 'stdout' | 'stderr';
       text: string;
-      /** The text as a JSON string in UTF-8, when the runtime process has encoded it; `text` is then decoded by each use. */
-      json?: Uint8Array;
+      /**
+       * The whole content of the message that clients get, JSON in UTF-8, when the runtime process has encoded it; `text` is then decoded
+       * by each use.
+       */
+      content?: Buffer;
     }
   | { type: 'display'; execution: number; payload: DisplayPayload; update: boolean }
   | { type: 'clear'; execution: number; wait: boolean }

@@ -33,11 +33,11 @@ export class Delivery {
     if (
       typeof item !== 'function' &&
       item.type === 'stream' &&
-      !item.json &&
+      !item.content &&
       this.#at < this.#queue.length &&
       typeof last === 'object' &&
       last.type === 'stream' &&
-      !last.json &&
+      !last.content &&
       last.execution === item.execution &&
       last.name === item.name &&
       last.text.length < STREAM_LIMIT

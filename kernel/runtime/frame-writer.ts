@@ -25,7 +25,6 @@ interface Unsent {
 export class FrameWriter {
   readonly #fd: number;
   readonly #failed: ((error: unknown) => never) | undefined;
-  readonly #scratch = Buffer.allocUnsafe(ATOMIC);
   #number = 0;
   #unsent: Unsent | undefined;
 
@@ -35,10 +34,20 @@ export class FrameWriter {
     this.#failed = failed;
   }
 
-  /** @param frame with room for a packet header in front */
-  write(frame: Buffer): void {
+  /** Sends what a termination has kept back. */
+  settle(): void {
     try {
       if (this.#unsent) this.#flush(this.#unsent);
+    } catch (error) {
+      if (!this.#failed) throw error;
+      this.#failed(error);
+    }
+  }
+
+  /** @param frame with room for a packet header in front; it is overwritten, and free again when the call returns */
+  write(frame: Buffer): void {
+    this.settle();
+    try {
       const unsent = { frame, number: ++this.#number, offset: 0 };
       this.#unsent = unsent;
       this.#flush(unsent);
@@ -51,22 +60,14 @@ export class FrameWriter {
   #flush(unsent: Unsent): void {
     const { frame, number } = unsent;
     const total = frame.length - PACKET_HEADER;
-    if (total <= PAYLOAD) {
-      writeHeader(frame, total, number, 0, total);
-      writeAll(this.#fd, frame, frame.length);
-    } else {
-      while (unsent.offset < total) {
-        const size = Math.min(PAYLOAD, total - unsent.offset);
-        writeHeader(this.#scratch, size, number, unsent.offset, total);
-        frame.copy(
-          this.#scratch,
-          PACKET_HEADER,
-          PACKET_HEADER + unsent.offset,
-          PACKET_HEADER + unsent.offset + size,
-        );
-        writeAll(this.#fd, this.#scratch, PACKET_HEADER + size);
-        unsent.offset += size;
-      }
+    while (unsent.offset < total) {
+      const { offset } = unsent;
+      const size = Math.min(PAYLOAD, total - offset);
+      // Over the end of the packet before, which is written.
+      const packet = frame.subarray(offset, offset + PACKET_HEADER + size);
+      writeHeader(packet, size, number, offset, total);
+      writeAll(this.#fd, packet);
+      unsent.offset = offset + size;
     }
     this.#unsent = undefined;
   }
@@ -80,10 +81,10 @@ function writeHeader(packet: Buffer, size: number, number: number, offset: numbe
 }
 
 /** A blocking write, also where somebody made the descriptor non-blocking (child processes of Node do that). */
-export function writeAll(fd: number, bytes: Buffer, length = bytes.length): void {
-  for (let at = 0; at < length;) {
+export function writeAll(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) {
     try {
-      at += writeSync(fd, bytes, at, length - at);
+      at += writeSync(fd, bytes, at, bytes.length - at);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);

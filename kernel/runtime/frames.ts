@@ -3,7 +3,7 @@
  * what follows it.
  *
  * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a kind of its own, since it is most of the traffic
- * and costs a third of a serialized object. Long text is JSON already, as clients get it: so the kernel process sends it on as it came.
+ * and costs a third of a serialized object. Long text is the content of a message already, which the kernel process sends on as it came.
  * Frames travel in packets `u32 length, u32 number of the frame, u32 offset
  * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
  */
@@ -21,7 +21,7 @@ const FrameKind = {
   received: 3,
   /** `v8.serialize` of an `InternalMessage`. */
   internal: 4,
-  /** `u32 execution`, then the text as a JSON string in UTF-8. */
+  /** `u32 execution`, then the content of the message that clients get: JSON in UTF-8. */
   longStdout: 5,
   longStderr: 6,
 } as const;
@@ -95,31 +95,42 @@ export function encodeStream(name: 'stdout' | 'stderr', execution: number, text:
   return frame;
 }
 
-/** Text whose JSON has an escape that begins like that of half a surrogate pair goes as text. */
+const CONTENT = { stdout: '{"name":"stdout","text":', stderr: '{"name":"stderr","text":' } as const;
+/** Bytes of UTF-8 that a UTF-16 code unit takes at most. */
+const UTF8_MOST = 3;
+let scratch: Buffer | undefined;
+
+/**
+ * Text whose JSON has an escape that begins like that of half a surrogate pair goes as text.
+ *
+ * @returns a frame whose bytes change with the next call: new memory for each piece of a long text would keep the garbage collector busy
+ */
 export function encodeLongStream(name: 'stdout' | 'stderr', execution: number, text: string): Buffer {
   const json = JSON.stringify(text);
   if (json.includes('\\ud')) return encodeStream(name, execution, text);
-  const bytes = Buffer.byteLength(json);
-  const frame = frameOf(name === 'stdout' ? FrameKind.longStdout : FrameKind.longStderr, 4 + bytes);
-  frame.writeUInt32LE(execution, PACKET_HEADER + 1);
-  frame.write(json, PACKET_HEADER + 5);
-  return frame;
+  const most = PACKET_HEADER + 5 + CONTENT[name].length + UTF8_MOST * json.length + 1;
+  if (!scratch || scratch.length < most) scratch = Buffer.allocUnsafeSlow(most);
+  scratch[PACKET_HEADER] = name === 'stdout' ? FrameKind.longStdout : FrameKind.longStderr;
+  scratch.writeUInt32LE(execution, PACKET_HEADER + 1);
+  let end = PACKET_HEADER + 5;
+  for (const part of [CONTENT[name], json, '}']) end += scratch.write(part, end);
+  return scratch.subarray(0, end);
 }
 
 class LongText {
   readonly type = 'stream';
   readonly execution: number;
   readonly name: 'stdout' | 'stderr';
-  readonly json: Buffer;
+  readonly content: Buffer;
 
-  constructor(execution: number, name: 'stdout' | 'stderr', json: Buffer) {
+  constructor(execution: number, name: 'stdout' | 'stderr', content: Buffer) {
     this.execution = execution;
     this.name = name;
-    this.json = json;
+    this.content = content;
   }
 
   get text(): string {
-    return JSON.parse(this.json.toString()) as string;
+    return (JSON.parse(this.content.toString()) as { text: string }).text;
   }
 }
 
@@ -266,39 +277,73 @@ export class FrameSplitter {
   }
 }
 
-/** Puts frames of the runtime together from their packets. */
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Puts frames of the runtime together from their packets. Bodies are views into what was pushed; a frame of several packets, or one that
+ * spans chunks, is copied once.
+ */
 export class FrameAssembler {
-  readonly #splitter = new FrameSplitter();
+  #chunk: Buffer = EMPTY;
+  #at = 0;
+  /** Number of the last whole frame. */
   #last = 0;
-  #parts: Buffer[] = [];
+  /** The frame that comes in now, and how much of it has come. */
+  #frame: Buffer = EMPTY;
   #length = 0;
+  /** The packet that comes in now: its frame's number, how many bytes of it are still to come, and whether they are new. */
+  #number = 0;
+  #left = 0;
+  #isNew = false;
 
   push(chunk: Buffer): void {
-    this.#splitter.push(chunk);
+    const rest = this.#chunk.subarray(this.#at);
+    this.#chunk = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
+    this.#at = 0;
   }
 
   /** The next whole frame. */
   next(): Buffer | undefined {
-    for (let packet = this.#splitter.next(); packet; packet = this.#splitter.next()) {
-      const number = packet.readUInt32LE(0);
-      const offset = packet.readUInt32LE(4);
-      const total = packet.readUInt32LE(8);
-      const bytes = packet.subarray(12);
-      // Written twice, since nobody could tell whether the first time had succeeded.
-      if (number <= this.#last || offset !== this.#length) continue;
-      if (offset === 0 && bytes.length === total) {
-        this.#last = number;
-        return bytes;
+    for (;;) {
+      if (this.#left === 0) {
+        const whole = this.#begin();
+        if (whole) return whole;
+        if (this.#left === 0) return undefined;
       }
-      this.#parts.push(bytes);
-      this.#length += bytes.length;
-      if (this.#length < total) continue;
-      const frame = Buffer.concat(this.#parts, total);
-      this.#parts = [];
+      const end = Math.min(this.#at + this.#left, this.#chunk.length);
+      if (this.#isNew) this.#length += this.#chunk.copy(this.#frame, this.#length, this.#at, end);
+      this.#left -= end - this.#at;
+      this.#at = end;
+      if (this.#left > 0) return undefined;
+      if (!this.#isNew || this.#length < this.#frame.length) continue;
+      const frame = this.#frame;
+      this.#frame = EMPTY;
       this.#length = 0;
-      this.#last = number;
+      this.#last = this.#number;
       return frame;
     }
+  }
+
+  /** Takes the header of a packet. Returns its bytes when they are all here, and a whole frame. */
+  #begin(): Buffer | undefined {
+    const chunk = this.#chunk;
+    const at = this.#at;
+    if (chunk.length - at < PACKET_HEADER) return undefined;
+    const size = chunk.readUInt32LE(at) + 4 - PACKET_HEADER;
+    const number = chunk.readUInt32LE(at + 4);
+    const offset = chunk.readUInt32LE(at + 8);
+    const total = chunk.readUInt32LE(at + 12);
+    this.#at = at + PACKET_HEADER;
+    // Written twice, since nobody could tell whether the first time had succeeded.
+    this.#isNew = number > this.#last && offset === this.#length;
+    if (this.#isNew && size === total && chunk.length - this.#at >= size) {
+      this.#last = number;
+      this.#at += size;
+      return chunk.subarray(this.#at - size, this.#at);
+    }
+    if (this.#isNew && offset === 0) this.#frame = Buffer.allocUnsafeSlow(total);
+    this.#number = number;
+    this.#left = size;
     return undefined;
   }
 }

@@ -45,6 +45,8 @@ export class KernelChannel {
       const last = text.charCodeAt(end - 1);
       if (end < text.length && last >= 0xd800 && last < 0xdc00) end--;
       const encode = end - start < LONG ? encodeStream : encodeLongStream;
+      // A frame of long text that waits has the bytes that the next one takes.
+      this.#writer.settle();
       this.#writer.write(encode(name, execution, text.slice(start, end)));
       start = end;
     }

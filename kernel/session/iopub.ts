@@ -10,12 +10,6 @@ const MAX_STREAM_LENGTH = 64 * 1024;
 /** With more than this waiting for slow clients, whoever writes has to wait. */
 const BACKLOG_BYTES = 2 * 1024 * 1024;
 
-const STREAM_BEFORE = {
-  stdout: Buffer.from('{"name":"stdout","text":'),
-  stderr: Buffer.from('{"name":"stderr","text":'),
-};
-const STREAM_AFTER = Buffer.from('}');
-
 type StreamName = 'stdout' | 'stderr';
 
 export class Iopub {
@@ -75,14 +69,12 @@ export class Iopub {
     }
   }
 
-  /** Text that is JSON already, at most some 64 KiB of it. */
-  longStream(name: StreamName, json: Uint8Array, parent: Parent | undefined): void {
+  /** Text as the content of its message, JSON already, at most some 64 KiB of it. */
+  longStream(name: StreamName, content: Buffer, parent: Parent | undefined): void {
     this.flush();
     this.#sendAnnounced();
-    const content = [STREAM_BEFORE[name], json, STREAM_AFTER];
     const identities = [Buffer.from(`stream.${name}`)];
-    const { frames, ready } = this.#codec.encodeAside({ type: 'stream', content, parent, identities });
-    this.#transport.publish(frames, ready);
+    this.#transport.publish(this.#codec.encodeJson({ type: 'stream', content, parent, identities }));
   }
 
   flush(): void {

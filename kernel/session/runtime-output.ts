@@ -83,7 +83,7 @@ export class RuntimeOutput implements OutputSink {
     const parent = execution?.parent;
     switch (message.type) {
       case 'stream':
-        if (message.json) this.#iopub.longStream(message.name, message.json, parent);
+        if (message.content) this.#iopub.longStream(message.name, message.content, parent);
         else this.#iopub.stream(message.name, message.text, parent);
         break;
       case 'display':

@@ -21,7 +21,6 @@ export interface SendQueueOptions {
 interface Waiting {
   frames: Buffer[];
   bytes: number;
-  ready: Promise<void> | undefined;
 }
 
 export class SendQueue {
@@ -42,11 +41,10 @@ export class SendQueue {
     return this.#bytes;
   }
 
-  /** @param ready what the frames wait for before they may be sent; messages behind them wait too */
-  push(frames: Buffer[], ready?: Promise<void>): void {
+  push(frames: Buffer[]): void {
     if (this.#closed) return;
     const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-    this.#waiting.push({ frames, bytes, ready });
+    this.#waiting.push({ frames, bytes });
     this.#bytes += bytes;
     if (!this.#running) void this.#run();
   }
@@ -75,7 +73,6 @@ export class SendQueue {
         this.#waiting = this.#waiting.slice(this.#next);
         this.#next = 0;
       }
-      if (item.ready) await item.ready;
       if (this.#options.room) await this.#options.room(item.bytes);
       await this.#send(item.frames);
       if (this.#closed) break;

@@ -19,8 +19,7 @@ export interface Transport {
   /** Calls the listener for each subscription (also repeated ones) that a client makes on iopub. */
   onSubscribe(listener: (topic: Buffer) => void): void;
   send: (channel: RequestChannel, frames: Buffer[]) => void;
-  /** @param ready what the frames wait for before they may be sent */
-  publish(frames: Buffer[], ready?: Promise<void>): void;
+  publish(frames: Buffer[]): void;
   /** Bytes of iopub that the socket has not taken yet, because some client reads slower than we write. */
   readonly backlog: number;
   drained(below: number): Promise<void>;
@@ -151,7 +150,7 @@ export async function openTransport(
       });
     },
     send: (channel, frames) => queues[channel].push(frames),
-    publish: (frames, ready) => queues.iopub.push(frames, ready),
+    publish: (frames) => queues.iopub.push(frames),
     get backlog() {
       return queues.iopub.bytes;
     },

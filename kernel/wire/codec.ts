@@ -43,14 +43,8 @@ export interface Codec {
   /** Throws WireError; the signature is checked before anything is parsed. */
   decode(frames: readonly Buffer[]): Incoming;
   encode(message: Outgoing): Buffer[];
-  /**
-   * The same with content that is JSON in several parts, and the signature computed on another thread: the frames may be sent when
-   * `ready` has resolved.
-   */
-  encodeAside(message: Outgoing & { content: readonly Uint8Array[] }): {
-    frames: Buffer[];
-    ready: Promise<void> | undefined;
-  };
+  /** The same with content that is JSON already: its bytes are sent as they are, and must not change. */
+  encodeJson(message: Outgoing & { content: Buffer }): Buffer[];
 }
 
 type HeadParts = [header: Buffer, parentHeader: Buffer, metadata: Buffer];
@@ -81,6 +75,10 @@ export function createCodec(options: { signer: Signer; session: string; username
     parent?.raw ?? EMPTY_OBJECT,
     metadata ? encodeJson(metadata) : EMPTY_OBJECT,
   ];
+  const encode = (message: Outgoing, content: Buffer): Buffer[] => {
+    const signed: SignedParts = [...headParts(message), content];
+    return frames(message, signed, signer.sign(signed));
+  };
   return {
     session,
     decode(frames) {
@@ -103,17 +101,7 @@ export function createCodec(options: { signer: Signer; session: string; username
         buffers: parts.buffers,
       };
     },
-    encode(message) {
-      const signed: SignedParts = [...headParts(message), encodeJson(message.content)];
-      return frames(message, signed, signer.sign(signed));
-    },
-    encodeAside(message) {
-      const head = headParts(message);
-      const bytes = Buffer.concat([...head, ...message.content]);
-      const { signature, ready } = signer.signAside(bytes);
-      // The content is copied once, and lies behind what is signed with it.
-      const content = bytes.subarray(head.reduce((sum, { length }) => sum + length, 0));
-      return { frames: frames(message, [...head, content], signature), ready };
-    },
+    encode: (message) => encode(message, encodeJson(message.content)),
+    encodeJson: (message) => encode(message, message.content),
   };
 }

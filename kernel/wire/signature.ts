@@ -2,7 +2,7 @@
  * Signatures: HMAC over the four JSON frames, as hexadecimal text.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#the-wire-protocol
  */
-import { createHmac, getHashes, timingSafeEqual, webcrypto } from 'node:crypto';
+import { createHmac, getHashes, timingSafeEqual } from 'node:crypto';
 import { WireError } from './wire-error.ts';
 
 const NONE = Buffer.alloc(0);
@@ -11,11 +11,6 @@ export interface Signer {
   readonly signs: boolean;
   /** The signature frame for these frames; empty without a key. */
   sign(frames: readonly Uint8Array[]): Buffer;
-  /**
-   * The same on another thread, for the bytes of the four frames together: a frame that is filled when `ready` resolves, which never
-   * rejects. The bytes must not change until then. Where no other thread has the digest, and without a key, it is there at once.
-   */
-  signAside(bytes: Uint8Array): { signature: Buffer; ready: Promise<void> | undefined };
   /** Compares in constant time. Throws WireError `wrong-signature`. */
   verify(signature: Buffer, frames: readonly Uint8Array[]): void;
 }
@@ -26,12 +21,11 @@ export interface Signer {
  */
 export function createSigner(scheme: string, key: string): Signer {
   if (key === '') {
-    const signAside = (): ReturnType<Signer['signAside']> => ({ signature: NONE, ready: undefined });
-    return { signs: false, sign: () => NONE, signAside, verify: () => undefined };
+    return { signs: false, sign: () => NONE, verify: () => undefined };
   }
   const digest = /^hmac-(.+)$/.exec(scheme)?.[1];
   // OpenSSL takes milliseconds for its list.
-  const isCommon = digest !== undefined && Object.hasOwn(THREADED, digest);
+  const isCommon = digest !== undefined && COMMON.has(digest);
   const algorithm = isCommon
     ? digest
     : digest && getHashes().find((hash) => hash.toLowerCase() === digest.toLowerCase());
@@ -45,19 +39,9 @@ export function createSigner(scheme: string, key: string): Signer {
     for (const frame of frames) hmac.update(frame);
     return Buffer.from(hmac.digest('hex'), 'latin1');
   };
-  const aside = threadedHmac(algorithm, key);
   return {
     signs: true,
     sign,
-    signAside(bytes) {
-      if (!aside) return { signature: sign([bytes]), ready: undefined };
-      const signature = Buffer.alloc(2 * aside.bytes);
-      const ready = aside.digest(bytes).then(
-        (digest) => void signature.write(digest, 'latin1'),
-        () => void sign([bytes]).copy(signature),
-      );
-      return { signature, ready };
-    },
     verify(signature, frames) {
       const expected = sign(frames);
       if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
@@ -70,31 +54,8 @@ export function createSigner(scheme: string, key: string): Signer {
   };
 }
 
-/** Digests that Web Cryptography has, which computes on libuv's threads: their names there, and their bytes. */
-const THREADED: Readonly<Record<string, readonly [name: string, bytes: number]>> = {
-  sha1: ['SHA-1', 20],
-  sha256: ['SHA-256', 32],
-  sha384: ['SHA-384', 48],
-  sha512: ['SHA-512', 64],
-};
-
-/** HMACs as hexadecimal text, of `bytes` bytes each. */
-function threadedHmac(
-  algorithm: string,
-  key: string,
-): { bytes: number; digest(data: Uint8Array): Promise<string> } | undefined {
-  const [hash, bytes] = THREADED[algorithm.toLowerCase()] ?? [];
-  if (hash === undefined || bytes === undefined) return undefined;
-  let imported: Promise<webcrypto.CryptoKey> | undefined;
-  return {
-    bytes,
-    async digest(data) {
-      const { subtle } = webcrypto;
-      imported ??= subtle.importKey('raw', Buffer.from(key), { name: 'HMAC', hash }, false, ['sign']);
-      return Buffer.from(await subtle.sign('HMAC', await imported, data)).toString('hex');
-    },
-  };
-}
+/** Digests that every build of Node has. */
+const COMMON: ReadonlySet<string> = new Set(['sha1', 'sha256', 'sha384', 'sha512']);
 
 function printable(signature: Buffer): string {
   return JSON.stringify(signature.subarray(0, 16).toString('latin1'));

@@ -58,6 +58,32 @@ describe('output', () => {
     assert.equal(notebook.text(notebook.last), 'from C\n');
   });
 
+  test('of child processes is whole before the cell ends, however slow the client is', async () => {
+    const slow = openNotebook({
+      onMessage: ({ type }) =>
+        type === 'stream' ? new Promise((resolve) => setTimeout(resolve, 20)) : undefined,
+    });
+    try {
+      await slow.cell(`
+        import { execSync } from 'node:child_process';
+        execSync('head -c 3000000 /dev/zero | tr "\\\\0" x; printf end >&2', { stdio: 'inherit' });`);
+      assert.equal(slow.text(1), 'x'.repeat(3_000_000));
+      assert.equal(slow.text(1, 'stderr'), 'end');
+    } finally {
+      await slow.host.dispose();
+    }
+  });
+
+  test('of a child process that goes on for ever does not keep its cell from ending', async () => {
+    await notebook.cell(
+      "import { spawn as start } from 'node:child_process'; const child = start('sh', ['-c', 'while :; do echo y; done'], { stdio: 'inherit' });",
+    );
+    const cell = notebook.last;
+    await notebook.until(() => notebook.text(cell).includes('y\ny\n'));
+    await notebook.cell("await new Promise((done) => child.on('exit', done) && child.kill());");
+    assert.match(notebook.text(cell), /^(?:y\n)+$/u);
+  });
+
   test('that comes late carries its own cell, also while another runs', async () => {
     const cells: number[] = [];
     for (const source of [

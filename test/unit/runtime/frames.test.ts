@@ -1,4 +1,8 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { deserialize } from 'node:v8';
+import { FrameWriter } from '../../../kernel/runtime/frame-writer.ts';
 import {
   decodeRuntimeFrame,
   encodeInternal,
@@ -60,14 +64,39 @@ function assemble(bytes: Buffer, chunk: number): unknown[] {
   return found;
 }
 
-test('long text crosses as the JSON that clients get', () => {
-  const text = `"ä"\n\u0000😀${'z'.repeat(50_000)}`;
+test.each([
+  ['quotes, controls and pairs', `"ä"\n\u0000😀${'z'.repeat(50_000)}`],
+  ['controls alone, six bytes each', '\u0001'.repeat(70_000)],
+  ['three bytes for each code unit', '€'.repeat(70_000)],
+])('long text crosses as the content that clients get: %s', (_, text) => {
   const frame = decodeRuntimeFrame(encodeLongStream('stderr', 9, text).subarray(PACKET_HEADER));
   if (frame.kind !== 'message' || frame.message.type !== 'stream')
     throw new Error(`a frame of kind ${frame.kind}`);
-  const { execution, name, text: read, json } = frame.message;
+  const { execution, name, text: read, content } = frame.message;
   expect({ execution, name, read }).toEqual({ execution: 9, name: 'stderr', read: text });
-  expect(Buffer.from(json!).toString()).toBe(JSON.stringify(text));
+  expect(content!.toString()).toBe(JSON.stringify({ name: 'stderr', text }));
+});
+
+test('what is written is cut into packets, and frames that share their memory come out apart', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorcell-frames-'));
+  try {
+    const file = join(folder, 'channel');
+    const fd = openSync(file, 'w');
+    const writer = new FrameWriter(fd);
+    const texts = ['a', 'b', 'c'].map((letter) => letter.repeat(70_000));
+    for (const text of texts) writer.write(encodeLongStream('stdout', 1, text));
+    writer.write(encodeReceived(42));
+    closeSync(fd);
+    expect(assemble(readFileSync(file), 64 * 1024)).toEqual([
+      ...texts.map((text) => ({
+        kind: 'message',
+        message: expect.objectContaining({ type: 'stream', execution: 1, name: 'stdout', text }),
+      })),
+      { kind: 'received', sequence: 42 },
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test.each([7, 13, 4096, 1_000_000])('frames survive being cut into chunks of %d bytes', (size) => {

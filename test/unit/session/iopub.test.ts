@@ -68,8 +68,8 @@ test('text that is JSON already comes in its order, as its own message', () => {
   const { sent, iopub } = setUp();
   const a = parent('a');
   iopub.stream('stdout', '1', a);
-  iopub.longStream('stdout', Buffer.from('"2\\n"'), a);
-  iopub.longStream('stderr', Buffer.from('"3"'), a);
+  iopub.longStream('stdout', Buffer.from('{"name":"stdout","text":"2\\n"}'), a);
+  iopub.longStream('stderr', Buffer.from('{"name":"stderr","text":"3"}'), a);
   iopub.stream('stdout', '4', a);
   iopub.flush();
   expect(sent).toEqual([

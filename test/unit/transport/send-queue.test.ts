@@ -23,24 +23,6 @@ test('sends in order, one at a time, and tries again on EAGAIN and EBUSY', async
   expect(queue.bytes).toBe(0);
 });
 
-test('a message that is not ready holds up those behind it', async () => {
-  const sent: string[] = [];
-  const queue = new SendQueue({
-    log: (message) => sent.push(`log ${message}`),
-    send: ([frame]) => Promise.resolve(void sent.push(frame!.toString())),
-  });
-  const late = Buffer.from('----');
-  queue.push([Buffer.from('1')]);
-  queue.push(
-    [late],
-    new Promise<void>((resolve) => setTimeout(resolve, 50)).then(() => void late.write('2nd.')),
-  );
-  queue.push([Buffer.from('3')]);
-  expect(queue.bytes).toBe(6);
-  await queue.drained();
-  expect(sent).toEqual(['1', '2nd.', '3']);
-});
-
 test('says when at most so many bytes wait', async () => {
   const gates: (() => void)[] = [];
   const queue = new SendQueue({
