@@ -1,6 +1,6 @@
 import type { CellError, CompiledCell, CompileResult, MainMessage } from '../interfaces.ts';
 import { Execution } from './execution.ts';
-import type { Rendered } from './runtime.ts';
+import type { Rendered } from './rendered.ts';
 
 /** What came of each expression, by its name. */
 export type EvaluatedValues = Record<string, { payload: Rendered } | { error: CellError }>;

@@ -1,6 +1,6 @@
 import { inspect, types } from 'node:util';
 import type * as Library from './library.ts';
-import type { Rendered } from './runtime.ts';
+import type { Rendered } from './rendered.ts';
 
 /**
  * The library takes longer to load than the rest of the runtime. It is loaded when the process has been idle for a

@@ -25,17 +25,13 @@ import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
 import { LateErrors } from './late-errors.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
+import type { Rendered } from './rendered.ts';
 import { describeThrown } from './reported-error.ts';
 import { registerSource } from './stack.ts';
 import type { Settling } from './settling.ts';
 import { SurroundingsReport } from './surroundings-report.ts';
 import { isShownAwaited, isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
-
-export interface Rendered {
-  data: Record<string, unknown>;
-  metadata: Record<string, unknown>;
-}
 
 /** The library is loaded when no cell has run for this long. */
 const IDLE_MS = 400;

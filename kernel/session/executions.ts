@@ -1,7 +1,13 @@
 /** Which message caused which execution, so that output finds its cell, also long after the cell has ended. */
-import type { CellError } from '../interfaces.ts';
+import type { CellError, Slips } from '../interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
-import type { Helped } from './hints.ts';
+
+/** A cell's text, as far as help depends on it. */
+export interface Helped {
+  /** As it was typed. */
+  source: string;
+  slips?: Slips;
+}
 
 /** One run of one cell, or of something else that may print (a comm message, a magic's own code). */
 export interface Execution {

@@ -1,14 +1,7 @@
 /** One line of help below an error or a cell: each cell shows one at most. */
 import type { CellError, Diagnostic, Slips, TypedText } from '../interfaces.ts';
 import { declaredHint, errorHint, typeHint } from '../slips/index.ts';
-import type { Execution } from './executions.ts';
-
-/** A cell's text, as far as help depends on it. */
-export interface Helped {
-  /** As it was typed. */
-  source: string;
-  slips?: Slips;
-}
+import type { Execution, Helped } from './executions.ts';
 
 /** The error with its help as the last line, unless the cell has shown a line of help. */
 export function withHint(error: CellError, execution: Execution | undefined): CellError {

@@ -5,9 +5,8 @@
  */
 import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
 import { once } from '../../src/once.ts';
-import type { Execution } from './executions.ts';
+import type { Execution, Helped } from './executions.ts';
 import { inCell, problemsHint, takeHint } from './hints.ts';
-import type { Helped } from './hints.ts';
 import type { Iopub } from './iopub.ts';
 
 /** A cell that was compiled. */

@@ -1,19 +1,7 @@
 import type { Binding } from './binding.ts';
 import { LAZY, tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
-/** Stands between tfjs and its variables while a function is traced. */
-export interface VariableWatcher {
-  /** The number of the tensor that stands for a variable's value in the graph; undefined for other tensors. */
-  idOf(dataId: object): number | undefined;
-}
-
 let backend: NodeBackend | undefined;
-let watcher: VariableWatcher | undefined;
-
-/** While set, variables are read through the watcher. */
-export function watchVariables(next: VariableWatcher | undefined): void {
-  watcher = next;
-}
 
 /** Registers tfjs-node's backend over our binding as `tensorflow`, and makes it the one in use. */
 export function registerTensorflowBackend(tf: Tf, binding: Binding): void {
@@ -33,7 +21,7 @@ function extend(made: NodeBackend, binding: Binding): void {
   const { tensorMap } = made;
 
   const idOf = (dataId: object): number => {
-    const traced = watcher?.idOf(dataId);
+    const traced = binding.recorder?.idOf(dataId);
     if (traced !== undefined) return traced;
     const info = tensorMap.get(dataId);
     if (info.values !== null) {
@@ -59,7 +47,7 @@ function extend(made: NodeBackend, binding: Binding): void {
   made.readSync = (dataId) => {
     if (!tensorMap.has(dataId)) throw new Error('this tensor was disposed, or belongs to another backend');
     const info = tensorMap.get(dataId);
-    if (info.values !== null && watcher?.idOf(dataId) === undefined) return info.values;
+    if (info.values !== null && binding.recorder?.idOf(dataId) === undefined) return info.values;
     return binding.tensorDataSync(idOf(dataId));
   };
 
@@ -68,7 +56,7 @@ function extend(made: NodeBackend, binding: Binding): void {
     const info = tensorMap.has(dataId) ? tensorMap.get(dataId) : undefined;
     const gone = disposeData(dataId, force);
     // The value is not needed any more; a variable that lives on gets its resource back when it is trained again.
-    if (gone && info !== undefined) info.resource?.abandon(info, watcher === undefined);
+    if (gone && info !== undefined) info.resource?.abandon(info, binding.recorder === undefined);
     return gone;
   };
 }

@@ -1,67 +1,15 @@
 import { setAttribute, type OpAttribute } from './attributes.ts';
-import { ATTR, TF, elementOf, type TensorValues } from './c-api/dtypes.ts';
+import { ATTR, TF, type TensorValues } from './c-api/dtypes.ts';
 import { contextDevices, type Context } from './c-api/context.ts';
 import type { Pointer } from './c-api/functions.ts';
 import { Status, cText } from './c-api/library.ts';
 import { MOST_AXES, TALL } from './c-api/shape.ts';
 import { handleValues, newHandle } from './c-api/tensor.ts';
 import { TensorflowError } from './errors.ts';
+import { MemoryLedger, type TensorRecord } from './memory-ledger.ts';
+import type { BindingObserver, OpRecorder, TensorMetadata } from './op-recorder.ts';
 import { SavedModels } from './saved-models.ts';
 import { SmallConstants } from './small-constants.ts';
-
-/** What tfjs-node's backend learns about a tensor that an op made. */
-export interface TensorMetadata {
-  id: number;
-  shape: number[];
-  dtype: number;
-}
-
-/** Takes ops in place of TensorFlow: a graph that is being traced does. */
-export interface OpRecorder {
-  executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[];
-  createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
-  deleteTensor(id: number): void;
-  tensorDataSync(id: number): TensorValues;
-}
-
-/** Sees every call into TensorFlow that takes time, while a profile is taken. Times are those of `performance.now()`. */
-export interface BindingObserver {
-  /** @param kind `aside`: on another thread. @param bytes that were copied; 0 for ops. */
-  call(
-    kind: 'execute' | 'aside' | 'upload' | 'download',
-    name: string,
-    begin: number,
-    end: number,
-    bytes: number,
-  ): void;
-  /**
-   * A function of a graph is about to run.
-   *
-   * @param scopes of its operations, such as `dense_1.layer`.
-   * @param names of layers in the model that runs it, where the function was made for another one.
-   */
-  layers?(scopes: readonly string[], names: ReadonlyMap<string, string>): void;
-}
-
-/** What `%memory` knows of a tensor. */
-export interface TensorRecord {
-  id: number;
-  shape: number[];
-  /** A TF_DataType. */
-  dtype: number;
-  bytes: number;
-  /** The execution that made it; 0 when unknown. */
-  execution: number;
-  since: number;
-  /** For the value of a variable that lies in a resource: what stands for the resource. */
-  owner?: object;
-}
-
-interface Mark {
-  firstId: number;
-  execution: number;
-  since: number;
-}
 
 /** Ops whose result has the axes of all inputs, or one more than one input; all others keep or lose axes. */
 const GROWING = new Set([
@@ -115,24 +63,16 @@ export class Binding {
   observer: BindingObserver | undefined;
 
   readonly #handles = new Map<number, Pointer>();
-  /** Bytes behind each handle, their sum, and the largest that it has been. */
-  readonly #bytes = new Map<number, number>();
-  /** Values that lie in resources only, with no handle: variables that compiled steps update. */
-  readonly #held = new Map<object, TensorRecord>();
-  #sum = 0;
-  #peak = 0;
+  readonly #ledger = new MemoryLedger();
   /** Tensors whose dtype tfjs has no name for. */
   readonly #wide = new Map<number, number>();
   /** Ranks of tensors with so many axes that an op's result may have more than TensorFlow holds. */
   readonly #tall = new Map<number, number>();
-  readonly #savedModels: SavedModels;
+  readonly #savedModels: SavedModels<TensorMetadata>;
   readonly #constants: SmallConstants;
   /** Ops that TensorFlow has said that it knows. */
   readonly #known = new Set<string>();
   #nextId = 0;
-  /** Where in the row of ids each execution began. */
-  readonly #marks: Mark[] = [];
-  readonly #born = Date.now();
   /** An op that is used again and again; 0 before the first. */
   #op: Pointer = 0;
   /** True while an op is under way, and after an interrupt that left it there. */
@@ -168,18 +108,9 @@ export class Binding {
     const id = this.#nextId++;
     this.#handles.set(id, handle);
     if (rank >= TALL) this.#tall.set(id, rank);
-    this.#account(id, shape, dtype);
+    this.#ledger.add(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
     return { id, shape, dtype };
-  }
-
-  #account(id: number, shape: readonly number[], dtype: number): void {
-    let bytes = elementOf(dtype)?.bytes ?? 0;
-    for (const length of shape) bytes *= length;
-    if (bytes === 0) return;
-    this.#bytes.set(id, bytes);
-    this.#sum += bytes;
-    if (this.#sum > this.#peak) this.#peak = this.#sum;
   }
 
   /** A number for a tensor that has no handle, such as one inside a graph. */
@@ -223,9 +154,9 @@ export class Binding {
     }
     this.#handles.set(id, handle);
     if (shape.length >= TALL) this.#tall.set(id, shape.length);
-    this.#account(id, shape, dtype);
+    this.#ledger.add(id, shape, dtype);
     if (WIDE.has(dtype)) this.#wide.set(id, dtype);
-    this.observer?.call('upload', 'to TensorFlow', begin, performance.now(), this.#bytes.get(id) ?? 0);
+    this.observer?.call('upload', 'to TensorFlow', begin, performance.now(), this.#ledger.bytesOf(id));
     return id;
   }
 
@@ -239,8 +170,7 @@ export class Binding {
     const handle = this.#handles.get(id);
     if (handle === undefined) return;
     this.#handles.delete(id);
-    this.#sum -= this.#bytes.get(id) ?? 0;
-    this.#bytes.delete(id);
+    this.#ledger.remove(id);
     if (this.#wide.size > 0) this.#wide.delete(id);
     if (this.#tall.size > 0) this.#tall.delete(id);
     if (!this.#constants.leave(id)) this.context.api.TFE_DeleteTensorHandle(handle);
@@ -252,7 +182,7 @@ export class Binding {
     if (observer === undefined) return handleValues(this.context.api, this.status, this.handle(id));
     const begin = performance.now();
     const values = handleValues(this.context.api, this.status, this.handle(id));
-    observer.call('download', 'from TensorFlow', begin, performance.now(), this.#bytes.get(id) ?? 0);
+    observer.call('download', 'from TensorFlow', begin, performance.now(), this.#ledger.bytesOf(id));
     return values;
   }
 
@@ -418,64 +348,45 @@ export class Binding {
    * `letGo`.
    */
   hold(owner: object, shape: readonly number[], dtype: number, id: number): void {
-    if (this.#held.has(owner)) return;
-    let bytes = elementOf(dtype)?.bytes ?? 0;
-    for (const length of shape) bytes *= length;
-    const mark = this.#marks.findLast(({ firstId }) => id < 0 || firstId <= id);
-    const { execution, since } = mark ?? { execution: 0, since: this.#born };
-    this.#held.set(owner, { id, shape: [...shape], dtype, bytes, execution, since, owner });
-    this.#sum += bytes;
-    if (this.#sum > this.#peak) this.#peak = this.#sum;
+    this.#ledger.hold(owner, shape, dtype, id);
   }
 
   /** The resource is gone, or a handle shares its memory and counts instead. */
   letGo(owner: object): void {
-    this.#sum -= this.#held.get(owner)?.bytes ?? 0;
-    this.#held.delete(owner);
+    this.#ledger.letGo(owner);
   }
 
   /** How many values are held, by handles and by resources. */
   valueCount(): number {
-    return this.#handles.size + this.#held.size;
+    return this.#handles.size + this.#ledger.held;
   }
 
   /** From now on tensors belong to this execution. Called at a cell's start, so that ops need not ask. */
   mark(execution: number): void {
-    const last = this.#marks.at(-1);
-    if (last !== undefined && last.firstId === this.#nextId) this.#marks.pop();
-    this.#marks.push({ firstId: this.#nextId, execution, since: Date.now() });
-    if (this.#marks.length > 20_000) this.#marks.splice(0, 10_000);
+    this.#ledger.mark(execution, this.#nextId);
   }
 
   /** Every tensor that TensorFlow holds for us; `since` is when its cell began (milliseconds since 1970). */
   tensors(): TensorRecord[] {
     const { api } = this.context;
-    const records: TensorRecord[] = [];
-    let at = -1;
-    // A Map keeps the order of insertion, and ids only grow: the marks are passed once.
-    for (const [id, handle] of this.#handles) {
-      while (at + 1 < this.#marks.length && (this.#marks[at + 1] as Mark).firstId <= id) at++;
-      const mark = this.#marks[at] ?? { execution: 0, since: this.#born };
-      const dtype = api.TFE_TensorHandleDataType(handle);
+    const records = this.#ledger.records(this.#handles, (handle) => {
       const rank = Math.max(0, api.TFE_TensorHandleNumDims(handle, this.status.pointer));
       const shape = Array.from({ length: rank }, (_, i) =>
         api.TFE_TensorHandleDim(handle, i, this.status.pointer),
       );
-      const bytes = shape.reduce((product, size) => product * size, elementOf(dtype)?.bytes ?? 0);
-      records.push({ id, shape, dtype, bytes, execution: mark.execution, since: mark.since });
-    }
+      return { shape, dtype: api.TFE_TensorHandleDataType(handle) };
+    });
     this.status.clear();
-    records.push(...this.#held.values());
     return records;
   }
 
   /** Bytes of all values, without those of strings. */
   memoryBytes(): number {
-    return this.#sum;
+    return this.#ledger.bytes;
   }
 
   /** The largest that `memoryBytes` has been. */
   peakBytes(): number {
-    return this.#peak;
+    return this.#ledger.peak;
   }
 }

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { bytesText } from '../display/tensor-html.ts';
 import { notebookHost } from '../host.ts';
+import { engineOf, type TrackedTensor } from './tfjs/engine.ts';
 import type { Tf } from './tfjs/instance.ts';
 
 /** A tensor that no `tidy` of the user's or of tfjs's watches over. Holds nothing that would keep the tensor alive. */
@@ -12,21 +13,6 @@ interface Watched {
   size: number;
   bytes: number;
   execution: number;
-}
-
-interface TensorLike {
-  id: number;
-  dataId: object;
-  dtype: string;
-  size: number;
-}
-
-/** The part of tfjs's engine (tfjs-core/src/engine.ts) that this hooks into. */
-interface Engine {
-  state: { activeScope: object | null };
-  track<T extends TensorLike>(tensor: T): T;
-  keep<T extends TensorLike>(tensor: T): T;
-  disposeTensor(tensor: TensorLike): void;
 }
 
 /** A cell that leaves more behind than this is told so; once, then never again in this process. */
@@ -50,7 +36,7 @@ export class CellMemory {
   readonly #waiting: (() => void)[] = [];
   /** Tensors since the last collection. */
   #fresh = 0;
-  readonly #dispose: (tensor: TensorLike) => void;
+  readonly #dispose: (tensor: TrackedTensor) => void;
   readonly #watched = new Map<number, Watched>();
   /** Collected while the user wants no tidying. Nobody can dispose them any more, but `%tidy on`. */
   readonly #lost = new Map<number, Watched>();
@@ -59,21 +45,21 @@ export class CellMemory {
   });
 
   constructor(tf: Tf) {
-    const engine = tf.engine() as unknown as Engine;
+    const engine = engineOf(tf);
     const track = engine.track.bind(engine);
     const keep = engine.keep.bind(engine);
     this.#dispose = engine.disposeTensor.bind(engine);
     Object.assign(engine, {
       // Called for new tensors, and for those that a scope hands to the one around it; never for variables.
-      track: <T extends TensorLike>(tensor: T): T => {
+      track: <T extends TrackedTensor>(tensor: T): T => {
         if (engine.state.activeScope === null) this.#watch(tensor);
         return track(tensor);
       },
-      keep: <T extends TensorLike>(tensor: T): T => {
+      keep: <T extends TrackedTensor>(tensor: T): T => {
         this.#forget(tensor.id);
         return keep(tensor);
       },
-      disposeTensor: (tensor: TensorLike): void => {
+      disposeTensor: (tensor: TrackedTensor): void => {
         this.#forget(tensor.id);
         this.#dispose(tensor);
       },
@@ -133,7 +119,7 @@ export class CellMemory {
     }
   }
 
-  #watch(tensor: TensorLike): void {
+  #watch(tensor: TrackedTensor): void {
     if (this.#watched.has(tensor.id)) return;
     const { id, dataId, dtype, size } = tensor;
     const bytes = size * (dtype === 'bool' ? 1 : dtype === 'complex64' ? 8 : 4);

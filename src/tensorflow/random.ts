@@ -1,51 +1,15 @@
 import { seedSession, sessionRandom } from '../random-numbers.ts';
-import { checkSizes } from './shape-arguments.ts';
+import { checkSizes } from './kernels/size-checks.ts';
 import type { Tensor } from '@tensorflow/tfjs';
+import { randomCounter } from './random-counter.ts';
 import { tensorflowBackend } from './backend.ts';
 import { ATTR, TF } from './c-api/dtypes.ts';
 import type { GraphOutput } from './c-api/functions.ts';
 import { activeTrace } from './compile/active-trace.ts';
 import type { Graph } from './compile/graph.ts';
-import type { Trace } from './compile/trace.ts';
+import type { TraceScope } from './compile/trace-scope.ts';
 import { Untraceable } from './compile/untraceable.ts';
 import { tfInternals, type Tf } from './tfjs/instance.ts';
-
-/**
- * Random numbers without a seed of their own come from one stream: TensorFlow's counter-based generator with a key for
- * the session and a count of draws. Op by op and compiled steps draw from it in the same order, so both see the same
- * numbers.
- */
-class RandomCounter {
-  #key = Math.floor(Math.random() * 2 ** 31);
-  #count = 0;
-  #seeded = false;
-
-  get key(): number {
-    return this.#key;
-  }
-
-  get count(): number {
-    return this.#count;
-  }
-
-  /** Whether somebody asked for numbers that are the same in every run. */
-  get seeded(): boolean {
-    return this.#seeded;
-  }
-
-  advance(draws: number): void {
-    this.#count += draws;
-  }
-
-  /** Begins the stream that belongs to a seed. */
-  reset(key: number): void {
-    this.#key = key;
-    this.#count = 0;
-    this.#seeded = true;
-  }
-}
-
-export const randomCounter = new RandomCounter();
 
 /**
  * Makes all random numbers that have no seed of their own repeatable: weights, dropout, `tf.random…`, `tf.multinomial`, and the order
@@ -72,7 +36,7 @@ const PHILOX = 1;
 
 const type = (name: string, value: number) => ({ name, type: ATTR.TYPE, value });
 
-function drawTraced(trace: Trace, kind: Kind, shape: readonly number[], ownKey?: number): Tensor {
+function drawTraced(trace: TraceScope, kind: Kind, shape: readonly number[], ownKey?: number): Tensor {
   if (trace.nested) throw new Untraceable('random numbers are drawn in each step of a loop', 'loops');
   const { graph } = trace;
   const base = trace.randomBase(() => randomCounter.count);

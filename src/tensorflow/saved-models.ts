@@ -1,8 +1,18 @@
-import type { Binding, TensorMetadata } from './binding.ts';
+import type { Context } from './c-api/context.ts';
 import type { Pointer } from './c-api/functions.ts';
 import { Status, cText } from './c-api/library.ts';
 import { dtypeName } from './c-api/dtypes.ts';
 import { TensorflowError } from './errors.ts';
+
+/** The engine as a session needs it: the context that it runs in, and tensors by their numbers. */
+export interface SessionTensors<Made> {
+  readonly context: Context;
+  readonly status: Status;
+  /** The handle of a tensor. @throws TensorflowError when there is no such tensor */
+  handle(id: number): Pointer;
+  /** Takes over a handle, which is a tensor from then on. */
+  adopt(handle: Pointer): Made;
+}
 
 interface Loaded {
   session: Pointer;
@@ -15,12 +25,12 @@ function outputList(outputs: readonly { oper: Pointer; index: number }[]): BigIn
 }
 
 /** SavedModels of TensorFlow's Python side, run through a session. */
-export class SavedModels {
-  readonly #binding: Binding;
+export class SavedModels<Made> {
+  readonly #binding: SessionTensors<Made>;
   readonly #models = new Map<number, Loaded>();
   #nextId = 0;
 
-  constructor(binding: Binding) {
+  constructor(binding: SessionTensors<Made>) {
     this.#binding = binding;
   }
 
@@ -72,7 +82,7 @@ export class SavedModels {
   }
 
   /** Names are comma separated graph operations, `name` or `name:output`. */
-  run(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[] {
+  run(id: number, inputs: number[], inputNames: string, outputNames: string): Made[] {
     const binding = this.#binding;
     const { api } = binding.context;
     const { status } = binding;

@@ -35,9 +35,6 @@ export function watchesBatches(tf: typeof Tf, callback: object): boolean {
   return hooks.onBatchBegin !== base.onBatchBegin || hooks.onBatchEnd !== base.onBatchEnd;
 }
 
-const wishes = new WeakMap<object, number>();
-const compiledWishes = new WeakMap<object, number>();
-
 /** Checks `stepsPerExecution`; undefined stands for `auto`. @throws RangeError */
 export function checkedSteps(value: unknown): number | undefined {
   if (value === undefined || value === null || value === 'auto') return undefined;
@@ -45,21 +42,4 @@ export function checkedSteps(value: unknown): number | undefined {
   throw new RangeError(
     `stepsPerExecution is ${JSON.stringify(value)}: give 'auto' or a whole number from 1 on`,
   );
-}
-
-/** What the next training of a model was told; undefined lets what `compile` was told stand. */
-export function wishSteps(model: object, steps: number | undefined): void {
-  if (steps === undefined) wishes.delete(model);
-  else wishes.set(model, steps);
-}
-
-/** What `compile` was told. */
-export function wishStepsOnCompile(model: object, steps: number | undefined): void {
-  if (steps === undefined) compiledWishes.delete(model);
-  else compiledWishes.set(model, steps);
-}
-
-/** Steps in a call as the user wants it; undefined when nobody said. */
-export function wishedSteps(model: object): number | undefined {
-  return wishes.get(model) ?? compiledWishes.get(model);
 }

@@ -2,7 +2,8 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type * as Tf from '@tensorflow/tfjs';
 import { markShown } from '../display/index.ts';
 import { notebookHost } from '../host.ts';
-import { checkedSteps, wishSteps } from './batch-hooks.ts';
+import { trainerOf } from '../tensorflow/compile/trainer.ts';
+import { checkedSteps } from './batch-hooks.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import type { DeviceLoad } from './device-load.ts';
 import type { TensorcellFitArgs } from './fit-arguments.ts';
@@ -99,7 +100,7 @@ async function watched<Args extends FitArgs>(
   train: (args: Args) => Promise<Tf.History>,
 ): Promise<Tf.History> {
   const { onInterrupt = 'end', progress, stepsPerExecution, ...given } = args;
-  wishSteps(model, checkedSteps(stepsPerExecution));
+  trainerOf(model).stepsOnFit = checkedSteps(stepsPerExecution);
   const rest = { ...given } as unknown as Args;
   for (const callback of callbackList(args)) {
     if (!(callback instanceof TrainingCallback)) continue;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { optimizedOps } from '../../src/tensorflow/compile/optimized-graph.ts';
 import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';

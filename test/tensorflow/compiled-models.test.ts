@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor, Tensor3D, layers } from '@tensorflow/tfjs';
 import { tfInternals } from '../../src/tensorflow/tfjs/instance.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import {
   compile,
   describeMemory,

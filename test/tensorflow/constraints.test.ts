@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
-import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { setPrecision } from '../../src/tensorflow/compile/precision.ts';
+import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { trainerOf } from '../../src/tensorflow/compile/trainer.ts';
 import { close, notices, tf } from './own-code-trials.ts';
 
 const { constraints, layers, train } = tf;
@@ -101,7 +101,7 @@ test('a step that loss scaling leaves out leaves constrained weights as they are
   process.env['TENSORCELL_COMPILE'] = 'on';
   const model = build(train.sgd(0.1), 'minMaxNorm');
   // float16 itself needs a GPU; what scales and skips is the same in float32.
-  setPrecision((model as unknown as { model: object }).model, 'float16');
+  trainerOf((model as unknown as { model: object }).model).precision = 'float16';
   const x = numbers([8, 3], 1);
   const y = numbers([8, 2], 2);
   // A loss times the factor of the fourth step is not finite.

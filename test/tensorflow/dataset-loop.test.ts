@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, data, LayersModel, Tensor, TensorContainer } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
 import { counting, stepsDone } from './counting-model.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
@@ -20,13 +22,13 @@ type FitArgs = Partial<Parameters<LayersModel['fitDataset']>[1]>;
 
 /** Loops over steps that the model's training made. */
 function loops(model: LayersModel): number {
-  return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + step.loops.size, 0);
+  return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + stepLoops.all(step).size, 0);
 }
 
 /** What loops over the model's steps run now. */
 function choices(model: LayersModel): unknown[] {
   return (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
-    Array.from(step.xla.values(), (choice) => (choice as { chosen?: unknown }).chosen),
+    Array.from(xlaLoopChoices.all(step).values(), ({ chosen }) => chosen),
   );
 }
 

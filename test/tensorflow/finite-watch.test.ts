@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, SGDOptimizer, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Optimizer } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, onBackendNotice } from '../../src/tensorflow/index.ts';
 import { everyOptimizer } from './every-optimizer.ts';
 

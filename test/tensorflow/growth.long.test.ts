@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';

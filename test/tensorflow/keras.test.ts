@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Optimizer, SymbolicTensor, Tensor, layers } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 /** What Keras 3 made of the same models: `keras/goldens.py` writes it. */

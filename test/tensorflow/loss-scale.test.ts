@@ -7,8 +7,8 @@ import { test } from 'node:test';
 import type { LayersModel, Optimizer, Rank, Tensor, Variable } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
 import { LossScale } from '../../src/tensorflow/compile/loss-scale.ts';
-import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { setPrecision } from '../../src/tensorflow/compile/precision.ts';
+import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { trainerOf } from '../../src/tensorflow/compile/trainer.ts';
 import { StepCache } from '../../src/tensorflow/compile/step-cache.ts';
 import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
@@ -29,7 +29,7 @@ function build(scaled: boolean, optimizer: Optimizer): LayersModel {
     ],
   });
   model.compile({ optimizer, loss: 'meanSquaredError' });
-  if (scaled) setPrecision((model as unknown as { model: object }).model, 'float16');
+  if (scaled) trainerOf((model as unknown as { model: object }).model).precision = 'float16';
   return model;
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
 import { optimizedOps } from '../../src/tensorflow/compile/optimized-graph.ts';
 import { checkedPrecision, type MixedPrecision } from '../../src/tensorflow/compile/precision.ts';

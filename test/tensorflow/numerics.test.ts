@@ -340,7 +340,7 @@ const table: Record<string, Case> = {
   ),
 };
 
-/** Ops of TensorFlow's own that stand for what tfjs-node composes (src/tensorflow/kernels.ts). */
+/** Ops of TensorFlow's own that stand for what tfjs-node composes (src/tensorflow/kernels/native.ts). */
 const ownOps = [
   'BiasAdd',
   'BiasAddGrad',

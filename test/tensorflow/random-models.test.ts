@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, SymbolicTensor, Tensor, layers } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { History, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
 import { inputValues, targetValues } from './random-network-data.ts';
 import { randomNetwork } from './random-network.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -65,7 +66,7 @@ async function train(seed: number, compiled: boolean): Promise<Run> {
     }
   }
   const steps = trainingSteps(model)?.steps() ?? [];
-  loops = steps.reduce((sum, step) => sum + step.loops.size, 0);
+  loops = steps.reduce((sum, step) => sum + stepLoops.all(step).size, 0);
   const { x, y } = data(5, 5);
   let evaluation: number[] = [];
   let prediction: number[] = [];

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelFitArgs } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 const tf = loadTf();
 const SAMPLES = 60;
@@ -58,7 +59,10 @@ async function train(args: Partial<ModelFitArgs>, mode: 'on' | 'off') {
     ...args,
   });
   const kernel = Array.from(model.getWeights()[0]?.dataSync() ?? []);
-  const loops = (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + step.loops.size, 0);
+  const loops = (trainingSteps(model)?.steps() ?? []).reduce(
+    (sum, step) => sum + stepLoops.all(step).size,
+    0,
+  );
   model.dispose();
   tf.dispose([inputs, targets]);
   return { kernel, losses: history['loss'] as number[], loops };

@@ -10,11 +10,13 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { LayersModel, Optimizer, Rank, Tensor, Variable } from '@tensorflow/tfjs';
 import { mapPath } from '../../src/memory/mapping.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { compile, loadTf, onBackendNotice, type Compiled } from '../../src/tensorflow/index.ts';
 import { tensorOverMapping } from '../../src/tensorflow/memory-tensors.ts';
 import { EarlyStopping } from '../../src/training/index.ts';
 import { assertClose } from './close-tensors.ts';
+import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -387,7 +389,7 @@ for (const step of Object.keys(updates)) {
 
 test('the steps above ran compiled, and several in one call', () => {
   const steps = trainingSteps(worlds.compiled.model)?.steps() ?? [];
-  assert.ok(steps.some(({ loops }) => loops.size > 0));
+  assert.ok(steps.some((step) => stepLoops.all(step).size > 0));
   assert.ok(worlds.compiled.assigning.traces > 0 && worlds.compiled.minimizing.traces > 0);
 });
 
@@ -401,10 +403,8 @@ test('a value that is shared keeps its value while XLA updates the variable', as
       for (const assignment of ['not at all', 'setWeights', 'assign', 'the held value itself']) {
         await compare(assignment, 'fit', ['clone', 'variable']);
       }
-      ran = (trainingSteps(worlds.compiled.model)?.steps() ?? []).flatMap(({ xla }) =>
-        [...xla].flatMap(([key, choice]) =>
-          key.startsWith('loop') ? [(choice as { chosen?: string }).chosen] : [],
-        ),
+      ran = (trainingSteps(worlds.compiled.model)?.steps() ?? []).flatMap((step) =>
+        [...xlaLoopChoices.all(step).values()].map(({ chosen }) => chosen),
       );
     }
     assert.ok(ran.includes('xla'), `what ran: ${ran.join()}`);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
 import { counting, stepsDone } from './counting-model.ts';
 import type { TensorcellFitArgs } from '../../src/training/index.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
@@ -18,7 +19,7 @@ type FitArgs = ModelFitArgs & TensorcellFitArgs;
 
 /** Loops over steps that the model's training made. */
 function loops(model: LayersModel): number {
-  return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + step.loops.size, 0);
+  return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + stepLoops.all(step).size, 0);
 }
 
 /** What one training gives, with the same shuffling each time. */

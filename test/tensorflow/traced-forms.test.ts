@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import * as added from '../../src/layers/index.ts';
 import { Trace } from '../../src/tensorflow/compile/trace.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';

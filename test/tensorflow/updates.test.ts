@@ -7,11 +7,12 @@ import { setAttribute } from '../../src/tensorflow/attributes.ts';
 import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
 import { cText } from '../../src/tensorflow/c-api/library.ts';
 import { newHandle } from '../../src/tensorflow/c-api/tensor.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
 import { resourceOf } from '../../src/tensorflow/compile/variable-resources.ts';
 import { compile, loadTf } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 // A slow machine would let XLA compile in the middle, and what XLA compiled is kept.
@@ -233,7 +234,7 @@ test('no more graphs are used than the bound, and those that are not used any mo
   assert.deepEqual(
     trainingSteps(model)
       ?.steps()
-      .map((step) => step.loops.size),
+      .map((step) => stepLoops.all(step).size),
     [1],
   );
   model.compile({ optimizer: 'sgd', loss: 'meanAbsoluteError' });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import type { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 const tf = loadTf();
@@ -25,7 +25,7 @@ async function chooser(units: number): Promise<XlaLoopChoice> {
     callbacks: {
       onEpochEnd: () => {
         for (const step of trainingSteps(model)?.steps() ?? []) {
-          for (const [key, choice] of step.xla) if (key.startsWith('loop')) found = choice as XlaLoopChoice;
+          for (const choice of xlaLoopChoices.all(step).values()) found = choice;
         }
         if (found?.chosen !== undefined) model.stopTraining = true;
       },

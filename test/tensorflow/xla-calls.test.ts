@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import type { SharedFunction } from '../../src/tensorflow/compile/shared-functions.ts';
-import { XlaCallChoice } from '../../src/tensorflow/compile/xla-call-choice.ts';
-import { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { xlaCallChoices, type XlaCallChoice } from '../../src/tensorflow/compile/xla-call-choice.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
@@ -40,8 +40,8 @@ function choices(model: LayersModel): (XlaCallChoice | XlaLoopChoice)[] {
   return steps.flatMap(({ shared }) => choicesOf(shared));
 }
 
-function choicesOf({ xla }: SharedFunction): (XlaCallChoice | XlaLoopChoice)[] {
-  return [...xla.values()].filter((part) => part instanceof XlaCallChoice || part instanceof XlaLoopChoice);
+function choicesOf(shared: SharedFunction): (XlaCallChoice | XlaLoopChoice)[] {
+  return [...xlaCallChoices.all({ shared }).values(), ...xlaLoopChoices.all({ shared }).values()];
 }
 
 async function compiled(all: () => { state: string }[]): Promise<void> {

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
 
 /** Trains until XLA compiles, which takes it seconds for an unrolled network, and leaves the training there. */
@@ -19,7 +19,7 @@ async function endWhileCompiling(how: string): Promise<void> {
   const data: [Tensor, Tensor] = [tf.randomNormal([64, 20, 4]), tf.randomNormal([64, 1])];
   const watching = setInterval(() => {
     const running = (trainingSteps(model)?.steps() ?? []).some((step) =>
-      [...step.xla.values()].some((part) => part instanceof XlaLoopChoice && part.state === 'running'),
+      [...xlaLoopChoices.all(step).values()].some(({ state }) => state === 'running'),
     );
     if (!running) return;
     clearInterval(watching);

@@ -8,7 +8,7 @@ import { disposeProbes, thisMachine } from '../../src/devices/index.ts';
 import { takeInventory } from '../../src/devices/inventory.ts';
 import { CUDA_WHEEL, detectRuntimes } from '../../src/devices/runtimes.ts';
 import { parseXlaTrials, xlaTrialsFile } from '../../src/devices/xla.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/models.ts';
+import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
 import {
   driverFiles,
   setXlaGate,
@@ -16,8 +16,8 @@ import {
   xlaSubject,
   type XlaGateOptions,
 } from '../../src/tensorflow/compile/xla-gate.ts';
-import { XlaCallChoice } from '../../src/tensorflow/compile/xla-call-choice.ts';
-import { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { xlaCallChoices } from '../../src/tensorflow/compile/xla-call-choice.ts';
+import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { MARK } from '../../src/tensorflow/compile/xla-trial.ts';
 import { cudaReport } from '../../src/tensorflow/cuda-driver.ts';
 import { loadTf } from '../../src/tensorflow/index.ts';
@@ -266,13 +266,12 @@ for (const setting of ['on', 'auto'] as const) {
       await outcome(gate);
       for (let i = 0; i < 100; i++) await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
       assert.ok((history['loss']?.at(-1) as number) < 1e-6);
-      const choices = (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
-        [...step.xla.values()].filter(
-          (part) => part instanceof XlaLoopChoice || part instanceof XlaCallChoice,
-        ),
-      );
-      assert.ok(choices.some((choice) => choice instanceof XlaLoopChoice));
-      assert.ok(choices.some((choice) => choice instanceof XlaCallChoice));
+      const steps = trainingSteps(model)?.steps() ?? [];
+      const loops = steps.flatMap((step) => [...xlaLoopChoices.all(step).values()]);
+      const calls = steps.flatMap((step) => [...xlaCallChoices.all(step).values()]);
+      assert.ok(loops.length > 0);
+      assert.ok(calls.length > 0);
+      const choices = [...loops, ...calls];
       for (const { state } of choices) assert.equal(state, 'idle', 'XLA compiled in this process');
       if (setting === 'on') {
         assert.equal(gate.look(), 'shut');

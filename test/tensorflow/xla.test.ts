@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { layers, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/models.ts';
-import type { XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
 import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
 import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
 
 const tf = loadTf();
 const notices: string[] = [];
@@ -18,9 +19,7 @@ type Build = () => LayersModel;
 type Data = () => { x: Tensor | Tensor[]; y: Tensor | Tensor[] };
 
 function choices(model: LayersModel): XlaLoopChoice[] {
-  return (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
-    [...step.xla].flatMap(([key, loop]) => (key.startsWith('loop') ? [loop as XlaLoopChoice] : [])),
-  );
+  return (trainingSteps(model)?.steps() ?? []).flatMap((step) => [...xlaLoopChoices.all(step).values()]);
 }
 
 /** Makes JavaScript draw the same numbers each time, for initial weights and shuffling. */
@@ -185,12 +184,12 @@ test('only whole batches are compiled by XLA, once each', async () => {
     assert.equal(steps.length, 2);
     assert.deepEqual(states(), ['xla ready']);
     const values = (tensorflowBackend() as NodeBackend).binding.valueCount();
-    const loops = steps.map((step) => step.loops.size);
+    const loops = steps.map((step) => stepLoops.all(step).size);
     await fit(20);
     assert.deepEqual(trainingSteps(model)?.steps(), steps);
     assert.deepEqual(states(), ['xla ready']);
     assert.deepEqual(
-      steps.map((step) => step.loops.size),
+      steps.map((step) => stepLoops.all(step).size),
       loops,
     );
     assert.equal((tensorflowBackend() as NodeBackend).binding.valueCount(), values);

@@ -3,7 +3,7 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import type { GraphInput } from './graph-inputs.ts';
 import { zeros } from './graph-loop.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 import { VariableResource } from './variable-resources.ts';
 
 /**
@@ -20,7 +20,10 @@ const LARGEST = 65_536;
  * For variables of middle size that is the op for AMSGrad, whose work is estimated as it should be: it divides by the largest
  * second moment that it has seen, and where that begins with zeros in each step the largest is the new one.
  */
-export function adamUpdate(trace: Trace, shape: readonly number[]): { name: string; scratch: GraphOutput[] } {
+export function adamUpdate(
+  trace: TraceScope,
+  shape: readonly number[],
+): { name: string; scratch: GraphOutput[] } {
   const size = shape.reduce((product, length) => product * length, 1);
   const { binding } = trace.backend;
   if (size < SMALLEST || size > LARGEST || binding.isUsingGpuDevice()) {

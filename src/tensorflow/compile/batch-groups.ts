@@ -1,11 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { randomCounter } from '../random.ts';
+import { randomCounter } from '../random-counter.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { batchOf, type Batch, type BatchFeed } from './batch-feed.ts';
 import type { CompiledStep } from './compiled-step.ts';
+import { FEWEST_STEPS } from './loop-policy.ts';
 import { variableTouches } from './running-loop.ts';
 import type { StepCache } from './step-cache.ts';
-import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
+import { loopKey, type LoopShape } from './loop-functions.ts';
+import { StepLoop, stepLoops } from './step-loop.ts';
 import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
@@ -14,8 +16,6 @@ const CALL_MS = 12;
 const ALONE_MS = 4;
 /** Batches in a call take at most so much memory. */
 const CALL_BYTES = 32 * 2 ** 20;
-/** Below this many steps a loop is not worth being made. */
-const FEWEST_STEPS = 12;
 /** So many batches of one kind in a row are likely to be followed by more of it. */
 const FEWEST_IN_A_ROW = 3;
 /** So many batches are pulled only when the step before is done, to see what pulling depends on. */
@@ -149,13 +149,11 @@ export class BatchGroups {
     const outputs = step.outputTypes.length;
     const shape: LoopShape = { batch: batch.size, shuffled: false, open: true, outputs };
     const key = loopKey(data, shape);
-    let loop = step.loops.get(key) as StepLoop | undefined;
-    if (loop === undefined) {
+    if (stepLoops.get(step, key) === undefined) {
       const row = this.#rows.get(kind) ?? 0;
       if ((left ?? FEWEST_STEPS) < FEWEST_STEPS || row < FEWEST_IN_A_ROW) return undefined;
-      loop = new StepLoop(step, data, shape);
-      step.loops.set(key, loop);
     }
+    const loop = stepLoops.of(step, key, () => new StepLoop(step, data, shape));
     this.#loop = { loop, step };
     this.#choice = undefined;
     if (this.#ended === undefined) return this.#loop;

@@ -4,8 +4,8 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { zeros } from './graph-loop.ts';
-import { engineOf } from './tape.ts';
-import type { Trace } from './trace.ts';
+import { engineOf } from '../tfjs/engine.ts';
+import type { TraceScope } from './trace-scope.ts';
 import { Untraceable } from './untraceable.ts';
 
 /** tfjs's LSTMCell, as far as TensorFlow's op needs it. */
@@ -47,7 +47,7 @@ const noPeephole: OpAttribute = { name: 'use_peephole', type: ATTR.BOOL, value: 
  */
 export function blockLstm(
   tf: Tf,
-  trace: Trace,
+  trace: TraceScope,
   cell: LstmCell,
   inputs: Tensor,
   states: [Tensor, Tensor],

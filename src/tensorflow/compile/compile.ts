@@ -1,6 +1,7 @@
 import { tensorflowBackend } from '../backend.ts';
-import { loadTf } from '../index.ts';
+import { loadTf } from '../load-tf.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { compileEnabled } from './compile-setting.ts';
 import { LossScale } from './loss-scale.ts';
 import { CellNames } from './own/cell-names.ts';
 import { standFor } from './own-code.ts';
@@ -78,9 +79,4 @@ export function compile<Args extends unknown[], Result>(
   });
   standFor(compiled, fn);
   return compiled as Compiled<(...args: Args) => Result>;
-}
-
-/** False with `TENSORCELL_COMPILE=off`: then everything runs op by op. Looked at before each step. */
-export function compileEnabled(): boolean {
-  return process.env['TENSORCELL_COMPILE'] !== 'off';
 }

@@ -13,7 +13,7 @@ import type { AfterRun, GraphInput, Guard } from './graph-inputs.ts';
 import type { TracedLines } from './traced-lines.ts';
 import type { Trace } from './trace.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
-import { layerOfScope } from './layer-scopes.ts';
+import { layerOfScope } from './scope-names.ts';
 import { callConfig, type Precision } from './precision.ts';
 import { removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { prepareVariable } from './variable-resources.ts';
@@ -85,9 +85,14 @@ export class CompiledStep {
   readonly #held: Held;
 
   /** The step of a trace, which ends with it. */
-  static ofTrace(trace: Trace, outputs: readonly GraphOutput[], precision: Precision): CompiledStep {
+  static ofTrace(
+    trace: Trace,
+    outputs: readonly GraphOutput[],
+    precision: Precision,
+    watch: FiniteWatch | undefined,
+  ): CompiledStep {
     const made = share(trace, outputs, precision);
-    const { tf, backend, guards, lines, afterRun, watch } = trace;
+    const { tf, backend, guards, lines, afterRun } = trace;
     const inputs = trace.inputs.map(({ input }) => input);
     const step = new CompiledStep({ tf, backend, inputs, guards, lines, afterRun, watch }, made, precision);
     trace.dispose(true);
@@ -200,16 +205,6 @@ export class CompiledStep {
 
   get backend(): NodeBackend {
     return this.#parts.backend;
-  }
-
-  /** Loops over this step's function, which live as long as the function does. */
-  get loops(): SharedFunction['loops'] {
-    return this.shared.loops;
-  }
-
-  /** What is known of the compilation of the function by XLA; lives as long too. */
-  get xla(): SharedFunction['xla'] {
-    return this.shared.xla;
   }
 
   /** Done in JavaScript after so many runs. */

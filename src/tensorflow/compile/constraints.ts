@@ -1,25 +1,8 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { Variable } from '@tensorflow/tfjs';
 import { ATTR } from '../c-api/dtypes.ts';
 import type { Pointer } from '../c-api/functions.ts';
-import { tfInternals, type Tf } from '../tfjs/instance.ts';
-import { activeTrace } from './active-trace.ts';
-import type { Trace } from './trace.ts';
+import type { Constrained, TraceScope } from './trace-scope.ts';
 import { Untraceable } from './untraceable.ts';
-
-/** What a weight's constraint makes of its value after an update. */
-export interface Constrained {
-  variable: Variable;
-  change: (value: Tensor) => Tensor;
-}
-
-/**
- * Lets constraints of weights follow TensorFlow's own optimizer ops: these update the variable itself, so its new value
- * is read in the graph after them. Eagerly nothing changes.
- */
-export function installConstraints(tf: Tf): void {
-  tfInternals(tf).constraining.later = (variable, change) =>
-    activeTrace()?.constrainLater({ variable, change }) ?? false;
-}
 
 /**
  * Reads each variable after `updates`, and assigns what its constraint makes of the value.
@@ -29,7 +12,7 @@ export function installConstraints(tf: Tf): void {
  * @throws Untraceable where a constraint gives another shape or dtype, which is an error of its first eager run.
  */
 export function addConstraints(
-  trace: Trace,
+  trace: TraceScope,
   all: readonly Constrained[],
   updates: readonly Pointer[],
   around: <Result>(run: () => Result) => Result,
@@ -60,7 +43,7 @@ export function addConstraints(
   });
 }
 
-const dtypeOf = (trace: Trace, variable: Variable) => ({
+const dtypeOf = (trace: TraceScope, variable: Variable) => ({
   name: 'dtype',
   type: ATTR.TYPE,
   value: trace.dtypeOf(variable),

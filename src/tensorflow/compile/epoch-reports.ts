@@ -1,9 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { COUNTS_STEPS, watchesBatches, wishedSteps, type CountSteps } from '../../training/batch-hooks.ts';
+import { COUNTS_STEPS, watchesBatches, type CountSteps } from '../../training/batch-hooks.ts';
 import { asError } from '../errors.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { failedAmongUpdates, isOfStep } from './failed-updates.ts';
 import type { LoopResult } from './step-loop.ts';
+import { trainerOf } from './trainer.ts';
 
 export type Logs = Record<string, number | Tensor>;
 
@@ -72,7 +73,7 @@ export class EpochReports {
     const [logger, ...others] = list.callbacks as [BaseLogger, ...Callback[]];
     this.#logger = logger;
     this.#others = others;
-    this.wished = wishedSteps(model);
+    this.wished = trainerOf(model).stepsPerExecution;
     this.watched = others.some((callback) => watchesBatches(tf, callback));
   }
 

@@ -6,8 +6,8 @@ import type { NodeBackend } from '../tfjs/instance.ts';
 import { FUNCTION } from './graph-attributes.ts';
 import type { GraphInput } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
-import type { Trace } from './trace.ts';
-import { onProcessor } from './step-loop.ts';
+import type { ActivationWatch, TraceScope } from './trace-scope.ts';
+import { onCpu } from './on-cpu.ts';
 import { VariableResource } from './variable-resources.ts';
 
 /** Where a training step first held a number that is not finite. */
@@ -36,7 +36,7 @@ let names = 0;
  * not finite does a branch look through data, weights and activations and note in a resource which of them were not
  * finite. The first step that goes wrong is the one that is told of: after it everything is.
  */
-export class FiniteWatch {
+export class FiniteWatch implements ActivationWatch {
   readonly #backend: NodeBackend;
   /** Let go once the graph is made: what frees the graph must not keep the model. */
   #model: LayersModel | undefined;
@@ -49,10 +49,10 @@ export class FiniteWatch {
     this.#model = model;
   }
 
-  #trace: Trace | undefined;
+  #trace: TraceScope | undefined;
 
   /** Begins with a trace. */
-  begin(trace: Trace): void {
+  begin(trace: TraceScope): void {
     this.#trace = trace;
   }
 
@@ -71,7 +71,7 @@ export class FiniteWatch {
    * @returns the operation that has to come before the variables' updates.
    */
   finish(loss: GraphOutput, read: (variable: Variable) => GraphOutput | undefined): Pointer | undefined {
-    const trace = this.#trace as Trace;
+    const trace = this.#trace as TraceScope;
     const layers = this.#model?.layers ?? [];
     this.#trace = undefined;
     this.#model = undefined;
@@ -140,7 +140,7 @@ export class FiniteWatch {
   /** The resource with a flag for each check, none of them set. */
   #open(count: number): VariableResource {
     const { binding } = this.#backend;
-    return onProcessor(binding, () => {
+    return onCpu(binding, () => {
       const flags = new VariableResource(binding, TF.BOOL, [count]);
       this.#flags = flags;
       this.#clear(flags, count);
@@ -193,7 +193,7 @@ export class FiniteWatch {
     if (flags === undefined) return undefined;
     const { binding } = this.#backend;
     const { api } = binding.context;
-    const set = onProcessor(binding, () => {
+    const set = onCpu(binding, () => {
       const handle = flags.read();
       try {
         return Array.from(handleValues(api, binding.status, handle) as Uint8Array);
@@ -202,7 +202,7 @@ export class FiniteWatch {
       }
     });
     if (!set.includes(1)) return undefined;
-    onProcessor(binding, () => this.#clear(flags, set.length));
+    onCpu(binding, () => this.#clear(flags, set.length));
     // The last flag belongs to no check.
     const found = this.#checks.filter((_, i) => set[i] === 1);
     const first = (what: NotFinite['what']) => found.find((check) => check.what === what);
@@ -220,7 +220,7 @@ export class FiniteWatch {
 }
 
 /** One side of the look: notes what is not finite, or does nothing. Both take the same. */
-function branch(trace: Trace, name: string, inputs: readonly GraphOutput[], wrong: boolean): Pointer {
+function branch(trace: TraceScope, name: string, inputs: readonly GraphOutput[], wrong: boolean): Pointer {
   const graph = new Graph(trace.graph.api);
   try {
     const given = inputs.map((input) =>

@@ -1,11 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
-import { onTrainingStop } from './running-trainings.ts';
+import { FEWEST_STEPS, LoopPolicy, type StepTimes } from './loop-policy.ts';
 import type { StepCache } from './step-cache.ts';
-import { loopKey, StepLoop, type LoopShape } from './step-loop.ts';
+import { loopKey, type LoopShape } from './loop-functions.ts';
+import { StepLoop, stepLoops } from './step-loop.ts';
+import { trainerOf } from './trainer.ts';
 import { XlaLoopChoice, type RunnableLoop } from './xla-loop-choice.ts';
 import { XlaStep } from './xla-step.ts';
 
@@ -46,227 +47,244 @@ export interface FitLoopParts {
 
 /** A call takes about this long, so that the display and interrupts have their turn. */
 const CALL_MS = 80;
-/** Below this many steps a loop is not worth being made. */
-const FEWEST_STEPS = 12;
-/** A step that takes longer runs on another thread even where callbacks want to see every batch. */
-const LONG_STEP_MS = 10;
-/** One step alone may have had to wait for others on the machine. */
-const TIMED_STEPS = 3;
 
 /** What earlier trainings found out of a model's steps, by the kind of their data: many short ones count as one long. */
 const earlier = new WeakMap<StepCache, Map<string, Earlier>>();
 
-interface Earlier {
+interface Earlier extends StepTimes {
   step: CompiledStep;
   /** How many steps have run. */
   steps: number;
-  /** Milliseconds of the shortest step that ran alone, and how many were looked at. */
-  stepTime: number;
-  timed: number;
 }
 
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
  * many). What callbacks see is what they see with tfjs's own; logs are numbers instead of scalars on the device.
  */
-export async function fitLoop(
-  parts: FitLoopParts,
-  model: FitModel,
-  ...[
-    f,
-    ins,
-    labels,
-    size,
-    epochs = 1,
-    verbose = 1,
-    callbacks,
-    valF,
-    valIns,
-    shuffle = true,
-    metrics,
-    initial = 0,
-  ]: FitLoopArguments
-): Promise<History> {
-  const { tf } = parts;
-  const batch = size ?? 32;
-  const data = ins.filter((tensor) => tensor !== null && tensor !== undefined);
-  const samples = model.checkNumSamples(data, batch);
-  const validates = valF !== null && valIns !== null;
-  const { callbackList, history } = tfInternals(tf).training.configureCallbacks(
-    callbacks,
-    verbose,
-    epochs,
-    initial,
-    samples,
-    null,
-    batch,
-    validates,
-    metrics,
-  ) as { callbackList: CallbackList; history: History };
-  const reports = new EpochReports(tf, model, callbackList, labels);
-  const { watched, wished } = reports;
-  const indices = Array.from({ length: samples }, (_, i) => i);
-  const batches = Math.ceil(samples / batch);
-  const whole = Math.floor(samples / batch);
-  const shuffled = shuffle !== false;
+export function fitLoop(parts: FitLoopParts, model: FitModel, ...given: FitLoopArguments): Promise<History> {
+  return new ArrayTraining(parts, model, given).run();
+}
+
+/** A training on tensors. */
+class ArrayTraining {
+  readonly #tf: Tf;
+  readonly #parts: FitLoopParts;
+  readonly #model: FitModel;
+  readonly #step: DataFunction;
+  readonly #ins: FitLoopArguments[1];
+  readonly #labels: readonly string[];
+  readonly #validation: { f: DataFunction; ins: Tensor[] } | undefined;
+  readonly #initial: number;
+  readonly #epochs: number;
+  readonly #shuffled: boolean;
+  readonly #callbackList: CallbackList;
+  readonly #history: History;
+  readonly #reports: EpochReports;
+  readonly #policy: LoopPolicy;
+  /** Inputs, targets and weights that there are. */
+  readonly #data: Tensor[];
+  readonly #samples: number;
+  readonly #batch: number;
+  /** Batches of an epoch, and those of them that are whole. */
+  readonly #batches: number;
+  readonly #whole: number;
   /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
-  const kind = loopKey(data, { batch, shuffled, outputs: labels.length });
+  readonly #kind: string;
   /** The graph of a whole batch's step, once one has run. */
-  let known: { graphs: StepCache; step: CompiledStep } | undefined;
-  /** Steps of earlier trainings, and of this one. */
-  let done = 0;
-  let last = performance.now();
+  #known: { graphs: StepCache; step: CompiledStep } | undefined;
+  /** Steps of earlier trainings of the kind, and of this one. */
+  #done = 0;
+  #choice: XlaLoopChoice | undefined;
 
-  const breathe = async (): Promise<void> => {
-    if (performance.now() - last < 30) return;
-    await nextTurn();
-    last = performance.now();
-  };
+  constructor(parts: FitLoopParts, model: FitModel, given: FitLoopArguments) {
+    const [f, ins, labels, size, epochs = 1, verbose = 1, callbacks, valF, valIns, shuffle = true, ...rest] =
+      given;
+    const [metrics, initial = 0] = rest;
+    const { tf } = parts;
+    this.#tf = tf;
+    this.#parts = parts;
+    this.#model = model;
+    this.#step = f;
+    this.#ins = ins;
+    this.#labels = labels;
+    this.#validation = valF === null || valIns === null ? undefined : { f: valF, ins: valIns };
+    this.#initial = initial;
+    this.#epochs = epochs;
+    this.#shuffled = shuffle !== false;
+    this.#batch = size ?? 32;
+    this.#data = ins.filter((tensor) => tensor !== null && tensor !== undefined);
+    this.#samples = model.checkNumSamples(this.#data, this.#batch);
+    this.#batches = Math.ceil(this.#samples / this.#batch);
+    this.#whole = Math.floor(this.#samples / this.#batch);
+    const { callbackList, history } = tfInternals(tf).training.configureCallbacks(
+      callbacks,
+      verbose,
+      epochs,
+      initial,
+      this.#samples,
+      null,
+      this.#batch,
+      this.#validation !== undefined,
+      metrics,
+    ) as { callbackList: CallbackList; history: History };
+    this.#callbackList = callbackList;
+    this.#history = history;
+    this.#reports = new EpochReports(tf, model, callbackList, labels);
+    this.#policy = new LoopPolicy(this.#reports);
+    const { batch, shuffled } = { batch: this.#batch, shuffled: this.#shuffled };
+    this.#kind = loopKey(this.#data, { batch, shuffled, outputs: labels.length });
+  }
 
-  let choice: XlaLoopChoice | undefined;
+  async run(): Promise<History> {
+    const model = this.#model;
+    this.#callbackList.setModel(model);
+    model.history = this.#history;
+    await this.#callbackList.onTrainBegin();
+    model.stopTraining_ = false;
+    this.#recall();
+    const indices = Array.from({ length: this.#samples }, (_, i) => i);
+    for (let epoch = this.#initial; epoch < this.#epochs; epoch++) {
+      await this.#callbackList.onEpochBegin(epoch);
+      const epochLogs: Logs = {};
+      if (this.#shuffled) this.#tf.util.shuffle(indices);
+      const order = this.#tf.tensor1d(indices, 'int32');
+      try {
+        await this.#runEpoch(epoch, order, epochLogs);
+      } finally {
+        order.dispose();
+      }
+      await this.#callbackList.onEpochEnd(epoch, epochLogs);
+      if (model.stopTraining_) break;
+    }
+    this.#remember();
+    await this.#callbackList.onTrainEnd();
+    await this.#history.syncData();
+    return this.#history;
+  }
+
+  async #runEpoch(epoch: number, order: Tensor, epochLogs: Logs): Promise<void> {
+    for (let index = 0; index < this.#batches;) {
+      const left = this.#whole - index;
+      const all = left + (this.#epochs - epoch - 1) * this.#whole;
+      const ready = left > 0 ? await this.#loopFor(all) : undefined;
+      if (ready !== undefined) {
+        index += await this.#several(ready, order, index, this.#stepsOfCall(ready.loop, left), epochLogs);
+      } else {
+        await this.#single(order, index, epochLogs);
+        index++;
+      }
+      if (this.#model.stopTraining_) return;
+      await this.#policy.breathe();
+    }
+  }
 
   /** A loop over the step as it is now. */
-  const loopFor = async (left: number): Promise<RunnableLoop | undefined> => {
-    if (known === undefined) return undefined;
-    // A short step that somebody wants to see is best run here.
-    const long = timed >= TIMED_STEPS && stepTime > LONG_STEP_MS;
-    if (watched && wished === undefined && !long) return undefined;
-    const { graphs, step } = known;
-    if (parts.graphs() !== graphs || !graphs.serves(step)) {
-      known = undefined;
+  async #loopFor(left: number): Promise<RunnableLoop | undefined> {
+    if (this.#known === undefined || this.#policy.runsHere) return undefined;
+    const { graphs, step } = this.#known;
+    if (this.#parts.graphs() !== graphs || !graphs.serves(step)) {
+      this.#known = undefined;
       return undefined;
     }
-    const shape: LoopShape = { batch, shuffled, outputs: step.outputTypes.length };
+    const data = this.#data;
+    const outputs = step.outputTypes.length;
+    const shape: LoopShape = { batch: this.#batch, shuffled: this.#shuffled, outputs };
     const key = loopKey(data, shape);
-    let loop = step.loops.get(key) as StepLoop | undefined;
-    if (loop === undefined) {
-      if (left + done < FEWEST_STEPS) return undefined;
-      loop = new StepLoop(step, data, shape);
-      step.loops.set(key, loop);
-    }
-    choice = XlaLoopChoice.of(step, key, loop, shape);
-    const next = await choice.next(step, data, left, () => model.stopTraining_);
-    onTrainingStop(model, next.loop.stop.bind(next.loop));
+    if (stepLoops.get(step, key) === undefined && left + this.#done < FEWEST_STEPS) return undefined;
+    const loop = stepLoops.of(step, key, () => new StepLoop(step, data, shape));
+    this.#choice = XlaLoopChoice.of(step, key, loop, shape);
+    const next = await this.#choice.next(step, data, left, () => this.#model.stopTraining_);
+    trainerOf(this.#model).stop = next.loop.stop.bind(next.loop);
     return next;
-  };
+  }
 
   /** Steps of the next call. */
-  const stepsOfCall = (loop: StepLoop, left: number): number => {
+  #stepsOfCall(loop: StepLoop, left: number): number {
+    const { watched, wished } = this.#reports;
     if (wished !== undefined) return Math.min(wished, left);
     if (watched) return 1;
     const time = loop.stepTime;
     return Math.min(left, time === undefined ? 2 : Math.max(1, Math.floor(CALL_MS / time)));
-  };
+  }
 
-  /** Milliseconds of steps that ran alone: the shortest, and how many were looked at. */
-  let stepTime = Infinity;
-  let timed = 0;
-
-  /** Goes on where the last training of this kind has ended. */
-  const recall = (): void => {
-    const graphs = parts.graphs();
-    const before = earlier.get(graphs)?.get(kind);
+  /** Continues where the last training of this kind has ended. */
+  #recall(): void {
+    const graphs = this.#parts.graphs();
+    const before = earlier.get(graphs)?.get(this.#kind);
     if (before === undefined || !graphs.serves(before.step)) return;
-    known = { graphs, step: before.step };
-    ({ steps: done, stepTime, timed } = before);
-  };
+    this.#known = { graphs, step: before.step };
+    this.#done = before.steps;
+    this.#policy.stepTime = before.stepTime;
+    this.#policy.timed = before.timed;
+  }
 
-  const remember = (): void => {
-    if (known === undefined) return;
-    const { graphs, step } = known;
+  #remember(): void {
+    if (this.#known === undefined) return;
+    const { graphs, step } = this.#known;
+    const { stepTime, timed } = this.#policy;
     const all = earlier.get(graphs) ?? new Map<string, Earlier>();
-    earlier.set(graphs, all.set(kind, { step, steps: done, stepTime, timed }));
-  };
+    earlier.set(graphs, all.set(this.#kind, { step, steps: this.#done, stepTime, timed }));
+  }
 
-  const single = async (order: Tensor, index: number, epochLogs: Logs): Promise<void> => {
-    const begin = index * batch;
-    const count = Math.min(batch, samples - begin);
-    await reports.single(index, count, {}, () => {
+  async #single(order: Tensor, index: number, epochLogs: Logs): Promise<void> {
+    const tf = this.#tf;
+    const begin = index * this.#batch;
+    const count = Math.min(this.#batch, this.#samples - begin);
+    await this.#reports.single(index, count, {}, () => {
       const began = performance.now();
-      const again = known !== undefined;
+      const again = this.#known !== undefined;
       const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
-      const graphs = parts.graphs();
-      const outs = reports.tried(index, () =>
-        graphs.withoutXla(() => f(ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor)))),
+      const graphs = this.#parts.graphs();
+      const outs = this.#reports.tried(index, () =>
+        graphs.withoutXla(() =>
+          this.#step(this.#ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor))),
+        ),
       );
-      if (count === batch && graphs.latest !== undefined) known = { graphs, step: graphs.latest };
+      if (count === this.#batch && graphs.latest !== undefined) this.#known = { graphs, step: graphs.latest };
       // The first step of a graph includes its trace.
       if (again) {
         const ms = performance.now() - began;
-        stepTime = Math.min(stepTime, ms);
-        timed++;
-        if (known !== undefined) XlaStep.of(known.step).spent += ms;
+        this.#policy.ran(ms);
+        if (this.#known !== undefined) XlaStep.of(this.#known.step).spent += ms;
       }
-      done++;
-      if (index === batches - 1) validate(epochLogs);
+      this.#done++;
+      if (index === this.#batches - 1) this.#validate(epochLogs);
       return outs;
     });
-  };
+  }
 
-  const validate = (epochLogs: Logs): void => {
-    if (valF === null || valIns === null || !validates) return;
-    tf.tidy(() => {
-      const outs = model.testLoop(valF, valIns, batch);
-      labels.forEach((label, i) => (epochLogs[`val_${label}`] = tf.keep(outs[i] as Tensor)));
+  #validate(epochLogs: Logs): void {
+    const validation = this.#validation;
+    if (validation === undefined) return;
+    this.#tf.tidy(() => {
+      const outs = this.#model.testLoop(validation.f, validation.ins, this.#batch);
+      this.#labels.forEach((label, i) => (epochLogs[`val_${label}`] = this.#tf.keep(outs[i] as Tensor)));
     });
-  };
+  }
 
-  const several = async (
+  #several(
     { loop, step }: RunnableLoop,
     order: Tensor,
     index: number,
     count: number,
     epochLogs: Logs,
-  ): Promise<number> =>
-    reports.several(
+  ): Promise<number> {
+    const run = async () => {
+      const began = performance.now();
+      const result = await loop.run(step, this.#data, this.#shuffled ? order : undefined, index, count);
+      this.#choice?.ran({ loop, step }, performance.now() - began);
+      return result;
+    };
+    return this.#reports.several(
       index,
       count,
-      batch,
+      this.#batch,
       () => ({}),
-      async () => {
-        const began = performance.now();
-        const result = await loop.run(step, data, shuffled ? order : undefined, index, count);
-        choice?.ran({ loop, step }, performance.now() - began);
-        return result;
-      },
+      run,
       (steps) => {
-        done += steps;
-        if (index + steps === batches) validate(epochLogs);
+        this.#done += steps;
+        if (index + steps === this.#batches) this.#validate(epochLogs);
       },
     );
-
-  callbackList.setModel(model);
-  model.history = history;
-  await callbackList.onTrainBegin();
-  model.stopTraining_ = false;
-  recall();
-  for (let epoch = initial; epoch < epochs; epoch++) {
-    await callbackList.onEpochBegin(epoch);
-    const epochLogs: Logs = {};
-    if (shuffled) tf.util.shuffle(indices);
-    const order = tf.tensor1d(indices, 'int32');
-    try {
-      for (let index = 0; index < batches;) {
-        const left = whole - index;
-        const all = left + (epochs - epoch - 1) * whole;
-        const ready = left > 0 ? await loopFor(all) : undefined;
-        if (ready !== undefined) {
-          index += await several(ready, order, index, stepsOfCall(ready.loop, left), epochLogs);
-        } else {
-          await single(order, index, epochLogs);
-          index++;
-        }
-        if (model.stopTraining_) break;
-        await breathe();
-      }
-    } finally {
-      order.dispose();
-    }
-    await callbackList.onEpochEnd(epoch, epochLogs);
-    if (model.stopTraining_) break;
   }
-  remember();
-  await callbackList.onTrainEnd();
-  await history.syncData();
-  return history;
 }

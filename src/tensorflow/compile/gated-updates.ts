@@ -2,7 +2,7 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput, Pointer } from '../c-api/functions.ts';
 import { FUNCTION } from './graph-attributes.ts';
 import { Graph } from './graph.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
 const outputOf = (oper: Pointer): GraphOutput => ({ oper, index: 0 });
@@ -16,7 +16,7 @@ let names = 0;
  * @returns the operation that chooses; it comes after `barrier`.
  */
 export function addGated(
-  trace: Trace,
+  trace: TraceScope,
   gate: GraphOutput,
   updates: readonly ((barrier: Pointer) => Pointer)[],
   barrier: Pointer,
@@ -70,7 +70,7 @@ export function addGated(
 }
 
 /** A function that takes the same and does nothing. */
-function nothing(trace: Trace, name: string, taken: readonly GraphOutput[]): Pointer {
+function nothing(trace: TraceScope, name: string, taken: readonly GraphOutput[]): Pointer {
   const graph = new Graph(trace.graph.api);
   try {
     const given = taken.map((output) =>

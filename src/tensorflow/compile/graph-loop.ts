@@ -4,7 +4,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import { FUNCTION } from './graph-attributes.ts';
 import { Graph } from './graph.ts';
 import type { Region } from './regions.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 
 const type = (name: string, value: number | number[]): OpAttribute => ({ name, type: ATTR.TYPE, value });
 
@@ -72,7 +72,7 @@ let names = 0;
  */
 export class GraphLoop {
   readonly region: Region;
-  readonly #trace: Trace;
+  readonly #trace: TraceScope;
   readonly #outer: Graph;
   readonly #times: number;
   readonly #backwards: boolean;
@@ -82,7 +82,7 @@ export class GraphLoop {
   #results: GraphOutput[] = [];
 
   /** @param options `backwards`: the counter runs from the last time to 0. */
-  constructor(trace: Trace, region: Region, times: number, options: { backwards: boolean }) {
+  constructor(trace: TraceScope, region: Region, times: number, options: { backwards: boolean }) {
     this.#trace = trace;
     this.#outer = trace.graph;
     this.region = region;

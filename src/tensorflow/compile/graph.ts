@@ -1,4 +1,3 @@
-import type { TracedLines } from './traced-lines.ts';
 import { setGraphAttribute } from './graph-attributes.ts';
 import type { OpAttribute } from '../attributes.ts';
 import { TF } from '../c-api/dtypes.ts';
@@ -16,6 +15,12 @@ interface OpDefinition {
   inputs: { list: boolean; count: string }[];
   /** Attributes that follow from the inputs: setting them too would be an error. */
   inferred: Set<string>;
+}
+
+/** Is told of the operations of a graph as they are added. */
+export interface OperationObserver {
+  /** @param name unique in its graph, without scope. */
+  note(name: string, type: string): void;
 }
 
 const definitions = new Map<string, OpDefinition>();
@@ -46,8 +51,8 @@ export class Graph {
   readonly histogram = new Map<string, number>();
   /** What the names of the operations that are added now begin with; ends with a slash unless it is empty. */
   scope = '';
-  /** Who wants to know which line asked for an operation. */
-  lines: TracedLines | undefined;
+  /** Told of each operation that is about to be added, by its name without the scope. */
+  observer: OperationObserver | undefined;
   /** What each operation was made of. */
   readonly made = new Map<
     Pointer,
@@ -144,7 +149,7 @@ export class Graph {
     const { api } = this;
     const definition = this.#definition(type);
     this.#refuseEmpty(type, inputs);
-    this.lines?.note(`op${this.#names}`, type);
+    this.observer?.note(`op${this.#names}`, type);
     const node = api.TF_NewOperation(this.pointer, cText(type), this.#name('op'));
     let at = 0;
     for (const input of definition.inputs) {

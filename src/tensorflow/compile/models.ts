@@ -1,7 +1,8 @@
-import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import { checkedSteps, wishStepsOnCompile } from '../../training/batch-hooks.ts';
+import type { Tensor } from '@tensorflow/tfjs';
+import { checkedSteps } from '../../training/batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
-import { compileEnabled } from './compile.ts';
+import type { BatchIterator } from './batch-feed.ts';
+import { compileEnabled } from './compile-setting.ts';
 import { evaluateDataset, type EvaluateDatasetArguments } from './dataset-evaluation.ts';
 import {
   fitDataset,
@@ -9,28 +10,15 @@ import {
   type DatasetModel,
   type FitDatasetArguments,
 } from './dataset-loop.ts';
-import type { BatchIterator } from './batch-feed.ts';
 import { fitLoop, type DataFunction, type FitLoopArguments } from './fit-loop.ts';
-import { FiniteWatch, type NotFinite } from './finite-watch.ts';
-import { declarations, inspectModel, type Setting } from './own-code.ts';
-import { OwnState } from './own/own-state.ts';
-import { OwnSteps } from './own/own-steps.ts';
-import { LossScale } from './loss-scale.ts';
-import { formOf } from './model-form.ts';
-import { precisionOf } from './precision.ts';
-import { endRunningSteps } from './running-trainings.ts';
-import { StepCache } from './step-cache.ts';
+import { stepsOf, type StepParts, type SteppedModel } from './model-steps.ts';
+import { checkedPrecision } from './precision.ts';
+import { trainedModel, trainerOf } from './trainer.ts';
 
 /** tfjs's `LayersModel`, as far as it is compiled. */
-interface Model extends DatasetModel {
-  name: string;
-  layers: object[];
+interface Model extends DatasetModel, SteppedModel {
   inputs: object[];
   outputs: object[];
-  lossFunctions?: unknown[];
-  metricsTensors?: unknown[];
-  optimizer_?: object;
-  collectedTrainableWeights?: unknown[];
 }
 
 interface ModelMethods {
@@ -44,7 +32,10 @@ interface ModelMethods {
     dataset: BatchDataset | BatchIterator,
     args?: EvaluateDatasetArguments,
   ): Promise<Tensor | Tensor[]>;
-  compile(this: Model, args: { stepsPerExecution?: unknown; weightedMetrics?: unknown }): void;
+  compile(
+    this: Model,
+    args: { stepsPerExecution?: unknown; mixedPrecision?: unknown; weightedMetrics?: unknown },
+  ): void;
   dispose(this: Model): unknown;
 }
 
@@ -59,126 +50,28 @@ const replaced = [
   'dispose',
 ] as const;
 
-/** A model's graphs, and what they were made from. */
-interface ModelSteps {
-  made: unknown[];
-  settings: Setting[];
-  obstacle: string | undefined;
-  train: StepCache;
-  test: StepCache;
-  predict: StepCache;
-  lossScale: LossScale | undefined;
-}
-
-const modelSteps = new WeakMap<Model, ModelSteps>();
-
-function madeFrom(model: Model): unknown[] {
-  return [
-    model.optimizer_,
-    model.lossFunctions,
-    model.metricsTensors,
-    model.collectedTrainableWeights,
-    model.layers.length,
-    precisionOf(model),
-  ];
-}
-
-function disposeSteps(model: Model): void {
-  const steps = modelSteps.get(model);
-  if (steps === undefined) return;
-  for (const cache of [steps.train, steps.test, steps.predict]) cache.dispose();
-  steps.lossScale?.dispose();
-  modelSteps.delete(model);
-}
-
-/** The graphs of a model's training step; for tests and profiles. */
-export function trainingSteps(model: object): StepCache | undefined {
-  const inner = (model as { model?: Model }).model ?? (model as Model);
-  return modelSteps.get(inner)?.train;
-}
-
-/**
- * Where a compiled training step of this model first held a number that is not finite, in the first step that did;
- * undefined when there was none, or it ran op by op. Asked again, it tells of what has happened since.
- */
-export function firstNotFinite(model: object): NotFinite | undefined {
-  for (const step of trainingSteps(model)?.steps() ?? []) {
-    const found = step.watch?.take() ?? step.forXla?.watch?.take();
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** The factor of a model's loss where gradients are computed in float16; undefined for other models. */
-export function lossScaleOf(model: object): LossScale | undefined {
-  const inner = (model as { model?: Model }).model ?? (model as Model);
-  return modelSteps.get(inner)?.lossScale;
-}
+type Original = Pick<ModelMethods, (typeof replaced)[number]>;
 
 /** Lets `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of every model run compiled. */
-export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: string) => void): void {
+export function installCompiledModels(tf: Tf, backend: NodeBackend, notify: (line: string) => void): void {
   const prototype = tf.LayersModel.prototype as unknown as ModelMethods;
-  const original = Object.fromEntries(replaced.map((name) => [name, prototype[name]])) as Pick<
-    ModelMethods,
-    (typeof replaced)[number]
-  >;
+  const original = Object.fromEntries(replaced.map((name) => [name, prototype[name]])) as Original;
+  const parts: StepParts = { tf, backend, notify };
+  installSteps(prototype, original, parts);
+  installTrainings(prototype, original, parts);
+  installCompile(prototype, original, parts);
+  installEnds(prototype, original);
+}
+
+/** The functions that a model runs for each batch. */
+function installSteps(prototype: ModelMethods, original: Original, parts: StepParts): void {
+  const { tf } = parts;
   const { executor } = tfInternals(tf);
-
-  const stepsOf = (model: Model): ModelSteps => {
-    const made = madeFrom(model);
-    const known = modelSteps.get(model);
-    if (
-      known !== undefined &&
-      known.made.every((part, i) => part === made[i]) &&
-      known.settings.every(({ owner, name, value }) => Object.is(owner[name], value))
-    ) {
-      return known;
-    }
-    disposeSteps(model);
-    const { obstacle, settings, roots } = inspectModel(tf, model);
-    const why = (reason: string) => {
-      if (explained.has(model)) return;
-      explained.add(model);
-      say(`${model.name} runs eagerly: ${reason}. Results are the same, only slower.`);
-    };
-    const state = roots.length === 0 ? undefined : new OwnState(tf, roots, declarations);
-    const own = () => (state === undefined ? undefined : new OwnSteps(state, why));
-    const precision = precisionOf(model);
-    const form = roots.length === 0 ? () => formOf(tf, model) : undefined;
-    const cache = (kind: 'test' | 'predict', what: string) =>
-      new StepCache(tf, backend, { what, kind, say, precision, own: own(), form });
-    const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
-    const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
-    const steps: ModelSteps = {
-      made,
-      settings,
-      obstacle,
-      lossScale,
-      train: new StepCache(tf, backend, {
-        what: `training ${model.name}`,
-        kind: 'train',
-        form,
-        say,
-        precision,
-        watch,
-        lossScale,
-        own: own(),
-        xla: true,
-        atOnce: true,
-      }),
-      test: cache('test', `evaluating ${model.name}`),
-      predict: cache('predict', `predicting with ${model.name}`),
-    };
-    if (obstacle !== undefined) why(obstacle);
-    modelSteps.set(model, steps);
-    return steps;
-  };
-
   const compiled =
     (model: Model, kind: 'train' | 'test' | 'predict', plain: DataFunction): DataFunction =>
     (data) => {
       if (!compileEnabled() || tf.getBackend() !== 'tensorflow') return plain(data);
-      const steps = stepsOf(model);
+      const steps = stepsOf(parts, model);
       if (steps.obstacle !== undefined) return plain(data);
       return steps[kind].call([data], plain as (...args: unknown[]) => Tensor[]);
     };
@@ -206,19 +99,23 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     return tf.tidy(() => {
       const samples = this.checkNumSamples(ins);
       const inputs = Array.isArray(ins) ? ins : [ins];
-      const parts: Tensor[][] = this.outputs.map(() => []);
+      const results: Tensor[][] = this.outputs.map(() => []);
       for (let start = 0; start < samples; start += batchSize) {
         const size = Math.min(batchSize, samples - start);
         const outputs = tf.tidy(() =>
           forward(inputs.map((input) => (size === samples ? input : firstAxisSlice(tf, input, start, size)))),
         );
-        outputs.forEach((output, i) => (parts[i] as Tensor[]).push(output));
+        outputs.forEach((output, i) => (results[i] as Tensor[]).push(output));
       }
-      const joined = parts.map((part) => tf.concat(part, 0));
+      const joined = results.map((part) => tf.concat(part, 0));
       return joined.length === 1 ? (joined[0] as Tensor) : joined;
     });
   };
+}
 
+/** The loops over batches. */
+function installTrainings(prototype: ModelMethods, original: Original, parts: StepParts): void {
+  const { tf, backend } = parts;
   prototype.fitLoop = async function (...all) {
     const [, ins, , , , , , , , shuffle, , , stepsPerEpoch, validationSteps] = all;
     const usual =
@@ -229,19 +126,19 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
     if (!usual || !compileEnabled() || tf.getBackend() !== 'tensorflow') {
       return original.fitLoop.call(this, ...all);
     }
-    return fitLoop({ tf, graphs: () => stepsOf(this).train }, this, ...all);
+    return fitLoop({ tf, graphs: () => stepsOf(parts, this).train }, this, ...all);
   };
 
   /** Whether a data set's batches may run compiled. What tfjs would refuse is left to tfjs. */
   const runsCompiled = (model: Model): boolean =>
-    compileEnabled() && tf.getBackend() === 'tensorflow' && stepsOf(model).obstacle === undefined;
+    compileEnabled() && tf.getBackend() === 'tensorflow' && stepsOf(parts, model).obstacle === undefined;
 
   prototype.fitDataset = async function (dataset, args) {
     if (this.isTraining || this.optimizer_ === undefined || !fitDatasetIsUsual(args) || !runsCompiled(this))
       return original.fitDataset.call(this, dataset, args);
     this.isTraining = true;
     try {
-      return await fitDataset({ tf, backend, graphs: () => stepsOf(this).train }, this, dataset, args);
+      return await fitDataset({ tf, backend, graphs: () => stepsOf(parts, this).train }, this, dataset, args);
     } finally {
       this.isTraining = false;
     }
@@ -250,14 +147,18 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
   prototype.evaluateDataset = async function (dataset, args = {}) {
     if ((args.verbose ?? 0) > 0 || !isCount(args.batches) || !runsCompiled(this))
       return original.evaluateDataset.call(this, dataset, args);
-    return evaluateDataset({ tf, backend, graphs: () => stepsOf(this).test }, this, dataset, args);
+    return evaluateDataset({ tf, backend, graphs: () => stepsOf(parts, this).test }, this, dataset, args);
   };
+}
 
+/** `compile`, and the inner model that a Sequential makes in it. */
+function installCompile(prototype: ModelMethods, original: Original, { tf, backend }: StepParts): void {
   prototype.compile = function compile(args) {
     refuseWeightedMetrics(args.weightedMetrics);
     const steps = checkedSteps(args.stepsPerExecution);
+    const precision = checkedPrecision(args.mixedPrecision, backend.binding.isUsingGpuDevice());
     original.compile.call(this, args);
-    wishStepsOnCompile(this, steps);
+    Object.assign(trainerOf(this), { stepsOnCompile: steps, precision });
   };
 
   // A Sequential trains an inner model, which each `compile` makes anew.
@@ -268,25 +169,26 @@ export function installCompiledModels(tf: Tf, backend: NodeBackend, say: (line: 
   sequential.build = function buildAgain(inputShape) {
     const { model } = this;
     build.call(this, inputShape);
-    if (model !== undefined && model !== this.model) disposeSteps(model);
+    if (model !== undefined && model !== this.model) trainerOf(model).disposeSteps();
   };
+}
 
-  // Who stops a training in the middle of a call of several steps ends that call.
+/** `stopTraining` and `dispose`. */
+function installEnds(prototype: ModelMethods, original: Original): void {
+  // A training that is stopped in the middle of a call of several steps ends that call.
   const stops = Object.getOwnPropertyDescriptor(prototype, 'stopTraining');
   Object.defineProperty(prototype, 'stopTraining', {
     ...stops,
     configurable: true,
     set(this: Model, stop: boolean) {
       stops?.set?.call(this, stop);
-      if (stop) endRunningSteps(this);
+      if (stop) trainerOf(this).stop?.();
     },
   });
 
   prototype.dispose = function dispose() {
-    disposeSteps(this);
-    // A Sequential trains an inner model.
-    const { model } = this as Model & { model?: Model };
-    if (model !== undefined) disposeSteps(model);
+    trainerOf(this).disposeSteps();
+    trainerOf(trainedModel(this)).disposeSteps();
     return original.dispose.call(this);
   };
 }
@@ -317,8 +219,6 @@ function fitDatasetIsUsual(
     : isCount(args.validationBatches);
   return isCount(args.batchesPerEpoch) && tensors;
 }
-
-const explained = new WeakSet<Model>();
 
 function firstAxisSlice(tf: Tf, tensor: Tensor, start: number, size: number): Tensor {
   return tf.slice(tensor, [start, ...tensor.shape.slice(1).map(() => 0)], [size, ...tensor.shape.slice(1)]);

@@ -1,13 +1,14 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
 import { sourceOf } from './graph-inputs.ts';
 import { identityOf } from './signature.ts';
 import { makeSlots } from './optimizer-slots.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 import { Untraceable } from './untraceable.ts';
 
 interface Slot {
@@ -44,7 +45,7 @@ const T = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
 const exclusive = { name: 'use_locking', type: ATTR.BOOL, value: false };
 
 /** Small expressions in a graph of float32. */
-function arithmetic(trace: Trace) {
+function arithmetic(trace: TraceScope) {
   const { graph } = trace;
   const op = (name: string, ...inputs: GraphOutput[]): GraphOutput => ({
     oper: graph.operation(name, inputs, [T]),
@@ -59,7 +60,7 @@ function arithmetic(trace: Trace) {
 
 /** Hangs one of TensorFlow's update ops behind everything else. */
 function update(
-  trace: Trace,
+  trace: TraceScope,
   name: string,
   resources: GraphOutput[],
   values: GraphOutput[],
@@ -80,7 +81,7 @@ interface Step {
  * One optimizer's step on TensorFlow's own op, which updates variable and slots in place. Each computes what tfjs's
  * `applyGradients` computes; returns false where the op would compute something else.
  */
-type FusedStep = (trace: Trace, optimizer: TfOptimizer, steps: Step[]) => boolean;
+type FusedStep = (trace: TraceScope, optimizer: TfOptimizer, steps: Step[]) => boolean;
 
 const adam: FusedStep = (trace, optimizer, steps) => {
   const { accumulatedFirstMoment: first, accumulatedSecondMoment: second } = optimizer;
@@ -272,11 +273,10 @@ function namedVariables(tf: Tf, gradients: Gradients): (readonly [string, Variab
 }
 
 function registeredVariables(tf: Tf): Record<string, Variable> {
-  return (tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }).state
-    .registeredVariables;
+  return engineOf(tf).state.registeredVariables;
 }
 
-function stepsOf(tf: Tf, trace: Trace, gradients: Gradients): Step[] {
+function stepsOf(tf: Tf, trace: TraceScope, gradients: Gradients): Step[] {
   const registered = registeredVariables(tf);
   const named = Array.isArray(gradients)
     ? gradients.map(({ name, tensor }) => [name, tensor] as const)

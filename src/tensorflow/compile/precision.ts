@@ -1,6 +1,5 @@
 import { ProtoWriter } from '../c-api/protobuf.ts';
 import { TensorflowError } from '../errors.ts';
-import type { Tf } from '../tfjs/instance.ts';
 
 /** In what products and convolutions are computed; variables are float32 in any case. */
 export type Precision = 'float32' | 'bfloat16' | 'float16';
@@ -90,29 +89,4 @@ export function callConfig(precision: Precision): Uint8Array {
     configs.set(precision, config);
   }
   return config;
-}
-
-const precisions = new WeakMap<object, Precision>();
-
-/** Sets what `precisionOf` gives. */
-export function setPrecision(model: object, precision: Precision): void {
-  precisions.set(model, precision);
-}
-
-/** What `compile` asked for; float32 for models that were not compiled. */
-export function precisionOf(model: object): Precision {
-  return precisions.get(model) ?? 'float32';
-}
-
-/** Lets `model.compile` take `mixedPrecision`. @param gpu whether TensorFlow computes on a GPU. */
-export function installMixedPrecision(tf: Tf, gpu: () => boolean): void {
-  const prototype = tf.LayersModel.prototype as unknown as {
-    compile(this: object, args: { mixedPrecision?: unknown }): void;
-  };
-  const compile: (typeof prototype)['compile'] = Reflect.get(prototype, 'compile');
-  prototype.compile = function compileMixed(args) {
-    const precision = checkedPrecision(args.mixedPrecision, gpu());
-    compile.call(this, args);
-    setPrecision(this, precision);
-  };
 }

@@ -3,7 +3,7 @@ import { ATTR, TF } from '../c-api/dtypes.ts';
 import type { GraphOutput } from '../c-api/functions.ts';
 import { addOp, GraphLoop, listOf, stackOf, zeros } from './graph-loop.ts';
 import type { Forward } from './recurrent-forward.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 import { Untraceable } from './untraceable.ts';
 
 export interface BackwardResult {
@@ -19,7 +19,7 @@ const key = ({ oper, index }: GraphOutput) => `${oper} ${index}`;
 
 /** The loop back through time, with the traced gradient of a step as its body. */
 export class Backward {
-  readonly #trace: Trace;
+  readonly #trace: TraceScope;
   readonly #forward: Forward;
   readonly #loop: GraphLoop;
   readonly #states: { inside: GraphOutput; number: number }[];
@@ -33,7 +33,7 @@ export class Backward {
   /** For each tensor from elsewhere: how its gradient is made once the loop is there. */
   #elsewhere: (() => GraphOutput)[] = [];
 
-  constructor(trace: Trace, forward: Forward) {
+  constructor(trace: TraceScope, forward: Forward) {
     this.#trace = trace;
     this.#forward = forward;
     const there = forward.graphLoop.region;

@@ -3,7 +3,7 @@ import type { GraphOutput } from '../c-api/functions.ts';
 import type { Tf } from '../tfjs/instance.ts';
 import { GraphLoop, listOf, stackOf } from './graph-loop.ts';
 import { tensorsFromElsewhere } from './tape.ts';
-import type { Trace } from './trace.ts';
+import type { TraceScope } from './trace-scope.ts';
 
 /** One step of a recurrent layer: input, mask and states to output and states. */
 export type Step = (input: Tensor, mask: Tensor | undefined, states: Tensor[]) => [Tensor, Tensor[]];
@@ -38,11 +38,11 @@ export class Forward {
   /** After `run`: output and new states, in the body's graph. */
   produced: GraphOutput[] = [];
   readonly #tf: Tf;
-  readonly #trace: Trace;
+  readonly #trace: TraceScope;
   readonly #step: Step;
   readonly #numbers: number[];
 
-  constructor(tf: Tf, trace: Trace, step: Step, sequence: Sequence) {
+  constructor(tf: Tf, trace: TraceScope, step: Step, sequence: Sequence) {
     this.#tf = tf;
     this.#trace = trace;
     this.#step = step;

@@ -1,12 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { GraphOutput } from '../c-api/functions.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import { tfInternals, type Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 import { blockLstm, isBlockLstm } from './block-lstm.ts';
 import { Backward, type BackwardResult } from './recurrent-backward.ts';
 import { Forward, type Sequence, type Step } from './recurrent-forward.ts';
-import { dependsOnTargets, engineOf, gradientsApart, isTaping, watchGradients } from './tape.ts';
-import type { Trace } from './trace.ts';
+import { dependsOnTargets, gradientsApart, isTaping, watchGradients } from './tape.ts';
+import type { TraceScope } from './trace-scope.ts';
 import { Untraceable } from './untraceable.ts';
 
 /**
@@ -15,7 +16,7 @@ import { Untraceable } from './untraceable.ts';
  * XLA compiles a loop of 20 steps in 1 s, and the same steps unrolled in 5.6. `TENSORCELL_RECURRENT=loop` or `unrolled`
  * decides otherwise.
  */
-function fewestSteps(trace: Trace): number {
+function fewestSteps(trace: TraceScope): number {
   switch (choice()) {
     case 'loop':
       return 2;
@@ -99,7 +100,7 @@ interface Looped {
   outputs: Tensor | undefined;
 }
 
-function loop(tf: Tf, trace: Trace, step: Step, sequence: Sequence): Looped {
+function loop(tf: Tf, trace: TraceScope, step: Step, sequence: Sequence): Looped {
   const forward = new Forward(tf, trace, step, sequence);
   const taping = isTaping(tf);
   const depends = taping ? dependsOnTargets(tf) : () => false;
@@ -118,7 +119,7 @@ function loop(tf: Tf, trace: Trace, step: Step, sequence: Sequence): Looped {
 
 function withGradient(
   tf: Tf,
-  trace: Trace,
+  trace: TraceScope,
   forward: Forward,
   elsewhere: Tensor[],
   inputsToo: boolean,

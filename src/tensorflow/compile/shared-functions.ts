@@ -4,14 +4,14 @@ import { cText, Status } from '../c-api/library.ts';
 import { settleLoop } from './running-loop.ts';
 
 /** Something that belongs to a function and is freed with it. */
-interface Belonging {
+interface FunctionPart {
   dispose(): void;
   /** False while TensorFlow works with it on another thread, or keeps memory for it that cannot be freed. */
   readonly removable?: boolean;
 }
 
 /** What is known of a function when it is made. */
-export interface FunctionParts {
+export interface FunctionFacts {
   name: string;
   /** The function and those that it calls. */
   functions: readonly { name: string; pointer: Pointer }[];
@@ -28,23 +28,21 @@ export interface FunctionParts {
  * A function of TensorFlow's, with the loops over it and what is known of its compilation by XLA. All models whose steps
  * have this content use it: TensorFlow optimizes and compiles it once.
  */
-export class SharedFunction implements FunctionParts {
+export class SharedFunction implements FunctionFacts {
   readonly name: string;
-  readonly functions: FunctionParts['functions'];
+  readonly functions: FunctionFacts['functions'];
   readonly pointer: Pointer;
   readonly outputTypes: readonly number[];
   readonly histogram: ReadonlyMap<string, number>;
   readonly randomOps: number;
   readonly xlaObstacle: string | undefined;
   readonly scopes: readonly string[];
-  /** Loops over this function. */
-  readonly loops = new Map<string, Belonging>();
-  /** What is known of its compilation by XLA. */
-  readonly xla = new Map<string, Belonging>();
+  /** Parts that belong to it, in the order in which they were made. */
+  readonly parts: FunctionPart[] = [];
   /** How many steps use it now. */
   users = 0;
 
-  constructor(parts: FunctionParts) {
+  constructor(parts: FunctionFacts) {
     this.name = parts.name;
     this.functions = parts.functions;
     this.pointer = parts.pointer;
@@ -57,13 +55,41 @@ export class SharedFunction implements FunctionParts {
 
   /** Whether it may be removed from TensorFlow. */
   get removable(): boolean {
-    return this.users === 0 && [...this.xla.values()].every(({ removable }) => removable !== false);
+    return this.users === 0 && this.parts.every(({ removable }) => removable !== false);
   }
 
   get operations(): number {
     let sum = 0;
     for (const count of this.histogram.values()) sum += count;
     return sum;
+  }
+}
+
+/** The parts of one kind that functions have, such as loops over them: each function has one part under a name. */
+export class FunctionParts<Part extends FunctionPart> {
+  readonly #byFunction = new WeakMap<SharedFunction, Map<string, Part>>();
+
+  /** The part under a name; undefined where there is none. */
+  get({ shared }: { shared: SharedFunction }, name: string): Part | undefined {
+    return this.#byFunction.get(shared)?.get(name);
+  }
+
+  /** The part under a name, made where there is none. */
+  of({ shared }: { shared: SharedFunction }, name: string, make: () => Part): Part {
+    let parts = this.#byFunction.get(shared);
+    if (parts === undefined) this.#byFunction.set(shared, (parts = new Map()));
+    let part = parts.get(name);
+    if (part === undefined) {
+      part = make();
+      parts.set(name, part);
+      shared.parts.push(part);
+    }
+    return part;
+  }
+
+  /** All parts of a function by name. */
+  all({ shared }: { shared: SharedFunction }): ReadonlyMap<string, Part> {
+    return this.#byFunction.get(shared) ?? new Map();
   }
 }
 
@@ -101,7 +127,7 @@ export class SharedFunctions {
   }
 
   /** The function with this content, for one more step; `make` is called where there is none. Pairs with `release`. */
-  retain(content: string, make: () => FunctionParts): SharedFunction {
+  retain(content: string, make: () => FunctionFacts): SharedFunction {
     const known = this.retainKnown(content);
     if (known !== undefined) return known;
     const found = new SharedFunction(make());
@@ -155,7 +181,8 @@ export class SharedFunctions {
 
   #remove(shared: SharedFunction): void {
     settleLoop();
-    for (const map of [shared.xla, shared.loops]) for (const part of map.values()) part.dispose();
+    // Later parts may use earlier ones.
+    for (const part of shared.parts.toReversed()) part.dispose();
     removeFunctions(this.#binding, shared.functions);
   }
 }

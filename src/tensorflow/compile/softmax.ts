@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../c-api/dtypes.ts';
 import { kernelReplacer } from '../kernel-replacer.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
 
@@ -8,11 +9,6 @@ import { activeTrace } from './active-trace.ts';
 const SMALL = 32_768;
 
 const FLOAT = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
-
-interface TapeNode {
-  kernelName: string;
-  outputs: Tensor[];
-}
 
 /**
  * A classifier's last step in graphs: a small softmax as the exponential of its logarithm, and the cross-entropy from that
@@ -53,9 +49,7 @@ export function installSoftmax(tf: Tf, backend: NodeBackend): void {
   // What tfjs composes: -sum(target * log(clip(output / sum(output), epsilon, 1 - epsilon))).
   tfInternals(tf).crossEntropy.ofProbabilities = (target, output, epsilon) => {
     const trace = activeTrace();
-    const { state } = tf.engine() as unknown as {
-      state: { gradientDepth: number; activeTape: TapeNode[] | null };
-    };
+    const { state } = engineOf(tf);
     if (trace === undefined || trace.nested || state.gradientDepth !== 1) return undefined;
     const logarithm = trace.softmaxes.get(trace.outputOf(output).oper);
     if (logarithm === undefined) return undefined;

@@ -1,6 +1,7 @@
 import { asError } from '../errors.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
-import { randomCounter } from '../random.ts';
+import { randomCounter } from '../random-counter.ts';
 import { CompiledStep } from './compiled-step.ts';
 import type { FiniteWatch } from './finite-watch.ts';
 import type { LossScale } from './loss-scale.ts';
@@ -9,9 +10,11 @@ import type { CellNames } from './own/cell-names.ts';
 import type { OwnSteps } from './own/own-steps.ts';
 import type { Precision } from './precision.ts';
 import { takeApart, type Structure } from './signature.ts';
+import { fingerprintOf } from './trace-fingerprint.ts';
 import { Trace } from './trace.ts';
 import { TracedForms, type FormStep } from './traced-forms.ts';
-import { Untraceable, userLine } from './untraceable.ts';
+import { Untraceable } from './untraceable.ts';
+import { userLine } from './user-lines.ts';
 import { runByXla } from './xla-call-choice.ts';
 
 interface Entry {
@@ -180,9 +183,7 @@ export class StepCache {
   /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */
   #blocked(): boolean {
     if (this.#backend.binding.recorder !== undefined) return true;
-    const { state } = this.#tf.engine() as unknown as {
-      state: { gradientDepth: number; profiling: boolean };
-    };
+    const { state } = engineOf(this.#tf);
     if (state.gradientDepth > 0 || state.profiling) return true;
     return this.#tf.getBackend() !== 'tensorflow' || this.#tf.env().getBool('DEBUG');
   }
@@ -318,7 +319,7 @@ export class StepCache {
         }, around);
         if (this.#own !== undefined) {
           // What differs from one time to the next is no constant.
-          const fingerprint = trace.fingerprint();
+          const fingerprint = fingerprintOf(trace);
           if (first === undefined) {
             first = fingerprint;
             trace.dispose(false);
@@ -327,7 +328,7 @@ export class StepCache {
           }
           if (fingerprint !== first) throw new Untraceable('it computes something else each time');
         }
-        const step = CompiledStep.ofTrace(trace, outputs, this.#precision);
+        const step = CompiledStep.ofTrace(trace, outputs, this.#precision, watch);
         if (trace.randomOps > 0)
           trace.afterRun.push({
             run: () => {

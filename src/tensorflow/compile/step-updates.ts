@@ -1,11 +1,11 @@
 import { TF } from '../c-api/dtypes.ts';
 import type { GraphOutput, Pointer } from '../c-api/functions.ts';
 import { addGated } from './gated-updates.ts';
-import { layerScope } from './layer-scopes.ts';
-import type { Trace } from './trace.ts';
+import { layerScope } from './scope-names.ts';
+import type { TracedUpdates, TraceScope } from './trace-scope.ts';
 
 /** What a step does to variables: all of it comes after everything that can fail for other reasons. */
-export class StepUpdates {
+export class StepUpdates implements TracedUpdates {
   /** A truth without which variables stay as they are. */
   gate: GraphOutput | undefined;
   readonly #updates: { add: (barrier: Pointer) => Pointer; always: boolean }[] = [];
@@ -35,7 +35,7 @@ export class StepUpdates {
    * @returns the step's outputs; the first of them waits for the updates.
    */
   finish(
-    trace: Trace,
+    trace: TraceScope,
     outputs: GraphOutput[],
     look: () => Pointer | undefined,
     after: (updates: readonly Pointer[]) => Pointer[],

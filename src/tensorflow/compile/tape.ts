@@ -1,36 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import { engineOf, type TapeNode } from '../tfjs/engine.ts';
 import type { Tf } from '../tfjs/instance.ts';
-
-/** A kernel on tfjs's tape. */
-interface TapeNode {
-  inputs: Record<string, Tensor>;
-  outputs: Tensor[];
-  saved?: Tensor[];
-}
-
-/** The parts of tfjs's engine that gradients are made with (tfjs-core/src/engine.ts). */
-export interface Engine {
-  state: {
-    activeTape: TapeNode[] | null;
-    gradientDepth: number;
-    kernelDepth: number;
-  };
-  gradients(
-    f: () => Tensor,
-    xs: Tensor[],
-    dy?: Tensor,
-    allowNoGradients?: boolean,
-  ): { value: Tensor; grads: (Tensor | undefined)[] };
-  runKernelFunc(parameters: {
-    forwardFunc: () => Tensor[];
-    backwardsFunc: (dys: Tensor | Tensor[]) => Record<string, () => Tensor>;
-    inputs: Record<string, Tensor>;
-  }): Tensor[];
-}
-
-export function engineOf(tf: Tf): Engine {
-  return tf.engine() as unknown as Engine;
-}
 
 /** What each gradient under way is taken with respect to. */
 const targets: (readonly Tensor[])[] = [];

@@ -1,35 +1,25 @@
-import { createHash } from 'node:crypto';
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { OpAttribute } from '../attributes.ts';
-import { watchVariables } from '../backend.ts';
-import type { OpRecorder, TensorMetadata } from '../binding.ts';
-import { ATTR, TF, type TensorValues } from '../c-api/dtypes.ts';
+import type { OpRecorder, TensorMetadata } from '../op-recorder.ts';
+import { TF, type TensorValues } from '../c-api/dtypes.ts';
 import type { GraphOutput, Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
 import { handleValues } from '../c-api/tensor.ts';
-import { restoreEngineFields, saveEngineState } from '../engine-state.ts';
-import { enterTrace, leaveTrace } from './active-trace.ts';
+import { enterTrace, leaveTrace, pauseTrace } from './active-trace.ts';
+import { engineOf } from '../tfjs/engine.ts';
+import { restoreEngineFields, saveEngineFields } from '../tfjs/engine-fields.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
-import { addConstraints, type Constrained } from './constraints.ts';
-import type { FiniteWatch } from './finite-watch.ts';
+import { addConstraints } from './constraints.ts';
 import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './graph-inputs.ts';
 import { Graph } from './graph.ts';
-import { finishLossScaling, type LossScale } from './loss-scale.ts';
 import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';
 import { separated } from './residual-activations.ts';
+import type { ActivationWatch, Constrained, ScaledLoss, TraceOptions, TraceScope } from './trace-scope.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
-import { MAKES_VARIABLES, Untraceable } from './untraceable.ts';
-import { detachVariable, resourceOf, type VariableResource } from './variable-resources.ts';
-
-interface TracedVariable {
-  variable: Variable;
-  resource: VariableResource;
-  input: GraphOutput;
-  /** Number of the tensor that was read; -1 before. */
-  read: number;
-  before: object;
-}
+import { STATEFUL } from './stateful-ops.ts';
+import { TracedVariables } from './traced-variables.ts';
+import { Untraceable } from './untraceable.ts';
 
 /** Numbers in the names of operations that each graph of a step has for itself. */
 const NAMES_OF_GRAPH = 1_000_000;
@@ -41,7 +31,7 @@ const SMALL_CONSTANT = 64;
  * One run of a function in which every op goes into a graph instead of to a device. Arguments and variables are inputs;
  * what is assigned to variables becomes an update at the end.
  */
-export class Trace implements OpRecorder {
+export class Trace implements OpRecorder, TraceScope {
   readonly tf: Tf;
   readonly backend: NodeBackend;
   readonly inputs: { input: GraphInput; output: GraphOutput }[] = [];
@@ -53,10 +43,10 @@ export class Trace implements OpRecorder {
   /** The optimizers that the step applies gradients with, and the variables that each trains. */
   readonly trained: { optimizer: object; variables: readonly Variable[] }[] = [];
   /** Multiplies the loss while gradients are taken. */
-  readonly lossScale: LossScale | undefined;
+  readonly lossScale: ScaledLoss | undefined;
   readonly updates = new StepUpdates();
   /** Who looks for numbers that are not finite. */
-  readonly watch: FiniteWatch | undefined;
+  readonly watch: ActivationWatch | undefined;
   /** Whether optimizers may use TensorFlow's own update ops. */
   readonly fused: boolean;
   /** How many random ops there are: each call of the function draws as many numbers of the stream. */
@@ -78,24 +68,11 @@ export class Trace implements OpRecorder {
   #region: Region;
   /** Numbers of everything that has no value yet. */
   readonly #symbolic = new Set<number>();
-  readonly #byVariable = new Map<Variable, TracedVariable>();
-  readonly #fusedVariables = new Set<Variable>();
+  readonly #variables: TracedVariables;
   #randomBase: GraphOutput | undefined;
   #randomKey: GraphOutput | undefined;
 
-  constructor(
-    tf: Tf,
-    backend: NodeBackend,
-    options: {
-      fused: boolean;
-      loops?: boolean;
-      forXla?: boolean;
-      watch?: FiniteWatch | undefined;
-      lossScale?: LossScale | undefined;
-      /** Whether `fingerprint` will be asked for. */
-      compared?: boolean;
-    },
-  ) {
+  constructor(tf: Tf, backend: NodeBackend, options: TraceOptions) {
     this.tf = tf;
     this.backend = backend;
     this.fused = options.fused;
@@ -107,6 +84,20 @@ export class Trace implements OpRecorder {
     this.watch?.begin(this);
     this.#root = this.#newRegion(undefined, undefined);
     this.#region = this.#root;
+    const graph = () => this.graph;
+    this.#variables = new TracedVariables({
+      tf,
+      backend,
+      updates: this.updates,
+      inputs: this.inputs,
+      root: this.#root,
+      get graph() {
+        return graph();
+      },
+      addInput: this.addInput.bind(this),
+      outputOf: this.outputOf.bind(this),
+      symbolic: (id) => this.#symbolic.add(id),
+    });
   }
 
   /** The step's own graph and those of the functions within it. */
@@ -122,7 +113,7 @@ export class Trace implements OpRecorder {
   #newRegion(parent: Region | undefined, fetch: Region['fetch']): Region {
     // Names differ between a step's graphs, so that one tells where an operation comes from.
     const graph = new Graph(this.backend.binding.context.api, NAMES_OF_GRAPH * this.#graphs.length);
-    graph.lines = this.lines;
+    graph.observer = this.lines;
     if (this.#compared) graph.notes = [];
     this.#graphs.push(graph);
     return { graph, symbols: new Map(), captured: new Map(), captures: [], parent, fetch };
@@ -216,33 +207,20 @@ export class Trace implements OpRecorder {
     return this.#output(this.backend.getInputTensorIds([tensor])[0] as number);
   }
 
-  /** The resource of a variable, as an input that the function updates. */
   updated(variable: Variable): GraphOutput {
-    const traced = this.#byVariable.get(variable) ?? this.#trace(variable);
-    const entry = this.inputs.find(({ output }) => output.oper === traced.input.oper);
-    if (entry?.input.kind === 'resource') entry.input.updated = true;
-    return traced.input;
+    return this.#variables.updated(variable);
   }
 
-  /** A variable that an op of the step updates: its new value cannot be seen within the same call. */
   markFused(variable: Variable): void {
-    if (variable.dataId !== this.#byVariable.get(variable)?.before) {
-      throw new Untraceable('a variable is assigned twice', 'fused');
-    }
-    this.#fusedVariables.add(variable);
+    this.#variables.markFused(variable);
   }
 
-  /** What constraints make of variables that ops of the step update; `false` where the step assigns the variable itself. */
   constrainLater(constrained: Constrained): boolean {
-    if (!this.#fusedVariables.has(constrained.variable)) return false;
-    this.#constrained.push(constrained);
-    return true;
+    return this.#variables.constrainLater(constrained);
   }
-  readonly #constrained: Constrained[] = [];
 
-  /** TensorFlow's dtype of a variable that the step uses. */
   dtypeOf(variable: Variable): number {
-    return (this.#byVariable.get(variable) ?? this.#trace(variable)).resource.dtype;
+    return this.#variables.dtypeOf(variable);
   }
 
   /** Makes the graph wrong when something of an object reads differently. */
@@ -251,6 +229,10 @@ export class Trace implements OpRecorder {
   }
 
   // ---- what the binding hands over while tracing
+
+  idOf(dataId: object): number | undefined {
+    return this.#variables.idOf(dataId);
+  }
 
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
     if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps internal state`);
@@ -329,47 +311,6 @@ export class Trace implements OpRecorder {
     return this.addInput({ kind: 'constant', handle: own, dtype, shape }, dtype, shape);
   }
 
-  #trace(variable: Variable): TracedVariable {
-    const resource = resourceOf(this.backend, variable);
-    const input = this.addInput(
-      { kind: 'resource', variable: new WeakRef(variable), resource, updated: false },
-      TF.RESOURCE,
-      undefined,
-    );
-    const traced: TracedVariable = { variable, resource, input, read: -1, before: variable.dataId };
-    this.#byVariable.set(variable, traced);
-    return traced;
-  }
-
-  /** The number of the tensor that stands for a variable's value at the beginning of the call. */
-  #read(dataId: object): number | undefined {
-    const variable = this.#watched.get(dataId);
-    if (variable === undefined) return undefined;
-    if (this.#fusedVariables.has(variable)) {
-      throw new Untraceable('a variable is read after it was trained in the same step', 'fused');
-    }
-    const traced = this.#byVariable.get(variable) ?? this.#trace(variable);
-    if (traced.read < 0) {
-      const { dtype } = traced.resource;
-      const { graph, symbols } = this.#root;
-      const oper = graph.operation(
-        'ReadVariableOp',
-        [traced.input],
-        [{ name: 'dtype', type: ATTR.TYPE, value: dtype }],
-      );
-      const output = { oper, index: 0 };
-      graph.setShape(output, variable.shape);
-      this.updates.need(oper);
-      traced.read = this.backend.binding.newId();
-      symbols.set(traced.read, output);
-      this.#symbolic.add(traced.read);
-    }
-    return traced.read;
-  }
-
-  /** Variables by the entry that held their value when the trace began. */
-  readonly #watched = new Map<object, Variable>();
-
   /**
    * Runs `body` with every op going into the graph, and leaves tfjs and all variables as they were.
    *
@@ -382,55 +323,28 @@ export class Trace implements OpRecorder {
   ): GraphOutput[] {
     const { tf, backend } = this;
     const { binding } = backend;
-    const { registeredVariables } = (
-      tf.engine() as unknown as { state: { registeredVariables: Record<string, Variable> } }
-    ).state;
+    const { registeredVariables } = engineOf(tf).state;
     const variables = this.#variables;
-    const holders = this.#holders;
-    const engine = saveEngineState();
-    for (const variable of Object.values(registeredVariables)) this.#hold(variable);
+    const engine = saveEngineFields();
+    for (const variable of Object.values(registeredVariables)) variables.hold(variable);
     let ended = false;
-    enterTrace(this, () => {
+    enterTrace(this, binding, () => {
       restoreStackTraces();
-      for (const [i, variable] of variables.entries()) {
-        const holder = holders[i] as Tensor;
-        if (!variable.isDisposed && variable.dataId !== holder.dataId) variable.assign(holder);
-        holder.dispose();
-      }
+      variables.restore();
       if (!ended) restoreEngineFields(engine);
-      watchVariables(undefined);
-      binding.recorder = undefined;
     });
     try {
-      binding.recorder = this;
-      watchVariables({ idOf: (dataId) => this.#read(dataId) });
       tf.engine().startScope('tensorcell trace');
       const tensors = body();
       const outputs = tensors.map((tensor) => this.outputOf(tensor));
-      finishLossScaling(tf, this);
-      for (const [i, variable] of variables.entries()) {
-        if (variable.isDisposed) throw new Untraceable('a variable is disposed');
-        if (variable.dataId === (holders[i] as Tensor).dataId) continue;
-        const value = this.outputOf(variable);
-        const resource = this.updated(variable);
-        this.updates.add([value], (barrier) =>
-          this.graph.operation(
-            'AssignVariableOp',
-            [resource, value],
-            [{ name: 'dtype', type: ATTR.TYPE, value: this.graph.dtype(value) }],
-            [barrier],
-          ),
-        );
-      }
-      if (Object.keys(registeredVariables).length !== variables.length) {
-        throw new Untraceable(MAKES_VARIABLES);
-      }
+      this.lossScale?.finish(this);
+      variables.addAssignments(Object.keys(registeredVariables).length);
       const look = () => {
         const [loss] = outputs;
-        return loss && this.watch?.finish(loss, (variable) => this.#readOf(variable));
+        return loss && this.watch?.finish(loss, (variable) => variables.readOf(variable));
       };
       const finished = this.updates.finish(this, outputs, look, (updates) =>
-        addConstraints(this, this.#constrained, updates, around),
+        addConstraints(this, variables.constrained, updates, around),
       );
       tf.engine().endScope();
       ended = true;
@@ -444,18 +358,6 @@ export class Trace implements OpRecorder {
     }
   }
 
-  /** Variables that there were when the trace began, or that it made beforehand, and clones that hold on to their values. */
-  readonly #variables: Variable[] = [];
-  readonly #holders: Tensor[] = [];
-
-  /** Watches a variable; what is assigned to it in the trace would free its value. */
-  #hold(variable: Variable): void {
-    detachVariable(this.tf, this.backend, variable);
-    this.#watched.set(variable.dataId, variable);
-    this.#variables.push(variable);
-    this.#holders.push(this.tf.keep(variable.clone()));
-  }
-
   /**
    * Makes a variable that the function would make in its first run, such as an optimizer's state, so that no run has to
    * come before the trace: the first run of a large model by ops takes several times the memory of its graph.
@@ -463,53 +365,18 @@ export class Trace implements OpRecorder {
    * @param value of the variable; disposed here.
    */
   beforehand(value: () => Tensor): Variable {
-    const { binding } = this.backend;
-    binding.recorder = undefined;
-    try {
+    return pauseTrace(() => {
       const initial = value();
       const variable = this.tf.variable(initial, false);
       initial.dispose();
-      this.#hold(variable);
+      this.#variables.hold(variable);
       return variable;
-    } finally {
-      binding.recorder = this;
-    }
-  }
-
-  /** What was read of a variable at the beginning of the call, if it was. */
-  #readOf(variable: Variable): GraphOutput | undefined {
-    const read = this.#byVariable.get(variable)?.read ?? -1;
-    return read < 0 ? undefined : this.#root.symbols.get(read);
+    });
   }
 
   #isSymbol(tensor: Tensor): boolean {
     const { tensorMap } = this.backend;
     return tensorMap.has(tensor.dataId) && this.#symbolic.has(tensorMap.get(tensor.dataId).id);
-  }
-
-  /** A text that is the same for two traces that compute the same. */
-  fingerprint(): string {
-    const { api } = this.backend.binding.context;
-    const inputs = this.inputs.map(({ input }): string => {
-      switch (input.kind) {
-        case 'argument':
-          return `argument ${input.index}`;
-        case 'resource':
-          return `variable ${input.variable.deref()?.id ?? ''}`;
-        case 'tensor':
-          return `tensor ${input.current().id}`;
-        case 'number':
-          return `number ${input.current()}`;
-        default: {
-          if (input.dtype === TF.RESOURCE) return 'resource';
-          const values = handleValues(api, this.backend.binding.status, input.handle);
-          const bytes = ArrayBuffer.isView(values) ? values : Buffer.concat(values);
-          return `constant ${createHash('sha1').update(bytes).digest('hex')}`;
-        }
-      }
-    });
-    const graphs = this.#graphs.map(({ notes }) => notes?.join('\n'));
-    return [...inputs, ...graphs, ...this.guards.map(({ expected }) => expected)].join('\n');
   }
 
   /** Frees the graph, and what was captured unless the function keeps it. */
@@ -528,17 +395,3 @@ export class Trace implements OpRecorder {
     }
   }
 }
-
-/** Ops whose results do not follow from their inputs. */
-const STATEFUL = new Set([
-  'Multinomial',
-  // Its seed is drawn in JavaScript.
-  'StatelessMultinomial',
-  'RandomUniform',
-  'RandomStandardNormal',
-  'SummaryWriter',
-  'CreateSummaryFileWriter',
-  'WriteScalarSummary',
-  'WriteSummary',
-  'FlushSummaryWriter',
-]);

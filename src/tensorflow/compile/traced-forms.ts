@@ -2,7 +2,7 @@ import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import type { Binding } from '../binding.ts';
 import { elementOf } from '../c-api/dtypes.ts';
 import type { Pointer } from '../c-api/functions.ts';
-import { randomCounter } from '../random.ts';
+import { randomCounter } from '../random-counter.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { largestMoments } from './adam-update.ts';
 import { CompiledStep } from './compiled-step.ts';
@@ -15,7 +15,7 @@ import {
   type Guard,
   type Source,
 } from './graph-inputs.ts';
-import { layerOfScope, layerScope, withLayersRenamed } from './layer-scopes.ts';
+import { layerOfScope, layerScope, withLayersRenamed } from './scope-names.ts';
 import type { ModelForm } from './model-form.ts';
 import { makeSlots } from './optimizer-slots.ts';
 import type { Precision } from './precision.ts';

@@ -1,6 +1,7 @@
 import { TensorflowError } from '../errors.ts';
-import { layerOfNode } from './layer-scopes.ts';
-import { isUserPlace } from './untraceable.ts';
+import { layerOfNode } from './scope-names.ts';
+import type { OperationObserver } from './graph.ts';
+import { isUserPlace } from './user-lines.ts';
 
 /** Frames that are looked through for the user's line: layers inside models inside `fit` lie deep. */
 const DEPTH = 80;
@@ -47,7 +48,7 @@ class TracedHere extends Error {
 }
 
 /** Which lines of the user's code the operations of a graph come from, so that errors at run time can name them. */
-export class TracedLines {
+export class TracedLines implements OperationObserver {
   readonly #lines = new Map<string, { type: string; place: string | undefined }>();
 
   /** An operation is being added. @param name unique in its graph, without scope. */

@@ -6,13 +6,12 @@ import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import { FUNCTION } from './graph-attributes.ts';
 import { Graph } from './graph.ts';
-import { removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
+import { FunctionParts, removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { XlaCompilation } from './xla-compilation.ts';
 import { xlaGate } from './xla-gate.ts';
 import { XLA_COMPILES, xlaSetting } from './xla-setting.ts';
 import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
-const KEY = 'call';
 /** How many calls of each kind are measured, and for how many milliseconds at least. */
 const CALLS = 9;
 const MEASURED_MS = 30;
@@ -44,12 +43,7 @@ export class XlaCallChoice {
   reason: string | undefined;
 
   static of(step: CompiledStep): XlaCallChoice {
-    let choice = step.xla.get(KEY) as XlaCallChoice | undefined;
-    if (choice === undefined) {
-      choice = new XlaCallChoice();
-      step.xla.set(KEY, choice);
-    }
-    return choice;
+    return xlaCallChoices.of(step, '', () => new XlaCallChoice());
   }
 
   /** What was chosen; undefined while that is open. */
@@ -216,3 +210,6 @@ export function runByXla(step: CompiledStep, args: readonly Tensor[]): Tensor[] 
   if (setting === 'off') return step.run(args);
   return XlaCallChoice.of(step).run(step, args);
 }
+
+/** The choices for single calls of functions. */
+export const xlaCallChoices = new FunctionParts<XlaCallChoice>();

@@ -7,7 +7,8 @@ import { handleValues, newHandle } from '../c-api/tensor.ts';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import type { GraphInput } from './graph-inputs.ts';
-import { onProcessor, type StepLoop } from './step-loop.ts';
+import { onCpu } from './on-cpu.ts';
+import type { StepLoop } from './step-loop.ts';
 import { VariableResource } from './variable-resources.ts';
 import { XLA_COMPILES } from './xla-setting.ts';
 
@@ -118,7 +119,7 @@ export class XlaCompilation {
     const types = inputs.map((handle) => api.TFE_TensorHandleDataType(handle));
     this.#name = loop?.innerName ?? step.name;
     this.#types = loop?.innerName === undefined ? step.outputTypes : loop.innerTypes;
-    this.#done = onProcessor(binding, () => {
+    this.#done = onCpu(binding, () => {
       const done = new VariableResource(binding, TF.INT32, []);
       done.set(number(0, TF.INT32));
       return done;
@@ -209,7 +210,7 @@ export class XlaCompilation {
       }
     };
     // What is no variable of the user's lies where the processor sees it.
-    return input.kind === 'constant' ? onProcessor(binding, copy) : copy();
+    return input.kind === 'constant' ? onCpu(binding, copy) : copy();
   }
 
   #fail(error: unknown): void {
@@ -223,7 +224,7 @@ export class XlaCompilation {
     if (this.#over) return 'ready';
     const { binding } = this.#step.backend;
     const { api } = binding.context;
-    const done = onProcessor(binding, () => {
+    const done = onCpu(binding, () => {
       const handle = this.#done.peek();
       try {
         return handleValues(api, binding.status, handle)[0] as number;

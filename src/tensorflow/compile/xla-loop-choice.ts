@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
-import { StepLoop, type LoopShape } from './step-loop.ts';
+import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
+import type { LoopShape } from './loop-functions.ts';
+import { StepLoop } from './step-loop.ts';
 import { XlaCompilation } from './xla-compilation.ts';
 import { xlaGate } from './xla-gate.ts';
 import { xlaSetting } from './xla-setting.ts';
@@ -55,13 +56,7 @@ export class XlaLoopChoice {
 
   /** The choice for a loop over a step's function; made when it is first asked for. */
   static of(step: CompiledStep, key: string, loop: StepLoop, shape: LoopShape): XlaLoopChoice {
-    const name = `loop ${key}`;
-    let choice = step.xla.get(name) as XlaLoopChoice | undefined;
-    if (choice === undefined) {
-      choice = new XlaLoopChoice(loop, shape);
-      step.xla.set(name, choice);
-    }
-    return choice;
+    return xlaLoopChoices.of(step, key, () => new XlaLoopChoice(loop, shape));
   }
 
   /** What was chosen; undefined while that is open. */
@@ -213,3 +208,6 @@ export class XlaLoopChoice {
     this.#release();
   }
 }
+
+/** The choices for loops over functions, by the kind of the loop. */
+export const xlaLoopChoices = new FunctionParts<XlaLoopChoice>();

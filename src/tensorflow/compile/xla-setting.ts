@@ -1,4 +1,4 @@
-import { randomCounter } from '../random.ts';
+import { randomCounter } from '../random-counter.ts';
 
 /** The attribute of a call by which TensorFlow lets XLA compile what is called. */
 export const XLA_COMPILES = '_XlaMustCompile';

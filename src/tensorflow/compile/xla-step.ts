@@ -3,6 +3,7 @@ import { asError } from '../errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import { xlaGate } from './xla-gate.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
+import { FunctionParts } from './shared-functions.ts';
 
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
 export const debug = debuglog('tensorcell');
@@ -14,8 +15,6 @@ const COMPILE_MS_PER_OP = 8;
 const gainOf = (stepTime: number) => (stepTime < 0.5 ? 0.6 : stepTime < 2 ? 0.4 : 0.2);
 /** No compilation begins where no more than this is expected to come. */
 const SHORTEST_RUN_MS = 2000;
-
-const KEY = 'step';
 
 /** XLA's program is taken when it takes at most this part of the graph's time. */
 export const FASTER = 0.9;
@@ -57,12 +56,7 @@ export class XlaStep {
 
   /** That of a step. */
   static of(step: CompiledStep): XlaStep {
-    let known = step.xla.get(KEY) as XlaStep | undefined;
-    if (known === undefined) {
-      known = new XlaStep(step);
-      step.xla.set(KEY, known);
-    }
-    return known;
+    return xlaSteps.of(step, '', () => new XlaStep(step));
   }
 
   private constructor(step: CompiledStep) {
@@ -119,3 +113,6 @@ export class XlaStep {
     this.#problem ??= 'the function no longer exists';
   }
 }
+
+/** XLA's knowledge of functions. */
+export const xlaSteps = new FunctionParts<XlaStep>();

@@ -1,10 +1,11 @@
 // A first compilation by XLA in a child process: where XLA ends the process, it ends this one.
 import type { LayersModel } from '@tensorflow/tfjs';
-import { describeBackend, loadTf } from '../index.ts';
-import { trainingSteps } from './models.ts';
+import { describeBackend } from '../describe.ts';
+import { loadTf } from '../load-tf.ts';
+import { trainingSteps } from './model-steps.ts';
 import { RECOMPILES } from './xla-compilation.ts';
 import { setXlaGate, XlaGate } from './xla-gate.ts';
-import { XlaLoopChoice } from './xla-loop-choice.ts';
+import { xlaLoopChoices } from './xla-loop-choice.ts';
 import { MARK, type TrialAnswer } from './xla-trial.ts';
 
 const [, script = ''] = process.argv;
@@ -14,9 +15,9 @@ process.env['TENSORCELL_COMPILE'] = 'on';
 
 /** Why the compilation of the model's steps did not succeed; undefined when it did. */
 function problemOf(model: LayersModel): string | undefined {
-  const choices = (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
-    [...step.xla.values()].filter((part) => part instanceof XlaLoopChoice),
-  );
+  const choices = (trainingSteps(model)?.steps() ?? []).flatMap((step) => [
+    ...xlaLoopChoices.all(step).values(),
+  ]);
   if (choices.some(({ chosen, reason }) => chosen === 'xla' || reason === RECOMPILES)) return undefined;
   return choices.find(({ reason }) => reason !== undefined)?.reason ?? 'no step was compiled';
 }

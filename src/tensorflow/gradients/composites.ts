@@ -1,4 +1,5 @@
 import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
+import { engineOf } from '../tfjs/engine.ts';
 import type { GradientTools } from './gradient-tools.ts';
 
 /** A kernel as other ops; undefined where the kernel itself is to run. */
@@ -8,17 +9,13 @@ export type Composite = (
 ) => Tensor | Tensor[] | undefined;
 export type Composites = Map<string, Composite>;
 
-interface Engine {
-  runKernel(name: string, inputs: Record<string, Tensor>, attributes?: NamedAttrMap): unknown;
-}
-
 /**
  * Lets some kernels be other ops before tfjs records them, for attributes that TensorFlow's own op refuses or ignores: so
  * they have the gradients of these ops, of any order.
  */
 export function installComposites({ tf, onTensorflow }: GradientTools): Composites {
   const composites: Composites = new Map();
-  const engine = tf.engine() as unknown as Engine;
+  const engine = engineOf(tf);
   const runKernel = engine.runKernel.bind(engine);
   engine.runKernel = (name, inputs, attributes) => {
     const composite = composites.get(name);

@@ -2,6 +2,7 @@ import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR } from '../c-api/dtypes.ts';
 import type { OpAttribute } from '../attributes.ts';
 import { kernelReplacer, type KernelInputs, type ReplaceKernel } from '../kernel-replacer.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 
 /** The gradient of each input by name, computed when it is needed. */
@@ -19,16 +20,6 @@ export interface Saves {
   outputs?: boolean[];
   /** All inputs of an op that takes a list. */
   all?: boolean;
-}
-
-interface EngineState {
-  activeTape: unknown;
-  gradientDepth: number;
-}
-
-interface EngineParts {
-  state: EngineState;
-  gradients(f: () => Tensor, xs: Tensor[], dy: Tensor, allowNone: boolean): { grads: (Tensor | undefined)[] };
 }
 
 /** What the gradients of this folder are written with. */
@@ -82,7 +73,7 @@ export function product(sizes: readonly number[]): number {
 }
 
 export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
-  const engine = tf.engine() as unknown as EngineParts;
+  const engine = engineOf(tf);
   const onTensorflow = () => tf.getBackend() === 'tensorflow';
   const replaceKernel = kernelReplacer(tf, backend);
   const call = (kernel: string, inputs: KernelInputs, attributes?: NamedAttrMap) =>

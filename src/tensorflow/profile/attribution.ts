@@ -1,4 +1,4 @@
-import { layerOfNode } from '../compile/layer-scopes.ts';
+import { layerOfNode } from '../compile/scope-names.ts';
 import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
 /** A call of ours into TensorFlow. Times are microseconds since the profile began. */

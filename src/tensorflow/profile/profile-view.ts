@@ -1,7 +1,7 @@
 import { PALETTE } from '../../display/chart.ts';
 import { escapeHtml } from '../../display/html.ts';
 import type { OpTime, ProfileParts } from './attribution.ts';
-import type { Profile } from './profile.ts';
+import type { ProfileReport } from './profile-report.ts';
 
 const partNames: Record<keyof ProfileParts, string> = {
   ops: 'ops',
@@ -52,7 +52,7 @@ function opLines(ops: readonly OpTime[]): Line[] {
   ];
 }
 
-function heading({ wallMs, graphs, opByOp, uploads, downloads }: Profile): string {
+function heading({ wallMs, graphs, opByOp, uploads, downloads }: ProfileReport): string {
   const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
   const bytes = (count: number) =>
     count < 10_000
@@ -91,7 +91,7 @@ function textTable(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** A profile in words: what took the time, then the kinds of ops. */
-export function profileText(profile: Profile): string {
+export function profileText(profile: ProfileReport): string {
   const { parts, wallMs, ops, layers, note } = profile;
   const blocks = [
     [heading(profile), ...(note === undefined ? [] : [note])],
@@ -116,7 +116,7 @@ const WIDTH = 640;
 const BAR = 18;
 
 /** The parts as one bar, and below it a bar for each of the kinds of ops that took most. */
-function chart({ parts, wallMs, ops }: Profile): string {
+function chart({ parts, wallMs, ops }: ProfileReport): string {
   const shapes: string[] = [];
   const colours = [PALETTE[0], PALETTE[4], PALETTE[1], PALETTE[2], '#999999'] as string[];
   let x = 0;
@@ -164,7 +164,7 @@ function htmlTable(head: readonly string[], rows: readonly (readonly string[])[]
 }
 
 /** The same as a chart and tables. A front end that strips the chart keeps the tables. */
-export function profileHtml(profile: Profile): string {
+export function profileHtml(profile: ProfileReport): string {
   const { parts, wallMs, ops, layers, note } = profile;
   return [
     '<div>',

@@ -2,25 +2,20 @@ import { performance } from 'node:perf_hooks';
 import { setRendering, type Rendered } from '../../display/rendered.ts';
 import { writeWhole } from '../../files/index.ts';
 import { notebookHost } from '../../host.ts';
-import type { BindingObserver } from '../binding.ts';
-import { layerOfScope, withLayersRenamed } from '../compile/layer-scopes.ts';
+import type { BindingObserver } from '../op-recorder.ts';
+import { layerOfScope, withLayersRenamed } from '../compile/scope-names.ts';
 import { TensorflowError } from '../errors.ts';
-import { loadTf } from '../index.ts';
+import { loadTf } from '../load-tf.ts';
 import { loadedTensorflow, type LoadedTensorflow } from '../loading.ts';
 import { attribute, type CallSpan, type LayerTime, type OpTime, type ProfileParts } from './attribution.ts';
 import { chromeTrace, type ChromeTrace } from './chrome-trace.ts';
 import { ProfilerSession } from './profiler-session.ts';
+import type { ProfileReport, Transfers } from './profile-report.ts';
 import { profileHtml, profileText } from './profile-view.ts';
 import { parseTimeline, type TimelineRow } from './timeline.ts';
 
-/** How much was copied one way. */
-export interface Transfers {
-  count: number;
-  bytes: number;
-}
-
 /** Where the time of a piece of code went. Made by `profile`. */
-export class Profile<T = unknown> {
+export class Profile<T = unknown> implements ProfileReport {
   /** What the code gave. */
   readonly value: T;
   /** From the call until what it gave was there (and every GPU had finished), in ms. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Profile, Tf } from '../../../src/tensorflow/index.ts';
 import { profile, traceable } from '../../../src/tensorflow/index.ts';
-import { trainingSteps } from '../../../src/tensorflow/compile/models.ts';
-import { XlaLoopChoice } from '../../../src/tensorflow/compile/xla-loop-choice.ts';
+import { trainingSteps } from '../../../src/tensorflow/compile/model-steps.ts';
+import { xlaLoopChoices } from '../../../src/tensorflow/compile/xla-loop-choice.ts';
 import { median } from '../statistics.ts';
 import { disagreement, FIRST_STEPS } from './comparison.ts';
 import { networkOf, type Row } from './models.ts';
@@ -73,9 +73,7 @@ function compiling(mode: 'on' | 'off'): void {
 /** For each loop of a network's steps whether XLA runs it; undefined where that is open. */
 function choices({ model }: Trainer): ('graph' | 'xla' | undefined)[] {
   const steps = trainingSteps(model)?.steps() ?? [];
-  return steps
-    .flatMap((step) => [...step.xla.values()])
-    .flatMap((choice) => (choice instanceof XlaLoopChoice ? [choice.chosen] : []));
+  return steps.flatMap((step) => [...xlaLoopChoices.all(step).values()].map(({ chosen }) => chosen));
 }
 
 function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmUpMs: number) {

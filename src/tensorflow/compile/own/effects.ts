@@ -1,5 +1,5 @@
 import { installNotebookHost, notebookHost } from '../../../host.ts';
-import { userLine } from '../untraceable.ts';
+import { userLine } from '../user-lines.ts';
 
 /** What a function did beside computing with tensors: something that a graph would not do again. */
 export interface Effect {

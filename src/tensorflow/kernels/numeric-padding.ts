@@ -1,6 +1,6 @@
 import type { NamedAttrMap, Tensor, TensorInfo, backend_util } from '@tensorflow/tfjs';
-import type { KernelInputs, ReplaceKernel } from './kernel-replacer.ts';
-import type { Tf } from './tfjs/instance.ts';
+import type { KernelInputs, ReplaceKernel } from '../kernel-replacer.ts';
+import type { Tf } from '../tfjs/instance.ts';
 
 /**
  * Pools and convolutions with a padding in numbers, or with another rounding of the output's size than TensorFlow's.

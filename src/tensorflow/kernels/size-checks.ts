@@ -1,6 +1,6 @@
-import { checkShape } from './c-api/shape.ts';
-import { kernelReplacer } from './kernel-replacer.ts';
-import type { NodeBackend, Tf } from './tfjs/instance.ts';
+import { checkShape } from '../c-api/shape.ts';
+import { kernelReplacer } from '../kernel-replacer.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 
 /** Attributes that tfjs-node's kernels hand over as int32: a larger number would arrive as another one. */
 const SIZES: Readonly<Record<string, string>> = {

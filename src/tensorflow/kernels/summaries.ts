@@ -1,7 +1,7 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import type { Tensor } from '@tensorflow/tfjs';
-import { EventFile, FileError, remedyOf, systemReason } from '../files/index.ts';
-import type { NodeBackend } from './tfjs/instance.ts';
+import { EventFile, FileError, remedyOf, systemReason } from '../../files/index.ts';
+import type { NodeBackend } from '../tfjs/instance.ts';
 
 /** The buckets of a histogram unless the caller names their number (TensorBoard's summary_v2.py). */
 const BUCKETS = 30;
@@ -139,7 +139,7 @@ export function installSummaries(backend: NodeBackend, report: (line: string) =>
     checkFolder(folder);
     writer.events = new EventFile(folder, (text) => report(`summaryFileWriter: ${text}`), suffix);
   };
-  // What was written is with the system already.
+  // The system has everything that was written.
   made.flushSummaryWriter = (writer) => void eventsOf(writer);
 
   made.writeScalarSummary = (writer, step, name, value) => {

@@ -1,8 +1,8 @@
 import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
-import type { KernelInputs } from './kernel-replacer.ts';
+import type { KernelInputs } from '../kernel-replacer.ts';
 
 /**
- * What tfjs's JavaScript kernels of ragged and sparse tensors take for granted: they build a JavaScript array with an element for
+ * Preconditions of tfjs's JavaScript kernels of ragged and sparse tensors: they build a JavaScript array with an element for
  * each row that their inputs speak of, and V8 ends the process where that is too long.
  */
 

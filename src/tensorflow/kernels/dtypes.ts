@@ -1,6 +1,6 @@
 import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
-import type { KernelInputs, ReplaceKernel } from './kernel-replacer.ts';
-import type { Tf } from './tfjs/instance.ts';
+import type { KernelInputs, ReplaceKernel } from '../kernel-replacer.ts';
+import type { Tf } from '../tfjs/instance.ts';
 
 /**
  * Kernels whose ops in TensorFlow take fewer dtypes than in tfjs: they compute with the dtype that is named here.

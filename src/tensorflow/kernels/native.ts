@@ -1,8 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { ATTR, TF } from './c-api/dtypes.ts';
-import { isBiasAdd } from './gradients/binary.ts';
-import { kernelReplacer } from './kernel-replacer.ts';
-import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
+import { ATTR, TF } from '../c-api/dtypes.ts';
+import { isBiasAdd } from '../gradients/binary.ts';
+import { kernelReplacer } from '../kernel-replacer.ts';
+import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 
 /**
  * TensorFlow's own ops where tfjs-node composes several, or reads values back. Each computes what the composed form
@@ -12,8 +12,8 @@ import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
 
 const FLOAT = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
 
-/** Replaces kernels and gradients of the backend `tensorflow`; other backends keep theirs. */
-export function installKernels(tf: Tf, backend: NodeBackend): void {
+/** Replaces kernels of the backend `tensorflow`; other backends keep theirs. */
+export function installNativeKernels(tf: Tf, backend: NodeBackend): void {
   const replaceKernel = kernelReplacer(tf, backend);
   const run = (
     name: string,

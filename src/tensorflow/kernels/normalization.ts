@@ -1,6 +1,7 @@
 import type { GradConfig, Tensor } from '@tensorflow/tfjs';
-import { ATTR, TF } from './c-api/dtypes.ts';
-import { tfInternals, type NodeBackend, type Tf } from './tfjs/instance.ts';
+import { ATTR, TF } from '../c-api/dtypes.ts';
+import { engineOf } from '../tfjs/engine.ts';
+import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 
 /**
  * Normalizations as TensorFlow has them, where tfjs composes them from moments, tiles and products.
@@ -141,5 +142,5 @@ export function installNormalization(tf: Tf, backend: NodeBackend): void {
 }
 
 function gradientDepth(tf: Tf): number {
-  return (tf.engine() as unknown as { state: { gradientDepth: number } }).state.gradientDepth;
+  return engineOf(tf).state.gradientDepth;
 }
