@@ -15,22 +15,19 @@ export function isBiasAdd(a: TensorInfo, b: TensorInfo): boolean {
   );
 }
 
-export function installBinaryGradients(tools: GradientTools): void {
-  const { tf, define, numbers, conj, sumTo, noGradient, call, run, replaceKernel, onTensorflow } = tools;
-  const { div, mul, neg, square, sub, where } = tf;
-  const both = { inputs: ['a', 'b'] };
-  type Side = (dy: Tensor, a: Tensor, b: Tensor) => Tensor;
-  const binary = (name: string, ofA: Side, ofB: Side) => {
-    define(name, both, (dy, saved) => {
-      const [a, b] = saved as [Tensor, Tensor];
-      return {
-        a: () => sumTo(ofA(dy, a, b), a.shape),
-        b: () => sumTo(ofB(dy, a, b), b.shape),
-      };
-    });
-  };
-  const factor = (x: Tensor) => conj(numbers(x));
+const BOTH = { inputs: ['a', 'b'] };
 
+type Side = (dy: Tensor, a: Tensor, b: Tensor) => Tensor;
+
+export function installBinaryGradients(tools: GradientTools): void {
+  installSums(tools);
+  installArithmetic(tools);
+  installPower(tools);
+  installChoices(tools);
+  installConstants(tools);
+}
+
+function installSums({ tf, define, sumTo, call, run, replaceKernel, onTensorflow }: GradientTools): void {
   replaceKernel(
     'BiasAddGrad',
     () =>
@@ -40,7 +37,7 @@ export function installBinaryGradients(tools: GradientTools): void {
   define('BiasAddGrad', { inputs: ['dy'] }, (ddy, [dy]) => ({
     dy: () => tf.broadcastTo(ddy, (dy as Tensor).shape),
   }));
-  define('Add', both, (dy, saved) => {
+  define('Add', BOTH, (dy, saved) => {
     const [a, b] = saved as [Tensor, Tensor];
     const bias = onTensorflow() && isBiasAdd(a, b);
     return {
@@ -48,10 +45,25 @@ export function installBinaryGradients(tools: GradientTools): void {
       b: () => (bias ? call('BiasAddGrad', { dy }) : sumTo(dy, b.shape)),
     };
   });
-  define('Sub', both, (dy, saved) => {
+  define('Sub', BOTH, (dy, saved) => {
     const [a, b] = saved as [Tensor, Tensor];
-    return { a: () => sumTo(dy, a.shape), b: () => neg(sumTo(dy, b.shape)) };
+    return { a: () => sumTo(dy, a.shape), b: () => tf.neg(sumTo(dy, b.shape)) };
   });
+}
+
+function installArithmetic({ tf, define, numbers, conj, sumTo }: GradientTools): void {
+  const { div, mul, neg, square, sub, where } = tf;
+  const binary = (name: string, ofA: Side, ofB: Side) => {
+    define(name, BOTH, (dy, saved) => {
+      const [a, b] = saved as [Tensor, Tensor];
+      return {
+        a: () => sumTo(ofA(dy, a, b), a.shape),
+        b: () => sumTo(ofB(dy, a, b), b.shape),
+      };
+    });
+  };
+  const factor = (x: Tensor) => conj(numbers(x));
+
   binary(
     'Multiply',
     (dy, _, b) => mul(dy, factor(b)),
@@ -92,6 +104,11 @@ export function installBinaryGradients(tools: GradientTools): void {
     (dy) => dy,
     (dy, a, b) => neg(mul(dy, tf.floor(div(numbers(a), numbers(b))))),
   );
+}
+
+function installPower({ tf, define, numbers, conj, sumTo }: GradientTools): void {
+  const { mul, sub, where } = tf;
+  const factor = (x: Tensor) => conj(numbers(x));
 
   define('Pow', { inputs: ['a', 'b'], outputs: [true] }, (dy, saved) => {
     const [a, b, y] = saved as [Tensor, Tensor, Tensor];
@@ -112,6 +129,10 @@ export function installBinaryGradients(tools: GradientTools): void {
       },
     };
   });
+}
+
+function installChoices({ tf, define, numbers, sumTo }: GradientTools): void {
+  const { mul, where } = tf;
 
   define('Prelu', { inputs: ['x', 'alpha'] }, (dy, saved) => {
     const [x, alpha] = saved as [Tensor, Tensor];
@@ -135,41 +156,44 @@ export function installBinaryGradients(tools: GradientTools): void {
   define('AddN', { all: true }, (dy, saved) =>
     Object.fromEntries(saved.map((_, i) => [String(i), () => tf.clone(dy)])),
   );
+}
 
-  /** Ops whose result does not change with small changes of these inputs. */
-  const constant: Record<string, string[]> = {
-    All: ['x'],
-    Any: ['x'],
-    ArgMax: ['x'],
-    ArgMin: ['x'],
-    BitwiseAnd: ['a', 'b'],
-    Equal: ['a', 'b'],
-    Greater: ['a', 'b'],
-    GreaterEqual: ['a', 'b'],
-    Less: ['a', 'b'],
-    LessEqual: ['a', 'b'],
-    LogicalAnd: ['a', 'b'],
-    LogicalNot: ['x'],
-    LogicalOr: ['a', 'b'],
-    LogicalXor: ['a', 'b'],
-    NotEqual: ['a', 'b'],
-    NonMaxSuppressionV3: ['boxes', 'scores'],
-    NonMaxSuppressionV4: ['boxes', 'scores'],
-    Multinomial: ['logits'],
-    SearchSorted: ['sortedSequence', 'values'],
-    Ceil: ['x'],
-    Floor: ['x'],
-    Round: ['x'],
-    Sign: ['x'],
-    Step: ['x'],
-    IsFinite: ['x'],
-    IsInf: ['x'],
-    IsNan: ['x'],
-    OneHot: ['indices'],
-    OnesLike: ['x'],
-    ZerosLike: ['x'],
-  };
-  for (const [name, inputs] of Object.entries(constant)) {
+/** Ops whose result does not change with small changes of these inputs. */
+const CONSTANT: Readonly<Record<string, string[]>> = {
+  All: ['x'],
+  Any: ['x'],
+  ArgMax: ['x'],
+  ArgMin: ['x'],
+  BitwiseAnd: ['a', 'b'],
+  Equal: ['a', 'b'],
+  Greater: ['a', 'b'],
+  GreaterEqual: ['a', 'b'],
+  Less: ['a', 'b'],
+  LessEqual: ['a', 'b'],
+  LogicalAnd: ['a', 'b'],
+  LogicalNot: ['x'],
+  LogicalOr: ['a', 'b'],
+  LogicalXor: ['a', 'b'],
+  NotEqual: ['a', 'b'],
+  NonMaxSuppressionV3: ['boxes', 'scores'],
+  NonMaxSuppressionV4: ['boxes', 'scores'],
+  Multinomial: ['logits'],
+  SearchSorted: ['sortedSequence', 'values'],
+  Ceil: ['x'],
+  Floor: ['x'],
+  Round: ['x'],
+  Sign: ['x'],
+  Step: ['x'],
+  IsFinite: ['x'],
+  IsInf: ['x'],
+  IsNan: ['x'],
+  OneHot: ['indices'],
+  OnesLike: ['x'],
+  ZerosLike: ['x'],
+};
+
+function installConstants({ define, noGradient }: GradientTools): void {
+  for (const [name, inputs] of Object.entries(CONSTANT)) {
     define(name, { inputs }, (_, saved) =>
       Object.fromEntries(inputs.map((input, i) => [input, () => noGradient(saved[i] as Tensor)])),
     );

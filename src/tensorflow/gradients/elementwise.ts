@@ -151,12 +151,17 @@ function gradientOps(tools: GradientTools): Record<string, GradientOp> {
 const CONJUGATED = new Set(['Sigmoid', 'Tanh']);
 
 export function installElementwiseGradients(tools: GradientTools): void {
-  const { tf, define, numbers, conj, replaceKernel, run, call, onTensorflow } = tools;
-
+  const { define, numbers, conj } = tools;
   for (const [name, formula] of Object.entries(ofInput(tools))) {
     define(name, { inputs: ['x'] }, (dy, [x]) => ({ x: () => formula(dy, conj(numbers(x as Tensor))) }));
   }
+  installGradientOps(tools);
+  installLeakyRelu(tools);
+  installRest(tools);
+}
 
+function installGradientOps(tools: GradientTools): void {
+  const { define, numbers, conj, replaceKernel, run, call, onTensorflow } = tools;
   for (const [name, { of, first, composed, second }] of Object.entries(gradientOps(tools))) {
     const saves = of === 'result' ? { outputs: [true] } : { inputs: ['x'] };
     const op = `${name}Grad`;
@@ -186,19 +191,18 @@ export function installElementwiseGradients(tools: GradientTools): void {
       };
     });
   }
+}
 
-  // With complex numbers the root of the square would be that of another branch.
-  define('Acosh', { inputs: ['x'], outputs: [true] }, (dy, saved) => {
-    const [x, y] = saved as [Tensor, Tensor];
-    return {
-      x: () => {
-        if (x.dtype === 'complex64') return tf.div(dy, tf.sinh(conj(y)));
-        return tf.div(dy, tf.sqrt(tf.sub(tf.square(numbers(x)), 1)));
-      },
-    };
-  });
-  define('Exp', { outputs: [true] }, (dy, [y]) => ({ x: () => tf.mul(dy, conj(y as Tensor)) }));
-
+function installLeakyRelu({
+  tf,
+  define,
+  numbers,
+  replaceKernel,
+  run,
+  call,
+  onTensorflow,
+  noGradient,
+}: GradientTools): void {
   replaceKernel(
     'LeakyReluGrad',
     () =>
@@ -220,8 +224,22 @@ export function installElementwiseGradients(tools: GradientTools): void {
   });
   define('LeakyReluGrad', { inputs: ['value'] }, (ddy, [value], attributes) => ({
     dy: () => call('LeakyReluGrad', { dy: ddy, value: value as Tensor }, attributes),
-    value: () => tools.noGradient(value as Tensor),
+    value: () => noGradient(value as Tensor),
   }));
+}
+
+function installRest({ tf, define, numbers, conj }: GradientTools): void {
+  // With complex numbers the root of the square would be that of another branch.
+  define('Acosh', { inputs: ['x'], outputs: [true] }, (dy, saved) => {
+    const [x, y] = saved as [Tensor, Tensor];
+    return {
+      x: () => {
+        if (x.dtype === 'complex64') return tf.div(dy, tf.sinh(conj(y)));
+        return tf.div(dy, tf.sqrt(tf.sub(tf.square(numbers(x)), 1)));
+      },
+    };
+  });
+  define('Exp', { outputs: [true] }, (dy, [y]) => ({ x: () => tf.mul(dy, conj(y as Tensor)) }));
 
   define('Neg', {}, (dy) => ({ x: () => tf.neg(dy) }));
   define('ClipByValue', { inputs: ['x'] }, (dy, [x], attributes) => ({

@@ -7,8 +7,16 @@ import { TF } from '../c-api/dtypes.ts';
  * have no gradient.
  */
 export function installIndexingGradients(tools: GradientTools): void {
-  const { tf, define, call, noGradient } = tools;
+  installPlaces(tools);
+  installGather(tools);
+  installStridedSlices(tools);
+  installPaddings(tools);
+  installSegments(tools);
+  installArrangements(tools);
+}
 
+/** Ops that read or write places of a tensor. */
+function installPlaces({ tf, define, noGradient }: GradientTools): void {
   define('GatherNd', { inputs: ['params', 'indices'] }, (dy, saved) => {
     const [params, indices] = saved as [Tensor, Tensor];
     return {
@@ -46,10 +54,9 @@ export function installIndexingGradients(tools: GradientTools): void {
       defaultValue: () => tf.sub(tf.sum(dy), tf.sum(all())),
     };
   });
+}
 
-  installGather(tools);
-  installSlices(tools);
-
+function installSegments({ tf, define, noGradient }: GradientTools): void {
   define('UnsortedSegmentSum', { inputs: ['segmentIds'] }, (dy, saved) => {
     const [ids] = saved as [Tensor];
     return {
@@ -81,7 +88,11 @@ export function installIndexingGradients(tools: GradientTools): void {
       },
     };
   });
+}
 
+/** Ops that arrange the same values in another way. */
+function installArrangements(tools: GradientTools): void {
+  const { tf, define, call } = tools;
   define('Concat', { all: true }, (dy, saved, attributes) => {
     const axis = tf.util.parseAxisParam(
       attributes['axis'] as number,
@@ -193,7 +204,7 @@ function installGather({ tf, define, noGradient }: GradientTools): void {
   });
 }
 
-function installSlices({ tf, define, replaceKernel, run, call }: GradientTools): void {
+function installStridedSlices({ tf, define, replaceKernel, run, call }: GradientTools): void {
   const masks = (attributes: NamedAttrMap) =>
     (['begin', 'end', 'ellipsis', 'newAxis', 'shrinkAxis'] as const).map((name) =>
       intAttribute(
@@ -225,7 +236,10 @@ function installSlices({ tf, define, replaceKernel, run, call }: GradientTools):
   define('StridedSliceGrad', {}, (ddx, _, { shape: _shape, ...attributes }) => ({
     dy: () => call('StridedSlice', { x: ddx }, attributes),
   }));
+}
 
+function installPaddings(tools: GradientTools): void {
+  const { tf, define, replaceKernel } = tools;
   const cropped = (x: Tensor, paddings: [number, number][]) => {
     const begin = paddings.map(([before]) => Math.max(0, -before));
     const size = x.shape.map(
@@ -267,6 +281,10 @@ function installSlices({ tf, define, replaceKernel, run, call }: GradientTools):
       );
     },
   }));
+  installMirrorPad(tools);
+}
+
+function installMirrorPad({ tf, define }: GradientTools): void {
   define('MirrorPad', { inputs: ['x'] }, (dy, saved, attributes) => {
     const [x] = saved as [Tensor];
     const paddings = attributes['paddings'] as unknown as [number, number][];

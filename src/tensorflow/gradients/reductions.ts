@@ -5,15 +5,26 @@ import type { Tf } from '../tfjs/instance.ts';
 
 /** Gradients of sums, products, extremes and running sums, after tensorflow/python/ops/math_grad.py. */
 export function installReductionGradients(tools: GradientTools): void {
-  const { tf, define, numbers, conj, replaceKernel, run } = tools;
-  const axesOf = (axis: unknown, x: Tensor): number[] =>
-    tf.util.parseAxisParam((axis ?? null) as number[], x.shape);
-  const kept = (tensor: Tensor, x: Tensor, axes: number[]) =>
-    tf.reshape(
-      tensor,
-      x.shape.map((size, i) => (axes.includes(i) ? 1 : size)),
-    );
+  installExtremes(tools);
+  installSums(tools);
+  installProduct(tools);
+  installRunning(tools);
+  installSoftmax(tools);
+}
 
+function axesOf(tf: Tf, axis: unknown, x: Tensor): number[] {
+  return tf.util.parseAxisParam((axis ?? null) as number[], x.shape);
+}
+
+/** A reduced tensor with the axes that it was reduced over as axes of size 1. */
+function kept(tf: Tf, tensor: Tensor, x: Tensor, axes: number[]): Tensor {
+  return tf.reshape(
+    tensor,
+    x.shape.map((size, i) => (axes.includes(i) ? 1 : size)),
+  );
+}
+
+function installExtremes({ tf, define }: GradientTools): void {
   for (const [name, attribute] of [
     ['Max', 'reductionIndices'],
     ['Min', 'axis'],
@@ -23,17 +34,21 @@ export function installReductionGradients(tools: GradientTools): void {
       const [x, y] = saved as [Tensor, Tensor];
       return {
         x: () => {
-          const axes = axesOf(attributes[attribute], x);
-          const extreme = tf.cast(tf.equal(x, kept(y, x, axes)), 'float32');
-          return tf.mul(tf.div(extreme, tf.sum(extreme, axes, true)), kept(dy, x, axes));
+          const axes = axesOf(tf, attributes[attribute], x);
+          const extreme = tf.cast(tf.equal(x, kept(tf, y, x, axes)), 'float32');
+          return tf.mul(tf.div(extreme, tf.sum(extreme, axes, true)), kept(tf, dy, x, axes));
         },
       };
     });
   }
+}
 
+function installSums({ tf, define, numbers, replaceKernel, run }: GradientTools): void {
   define('Sum', { inputs: ['x'] }, (dy, saved, attributes) => {
     const [x] = saved as [Tensor];
-    return { x: () => tf.mul(kept(dy, x, axesOf(attributes['axis'], x)), tf.ones(x.shape, 'float32')) };
+    return {
+      x: () => tf.mul(kept(tf, dy, x, axesOf(tf, attributes['axis'], x)), tf.ones(x.shape, 'float32')),
+    };
   });
   // tfjs-node makes real numbers of complex ones.
   replaceKernel(
@@ -42,7 +57,7 @@ export function installReductionGradients(tools: GradientTools): void {
       ({ x }, { axis, keepDims }) =>
         tf.tidy(() => {
           const values = numbers(x as Tensor);
-          const axes = tf.tensor1d(axesOf(axis, values), 'int32');
+          const axes = tf.tensor1d(axesOf(tf, axis, values), 'int32');
           return run(
             'Mean',
             [values, axes],
@@ -54,18 +69,20 @@ export function installReductionGradients(tools: GradientTools): void {
     const [x] = saved as [Tensor];
     return {
       x: () => {
-        const axes = axesOf(attributes['axis'], x);
+        const axes = axesOf(tf, attributes['axis'], x);
         const count = product(axes.map((axis) => x.shape[axis] as number));
-        return tf.div(tf.mul(kept(dy, x, axes), tf.ones(x.shape, 'float32')), count);
+        return tf.div(tf.mul(kept(tf, dy, x, axes), tf.ones(x.shape, 'float32')), count);
       },
     };
   });
+}
 
+function installProduct({ tf, define, numbers, conj }: GradientTools): void {
   define('Prod', { inputs: ['x'] }, (dy, saved, attributes) => {
     const [x] = saved as [Tensor];
     return {
       x: () => {
-        const axes = axesOf(attributes['axis'], x);
+        const axes = axesOf(tf, attributes['axis'], x);
         const others = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
         const order = [...others, ...axes];
         const moved = tf.transpose(conj(numbers(x)), order);
@@ -83,7 +100,10 @@ export function installReductionGradients(tools: GradientTools): void {
       },
     };
   });
+}
 
+/** Running sums and products. */
+function installRunning({ tf, define, numbers, conj }: GradientTools): void {
   // tfjs also turns the axes.
   define('Cumsum', {}, (dy, _, attributes) => ({
     x: () => {
@@ -106,7 +126,9 @@ export function installReductionGradients(tools: GradientTools): void {
       return cumprodGradient(tf, x, dy, axis < 0 ? axis + x.rank : axis, exclusive, reverse);
     },
   }));
+}
 
+function installSoftmax({ tf, define }: GradientTools): void {
   define('Softmax', { outputs: [true] }, (dy, saved, attributes) => {
     const [y] = saved as [Tensor];
     return {

@@ -11,7 +11,12 @@ import { tfInternals, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 const TRAINING = 'TensorcellBatchNormTraining';
 
 export function installNormalization(tf: Tf, backend: NodeBackend): void {
-  const onTensorflow = () => tf.getBackend() === 'tensorflow';
+  installBatchKernels(tf, backend);
+  installBatchHook(tf);
+  installLayerHook(tf);
+}
+
+function installBatchKernels(tf: Tf, backend: NodeBackend): void {
   const attributes = (epsilon: number) => [
     { name: 'T', type: ATTR.TYPE, value: TF.FLOAT },
     { name: 'U', type: ATTR.TYPE, value: TF.FLOAT },
@@ -79,15 +84,15 @@ export function installNormalization(tf: Tf, backend: NodeBackend): void {
       return { x: () => dx as Tensor, gamma: () => dgamma as Tensor, beta: () => dbeta as Tensor };
     },
   } satisfies GradConfig);
+}
 
-  const { normalizing } = tfInternals(tf);
-
-  normalizing.batch = (x, gamma, beta, axes, epsilon) => {
+function installBatchHook(tf: Tf): void {
+  tfInternals(tf).normalizing.batch = (x, gamma, beta, axes, epsilon) => {
     const kept = Array.from({ length: x.rank }, (_, axis) => axis).filter((axis) => !axes.includes(axis));
     const axis = kept[0] as number;
     // A second gradient needs the composed form. (tfjs has no normalization of more than four dimensions.)
     const usual = kept.length === 1 && x.rank <= 4 && x.dtype === 'float32' && x.size > 0;
-    if (!onTensorflow() || !usual || gradientDepth(tf) > 1) return undefined;
+    if (tf.getBackend() !== 'tensorflow' || !usual || gradientDepth(tf) > 1) return undefined;
     const channels = x.shape[axis] as number;
     const rows = x.size / channels;
     // tfjs's own gradient fails where the channels do not come last.
@@ -110,11 +115,19 @@ export function installNormalization(tf: Tf, backend: NodeBackend): void {
     const back = x.shape.map((_, i) => order.indexOf(i));
     return [last === x ? result : tf.transpose(result, back), mean, variance];
   };
+}
 
-  normalizing.layer = (x, axes, gamma, beta, epsilon) => {
+function installLayerHook(tf: Tf): void {
+  tfInternals(tf).normalizing.layer = (x, axes, gamma, beta, epsilon) => {
     const first = x.rank - axes.length;
     const trailing = axes.every((axis) => axis >= first);
-    if (!onTensorflow() || !trailing || x.dtype !== 'float32' || x.size === 0 || gradientDepth(tf) > 1) {
+    if (
+      tf.getBackend() !== 'tensorflow' ||
+      !trailing ||
+      x.dtype !== 'float32' ||
+      x.size === 0 ||
+      gradientDepth(tf) > 1
+    ) {
       return undefined;
     }
     const width = x.shape.slice(first).reduce((product, size) => product * size, 1);

@@ -84,7 +84,16 @@ function coverage(plan: Plan): { counts: number[]; shape: number[] } {
   return { counts, shape: [1, ...plan.axes.map(({ output }) => output), 1] };
 }
 
-export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): void {
+type Own = (
+  inputs: KernelInputs,
+  plan: Plan,
+  valid: (inputs: KernelInputs, more?: NamedAttrMap) => Tensor,
+) => Tensor;
+
+type PlanFor = (inputs: KernelInputs, attributes: NamedAttrMap) => Plan;
+
+/** Tools that pools and convolutions with paddings as numbers are made of. */
+function paddingTools(tf: Tf, replaceKernel: ReplaceKernel) {
   const pairs = ({ axes }: Plan, sign: 1 | -1): [number, number][] => [
     [0, 0],
     ...axes.map(({ before, after }): [number, number] => [sign * before, sign * after]),
@@ -103,17 +112,7 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
     );
   };
 
-  type Own = (
-    inputs: KernelInputs,
-    plan: Plan,
-    valid: (inputs: KernelInputs, more?: NamedAttrMap) => Tensor,
-  ) => Tensor;
-  const replace = (
-    name: string,
-    plan: (inputs: KernelInputs, attributes: NamedAttrMap) => Plan,
-    own: Own,
-    always = false,
-  ) => {
+  const replace = (name: string, plan: PlanFor, own: Own, always = false) => {
     replaceKernel(name, (original) => (inputs, attributes): TensorInfo | TensorInfo[] => {
       const planned = plan(inputs, attributes);
       if (planned.outShape.includes(0) && inputs['dy'] === undefined) return tf.zeros(planned.outShape);
@@ -136,7 +135,18 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
       );
     });
   };
+  return { padded, unpadded, shares, replace };
+}
 
+type PaddingTools = ReturnType<typeof paddingTools>;
+
+export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): void {
+  const tools = paddingTools(tf, replaceKernel);
+  installPools(tf, tools);
+  installConvolutions(tf, tools);
+}
+
+function installPools(tf: Tf, { padded, unpadded, shares, replace }: PaddingTools): void {
   for (const rank of [2, 3] as const) {
     const suffix = rank === 2 ? '' : '3D';
     const plan = (inputs: KernelInputs, attributes: NamedAttrMap): Plan => {
@@ -184,7 +194,9 @@ export function installNumericPadding(tf: Tf, replaceKernel: ReplaceKernel): voi
       ),
     );
   }
+}
 
+function installConvolutions(tf: Tf, { padded, unpadded, replace }: PaddingTools): void {
   const convolution =
     (depthwise: boolean) =>
     (inputs: KernelInputs, attributes: NamedAttrMap): Plan => {
