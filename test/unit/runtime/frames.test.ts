@@ -77,7 +77,7 @@ test.each([
   expect(content!.toString()).toBe(JSON.stringify({ name: 'stderr', text }));
 });
 
-test('what is written is cut into packets, and frames that share their memory come out apart', () => {
+test('writes are cut into packets, and frames that share their memory arrive separately', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tensorcell-frames-'));
   try {
     const file = join(folder, 'channel');
