@@ -40,7 +40,7 @@ function installPeers(folder: string): void {
       stdio: ['ignore', 'inherit', 'inherit'],
     },
   );
-  if (status !== 0) console.log('npm could not install them: they are left out');
+  if (status !== 0) console.log('npm could not install them: they are skipped');
 }
 
 function denoBinary(folder: string): string | undefined {

@@ -89,7 +89,7 @@ const all = findKernels(process.cwd());
 const kernels = only.length === 0 ? all : all.filter((peer) => only.includes(peer.name));
 console.log(
   `${kernels.map((peer) => peer.name).join(', ')}; ${rounds} rounds; Node ${process.versions.node}; ` +
-    `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
+    `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
 );
 for (let round = 0; round < (options.turns ? 0 : rounds); round++) {
   for (const peer of kernels) {
