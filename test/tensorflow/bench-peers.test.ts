@@ -96,8 +96,8 @@ test('a peer that trains another network, ends, hangs or refuses is out of the r
     assert.deepEqual(
       failures.map((line) => line.replace(/ours \d.*/, 'ours')),
       [
-        'wrong failed: it trains another network: its loss of step 1 is 1.000000, ours',
-        'short failed: it trains another network: its loss of step 1 is missing, ours',
+        'wrong failed: it trains a different network: its loss of step 1 is 1.000000, ours',
+        'short failed: it trains a different network: its loss of step 1 is missing, ours',
         'ends failed: its process ended: it fell over',
         'hangs failed: no answer in 0.5 s',
         'refuses failed: no such layer',
