@@ -4,9 +4,9 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireDescriptors, reserveDescriptors } from '../src/spare-descriptors.ts';
-import type { MissingCache } from './code-cache.ts';
-import type { OutputSink } from './interfaces.ts';
+import { requireDescriptors, reserveDescriptors } from '../src/base/spare-descriptors.ts';
+import type { MissingCache } from './processes/code-cache.ts';
+import type { OutputSink } from './contracts/interfaces.ts';
 import type { Signals } from './start.ts';
 
 /** Of `runBundle`. */
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   // Before anything is opened: a process that starts can load its parts later, whatever programs use meanwhile.
   reserveDescriptors();
   // The runtime process first: it needs longest, and starts beside everything else.
-  const { createRuntimeHost } = await import('./host/index.ts');
+  const { createRuntimeHost } = await import('./runtime-host/index.ts');
   const here = dirname(fileURLToPath(import.meta.url));
   let sink: OutputSink | undefined;
   const host = createRuntimeHost({

@@ -13,9 +13,9 @@ import type {
   OutputSink,
   RuntimeHost,
   SessionCompiler,
-} from './interfaces.ts';
-import type { MissingCache } from './code-cache.ts';
-import { once } from '../src/once.ts';
+} from './contracts/interfaces.ts';
+import type { MissingCache } from './processes/code-cache.ts';
+import { once } from '../src/base/once.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';
@@ -24,11 +24,11 @@ import { readUserConfig } from './tsconfig/index.ts';
 import { loweringOptions } from './tsconfig/lowering.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
-import { storeCache } from './store-cache.ts';
-import { writeWhole } from '../src/files/index.ts';
-import { historyPath } from '../src/home.ts';
-import { reserveDescriptors } from '../src/spare-descriptors.ts';
-import { userName } from '../src/user-name.ts';
+import { storeCache } from './processes/store-cache.ts';
+import { writeWhole } from '../src/base/files/index.ts';
+import { historyPath } from '../src/base/home.ts';
+import { reserveDescriptors } from '../src/base/spare-descriptors.ts';
+import { userName } from '../src/base/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
 /** Time in which a client may still take what was said last. */
@@ -208,8 +208,8 @@ export async function start(
 
 /** The types of what cells have in scope: built beside the bundles, or the sources of a checkout. */
 function globalTypes(): string {
-  const built = join(here, 'types', 'src', 'globals');
-  return existsSync(built) ? built : join(dirname(here), 'src', 'globals');
+  const built = join(here, 'types', 'src', 'api', 'globals');
+  return existsSync(built) ? built : join(dirname(here), 'src', 'api', 'globals');
 }
 
 /** `--connection-file PATH`, `-f PATH`, or the first argument that is no option. Throws when there is none. */

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 
 /** What dist/ is made from, relative to the checkout. */
 const SOURCES = [
+  'cli',
   'kernel',
+  'runtime',
   'src',
   'scripts/build.mjs',
   'scripts/build-tfjs.mjs',

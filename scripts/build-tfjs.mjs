@@ -108,7 +108,7 @@ function asksHooks(patches, hooks) {
 }
 
 function tfjsInOneInstance(root) {
-  const here = join(root, 'src', 'tensorflow', 'tfjs');
+  const here = join(root, 'src', 'tfjs');
   return {
     name: 'tfjs-in-one-instance',
     setup(builder) {
@@ -166,7 +166,7 @@ function tfjsInOneInstance(root) {
 export async function buildTfjs(
   root,
   folder,
-  { entry = 'src/tensorflow/tfjs/entry.cjs', plugins = [], ...options } = {},
+  { entry = 'src/tfjs/entry.cjs', plugins = [], ...options } = {},
 ) {
   return build({
     entryPoints: { tf: join(root, entry) },

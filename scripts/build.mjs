@@ -28,28 +28,28 @@ const fresh = join(root, `dist.${process.pid}.new`);
 /** Entry points of CommonJS bundles, which Node starts faster than ES modules. */
 const commonJs = {
   kernel: 'kernel/launch.ts',
-  runtime: 'kernel/runtime/launch.ts',
-  control: 'kernel/runtime/control.ts',
+  runtime: 'runtime/launch.ts',
+  control: 'runtime/control.ts',
 };
 
-/** Entry points of what `kernel/code-cache.ts` runs: one file each, with all that the process may load of our own. */
+/** Entry points of what `kernel/processes/code-cache.ts` runs: one file each, with all that the process may load of our own. */
 const cached = {
   'kernel-code': 'kernel/main.ts',
-  'runtime-code': 'kernel/runtime/main.ts',
+  'runtime-code': 'runtime/main.ts',
 };
 
 /** Entry points by the name of their bundle. */
 const entries = {
   // Required at once by the runtime process, so that no microtask of a cell comes between.
-  library: 'kernel/runtime/library.ts',
+  library: 'runtime/library.ts',
   compile: 'kernel/language/compile/index.ts',
   'compiler-process': 'kernel/language/separate/main.ts',
-  tensorcell: 'src/index.ts',
-  cli: 'src/cli/main.ts',
+  tensorcell: 'src/api/index.ts',
+  cli: 'cli/main.ts',
   'data-worker': 'src/data/pipeline/worker-main.ts',
-  probe: 'src/devices/probe/main.ts',
-  'first-operation': 'src/devices/doctor/first-operation-main.ts',
-  'xla-trial': 'src/tensorflow/compile/xla-trial-main.ts',
+  probe: 'src/machine/devices/probe/main.ts',
+  'first-operation': 'src/api/first-operation-main.ts',
+  'xla-trial': 'src/api/xla-trial-main.ts',
 };
 
 const common = {
@@ -138,9 +138,9 @@ for (const name of Object.keys(cached)) {
 writeFileSync(join(fresh, 'kernel.js'), "import './kernel.cjs';\n");
 // What the command needs beside its code.
 for (const [from, to] of [
-  ['src/cli/logo', 'logo'],
+  ['cli/logo', 'logo'],
   ['requirements/lab.txt', 'requirements/lab.txt'],
-  ['src/python/bridge', 'python'],
+  ['src/interop/python/bridge', 'python'],
 ]) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }

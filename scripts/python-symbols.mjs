@@ -1,4 +1,4 @@
-// Writes src/runtimes/python-symbols.ts: the names that TensorFlow 2.10's library expects of a Python interpreter.
+// Writes src/machine/runtimes/python-symbols.ts: the names that TensorFlow 2.10's library expects of a Python interpreter.
 // Run it when the DirectML runtime's wheel changes: node scripts/python-symbols.mjs FOLDER/_pywrap_tensorflow_internal.so
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
-/** Names of activations that layers take here and tfjs's declarations lack: src/layers/activations.ts has them. */
+/** Names of activations that layers take here and tfjs's declarations lack: src/training/layers/activations.ts has them. */
 const ACTIVATIONS = [
   'celu',
   'exponential',

@@ -1,4 +1,4 @@
-import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
 import {
   SETTINGS,
   SettingError,
@@ -8,8 +8,8 @@ import {
   parseSettingValue,
   readConfigFile,
   saveSetting,
-} from '../../src/devices/settings.ts';
-import type { MagicContext } from '../interfaces.ts';
+} from '../../src/machine/devices/settings.ts';
+import type { MagicContext } from '../contracts/interfaces.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';

@@ -1,8 +1,8 @@
-import { Sampler } from '../../src/devices/watch/sampler.ts';
-import type { Sample } from '../../src/devices/watch/sampler.ts';
-import { PANEL_MINUTES, panelHtml, panelText } from '../../src/devices/watch/panel.ts';
-import type { Machine } from '../../src/devices/index.ts';
-import type { MagicContext, MagicOutput } from '../interfaces.ts';
+import { Sampler } from '../../src/machine/devices/watch/sampler.ts';
+import type { Sample } from '../../src/machine/devices/watch/sampler.ts';
+import { PANEL_MINUTES, panelHtml, panelText } from '../../src/machine/devices/watch/panel.ts';
+import type { Machine } from '../../src/machine/devices/index.ts';
+import type { MagicContext, MagicOutput } from '../contracts/interfaces.ts';
 
 const INTERVAL_MS = 1000;
 

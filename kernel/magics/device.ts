@@ -1,4 +1,4 @@
-import type { BackendDescription } from '../../src/devices/backend-description.ts';
+import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
 import {
   currentMachine,
   ladderHtml,
@@ -6,14 +6,14 @@ import {
   statusHtml,
   statusText,
   takeStatus,
-} from '../../src/devices/index.ts';
-import type { Machine } from '../../src/devices/index.ts';
-import { describePython, sectionHtml, sectionText } from '../../src/python/devices.ts';
-import type { PythonDevices } from '../../src/python/devices.ts';
-import { ourSide } from '../../src/python/doctor.ts';
-import { cudaOfRelease } from '../../src/runtimes/catalogue.ts';
-import type { DeviceStatus } from '../../src/devices/status.ts';
-import type { Magic, MagicContext } from '../interfaces.ts';
+} from '../../src/machine/devices/index.ts';
+import type { Machine } from '../../src/machine/devices/index.ts';
+import { describePython, sectionHtml, sectionText } from '../../src/interop/python/devices.ts';
+import type { PythonDevices } from '../../src/interop/python/devices.ts';
+import { ourSide } from '../../src/interop/python/doctor.ts';
+import { cudaOfRelease } from '../../src/machine/runtimes/catalogue.ts';
+import type { DeviceStatus } from '../../src/machine/devices/status.ts';
+import type { Magic, MagicContext } from '../contracts/interfaces.ts';
 import { useDevice } from './device-use.ts';
 import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';

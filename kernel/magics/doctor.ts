@@ -1,9 +1,9 @@
-import { formatReport, reportHtml, runDoctor } from '../../src/devices/doctor/index.ts';
-import { tryFirstOperation } from '../../src/devices/doctor/first-operation.ts';
-import { currentMachine } from '../../src/devices/index.ts';
-import type { Machine } from '../../src/devices/index.ts';
-import { examinePython, withFindings } from '../../src/python/doctor.ts';
-import type { Magic } from '../interfaces.ts';
+import { formatReport, reportHtml, runDoctor } from '../../src/machine/doctor/index.ts';
+import { tryFirstOperation } from '../../src/machine/doctor/first-operation.ts';
+import { currentMachine } from '../../src/machine/devices/index.ts';
+import type { Machine } from '../../src/machine/devices/index.ts';
+import { examinePython, withFindings } from '../../src/interop/python/doctor.ts';
+import type { Magic } from '../contracts/interfaces.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 

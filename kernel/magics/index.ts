@@ -1,5 +1,5 @@
-import { currentMachine, warmDevices } from '../../src/devices/index.ts';
-import type { MagicRegistry } from '../interfaces.ts';
+import { currentMachine, warmDevices } from '../../src/machine/devices/index.ts';
+import type { MagicRegistry } from '../contracts/interfaces.ts';
 import { bash, command, sh } from './command.ts';
 import { config } from './config.ts';
 import { cd, pwd } from './directory.ts';
@@ -22,7 +22,7 @@ import { who } from './who.ts';
 
 export { CellFailedError, MagicError } from './magic-error.ts';
 export type { MagicErrorCode } from './magic-error.ts';
-export { formatDuration } from '../duration.ts';
+export { formatDuration } from '../../src/base/duration.ts';
 
 /** Does what a first `%device` would wait for: the process that asks NVIDIA's driver, and a first look. */
 export function warmMagics(): void {

@@ -1,4 +1,4 @@
-import type { Magic, MagicRegistry } from '../interfaces.ts';
+import type { Magic, MagicRegistry } from '../contracts/interfaces.ts';
 
 /** `%lsmagic`, over the registry that it is itself part of. */
 export function lsmagic(registry: MagicRegistry): Magic {

@@ -1,4 +1,4 @@
-import type { CellError } from '../interfaces.ts';
+import type { CellError } from '../contracts/interfaces.ts';
 
 export type MagicErrorCode =
   | 'unknown-magic'

@@ -1,9 +1,9 @@
-import type { BackendDescription, MemoryDescription } from '../../src/devices/backend-description.ts';
-import { currentMachine } from '../../src/devices/index.ts';
-import type { Machine } from '../../src/devices/index.ts';
-import { memoryGrowth, memoryHtml, memoryText } from '../../src/devices/memory-report.ts';
-import { takeStatus } from '../../src/devices/status.ts';
-import type { Magic } from '../interfaces.ts';
+import type { BackendDescription, MemoryDescription } from '../../src/machine/devices/backend-description.ts';
+import { currentMachine } from '../../src/machine/devices/index.ts';
+import type { Machine } from '../../src/machine/devices/index.ts';
+import { memoryGrowth, memoryHtml, memoryText } from '../../src/machine/devices/memory-report.ts';
+import { takeStatus } from '../../src/machine/devices/status.ts';
+import type { Magic } from '../contracts/interfaces.ts';
 import { MagicError } from './magic-error.ts';
 
 const ANSWER_LIMIT_MS = 2000;

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { homeFolder } from '../../src/home.ts';
+import { homeFolder } from '../../src/base/home.ts';
 
 const escapeSpaces = (text: string): string => text.replace(/[\s\\'"]/g, String.raw`\$&`);
 const unescape = (text: string): string => text.replace(/\\(.)/g, '$1');

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
-import type { PythonEnvironment } from '../../src/python/environments.ts';
-import type { PythonStatus } from '../../src/python/requests.ts';
-import type { MagicContext } from '../interfaces.ts';
+import type { PythonEnvironment } from '../../src/interop/python/environments.ts';
+import type { PythonStatus } from '../../src/interop/python/requests.ts';
+import type { MagicContext } from '../contracts/interfaces.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../../src/base/nearest-name.ts';
 import type { SessionMagic } from './registry.ts';
 import { shortenHome } from './path-completion.ts';
 import { splitWords } from './words.ts';

@@ -1,6 +1,12 @@
-import type { CompletionItem, Completions, Magic, MagicContext, MagicRegistry } from '../interfaces.ts';
+import type {
+  CompletionItem,
+  Completions,
+  Magic,
+  MagicContext,
+  MagicRegistry,
+} from '../contracts/interfaces.ts';
 import { MagicError } from './magic-error.ts';
-import { nearestName } from '../nearest-name.ts';
+import { nearestName } from '../../src/base/nearest-name.ts';
 import { completePath } from './path-completion.ts';
 
 /** What completion of arguments looks at; asked for each time, since both change while cells run. */

@@ -1,4 +1,4 @@
-import type { Magic } from '../interfaces.ts';
+import type { Magic } from '../contracts/interfaces.ts';
 
 export const restart: Magic = {
   name: 'restart',

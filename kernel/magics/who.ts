@@ -1,4 +1,4 @@
-import type { BindingKind, Magic } from '../interfaces.ts';
+import type { BindingKind, Magic } from '../contracts/interfaces.ts';
 import { MagicError } from './magic-error.ts';
 
 const KINDS: readonly BindingKind[] = ['const', 'let', 'var', 'function', 'class', 'import'];

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeWhole } from '../../src/files/index.ts';
+import { writeWhole } from '../../src/base/files/index.ts';
 import type { Connection } from '../transport/connection-file.ts';
 
 /** A socket's path may have 107 bytes; libzmq and the port's number come on top of the folder. */

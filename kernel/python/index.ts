@@ -2,13 +2,27 @@
  * Python beside TypeScript: which environment is in use, the ipykernels that run, and what they say as messages of the
  * session. They belong to the kernel process, so they answer while a cell runs and outlive the runtime process.
  */
-import { bridgeFile } from '../../src/python/bridge-file.ts';
-import { defaultEnvironment, findEnvironments, resolveEnvironment } from '../../src/python/environments.ts';
-import type { PythonEnvironment, Surroundings } from '../../src/python/environments.ts';
-import type { PythonDevices } from '../../src/python/devices.ts';
-import { PythonError } from '../../src/python/errors.ts';
-import type { PythonProcessDescription, PythonRequest, PythonStatus } from '../../src/python/requests.ts';
-import type { CommMessage, OutputSink, PythonCell, PythonHost, SurroundingsChange } from '../interfaces.ts';
+import { bridgeFile } from '../../src/interop/python/bridge-file.ts';
+import {
+  defaultEnvironment,
+  findEnvironments,
+  resolveEnvironment,
+} from '../../src/interop/python/environments.ts';
+import type { PythonEnvironment, Surroundings } from '../../src/interop/python/environments.ts';
+import type { PythonDevices } from '../../src/interop/python/devices.ts';
+import { PythonError } from '../../src/interop/python/errors.ts';
+import type {
+  PythonProcessDescription,
+  PythonRequest,
+  PythonStatus,
+} from '../../src/interop/python/requests.ts';
+import type {
+  CommMessage,
+  OutputSink,
+  PythonCell,
+  PythonHost,
+  SurroundingsChange,
+} from '../contracts/interfaces.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 import { PythonFailure, failureFrom } from './failure.ts';
 import { PythonProcess, noIpykernel } from './python-process.ts';

@@ -1,5 +1,5 @@
 /** What an ipykernel publishes, in the words of the session. Pure. */
-import type { DisplayPayload, OutputSink } from '../interfaces.ts';
+import type { DisplayPayload, OutputSink } from '../contracts/interfaces.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 
 type Said = Parameters<OutputSink['output']>[0];

@@ -5,19 +5,19 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { startProcess } from '../start-process.ts';
+import { startProcess } from '../processes/start-process.ts';
 import { connectTransport } from '../transport/client-transport.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import { createClientCodec } from '../wire/client-codec.ts';
 import type { ClientCodec, FromKernel } from '../wire/client-codec.ts';
 import { createSigner } from '../wire/signature.ts';
-import { continueStopped } from '../stopped.ts';
-import { describeDeath } from '../host/death.ts';
-import type { PythonEnvironment } from '../../src/python/environments.ts';
-import { environmentFor, ipykernelCommand } from '../../src/python/environments.ts';
+import { continueStopped } from '../processes/stopped.ts';
+import { describeDeath } from '../processes/death.ts';
+import type { PythonEnvironment } from '../../src/interop/python/environments.ts';
+import { environmentFor, ipykernelCommand } from '../../src/interop/python/environments.ts';
 import { createPrivateConnection } from './connection.ts';
 import { PythonFailure } from './failure.ts';
-import { userName } from '../../src/user-name.ts';
+import { userName } from '../../src/base/user-name.ts';
 
 export interface PythonProcessOptions {
   environment: PythonEnvironment;

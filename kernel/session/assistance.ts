@@ -7,7 +7,7 @@ import type {
   MagicRegistry,
   PythonHost,
   RuntimeHost,
-} from '../interfaces.ts';
+} from '../contracts/interfaces.ts';
 import type {
   CompleteReply,
   CompleteRequest,

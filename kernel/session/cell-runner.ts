@@ -6,7 +6,7 @@ import type {
   ExecuteOutcome,
   RuntimeHost,
   SessionCompiler,
-} from '../interfaces.ts';
+} from '../contracts/interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
 import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
 import type { Assistance } from './assistance.ts';

@@ -1,6 +1,6 @@
 /** Comms: open on both sides until one closes; the runtime process holds the handlers. */
-import type { CommMessage } from '../interfaces.ts';
-import { requireNesting } from '../nesting.ts';
+import type { CommMessage } from '../contracts/interfaces.ts';
+import { requireNesting } from '../limits/nesting.ts';
 import type { Incoming } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';
 import type { Executions } from './executions.ts';

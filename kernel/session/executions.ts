@@ -1,5 +1,5 @@
 /** Which message caused which execution, so that output finds its cell, also long after the cell has ended. */
-import type { CellError, Slips } from '../interfaces.ts';
+import type { CellError, Slips } from '../contracts/interfaces.ts';
 import type { Parent } from '../wire/codec.ts';
 
 /** A cell's text, as far as help depends on it. */

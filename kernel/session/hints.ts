@@ -1,5 +1,5 @@
 /** One line of help below an error or a cell: each cell shows one at most. */
-import type { CellError, Diagnostic, Slips, TypedText } from '../interfaces.ts';
+import type { CellError, Diagnostic, Slips, TypedText } from '../contracts/interfaces.ts';
 import { declaredHint, errorHint, typeHint } from '../slips/index.ts';
 import type { Execution, Helped } from './executions.ts';
 

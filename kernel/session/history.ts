@@ -6,7 +6,7 @@ import { chmodSync, closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type Libsql from 'libsql';
 import type { HistoryRequest, HistoryRow } from '../wire/messages.ts';
-import { withSpareDescriptors } from '../../src/spare-descriptors.ts';
+import { withSpareDescriptors } from '../../src/base/spare-descriptors.ts';
 
 type Database = Libsql.Database;
 

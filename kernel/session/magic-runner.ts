@@ -9,7 +9,7 @@ import type {
   PythonHost,
   RuntimeHost,
   RuntimeMessage,
-} from '../interfaces.ts';
+} from '../contracts/interfaces.ts';
 import { toCellError } from './cell-error.ts';
 import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';

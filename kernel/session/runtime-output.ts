@@ -1,5 +1,5 @@
 /** What the runtime process says, as messages under the cell that caused them. */
-import type { CellError, DisplayPayload, OutputSink, SurroundingsChange } from '../interfaces.ts';
+import type { CellError, DisplayPayload, OutputSink, SurroundingsChange } from '../contracts/interfaces.ts';
 import type { Comms } from './comms.ts';
 import type { Execution, Executions } from './executions.ts';
 import { explained, withHint } from './hints.ts';

@@ -9,12 +9,12 @@ import type {
   PythonHost,
   RuntimeHost,
   SessionCompiler,
-} from '../interfaces.ts';
+} from '../contracts/interfaces.ts';
 import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';
-import { EncodingError } from '../nesting.ts';
-import { once } from '../../src/once.ts';
+import { EncodingError } from '../limits/nesting.ts';
+import { once } from '../../src/base/once.ts';
 import { readContent } from '../wire/content.ts';
 import type {
   CommInfoReply,

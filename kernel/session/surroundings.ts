@@ -1,5 +1,5 @@
 /** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime has to get again. */
-import type { LanguageService, MainMessage, Settings, SurroundingsChange } from '../interfaces.ts';
+import type { LanguageService, MainMessage, Settings, SurroundingsChange } from '../contracts/interfaces.ts';
 
 export class Surroundings {
   readonly settings: Settings = { typecheck: 'warn' };

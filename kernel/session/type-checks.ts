@@ -3,8 +3,8 @@
  * The language server starts once no cell has begun or ended for a moment. Its work for a cell begins `BEGIN_AFTER_MS`
  * after the cell: a short cell has ended by then, and would be slower if both ran at once.
  */
-import type { Diagnostic, LanguageService, Settings, TypedText } from '../interfaces.ts';
-import { once } from '../../src/once.ts';
+import type { Diagnostic, LanguageService, Settings, TypedText } from '../contracts/interfaces.ts';
+import { once } from '../../src/base/once.ts';
 import type { Execution, Helped } from './executions.ts';
 import { inCell, problemsHint, takeHint } from './hints.ts';
 import type { Iopub } from './iopub.ts';

@@ -3,7 +3,7 @@
  * ended cell of theirs still prints goes to the cell that runs then, and an error that no code handles makes that
  * cell fail. Between two cells it is kept for the next one.
  */
-import type { CellError, OutputSink } from '../interfaces.ts';
+import type { CellError, OutputSink } from '../contracts/interfaces.ts';
 import type { Execution, Executions } from './executions.ts';
 
 type Output = Parameters<OutputSink['output']>[0];

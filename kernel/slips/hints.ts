@@ -1,5 +1,5 @@
 /** Help with names and members that are not there, from what errors say of them. */
-import { knownGlobals } from '../known-globals.ts';
+import { knownGlobals } from './known-globals.ts';
 import { keywordLike } from './keywords.ts';
 import { likelyTypo, nearestKnown } from './near.ts';
 import { pythonMember, pythonName, pythonNames, pythonType } from './python.ts';

@@ -1,5 +1,5 @@
 /** Keywords with a typing error. */
-import { editDistance } from '../nearest-name.ts';
+import { editDistance } from '../../src/base/nearest-name.ts';
 import { isComment, masked } from './rows.ts';
 
 const KEYWORDS = [

@@ -1,5 +1,5 @@
 /** Whether a name was meant for another one. */
-import { editDistance } from '../nearest-name.ts';
+import { editDistance } from '../../src/base/nearest-name.ts';
 
 /**
  * A known name that an assigned name is probably a typing error for. Variables with similar names are common (`xs` and `ys`,

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { Connection, Ports, Registration } from './connection-file.ts';
-import { quietly } from '../quietly.ts';
+import { quietly } from '../../src/base/quietly.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { LargeMessages, SUBSCRIBER_STALLED_MS, unsentBytes } from './large-messages.ts';
 import { readMessages } from './received-messages.ts';

@@ -77,9 +77,9 @@ function pythonPackages(root) {
 
 /** TensorFlow's wheels, from the catalogue's own text: the release script runs before anything is bundled for it. */
 function wheels(root) {
-  const text = readFileSync(join(root, 'src', 'runtimes', 'catalogue.ts'), 'utf8');
+  const text = readFileSync(join(root, 'src', 'machine', 'runtimes', 'catalogue.ts'), 'utf8');
   const files = [...text.matchAll(/'([\w.]+-[\w.+]+-[\w.-]+\.whl)',\s*([\d_]+),\s*'([0-9a-f]{64})'/g)];
-  if (files.length === 0) throw new Error('no wheels were found in src/runtimes/catalogue.ts');
+  if (files.length === 0) throw new Error('no wheels were found in src/machine/runtimes/catalogue.ts');
   const all = files.map(([, file, , content]) => {
     const [project, version] = file.split('-');
     return {

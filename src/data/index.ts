@@ -1,10 +1,10 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { FileError, readRegular } from '../files/index.ts';
-import { theTf } from '../training/tf.ts';
+import { FileError, readRegular } from '../base/files/index.ts';
+import { theTf } from '../tfjs/current.ts';
 import { unzip } from '../training/model-files/zip.ts';
-import { DataFormatError } from './format-error.ts';
-import { parseIdx } from './idx.ts';
-import { parseNpy, tensorValues } from './npy.ts';
+import { DataFormatError } from './formats/format-error.ts';
+import { parseIdx } from './formats/idx.ts';
+import { parseNpy, tensorValues } from './formats/npy.ts';
 
 export { datasets } from './datasets.ts';
 export { FileDataset } from './pipeline/file-dataset.ts';
@@ -13,15 +13,15 @@ export type { ArrayOptions } from './pipeline/array-source.ts';
 export type { PictureOptions } from './pipeline/image-source.ts';
 export type { CsvTableOptions, TableOptions } from './pipeline/table-source.ts';
 export { DataWorkerError } from './pipeline/workers.ts';
-export { readParquet } from './parquet.ts';
-export type { ParquetCell, ParquetOptions, ParquetRow } from './parquet.ts';
-export { parseNpy } from './npy.ts';
-export type { NpyArray, NpyValues } from './npy.ts';
-export { parseCsv, readCsv } from './csv.ts';
-export type { CsvCell, CsvOptions, CsvRow } from './csv.ts';
-export { DataFormatError } from './format-error.ts';
-export { parseIdx } from './idx.ts';
-export type { IdxArray, IdxValues } from './idx.ts';
+export { readParquet } from './formats/parquet.ts';
+export type { ParquetCell, ParquetOptions, ParquetRow } from './formats/parquet.ts';
+export { parseNpy } from './formats/npy.ts';
+export type { NpyArray, NpyValues } from './formats/npy.ts';
+export { parseCsv, readCsv } from './formats/csv.ts';
+export type { CsvCell, CsvOptions, CsvRow } from './formats/csv.ts';
+export { DataFormatError } from './formats/format-error.ts';
+export { parseIdx } from './formats/idx.ts';
+export type { IdxArray, IdxValues } from './formats/idx.ts';
 
 /**
  * Reads an IDX file, the format of MNIST, as a tensor: whole numbers become int32, others float32.

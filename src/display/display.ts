@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { notebookHost } from '../host.ts';
-import type { MimeBundle } from '../host.ts';
+import { notebookHost } from '../base/host.ts';
+import type { MimeBundle } from '../base/host.ts';
 import { base64 } from './image-format.ts';
 import { encodeBundle, renderAsync } from './render.ts';
 import type { RenderOptions } from './render.ts';

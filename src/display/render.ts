@@ -1,4 +1,4 @@
-import type { MimeBundle } from '../host.ts';
+import type { MimeBundle } from '../base/host.ts';
 import { base64, imageFormat } from './image-format.ts';
 import { types } from 'node:util';
 import { dataProperty, grouped, plainText } from './plain-text.ts';

@@ -1,4 +1,4 @@
-import type { MimeBundle } from '../host.ts';
+import type { MimeBundle } from '../base/host.ts';
 
 /** A value in the forms that a front end chooses from. */
 export interface Rendered {

@@ -1,7 +1,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { inspect, types } from 'node:util';
-import type { MimeBundle } from '../host.ts';
+import type { MimeBundle } from '../base/host.ts';
 import { escapeHtml } from './html.ts';
 import { isCalm } from './calm.ts';
 import { dataProperty, grouped, plainText } from './plain-text.ts';

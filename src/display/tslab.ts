@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { inspect } from 'node:util';
-import { notebookHost } from '../host.ts';
+import { notebookHost } from '../base/host.ts';
 import { base64 } from './image-format.ts';
 
 /**

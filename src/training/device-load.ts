@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import type { BackendDescription } from '../devices/backend-description.ts';
-import type { Machine } from '../devices/machine.ts';
-import type { DeviceSample, Sampler } from '../devices/watch/sampler.ts';
-import { importInTurn } from '../spare-descriptors.ts';
+import type { BackendDescription } from '../machine/devices/backend-description.ts';
+import type { Machine } from '../machine/devices/machine.ts';
+import type { DeviceSample, Sampler } from '../machine/devices/watch/sampler.ts';
+import { importInTurn } from '../base/spare-descriptors.ts';
 
 /** Between two looks: a driver is asked in a process of its own, which costs this one next to nothing. */
 const PAUSE_MS = 1000;
@@ -70,7 +70,7 @@ export class DeviceLoad {
     const backend = this.#backend();
     if (!backend.devices.some(({ type }) => /GPU/i.test(type))) return 'none';
     const [{ usedDevices }, { Sampler: DeviceSampler }] = await importInTurn(() =>
-      Promise.all([import('../devices/inventory.ts'), import('../devices/watch/sampler.ts')]),
+      Promise.all([import('../machine/devices/inventory.ts'), import('../machine/devices/watch/sampler.ts')]),
     );
     const used = [...usedDevices(backend)].filter((id) => id !== 'cpu');
     return { used, sampler: new DeviceSampler(this.#machine) };

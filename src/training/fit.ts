@@ -1,17 +1,17 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type * as Tf from '@tensorflow/tfjs';
 import { markShown } from '../display/index.ts';
-import { notebookHost } from '../host.ts';
-import { trainerOf } from '../tensorflow/compile/trainer.ts';
-import { checkedSteps } from './batch-hooks.ts';
+import { notebookHost } from '../base/host.ts';
+import { trainerOf } from '../compile/loops/trainer.ts';
+import { checkedSteps } from '../compile/loops/batch-hooks.ts';
 import { TrainingCallback } from './callbacks/callback.ts';
 import type { DeviceLoad } from './device-load.ts';
 import type { TensorcellFitArgs } from './fit-arguments.ts';
 import { progressMode } from './live-display.ts';
 import { installViews } from './model-view.ts';
 import { ownerOf, rememberOwners } from './owner.ts';
-import { installLayers } from '../layers/install.ts';
-import { useTf } from './tf.ts';
+import { installLayers } from './layers/install.ts';
+import { useTf } from '../tfjs/current.ts';
 import type { FitData, Noticed } from './not-finite.ts';
 import { gateCallback, Watcher, watcherCallback } from './watcher.ts';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Rendered } from '../display/index.ts';
-import { notebookHost } from '../host.ts';
-import type { HostPayload, MimeBundle } from '../host.ts';
+import { notebookHost } from '../base/host.ts';
+import type { HostPayload, MimeBundle } from '../base/host.ts';
 
 /** Time between two updates, at least: ten a second. */
 const SHORTEST_PAUSE_MS = 100;

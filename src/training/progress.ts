@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type * as Tf from '@tensorflow/tfjs';
 import { escapeHtml } from '../display/html.ts';
 import type { Rendered } from '../display/index.ts';
-import { notebookHost } from '../host.ts';
+import { notebookHost } from '../base/host.ts';
 import { chartForms } from './chart/forms.ts';
 import { chartSvg } from './chart/line-chart.ts';
 import type { Panel } from './chart/line-chart.ts';

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../display/html.ts';
 import type { Rendered } from '../display/index.ts';
-import type { MimeBundle } from '../host.ts';
+import type { MimeBundle } from '../base/host.ts';
 import { chartForms } from './chart/forms.ts';
 import { chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
 import type { Line, Panel } from './chart/line-chart.ts';

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import type * as Tf from '@tensorflow/tfjs';
-import { notebookHost } from '../host.ts';
-import type { MimeBundle } from '../host.ts';
-import { COUNTS_STEPS } from './batch-hooks.ts';
-import type { CountSteps } from './batch-hooks.ts';
+import { notebookHost } from '../base/host.ts';
+import type { MimeBundle } from '../base/host.ts';
+import { COUNTS_STEPS } from '../compile/loops/batch-hooks.ts';
+import type { CountSteps } from '../compile/loops/batch-hooks.ts';
 import type { TrainingCallback } from './callbacks/callback.ts';
 import type { DeviceLoad } from './device-load.ts';
 import { LiveDisplay } from './live-display.ts';
@@ -11,7 +11,7 @@ import type { DisplayMode } from './live-display.ts';
 import { whereNotFinite } from './not-finite.ts';
 import type { FitData, Noticed } from './not-finite.ts';
 import { TrainingRecord } from './record.ts';
-import { theTf } from './tf.ts';
+import { theTf } from '../tfjs/current.ts';
 import { epochLines, finalBundle, liveBundle, summaryLine } from './training-view.ts';
 
 type Logs = Record<string, number | Tf.Scalar>;

@@ -3,7 +3,7 @@
  * kernels, none of ours.
  */
 import { createRequire } from 'node:module';
-import type { Tf } from '../../src/tensorflow/index.ts';
+import type { Tf } from '../../src/api/tensorflow.ts';
 
 const require = createRequire(import.meta.url);
 

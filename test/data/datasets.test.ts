@@ -15,10 +15,10 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type * as Tf from '@tensorflow/tfjs';
 import { scanCsv } from '../../src/data/pipeline/table-chunks.ts';
-import { parseCsv } from '../../src/data/csv.ts';
-import type { Batch, FileDataset } from '../../src/index.ts';
-import { DataFormatError, datasets, readIdx, readNpz, readParquet } from '../../src/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { parseCsv } from '../../src/data/formats/csv.ts';
+import type { Batch, FileDataset } from '../../src/api/index.ts';
+import { DataFormatError, datasets, readIdx, readNpz, readParquet } from '../../src/api/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const goldens = join(root, 'test/data/goldens');

@@ -9,12 +9,12 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runInThisContext } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
-import { parameterLines, readNotebook } from '../../src/cli/notebook.ts';
+import { parameterLines, readNotebook } from '../../cli/notebook.ts';
 import { datasets, readCsv, readIdx, readNpy, readNpz, readParquet } from '../../src/data/index.ts';
-import { parseIni } from '../../src/devices/ini.ts';
-import { readConfigFile } from '../../src/devices/settings.ts';
-import { crc32 } from '../../src/files/checksums.ts';
-import { open } from '../../src/safetensors/index.ts';
+import { parseIni } from '../../src/machine/devices/ini.ts';
+import { readConfigFile } from '../../src/machine/devices/settings.ts';
+import { crc32 } from '../../src/base/files/checksums.ts';
+import { open } from '../../src/interop/safetensors/index.ts';
 import {
   BackupAndRestore,
   installTraining,
@@ -23,7 +23,7 @@ import {
   saveModel,
 } from '../../src/training/index.ts';
 import { zipParts } from '../../src/training/model-files/zip.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

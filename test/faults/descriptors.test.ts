@@ -12,7 +12,7 @@ import { python } from '../python/python-kernel.ts';
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-descriptors-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Descriptors of /dev/null that the process holds for the loading of its parts (`src/spare-descriptors.ts`); standard input is one more. */
+/** Descriptors of /dev/null that the process holds for the loading of its parts (`src/base/spare-descriptors.ts`); standard input is one more. */
 const RESERVE = 32;
 
 /** Node raises its own limit when it starts, so that it is lowered afterwards, before the kernel opens anything. */

@@ -4,11 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createPrivateConnection } from '../../kernel/python/connection.ts';
-import { prepareTutorials } from '../../src/cli/tutorials.ts';
-import { installRuntime } from '../../src/runtimes/install.ts';
-import { installedRuntimes } from '../../src/runtimes/store.ts';
-import { XlaGate } from '../../src/tensorflow/compile/xla-gate.ts';
-import { loadTf, onBackendNotice } from '../../src/tensorflow/index.ts';
+import { prepareTutorials } from '../../cli/tutorials.ts';
+import { installRuntime } from '../../src/machine/runtimes/install.ts';
+import { installedRuntimes } from '../../src/machine/runtimes/store.ts';
+import { XlaGate } from '../../src/engines/tensorflow/xla/gate.ts';
+import { loadTf, onBackendNotice } from '../../src/api/tensorflow.ts';
 import { KernelProcess, withKernel } from '../kernel/kernel-process.ts';
 import { python } from '../python/python-kernel.ts';
 import { makeWheel } from '../setup/package-index.ts';

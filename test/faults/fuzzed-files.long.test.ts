@@ -7,10 +7,10 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { readCsv, readIdx, readNpy, readNpz } from '../../src/data/index.ts';
-import { load, save } from '../../src/safetensors/index.ts';
+import { load, save } from '../../src/interop/safetensors/index.ts';
 import { damaged, randoms } from './random-damage.ts';
 import { installTraining, loadModel, loadWeights, saveModel, saveWeights } from '../../src/training/index.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { datasets, readIdx, readNpy, readNpz, readParquet } from '../../src/data/index.ts';
-import { load, open, save } from '../../src/safetensors/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import { loadTensorflow } from '../../src/tensorflow/loading.ts';
-import type { Tf as Tensorcell } from '../../src/tensorflow/tfjs/instance.ts';
+import { load, open, save } from '../../src/interop/safetensors/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import { loadTensorflow } from '../../src/engines/tensorflow/loading.ts';
+import type { Tf as Tensorcell } from '../../src/tfjs/instance.ts';
 import { loadModel, loadWeights } from '../../src/training/index.ts';
 import { windows } from './hostile-windows.ts';
 

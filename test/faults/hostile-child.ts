@@ -1,5 +1,5 @@
 /** Runs hostile calls on TensorFlow one after the other; says before each which one it is: hostile.test.ts reads it. */
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { HOSTILE } from './hostile-calls.ts';
 
 const tf = loadTf();

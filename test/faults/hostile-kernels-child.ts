@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import type * as Tf from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { operationCases } from '../tensorflow/operations/cases.ts';
 import type { Loose } from '../tensorflow/gradients/case.ts';
 

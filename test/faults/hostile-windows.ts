@@ -1,6 +1,6 @@
 /** Hostile calls of ops with a window: TensorFlow's C++ takes ranks, dilations and the shapes of results as they come. */
 import type * as Tf from '@tensorflow/tfjs';
-import type { Tf as Tensorcell } from '../../src/tensorflow/tfjs/instance.ts';
+import type { Tf as Tensorcell } from '../../src/tfjs/instance.ts';
 
 export const windows: Record<string, (tf: Tensorcell) => unknown> = {
   'conv2d with a dilation of 2^31 - 1': (tf) =>

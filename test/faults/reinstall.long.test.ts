@@ -9,9 +9,9 @@ import { createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { runtimeCommand } from '../../src/cli/runtime.ts';
-import { runtimeRelease, type Wheel } from '../../src/runtimes/catalogue.ts';
-import { installedRuntimes } from '../../src/runtimes/store.ts';
+import { runtimeCommand } from '../../cli/runtime.ts';
+import { runtimeRelease, type Wheel } from '../../src/machine/runtimes/catalogue.ts';
+import { installedRuntimes } from '../../src/machine/runtimes/store.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { servePackages, type PackageIndex } from '../setup/package-index.ts';
 import { copyRuntime, cut, LIBRARY, noRuntime, runtime } from './runtime-copy.ts';

@@ -1,7 +1,7 @@
 /** A copy of the installed CPU runtime that a test may damage: the shared one is never touched. */
 import { cpSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findRuntime } from '../../src/runtimes/store.ts';
+import { findRuntime } from '../../src/machine/runtimes/store.ts';
 
 export const runtime = findRuntime('cpu');
 export const noRuntime = runtime === undefined ? 'no CPU runtime is installed' : false;

@@ -16,8 +16,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { damagedFiles, libraryDamage } from '../../src/runtimes/store.ts';
-import { libraryFileProblem } from '../../src/tensorflow/library-file.ts';
+import { damagedFiles, libraryDamage } from '../../src/machine/runtimes/store.ts';
+import { libraryFileProblem } from '../../src/engines/tensorflow/library-file.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { copyRuntime, cut, LIBRARY, noRuntime } from './runtime-copy.ts';
 

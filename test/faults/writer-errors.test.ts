@@ -9,7 +9,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { FileError, writeTogether, writeWhole } from '../../src/files/index.ts';
+import { FileError, writeTogether, writeWhole } from '../../src/base/files/index.ts';
 import { contents } from './small-disk.ts';
 import { WRITERS } from './writers.ts';
 

@@ -17,14 +17,14 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { History } from '../../kernel/session/history.ts';
-import { historyCommand } from '../../src/cli/history.ts';
-import { FileError, writeWhole } from '../../src/files/index.ts';
-import { temporaryName } from '../../src/files/leftovers.ts';
+import { historyCommand } from '../../cli/history.ts';
+import { FileError, writeWhole } from '../../src/base/files/index.ts';
+import { temporaryName } from '../../src/base/files/leftovers.ts';
 import { CSVLogger, loadModel, saveModel, TensorBoard } from '../../src/training/index.ts';
 import { fileLimitProblem, limitFiles } from './file-limit.ts';
 import { contents, smallDisk, smallDiskProblem } from './small-disk.ts';
 import { fitWith, model, text, WRITERS } from './writers.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 
@@ -344,12 +344,12 @@ test('a save removes what killed saves left, and nothing else', () => {
   );
 });
 
-test('every writer of the sources goes through src/files', () => {
+test('every writer of the sources goes through src/base/files', () => {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const found: string[] = [];
-  for (const top of ['src', 'kernel']) {
+  for (const top of ['src', 'kernel', 'runtime', 'cli']) {
     for (const name of readdirSync(join(root, top), { recursive: true, encoding: 'utf8' })) {
-      if (!/\.(ts|cjs|mjs)$/.test(name) || `${top}/${name}`.startsWith('src/files/')) continue;
+      if (!/\.(ts|cjs|mjs)$/.test(name) || `${top}/${name}`.startsWith('src/base/files/')) continue;
       const source = readFileSync(join(root, top, name), 'utf8');
       for (const [call] of source.matchAll(
         /\b(writeFile(Sync)?|appendFile(Sync)?|createWriteStream|copyFile(Sync)?|outputFile)\b/g,

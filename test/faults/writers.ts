@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writefile } from '../../kernel/magics/show.ts';
-import { install } from '../../src/cli/install.ts';
-import { saveNotebook } from '../../src/cli/run.ts';
-import { findSetting, saveSetting } from '../../src/devices/settings.ts';
-import { writeTogether, writeWhole } from '../../src/files/index.ts';
-import { chooseRuntime } from '../../src/runtimes/store.ts';
-import { save as saveSafetensors } from '../../src/safetensors/index.ts';
-import { Profile } from '../../src/tensorflow/profile/profile.ts';
+import { install } from '../../cli/install.ts';
+import { saveNotebook } from '../../cli/run.ts';
+import { findSetting, saveSetting } from '../../src/machine/devices/settings.ts';
+import { writeTogether, writeWhole } from '../../src/base/files/index.ts';
+import { chooseRuntime } from '../../src/machine/runtimes/store.ts';
+import { save as saveSafetensors } from '../../src/interop/safetensors/index.ts';
+import { Profile } from '../../src/api/profile/profile.ts';
 import {
   BackupAndRestore,
   installTraining,
@@ -19,7 +19,7 @@ import {
   saveModel,
   saveWeights,
 } from '../../src/training/index.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -8,7 +8,7 @@
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Tensor } from '@tensorflow/tfjs';
-import { compile, loadTf } from '../../src/tensorflow/index.ts';
+import { compile, loadTf } from '../../src/api/tensorflow.ts';
 
 /** What one spec came to. */
 export interface Verdict {

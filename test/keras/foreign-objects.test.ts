@@ -2,7 +2,7 @@
 import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { ModelFileError } from '../../src/training/index.ts';
 import { buildModel } from '../../src/training/model-files/keras-builder.ts';
 import { compileFromKeras } from '../../src/training/model-files/keras-compile.ts';

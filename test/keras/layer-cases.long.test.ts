@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { ModelFileError, progressMode, saveModel } from '../../src/training/index.ts';
 import { loadCase, readGoldens } from './layer-cases.ts';
 

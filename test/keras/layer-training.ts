@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { ModelFileError, progressMode } from '../../src/training/index.ts';
 import { weightGroups } from '../../src/training/model-files/keras-weights.ts';
 import {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type * as Tf from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { loadModel, progressMode, saveModel } from '../../src/training/index.ts';
 import { buildModel } from '../../src/training/model-files/keras-builder.ts';
 import { toKerasConfig } from '../../src/training/model-files/keras-config.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type * as Tf from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { installTraining, loadModel, loadWeights, progressMode } from '../../src/training/index.ts';
 
 const tf = loadTf();

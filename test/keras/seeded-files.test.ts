@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { loadModel, progressMode, saveModel } from '../../src/training/index.ts';
 import { unzip } from '../../src/training/model-files/zip.ts';
 import { near } from './layer-cases.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type * as Tf from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { restoreState } from '../../src/training/model-files/keras-optimizers.ts';
 import { installTraining, loadModel, progressMode, saveModel } from '../../src/training/index.ts';
 

@@ -1,12 +1,12 @@
 /**
- * A session in one process: compiled cells run with the smallest context that does what `kernel/interfaces.ts` promises.
+ * A session in one process: compiled cells run with the smallest context that does what `kernel/contracts/interfaces.ts` promises.
  */
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type { CellCompilerOptions } from '../../kernel/language/compile/index.ts';
-import type { CellContext, CompiledCell } from '../../kernel/interfaces.ts';
-import { Names } from '../../kernel/runtime/names.ts';
+import type { CellContext, CompiledCell } from '../../kernel/contracts/interfaces.ts';
+import { Names } from '../../runtime/names.ts';
 
 export interface RunCell {
   /** The value of the last expression; `NONE` where there was none. */

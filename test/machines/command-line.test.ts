@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import type { SpawnSyncReturns } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Report } from '../../src/devices/doctor/index.ts';
-import { CHECKS } from '../../src/devices/doctor/index.ts';
+import type { Report } from '../../src/machine/doctor/index.ts';
+import { CHECKS } from '../../src/machine/doctor/index.ts';
 
 const doctor = (...more: string[]): SpawnSyncReturns<string> =>
   spawnSync(process.execPath, [join(process.cwd(), 'dist', 'cli.js'), 'doctor', ...more], {

@@ -4,10 +4,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { CUDA_WHEEL, parseBuildInfo } from '../../src/devices/runtimes.ts';
-import { runtimeRelease } from '../../src/runtimes/catalogue.ts';
-import { downloadBytes, installRuntime } from '../../src/runtimes/install.ts';
-import { damagedFiles, sizeOnDisk, type InstalledRuntime } from '../../src/runtimes/store.ts';
+import { CUDA_WHEEL, parseBuildInfo } from '../../src/machine/devices/runtimes.ts';
+import { runtimeRelease } from '../../src/machine/runtimes/catalogue.ts';
+import { downloadBytes, installRuntime } from '../../src/machine/runtimes/install.ts';
+import { damagedFiles, sizeOnDisk, type InstalledRuntime } from '../../src/machine/runtimes/store.ts';
 import { report, reporting, reportOf } from './runtime-in-use.ts';
 
 const NO_DRIVER = 'no NVIDIA driver (libcuda.so.1) was found';

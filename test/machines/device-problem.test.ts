@@ -6,9 +6,9 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { cudaDriverProblem } from '../../src/tensorflow/cuda-driver.ts';
-import { directmlProblem } from '../../src/tensorflow/directml-driver.ts';
-import { CUDA_WHEEL } from '../../src/devices/runtimes.ts';
+import { cudaDriverProblem } from '../../src/engines/tensorflow/cuda-driver.ts';
+import { directmlProblem } from '../../src/engines/tensorflow/directml-driver.ts';
+import { CUDA_WHEEL } from '../../src/machine/devices/runtimes.ts';
 import { fakeLibrary, hasCompiler } from './fake-libraries.ts';
 
 const [, , question, ...places] = process.argv;

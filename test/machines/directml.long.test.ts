@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pythonSymbols } from '../../scripts/python-symbols.mjs';
-import { runtimeRelease } from '../../src/runtimes/catalogue.ts';
-import { installRuntime } from '../../src/runtimes/install.ts';
-import { PYTHON_SYMBOLS } from '../../src/runtimes/python-symbols.ts';
-import { damagedFiles, type InstalledRuntime } from '../../src/runtimes/store.ts';
+import { runtimeRelease } from '../../src/machine/runtimes/catalogue.ts';
+import { installRuntime } from '../../src/machine/runtimes/install.ts';
+import { PYTHON_SYMBOLS } from '../../src/machine/runtimes/python-symbols.ts';
+import { damagedFiles, type InstalledRuntime } from '../../src/machine/runtimes/store.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { report, reporting, reportOf } from './runtime-in-use.ts';
 

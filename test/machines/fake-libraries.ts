@@ -48,7 +48,7 @@ export function probeFile(): Promise<string> {
     mkdirSync(cache, { recursive: true });
     const outfile = join(cache, `probe-${process.pid}.mjs`);
     await build({
-      entryPoints: [join(process.cwd(), 'src/devices/probe/main.ts')],
+      entryPoints: [join(process.cwd(), 'src/machine/devices/probe/main.ts')],
       bundle: true,
       platform: 'node',
       format: 'esm',

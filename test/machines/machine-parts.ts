@@ -1,6 +1,6 @@
 // What simulated machines are made of. Texts are as real machines print them.
-import type { BackendDescription } from '../../src/devices/backend-description.ts';
-import type { FirstOp } from '../../src/devices/doctor/index.ts';
+import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
+import type { FirstOp } from '../../src/machine/doctor/index.ts';
 import type { Entry, MachineSpec } from './simulated-machine.ts';
 
 const MIB = 1024 * 1024;

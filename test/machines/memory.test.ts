@@ -1,9 +1,9 @@
 // What %memory counts on a real TensorFlow: also the variables that compiled steps keep in resources.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { thisMachine } from '../../src/devices/index.ts';
-import { detectRuntimes } from '../../src/devices/runtimes.ts';
-import { describeBackend, describeMemory, loadTf } from '../../src/tensorflow/index.ts';
+import { thisMachine } from '../../src/machine/devices/index.ts';
+import { detectRuntimes } from '../../src/machine/devices/runtimes.ts';
+import { describeBackend, describeMemory, loadTf } from '../../src/api/tensorflow.ts';
 
 const skip =
   detectRuntimes(thisMachine()).length > 0 ? false : 'no TensorFlow build is installed: npm run setup';

@@ -1,10 +1,10 @@
 // Out of memory: the explanation on a simulated GPU, and a real one on the CPU after which the session goes on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { explainOutOfMemory } from '../../src/devices/out-of-memory.ts';
-import { detectRuntimes } from '../../src/devices/runtimes.ts';
-import { thisMachine } from '../../src/devices/index.ts';
-import { describeMemory, loadTf } from '../../src/tensorflow/index.ts';
+import { explainOutOfMemory } from '../../src/machine/devices/out-of-memory.ts';
+import { detectRuntimes } from '../../src/machine/devices/runtimes.ts';
+import { thisMachine } from '../../src/machine/devices/index.ts';
+import { describeMemory, loadTf } from '../../src/api/tensorflow.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { simulatedMachine } from './simulated-machine.ts';
 import { SPECS } from './specs.ts';

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { thisMachine } from '../../src/devices/index.ts';
-import { PlacementError } from '../../src/devices/placement.ts';
-import { detectRuntimes } from '../../src/devices/runtimes.ts';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { device, describeBackend, loadTf } from '../../src/tensorflow/index.ts';
-import { loadedTensorflow } from '../../src/tensorflow/loading.ts';
+import { thisMachine } from '../../src/machine/devices/index.ts';
+import { PlacementError } from '../../src/api/placement.ts';
+import { detectRuntimes } from '../../src/machine/devices/runtimes.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { device, describeBackend, loadTf } from '../../src/api/tensorflow.ts';
+import { loadedTensorflow } from '../../src/engines/tensorflow/loading.ts';
 
 process.env['TENSORCELL_CONTEXT'] = JSON.stringify({ deviceCount: { CPU: 2 } });
 

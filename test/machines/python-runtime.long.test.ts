@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { tensorflowOfPython } from '../../src/runtimes/python-environment.ts';
-import { chooseRuntime } from '../../src/runtimes/store.ts';
+import { tensorflowOfPython } from '../../src/machine/runtimes/python-environment.ts';
+import { chooseRuntime } from '../../src/machine/runtimes/store.ts';
 import { report, reporting, reportOf } from './runtime-in-use.ts';
 
 const VERSION = '2.21.0';

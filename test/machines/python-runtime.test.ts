@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { tensorflowOfPython } from '../../src/runtimes/python-environment.ts';
-import { findRuntime } from '../../src/runtimes/store.ts';
+import { tensorflowOfPython } from '../../src/machine/runtimes/python-environment.ts';
+import { findRuntime } from '../../src/machine/runtimes/store.ts';
 import { report, reporting, reportOf } from './runtime-in-use.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import koffi from 'koffi';
-import { isPythonObject, stubLibrary } from '../../src/runtimes/python-stub.ts';
-import { PYTHON_SYMBOLS } from '../../src/runtimes/python-symbols.ts';
+import { isPythonObject, stubLibrary } from '../../src/machine/runtimes/python-stub.ts';
+import { PYTHON_SYMBOLS } from '../../src/machine/runtimes/python-symbols.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-stub-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

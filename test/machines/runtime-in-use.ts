@@ -1,10 +1,10 @@
 // What a real process says that loads a runtime of this machine, trains on it and asks too much of it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import type { BackendDescription } from '../../src/devices/index.ts';
-import { disposeProbes, ladderText, takeStatus, thisMachine } from '../../src/devices/index.ts';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { describeBackend, loadTf, preload } from '../../src/tensorflow/index.ts';
+import type { BackendDescription } from '../../src/machine/devices/index.ts';
+import { disposeProbes, ladderText, takeStatus, thisMachine } from '../../src/machine/devices/index.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { describeBackend, loadTf, preload } from '../../src/api/tensorflow.ts';
 
 export interface RuntimeReport {
   description: BackendDescription;

@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
-import { describeBackend, loadTf } from '../../src/tensorflow/index.ts';
-import { runtimesFolder } from '../../src/home.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { ATTR, TF } from '../../src/engines/dtypes.ts';
+import { describeBackend, loadTf } from '../../src/api/tensorflow.ts';
+import { runtimesFolder } from '../../src/base/home.ts';
 
 interface Effects {
   /** Threads of TensorFlow's pool between ops, and all others of the process. */

@@ -2,8 +2,8 @@
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Machine } from '../../src/devices/machine.ts';
-import type { CacheEntry } from '../../src/devices/loader.ts';
+import type { Machine } from '../../src/machine/devices/machine.ts';
+import type { CacheEntry } from '../../src/machine/devices/loader.ts';
 import { fakeLibrary, probeFile } from './fake-libraries.ts';
 import type { FakeLibrary } from './fake-libraries.ts';
 

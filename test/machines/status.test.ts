@@ -8,9 +8,9 @@ import {
   statusHtml,
   statusText,
   takeStatus,
-} from '../../src/devices/index.ts';
-import { missedGpu } from '../../src/devices/missed-gpu.ts';
-import { fittingRuntime } from '../../src/runtimes/fit.ts';
+} from '../../src/machine/devices/index.ts';
+import { missedGpu } from '../../src/machine/devices/missed-gpu.ts';
+import { fittingRuntime } from '../../src/machine/runtimes/fit.ts';
 import { hasCompiler } from './fake-libraries.ts';
 import { assertGolden } from './golden.ts';
 import { simulatedMachine } from './simulated-machine.ts';

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { thisMachine } from '../../src/devices/index.ts';
-import { detectRuntimes } from '../../src/devices/runtimes.ts';
+import { thisMachine } from '../../src/machine/devices/index.ts';
+import { detectRuntimes } from '../../src/machine/devices/runtimes.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import type { Cell, JupyterClient, Message } from '../kernel/jupyter-client.ts';
 

@@ -1,4 +1,9 @@
-import type { DisplayPayload, ExecuteOutcome, MagicContext, MagicSession } from '../../kernel/interfaces.ts';
+import type {
+  DisplayPayload,
+  ExecuteOutcome,
+  MagicContext,
+  MagicSession,
+} from '../../kernel/contracts/interfaces.ts';
 
 export interface Recorded {
   stdout: string;

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { sizeOnDisk } from '../../src/runtimes/store.ts';
+import { sizeOnDisk } from '../../src/machine/runtimes/store.ts';
 import { packageVersion, root, runtimes, TestHome } from './installed-package.ts';
 
 const user = new TestHome();
@@ -44,7 +44,7 @@ test('the tarball installs without a compiler and without scripts, within 120 MB
     'dist/runtime.cjs',
     'dist/tf.cjs',
     'dist/cli.js',
-    'dist/types/src/globals/index.d.ts',
+    'dist/types/src/api/globals/index.d.ts',
     'dist/node_modules/zeromq/linux-x64.node',
     'dist/third-party-licences.txt',
     'dist/notebooks/01-first-network.ipynb',

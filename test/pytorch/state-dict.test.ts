@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import type { LayersModel, layers, Tensor } from '@tensorflow/tfjs';
-import { segmentPool } from '../../src/crossing/payload.ts';
-import { multiHeadAttention } from '../../src/layers/index.ts';
-import { loadStateDict, stateDict, type StateDict } from '../../src/pytorch/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { segmentPool } from '../../src/interop/crossing/payload.ts';
+import { multiHeadAttention } from '../../src/training/layers/index.ts';
+import { loadStateDict, stateDict, type StateDict } from '../../src/interop/pytorch/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { progressMode } from '../../src/training/index.ts';
 import { Peer } from '../crossing/peer.ts';
 import { NO_TORCH, torchPython } from '../crossing/pythons.ts';

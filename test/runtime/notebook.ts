@@ -1,7 +1,7 @@
 /** A notebook for tests: a real runtime process behind the host, without sockets. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createRuntimeHost, type RuntimeHostOptions } from '../../kernel/host/index.ts';
+import { createRuntimeHost, type RuntimeHostOptions } from '../../kernel/runtime-host/index.ts';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type {
   Binding,
@@ -10,7 +10,7 @@ import type {
   ExecuteOutcome,
   OutputSink,
   RuntimeHost,
-} from '../../kernel/interfaces.ts';
+} from '../../kernel/contracts/interfaces.ts';
 
 export type SinkMessage = Parameters<OutputSink['output']>[0];
 

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { DTYPES } from '../../src/arrays/dtype.ts';
-import { tagArray, type TaggedArray } from '../../src/arrays/tagged.ts';
-import { load, open, save } from '../../src/safetensors/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { DTYPES } from '../../src/base/arrays/dtype.ts';
+import { tagArray, type TaggedArray } from '../../src/base/arrays/tagged.ts';
+import { load, open, save } from '../../src/interop/safetensors/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { environmentPython } from '../crossing/pythons.ts';
 
 const tf = loadTf();

@@ -4,10 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
-import type { Completions, Inspection } from '../../kernel/interfaces.ts';
+import type { Completions, Inspection } from '../../kernel/contracts/interfaces.ts';
 import { createLanguageService, type LanguageServiceOptions } from '../../kernel/language/service/index.ts';
 
-export const GLOBAL_TYPES = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'src', 'globals');
+export const GLOBAL_TYPES = join(
+  dirname(dirname(dirname(fileURLToPath(import.meta.url)))),
+  'src',
+  'api',
+  'globals',
+);
 
 const MAGICS = ['who', 'time', 'timeit', 'bash', 'device', 'cd', 'lsmagic', 'python', 'typecheck'];
 

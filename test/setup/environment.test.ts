@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { environmentIsReady } from '../../src/cli/environment.ts';
+import { environmentIsReady } from '../../cli/environment.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const requirements = join(root, 'requirements', 'lab.txt');

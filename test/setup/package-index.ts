@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Wheel } from '../../src/runtimes/catalogue.ts';
+import type { Wheel } from '../../src/machine/runtimes/catalogue.ts';
 
 /** Writes a wheel with these files through Python's zipfile, and describes it as our catalogue does. */
 export function makeWheel(

@@ -7,7 +7,7 @@ import { licenceOf, packageFolder } from '../../scripts/licences.mjs';
 import { findingsOf } from '../../scripts/release/audit.mjs';
 import { billOfMaterials, components, doubtfulLicences } from '../../scripts/release/components.mjs';
 import { tutorialPackages } from '../../scripts/tutorial-data.mjs';
-import { RUNTIMES } from '../../src/runtimes/catalogue.ts';
+import { RUNTIMES } from '../../src/machine/runtimes/catalogue.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -81,7 +81,7 @@ test('licences are read in all the ways in which packages name them', () => {
   assert.equal(licenceOf({}), 'NOASSERTION');
   assert.equal(packageFolder('node_modules/@a/b/lib/c.js'), 'node_modules/@a/b');
   assert.equal(packageFolder('node_modules/a/node_modules/d/x.js'), 'node_modules/a/node_modules/d');
-  assert.equal(packageFolder('src/index.ts'), undefined);
+  assert.equal(packageFolder('src/api/index.ts'), undefined);
 });
 
 test("npm's audit is read finding by finding", () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { givenServer, startServer } from '../../src/cli/server.ts';
+import { givenServer, startServer } from '../../cli/server.ts';
 import { notebookJson, type NotebookCell } from '../notebooks/notebook-file.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RuntimeRelease } from '../../src/runtimes/catalogue.ts';
-import { installRuntime, type InstallOptions } from '../../src/runtimes/install.ts';
+import type { RuntimeRelease } from '../../src/machine/runtimes/catalogue.ts';
+import { installRuntime, type InstallOptions } from '../../src/machine/runtimes/install.ts';
 import {
   chooseRuntime,
   chosenRuntime,
@@ -14,7 +14,7 @@ import {
   findRuntime,
   installedRuntimes,
   removeRuntime,
-} from '../../src/runtimes/store.ts';
+} from '../../src/machine/runtimes/store.ts';
 import { makeWheel, servePackages, type PackageIndex } from './package-index.ts';
 
 const CHILD = 'TENSORCELL_TEST_INSTALL';

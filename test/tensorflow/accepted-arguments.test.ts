@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { compile, loadTf } from '../../src/tensorflow/index.ts';
+import { compile, loadTf } from '../../src/api/tensorflow.ts';
 import { numbers, sizeOf, type Loose } from './gradients/case.ts';
 
 /** Arguments that tfjs's other backends take and tfjs-node refuses or computes wrongly. */

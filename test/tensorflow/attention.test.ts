@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SymbolicTensor } from '@tensorflow/tfjs';
-import { multiHeadAttention, type MultiHeadAttentionArgs } from '../../src/layers/multi-head-attention.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import {
+  multiHeadAttention,
+  type MultiHeadAttentionArgs,
+} from '../../src/training/layers/multi-head-attention.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { bits } from './training-cases.ts';
 
 const tf = loadTf();

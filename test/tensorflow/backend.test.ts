@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
-import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
-import { TensorflowError, describeBackend, loadTf } from '../../src/tensorflow/index.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { ATTR, TF } from '../../src/engines/dtypes.ts';
+import { TensorflowError, describeBackend, loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 const backend = tensorflowBackend() as NodeBackend;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { contest } from '../bench/train/contest.ts';
 import { deepRow, rows } from '../bench/train/models.ts';
 import { findPeers, type Column } from '../bench/train/peers.ts';

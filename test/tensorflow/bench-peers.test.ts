@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { loadTf, traceable } from '../../src/tensorflow/index.ts';
+import { loadTf, traceable } from '../../src/api/tensorflow.ts';
 import { disagreement } from '../bench/train/comparison.ts';
 import { cold, ourselvesCold } from '../bench/train/cold.ts';
 import { contest } from '../bench/train/contest.ts';

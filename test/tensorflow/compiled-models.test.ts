@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor, Tensor3D, layers } from '@tensorflow/tfjs';
-import { tfInternals } from '../../src/tensorflow/tfjs/instance.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { tfInternals } from '../../src/tfjs/instance.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import {
   compile,
   describeMemory,
@@ -10,7 +10,7 @@ import {
   onBackendNotice,
   setRandomSeed,
   traceable,
-} from '../../src/tensorflow/index.ts';
+} from '../../src/api/tensorflow.ts';
 import { everyOptimizer } from './every-optimizer.ts';
 
 const tf = loadTf();

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
-import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { trainerOf } from '../../src/tensorflow/compile/trainer.ts';
+import { lossScaleOf, trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { trainerOf } from '../../src/compile/loops/trainer.ts';
 import { close, notices, tf } from './own-code-trials.ts';
 
 const { constraints, layers, train } = tf;

@@ -1,7 +1,7 @@
 /** A model whose weights say how many steps it has trained. */
 import assert from 'node:assert/strict';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import { loadTf, traceable } from '../../src/tensorflow/index.ts';
+import { loadTf, traceable } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, data, LayersModel, Tensor, TensorContainer } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { counting, stepsDone } from './counting-model.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
-import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

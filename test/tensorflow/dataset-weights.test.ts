@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_XLA'] = 'off';
 const tf = loadTf();

@@ -2,8 +2,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf, onBackendNotice } from '../../src/tensorflow/index.ts';
-import { compile } from '../../src/tensorflow/compile/compile.ts';
+import { loadTf, onBackendNotice } from '../../src/api/tensorflow.ts';
+import { compile } from '../../src/api/compile.ts';
 
 const tf = loadTf();
 const notices: string[] = [];

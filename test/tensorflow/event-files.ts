@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32c } from '../../src/files/checksums.ts';
+import { crc32c } from '../../src/base/files/checksums.ts';
 
 /** One value that was written for a step. */
 export interface Summary {

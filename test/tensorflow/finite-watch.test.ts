@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, SGDOptimizer, Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { firstNotFinite, trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { binding } = tensorflowBackend() as NodeBackend;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Optimizer } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, onBackendNotice } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, onBackendNotice } from '../../src/api/tensorflow.ts';
 import { everyOptimizer } from './every-optimizer.ts';
 
 process.env['TENSORCELL_XLA'] = 'off';

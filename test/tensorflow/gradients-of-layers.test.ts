@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { numbers, sizeOf, type GradientCase, type Loose } from './gradients/case.ts';
 import { judge } from './gradients/judge.ts';
 

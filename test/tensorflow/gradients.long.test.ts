@@ -1,7 +1,7 @@
 /** All cases as compiled functions: about 70 s. A sample of them runs in gradients.test.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { cases } from './gradients/cases.ts';
 import { judgeCompiled } from './gradients/judge.ts';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { format } from 'oxfmt';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { cases } from './gradients/cases.ts';
 import { judgeCompiled, judgeWithGoldens } from './gradients/judge.ts';
 import { gradientPage, type Result } from './gradients/table.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { multiHeadAttention, type MultiHeadAttentionArgs } from '../../src/layers/multi-head-attention.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import {
+  multiHeadAttention,
+  type MultiHeadAttentionArgs,
+} from '../../src/training/layers/multi-head-attention.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { bits } from './training-cases.ts';
 
 interface Case {

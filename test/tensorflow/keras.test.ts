@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Optimizer, SymbolicTensor, Tensor, layers } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 /** What Keras 3 made of the same models: `keras/goldens.py` writes it. */
 interface Golden {

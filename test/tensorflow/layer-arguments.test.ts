@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type * as tfjs from '@tensorflow/tfjs';
-import { layers as ours } from '../../src/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { layers as ours } from '../../src/api/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 

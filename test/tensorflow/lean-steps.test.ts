@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { optimizedOps } from '../../src/tensorflow/compile/optimized-graph.ts';
-import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
-import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph.ts';
+import { SharedFunctions } from '../../src/compile/execution/shared-functions.ts';
+import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { binding } = tensorflowBackend() as NodeBackend;

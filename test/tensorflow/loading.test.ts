@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import {
   compile,
   describeBackend,
@@ -15,7 +15,7 @@ import {
   preload,
   restoreEngineState,
   saveEngineState,
-} from '../../src/tensorflow/index.ts';
+} from '../../src/api/tensorflow.ts';
 
 // Each case needs a process of its own: this file runs itself again, with the case's name as argument.
 
@@ -59,7 +59,7 @@ const cases: Record<string, () => unknown> = {
   },
 
   async options() {
-    const { loadedTensorflow } = await import('../../src/tensorflow/loading.ts');
+    const { loadedTensorflow } = await import('../../src/engines/tensorflow/loading.ts');
     const tf = loadTf();
     const { binding } = tensorflowBackend() as NonNullable<ReturnType<typeof tensorflowBackend>>;
     const names = describeBackend().devices.map(({ name }) => name);

@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Rank, Tensor, Variable } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { LossScale } from '../../src/tensorflow/compile/loss-scale.ts';
-import { lossScaleOf, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { trainerOf } from '../../src/tensorflow/compile/trainer.ts';
-import { StepCache } from '../../src/tensorflow/compile/step-cache.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { LossScale } from '../../src/compile/lowering/loss-scale.ts';
+import { lossScaleOf, trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { trainerOf } from '../../src/compile/loops/trainer.ts';
+import { StepCache } from '../../src/compile/execution/step-cache.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { binding } = tensorflowBackend() as NodeBackend;

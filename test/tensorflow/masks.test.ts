@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 const L = tf.layers;

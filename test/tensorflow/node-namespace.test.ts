@@ -9,7 +9,7 @@ import { runInThisContext } from 'node:vm';
 import type * as tfjs from '@tensorflow/tfjs';
 import { buildTfjs as untyped } from '../../scripts/build-tfjs.mjs';
 import { constructible, es5SuperCalls } from '../../scripts/es5-classes.mjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { readSummaries, type Summary } from './event-files.ts';
 
 const root = join(import.meta.dirname, '..', '..');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Rank, Tensor, layers } from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import { tfInternals } from '../../src/tensorflow/tfjs/instance.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import { tfInternals } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { normalizing } = tfInternals(tf);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { binding } = tensorflowBackend() as NodeBackend;
@@ -340,7 +340,7 @@ const table: Record<string, Case> = {
   ),
 };
 
-/** Ops of TensorFlow's own that stand for what tfjs-node composes (src/tensorflow/kernels/native.ts). */
+/** Ops of TensorFlow's own that stand for what tfjs-node composes (src/tfjs/kernels/native.ts). */
 const ownOps = [
   'BiasAdd',
   'BiasAddGrad',

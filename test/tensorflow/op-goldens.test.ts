@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { compile, loadTf } from '../../src/tensorflow/index.ts';
+import { compile, loadTf } from '../../src/api/tensorflow.ts';
 import type { Loose } from './gradients/case.ts';
 
 interface Stored {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { format } from 'oxfmt';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { operationCases, operationPage, runOperation, type Ran } from './operations/page.ts';
 
 const tf = loadTf();

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { optimizedOps } from '../../src/tensorflow/compile/optimized-graph.ts';
-import { compile, loadTf } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph.ts';
+import { compile, loadTf } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

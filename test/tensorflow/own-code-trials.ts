@@ -1,8 +1,8 @@
 /** Trainings with code of the user's, op by op and compiled. */
 import assert from 'node:assert/strict';
 import type { layers, LayersModel, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 export const tf = loadTf();
 export const notices: string[] = [];

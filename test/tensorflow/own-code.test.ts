@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { layers, Rank, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';
-import { compile, eager, traceable } from '../../src/tensorflow/index.ts';
+import { compile, eager, traceable } from '../../src/api/tensorflow.ts';
 import {
   allGraphs,
   graphsAtOnce,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NamedTensorMap, Optimizer, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
-import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { everyOptimizer } from './every-optimizer.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Rank, Tensor, Tensor4D } from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 type Pad = number | [[number, number], [number, number], [number, number], [number, number]];

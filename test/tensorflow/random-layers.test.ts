@@ -2,8 +2,8 @@
 import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { layers as ours } from '../../src/index.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { layers as ours } from '../../src/api/index.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 const L = tf.layers;

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Tf } from '../../src/tensorflow/tfjs/instance.ts';
+import type { Tf } from '../../src/tfjs/instance.ts';
 import { CLASSES, type RandomNetwork, type Target } from './random-network.ts';
 
 /** Values for an input. */

@@ -1,5 +1,5 @@
 import type { LayersModel, Optimizer, SymbolicTensor, layers } from '@tensorflow/tfjs';
-import type { Tf } from '../../src/tensorflow/tfjs/instance.ts';
+import type { Tf } from '../../src/tfjs/instance.ts';
 
 /**
  * Random networks of several inputs and outputs, of every kind of layer: branches, merges, layers that are used twice,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { History, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { inputValues, targetValues } from './random-network-data.ts';
 import { randomNetwork } from './random-network.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 const tf = loadTf();
 const notices: string[] = [];

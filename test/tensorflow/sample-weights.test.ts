@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ModelFitArgs } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 const tf = loadTf();
 const SAMPLES = 60;

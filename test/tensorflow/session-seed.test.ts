@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Tensor, TensorContainer, data } from '@tensorflow/tfjs';
 import { datasets } from '../../src/data/index.ts';
-import { loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 

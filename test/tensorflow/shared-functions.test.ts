@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
-import { compile, loadTf, onBackendNotice, profile, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { SharedFunctions } from '../../src/compile/execution/shared-functions.ts';
+import { compile, loadTf, onBackendNotice, profile, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

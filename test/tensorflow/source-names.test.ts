@@ -1,7 +1,7 @@
 /** Which names the source of a function says that it uses. (Not a unit: jest cannot load the parser.) */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sourceNames } from '../../src/tensorflow/compile/own/source-names.ts';
+import { sourceNames } from '../../src/compile/guards/source-names.ts';
 
 const names = (source: string) => [...sourceNames(source).names].toSorted();
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CustomCallbackArgs, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { counting, stepsDone } from './counting-model.ts';
 import type { TensorcellFitArgs } from '../../src/training/index.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

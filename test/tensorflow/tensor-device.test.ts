@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderValue } from '../../src/display/index.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import { deviceName } from '../../src/tensorflow/tensor-device.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import { deviceName } from '../../src/api/tensor-device.ts';
 
 process.env['TENSORCELL_CONTEXT'] = JSON.stringify({ deviceCount: { CPU: 2 } });
 
 test("a tensor's view says where its values lie", async () => {
   const tf = loadTf();
-  const { device } = await import('../../src/index.ts');
+  const { device } = await import('../../src/api/index.ts');
   const place = (value: unknown): string | undefined =>
     / bytes · (.*?) · min /.exec(String(renderValue(value).data['text/html']))?.[1];
   const fresh = tf.tensor1d([1, 2]);

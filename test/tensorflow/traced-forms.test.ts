@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import * as added from '../../src/layers/index.ts';
-import { Trace } from '../../src/tensorflow/compile/trace.ts';
-import { loadTf, onBackendNotice, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { firstNotFinite, trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import * as added from '../../src/training/layers/index.ts';
+import { Trace } from '../../src/compile/tracing/trace.ts';
+import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

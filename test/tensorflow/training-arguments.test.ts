@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, mock, test } from 'node:test';
 import type { SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
 const { binding } = tensorflowBackend() as NodeBackend;

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { setAttribute } from '../../src/tensorflow/attributes.ts';
-import { ATTR, TF } from '../../src/tensorflow/c-api/dtypes.ts';
-import { cText } from '../../src/tensorflow/c-api/library.ts';
-import { newHandle } from '../../src/tensorflow/c-api/tensor.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { SharedFunctions } from '../../src/tensorflow/compile/shared-functions.ts';
-import { resourceOf } from '../../src/tensorflow/compile/variable-resources.ts';
-import { compile, loadTf } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { setAttribute } from '../../src/engines/tensorflow/attributes.ts';
+import { ATTR, TF } from '../../src/engines/dtypes.ts';
+import { cText } from '../../src/engines/tensorflow/c-api/library.ts';
+import { newHandle } from '../../src/engines/tensorflow/c-api/tensor.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { SharedFunctions } from '../../src/compile/execution/shared-functions.ts';
+import { resourceOf } from '../../src/compile/state/variable-resources.ts';
+import { compile, loadTf } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 // A slow machine would let XLA compile in the middle, and what XLA compiled is kept.

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ExecuteOutcome } from '../../kernel/interfaces.ts';
+import type { ExecuteOutcome } from '../../kernel/contracts/interfaces.ts';
 import { openNotebook, type Notebook } from '../runtime/notebook.ts';
 
 let notebook: Notebook;
@@ -124,7 +124,7 @@ test('a profile that a cell ends with shows itself', async () => {
 test("a file below a folder called dist is the user's", async () => {
   const root = mkdtempSync(join(tmpdir(), 'tensorcell-lines-'));
   after(() => rmSync(root, { recursive: true, force: true }));
-  for (const folder of ['dist', 'src/tensorflow']) {
+  for (const folder of ['dist', 'src/engines/tensorflow']) {
     const file = join(root, folder, 'look.ts');
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, 'export const look = (table, i) =>\n  tf.gather(table, i).sum();\n');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 

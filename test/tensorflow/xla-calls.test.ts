@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import type { SharedFunction } from '../../src/tensorflow/compile/shared-functions.ts';
-import { xlaCallChoices, type XlaCallChoice } from '../../src/tensorflow/compile/xla-call-choice.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
-import { compile, loadTf, setRandomSeed } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import type { SharedFunction } from '../../src/compile/execution/shared-functions.ts';
+import { xlaCallChoices, type XlaCallChoice } from '../../src/compile/execution/xla-call-choice.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 
 /** Trains until XLA compiles, which takes it seconds for an unrolled network, and leaves the training there. */
 async function endWhileCompiling(how: string): Promise<void> {

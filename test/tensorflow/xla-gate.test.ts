@@ -4,23 +4,23 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { disposeProbes, thisMachine } from '../../src/devices/index.ts';
-import { takeInventory } from '../../src/devices/inventory.ts';
-import { CUDA_WHEEL, detectRuntimes } from '../../src/devices/runtimes.ts';
-import { parseXlaTrials, xlaTrialsFile } from '../../src/devices/xla.ts';
-import { trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
+import { disposeProbes, thisMachine } from '../../src/machine/devices/index.ts';
+import { takeInventory } from '../../src/machine/devices/inventory.ts';
+import { CUDA_WHEEL, detectRuntimes } from '../../src/machine/devices/runtimes.ts';
+import { parseXlaTrials, xlaTrialsFile } from '../../src/machine/devices/xla.ts';
+import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import {
   driverFiles,
   setXlaGate,
   XlaGate,
   xlaSubject,
   type XlaGateOptions,
-} from '../../src/tensorflow/compile/xla-gate.ts';
-import { xlaCallChoices } from '../../src/tensorflow/compile/xla-call-choice.ts';
-import { xlaLoopChoices } from '../../src/tensorflow/compile/xla-loop-choice.ts';
-import { MARK } from '../../src/tensorflow/compile/xla-trial.ts';
-import { cudaReport } from '../../src/tensorflow/cuda-driver.ts';
-import { loadTf } from '../../src/tensorflow/index.ts';
+} from '../../src/engines/tensorflow/xla/gate.ts';
+import { xlaCallChoices } from '../../src/compile/execution/xla-call-choice.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { MARK } from '../../src/engines/tensorflow/xla/trial.ts';
+import { cudaReport } from '../../src/engines/tensorflow/cuda-driver.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { fakeLibrary, hasCompiler } from '../machines/fake-libraries.ts';
 import { simulatedMachine } from '../machines/simulated-machine.ts';
 import { SPECS } from '../machines/specs.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { layers, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tensorflow/backend.ts';
-import { firstNotFinite, trainingSteps } from '../../src/tensorflow/compile/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/tensorflow/compile/xla-loop-choice.ts';
-import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/tensorflow/index.ts';
-import type { NodeBackend } from '../../src/tensorflow/tfjs/instance.ts';
-import { stepLoops } from '../../src/tensorflow/compile/step-loop.ts';
+import { tensorflowBackend } from '../../src/tfjs/backend.ts';
+import { firstNotFinite, trainingSteps } from '../../src/compile/loops/model-steps.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/api/tensorflow.ts';
+import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 const tf = loadTf();
 const notices: string[] = [];

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tensorcell from '../../src/training/index.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -1,9 +1,9 @@
 // The line on devices under a training: on simulated machines with fake drivers, and on this one.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import type { BackendDescription } from '../../src/devices/backend-description.ts';
-import { disposeProbes, thisMachine } from '../../src/devices/index.ts';
-import type { Machine } from '../../src/devices/index.ts';
+import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
+import { disposeProbes, thisMachine } from '../../src/machine/devices/index.ts';
+import type { Machine } from '../../src/machine/devices/index.ts';
 import { DeviceLoad } from '../../src/training/device-load.ts';
 import { hasCompiler } from '../machines/fake-libraries.ts';
 import { simulatedMachine } from '../machines/simulated-machine.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import * as tensorcell from '../../src/training/index.ts';
 import { killWhileSaving } from './killed-saver.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -16,7 +16,7 @@ import {
   saveWeights,
 } from '../../src/training/index.ts';
 import { killWhileSaving } from './killed-saver.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -1,6 +1,6 @@
 /** Saves a model over and over, and says so after each time: killed-saver.ts kills it. */
 import { installTraining, saveModel } from '../../src/training/index.ts';
-import { tfInstance } from '../../src/tensorflow/tfjs/instance.ts';
+import { tfInstance } from '../../src/tfjs/instance.ts';
 
 const tf = tfInstance();
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Tensor } from '@tensorflow/tfjs';
-import { loadTf } from '../../src/tensorflow/index.ts';
+import { loadTf } from '../../src/api/tensorflow.ts';
 import { loadModel, saveModel } from '../../src/training/index.ts';
 
 const folder = fileURLToPath(new URL('keras/saved-models/', import.meta.url));

@@ -1,4 +1,4 @@
-import { editDistance, nearestName } from '../../kernel/nearest-name.ts';
+import { editDistance, nearestName } from '../../src/base/nearest-name.ts';
 
 test.each([
   ['', '', 0],

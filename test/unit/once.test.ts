@@ -1,4 +1,4 @@
-import { once } from '../../src/once.ts';
+import { once } from '../../src/base/once.ts';
 
 test('what was loaded is kept, and a failure is tried again', async () => {
   let calls = 0;

@@ -1,4 +1,4 @@
-import type { HostPayload, NotebookHost } from '../../src/host.ts';
+import type { HostPayload, NotebookHost } from '../../src/base/host.ts';
 
 export interface Shown extends HostPayload {
   update: boolean;

@@ -1,9 +1,9 @@
-import { boxKey, type Binding, type BindingKind } from '../../interfaces.ts';
+import { boxKey, type Binding, type BindingKind } from '../../contracts/interfaces.ts';
 import type { ImportDeclaration, Program } from 'oxc-parser';
 import type { Edits, PrefixPart, Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';
 import type { Access, EmitOptions, InternalNames, Writes } from './emit.ts';
-import { isKnownGlobal } from '../../known-globals.ts';
+import { isKnownGlobal } from '../../slips/known-globals.ts';
 import type { AssignedStatement } from './assigned.ts';
 import { importCall, importedNameOf, member } from './imports.ts';
 import { markReceiver } from './receiver.ts';

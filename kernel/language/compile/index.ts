@@ -1,7 +1,13 @@
 /**
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
-import type { Binding, CellCompiler, CellParts, CompileResult, LoweringOptions } from '../../interfaces.ts';
+import type {
+  Binding,
+  CellCompiler,
+  CellParts,
+  CompileResult,
+  LoweringOptions,
+} from '../../contracts/interfaces.ts';
 import type { BindingPattern, Program, TSTypeName } from 'oxc-parser';
 import { assignedStatements, typedText } from './assigned.ts';
 import { rewriteCell } from './cell.ts';

@@ -1,8 +1,8 @@
 /** What a cell holds that people write who come from Python: see kernel/slips. */
 import type { Program, Statement } from 'oxc-parser';
-import { knownGlobals } from '../../known-globals.ts';
+import { knownGlobals } from '../../slips/known-globals.ts';
 import { inTypeScript, likelyTypo } from '../../slips/index.ts';
-import type { Slips } from '../../interfaces.ts';
+import type { Slips } from '../../contracts/interfaces.ts';
 import { declaredOnly } from './assigned.ts';
 import type { AssignedStatement } from './assigned.ts';
 import { isLiteral } from './misread.ts';

@@ -3,7 +3,7 @@
  * first heavy text and ended when there was none for a while. When it dies or takes too long, only the request fails.
  */
 import type { ChildProcess } from 'node:child_process';
-import { startProcess } from '../../start-process.ts';
+import { startProcess } from '../../processes/start-process.ts';
 import type { SeparateAnswers, SeparateReply, SeparateRequest } from './requests.ts';
 
 /** No heavy text for so long: the process ends. */

@@ -3,15 +3,21 @@
  * Nothing outside this folder imports deeper than this file.
  */
 import { createHash } from 'node:crypto';
-import type { Binding, CellReading, Compilation, Completeness, SessionCompiler } from '../../interfaces.ts';
-import { TYPED_LENGTH } from '../../limits.ts';
+import type {
+  Binding,
+  CellReading,
+  Compilation,
+  Completeness,
+  SessionCompiler,
+} from '../../contracts/interfaces.ts';
+import { TYPED_LENGTH } from '../../limits/index.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { mayHaveMagics } from '../compile/magics.ts';
 import { CompilerProcess, HeavyTextError } from './compiler-process.ts';
-import { isHeavy as isHeavyText } from '../../weight.ts';
+import { isHeavy as isHeavyText } from '../../limits/weight.ts';
 
 export { HeavyTextError } from './compiler-process.ts';
-export { isHeavy } from '../../weight.ts';
+export { isHeavy } from '../../limits/weight.ts';
 
 /** Time for a cell that runs. It can be interrupted, and holds up nothing but itself. */
 const COMPILE_MS = 30_000;

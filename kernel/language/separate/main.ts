@@ -1,14 +1,14 @@
 /** The compiler process: does with heavy text what the kernel process does with other text. */
 import { readFileSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
-import { TYPED_LENGTH } from '../../limits.ts';
-import type { CellReading, FileReply, FileRequest } from '../../interfaces.ts';
+import { TYPED_LENGTH } from '../../limits/index.ts';
+import type { CellReading, FileReply, FileRequest } from '../../contracts/interfaces.ts';
 import { compileModule, createCellCompiler } from '../compile/index.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { readCell, readTyped } from '../service/reading.ts';
 import type { Reading } from '../service/reading.ts';
 import type { SeparateAnswers, SeparateReply, SeparateRequest } from './requests.ts';
-import { nests } from '../../weight.ts';
+import { nests } from '../../limits/weight.ts';
 
 /** Levels of a tree that the kernel process takes: it walks through it by recursion. */
 const DEEPEST = 800;

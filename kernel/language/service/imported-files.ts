@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { mapped, type Paths } from '../../tsconfig/index.ts';
-import { isHeavyFile } from '../../weight.ts';
+import { isHeavyFile } from '../../limits/weight.ts';
 import { analyzeCell } from './declarations.ts';
 import { packageFolder } from './project.ts';
 

@@ -6,10 +6,10 @@ import { extname } from 'node:path';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import type { Readable, Writable } from 'node:stream';
-import { startProcess } from '../../start-process.ts';
-import { continueStopped, isStopped } from '../../stopped.ts';
+import { startProcess } from '../../processes/start-process.ts';
+import { continueStopped, isStopped } from '../../processes/stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
-import { once } from '../../../src/once.ts';
+import { once } from '../../../src/base/once.ts';
 
 const jsonRpc = once(() => import('vscode-jsonrpc/node'));
 

@@ -25,7 +25,7 @@ import type {
   Inspection,
   LanguageService,
   SessionCompiler,
-} from '../../interfaces.ts';
+} from '../../contracts/interfaces.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
 import { readUserConfig, type UserConfig } from '../../tsconfig/index.ts';
 import { analyzeCell } from './declarations.ts';

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { openRegular } from '../../files/index.ts';
-import { DataFormatError } from '../format-error.ts';
-import { parseIdxHeader } from '../idx.ts';
-import { parseNpyHeader } from '../npy.ts';
+import { openRegular } from '../../base/files/index.ts';
+import { DataFormatError } from '../formats/format-error.ts';
+import { parseIdxHeader } from '../formats/idx.ts';
+import { parseNpyHeader } from '../formats/npy.ts';
 import type { BatchParts, StoredArray } from './jobs.ts';
 import type { BatchRows } from './order.ts';
 import type { Source } from './source.ts';

@@ -1,11 +1,11 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { progress } from '../../training/progress.ts';
 import { setRendering } from '../../display/rendered.ts';
-import { theTf } from '../../training/tf.ts';
+import { theTf } from '../../tfjs/current.ts';
 import type { ArrayPart, BatchParts, SharedTable } from './jobs.ts';
 import { splitRows, windows } from './order.ts';
 import type { Order, Window } from './order.ts';
-import { mixedSeed, range, sessionRandom } from '../../random-numbers.ts';
+import { mixedSeed, range, sessionRandom } from '../../base/random-numbers.ts';
 import type { Source } from './source.ts';
 import { workerCount } from './workers.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { runtimeChoice } from '../../tensorflow/loading.ts';
-import { DataFormatError } from '../format-error.ts';
+import { runtimeChoice } from '../../engines/tensorflow/loading.ts';
+import { DataFormatError } from '../formats/format-error.ts';
 import type { BatchParts, ImageCache, ImagePlan } from './jobs.ts';
 import type { BatchRows } from './order.ts';
 import type { Source } from './source.ts';

@@ -1,10 +1,10 @@
-import { readRegular } from '../../files/index.ts';
-import { Binding } from '../../tensorflow/binding.ts';
-import { newContext } from '../../tensorflow/c-api/context.ts';
-import { ATTR, TF } from '../../tensorflow/c-api/dtypes.ts';
-import { openLibrary, resolveCApi } from '../../tensorflow/c-api/library.ts';
-import { runtimeLibraries } from '../../tensorflow/runtime-libraries.ts';
-import { DataFormatError } from '../format-error.ts';
+import { readRegular } from '../../base/files/index.ts';
+import { Binding } from '../../engines/tensorflow/binding.ts';
+import { newContext } from '../../engines/tensorflow/c-api/context.ts';
+import { ATTR, TF } from '../../engines/dtypes.ts';
+import { openLibrary, resolveCApi } from '../../engines/tensorflow/c-api/library.ts';
+import { runtimeLibraries } from '../../engines/tensorflow/runtime-libraries.ts';
+import { DataFormatError } from '../formats/format-error.ts';
 import type { BatchParts, ImageCache, ImagePlan } from './jobs.ts';
 
 /** TensorFlow's decoders take less than 2 GiB, and a text of a tensor less than 1 GiB. */

@@ -1,4 +1,4 @@
-import { mixedSeed, range, seededRandom, shuffled } from '../../random-numbers.ts';
+import { mixedSeed, range, seededRandom, shuffled } from '../../base/random-numbers.ts';
 
 /** Rows of one batch: in which chunk each is, and which of its rows it is. */
 export interface BatchRows {

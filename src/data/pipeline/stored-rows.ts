@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { DataFormatError } from '../format-error.ts';
-import { idxValues } from '../idx.ts';
-import { npyValues, tensorValues } from '../npy.ts';
+import { DataFormatError } from '../formats/format-error.ts';
+import { idxValues } from '../formats/idx.ts';
+import { npyValues, tensorValues } from '../formats/npy.ts';
 import type { ArrayPart, BatchParts, StoredArray } from './jobs.ts';
 
 /** Files that this thread reads from, opened once, by path and what they were when the data set was opened. */

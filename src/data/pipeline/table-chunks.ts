@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { openRegular } from '../../files/index.ts';
-import { csvCells, NUMBER } from '../csv.ts';
-import { DataFormatError } from '../format-error.ts';
-import { openParquet } from '../parquet.ts';
+import { openRegular } from '../../base/files/index.ts';
+import { csvCells, NUMBER } from '../formats/csv.ts';
+import { DataFormatError } from '../formats/format-error.ts';
+import { openParquet } from '../formats/parquet.ts';
 import { MOST_CLASSES } from './jobs.ts';
 import type { Answers, ColumnSurvey, Encoding, SharedTable, TableChunk, TablePlan } from './jobs.ts';
 

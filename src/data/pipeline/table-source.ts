@@ -1,8 +1,8 @@
 import { freemem } from 'node:os';
 import { progress } from '../../training/progress.ts';
-import { MISSING } from '../csv.ts';
-import { DataFormatError } from '../format-error.ts';
-import { openParquet } from '../parquet.ts';
+import { MISSING } from '../formats/csv.ts';
+import { DataFormatError } from '../formats/format-error.ts';
+import { openParquet } from '../formats/parquet.ts';
 import { BAR_AFTER_MS } from './file-dataset.ts';
 import { MOST_CLASSES } from './jobs.ts';
 import type { BatchParts, ColumnSurvey, Encoding, SharedTable, TableChunk, TablePlan } from './jobs.ts';

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { FileError } from '../../files/index.ts';
-import { DataFormatError } from '../format-error.ts';
+import { FileError } from '../../base/files/index.ts';
+import { DataFormatError } from '../formats/format-error.ts';
 import type { Answers, Job, JobMessage, JobReply, JobError } from './jobs.ts';
 
 /** Workers that have had nothing to do for this long end. */

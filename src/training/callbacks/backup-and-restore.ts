@@ -1,7 +1,7 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRegular, writeWhole } from '../../files/index.ts';
+import { readRegular, writeWhole } from '../../base/files/index.ts';
 import { malformed, parseModelJson } from '../model-files/errors.ts';
 import { loadTrainingState, saveWeights } from '../model-files/index.ts';
 import { ownerOf } from '../owner.ts';

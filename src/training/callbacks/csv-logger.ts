@@ -1,5 +1,5 @@
 import { closeSync, existsSync, openSync, statSync } from 'node:fs';
-import { AppendLog } from '../../files/index.ts';
+import { AppendLog } from '../../base/files/index.ts';
 import { readLogs, TrainingCallback } from './callback.ts';
 import type { Logs } from './callback.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EventFile, type EventValue } from '../../files/index.ts';
+import { EventFile, type EventValue } from '../../base/files/index.ts';
 import { readLogs, TrainingCallback } from './callback.ts';
 import type { Logs } from './callback.ts';
 

@@ -1,4 +1,4 @@
-import { parseJson } from '../../files/index.ts';
+import { parseJson } from '../../base/files/index.ts';
 
 export type ModelFileCode =
   | 'TENSORCELL_MODEL_FORMAT'

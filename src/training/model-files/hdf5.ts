@@ -1,10 +1,10 @@
 import type * as H5wasm from 'h5wasm';
-import { toFloat32 } from '../../arrays/convert.ts';
-import { tagArray } from '../../arrays/tagged.ts';
-import type { WrittenFile } from '../../files/index.ts';
+import { toFloat32 } from '../../base/arrays/convert.ts';
+import { tagArray } from '../../base/arrays/tagged.ts';
+import type { WrittenFile } from '../../base/files/index.ts';
 import { malformed, ModelFileError } from './errors.ts';
-import { once } from '../../once.ts';
-import { setOwn } from '../../own-property.ts';
+import { once } from '../../base/once.ts';
+import { setOwn } from '../../base/own-property.ts';
 
 /** An array of a weights file, by its path: `layers/dense/vars/0`. */
 export interface StoredArray {

@@ -1,9 +1,9 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRegular, writeWhole } from '../../files/index.ts';
+import { readRegular, writeWhole } from '../../base/files/index.ts';
 import { ownerOf } from '../owner.ts';
-import { theTf } from '../tf.ts';
+import { theTf } from '../../tfjs/current.ts';
 import { malformed, parseModelJson } from './errors.ts';
 import { hdf5Problem, readHdf5, writeHdf5 } from './hdf5.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';

@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { installLayers } from '../../layers/install.ts';
-import { registered } from '../../layers/registry.ts';
+import { installLayers } from '../layers/install.ts';
+import { registered } from '../layers/registry.ts';
 import { malformed, unsupported } from './errors.ts';
 import { ATTENTION, attentionOptions } from './keras-attention.ts';
 import { callOf, keepCallOrder, sources, type Call, type Source } from './keras-calls.ts';

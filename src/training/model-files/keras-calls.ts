@@ -1,5 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { tfInternals } from '../../tensorflow/tfjs/instance.ts';
+import { tfInternals } from '../../tfjs/instance.ts';
 import { unsupported } from './errors.ts';
 import { ATTENTION, attentionFromKeras, type AttentionCall } from './keras-attention.ts';
 import type { Json } from './keras-layers.ts';

@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
 import type { Json } from './keras-layers.ts';
-import { tfInternals } from '../../tensorflow/tfjs/instance.ts';
+import { tfInternals } from '../../tfjs/instance.ts';
 import { fromKerasOptimizer, restoreState, toKerasOptimizer } from './keras-optimizers.ts';
 import { foreignName } from './keras-origin.ts';
 import type { OptimizerState } from './keras-optimizers.ts';

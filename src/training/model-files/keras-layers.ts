@@ -1,4 +1,4 @@
-import { KERAS_ACTIVATIONS } from '../../layers/activations.ts';
+import { KERAS_ACTIVATIONS } from '../layers/activations.ts';
 import { unsupported } from './errors.ts';
 import { refuseForeign } from './keras-origin.ts';
 import {

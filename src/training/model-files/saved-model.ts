@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as Tf from '@tensorflow/tfjs';
-import { readRegular } from '../../files/index.ts';
-import { protoText, readProto } from '../../tensorflow/c-api/proto-reader.ts';
-import type { ProtoField } from '../../tensorflow/c-api/proto-reader.ts';
+import { readRegular } from '../../base/files/index.ts';
+import { protoText, readProto } from '../../base/protobuf/reader.ts';
+import type { ProtoField } from '../../base/protobuf/reader.ts';
 import { malformed, ModelFileError, unsupported } from './errors.ts';
 
 /** The class name of the layer that stands for a SavedModel. */

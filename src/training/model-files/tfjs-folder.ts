@@ -2,7 +2,7 @@ import type * as Tf from '@tensorflow/tfjs';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
-import { readRegular, writeTogether } from '../../files/index.ts';
+import { readRegular, writeTogether } from '../../base/files/index.ts';
 import { malformed, ModelFileError, parseModelJson } from './errors.ts';
 
 function bytesOf(data: Tf.io.WeightData | undefined): Buffer {

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
-import { crc32 } from '../../files/checksums.ts';
-import type { WrittenFile } from '../../files/index.ts';
+import { crc32 } from '../../base/files/checksums.ts';
+import type { WrittenFile } from '../../base/files/index.ts';
 import { malformed } from './errors.ts';
 
 /**

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import type * as Tf from '@tensorflow/tfjs';
 import { workerCount } from '../../../src/data/pipeline/workers.ts';
 import { encodePng } from '../../../src/display/png.ts';
-import { datasets, progressMode } from '../../../src/index.ts';
-import type { FileDataset } from '../../../src/index.ts';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { datasets, progressMode } from '../../../src/api/index.ts';
+import type { FileDataset } from '../../../src/api/index.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 
 const COUNT = 2000;
 const SIDE = 64;

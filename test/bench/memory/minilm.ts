@@ -5,9 +5,9 @@
  */
 import { readFileSync } from 'node:fs';
 import type { LayersModel, SymbolicTensor, Tensor } from '@tensorflow/tfjs';
-import { multiHeadAttention } from '../../../src/layers/index.ts';
-import { parseHeader, headerLength } from '../../../src/safetensors/header.ts';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { multiHeadAttention } from '../../../src/training/layers/index.ts';
+import { parseHeader, headerLength } from '../../../src/interop/safetensors/header.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 
 /** Sizes of all-MiniLM-L6-v2 (its config.json), and the benchmark's batch and number of tokens. */
 const LAYERS = 6;

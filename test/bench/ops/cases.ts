@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { median } from '../statistics.ts';
-import type { Tf } from '../../../src/tensorflow/index.ts';
+import type { Tf } from '../../../src/api/tensorflow.ts';
 
 export interface OpCase {
   name: string;

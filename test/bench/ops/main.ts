@@ -6,8 +6,8 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadTf } from '../../../src/tensorflow/index.ts';
-import { loadedTensorflow } from '../../../src/tensorflow/loading.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
+import { loadedTensorflow } from '../../../src/engines/tensorflow/loading.ts';
 import { figure, median, table } from '../statistics.ts';
 import { buildAddon, startOnAddon } from '../train/addon.ts';
 import type { Peer } from '../train/peer.ts';

@@ -1,4 +1,4 @@
-import type { Tf } from '../../../src/tensorflow/index.ts';
+import type { Tf } from '../../../src/api/tensorflow.ts';
 import { data, rowOf } from './models.ts';
 import type { Answer, Request } from './peer.ts';
 import { Trainer } from './trainer.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { traceable, type Tf } from '../../../src/tensorflow/index.ts';
+import { traceable, type Tf } from '../../../src/api/tensorflow.ts';
 import { figure, median } from '../statistics.ts';
 import { networkOf, type Row } from './models.ts';
 import { Peer } from './peer.ts';

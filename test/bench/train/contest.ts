@@ -1,10 +1,10 @@
 import { rmSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Profile, Tf } from '../../../src/tensorflow/index.ts';
-import { profile, traceable } from '../../../src/tensorflow/index.ts';
-import { trainingSteps } from '../../../src/tensorflow/compile/model-steps.ts';
-import { xlaLoopChoices } from '../../../src/tensorflow/compile/xla-loop-choice.ts';
+import type { Profile, Tf } from '../../../src/api/tensorflow.ts';
+import { profile, traceable } from '../../../src/api/tensorflow.ts';
+import { trainingSteps } from '../../../src/compile/loops/model-steps.ts';
+import { xlaLoopChoices } from '../../../src/compile/execution/xla-loop-choice.ts';
 import { median } from '../statistics.ts';
 import { disagreement, FIRST_STEPS } from './comparison.ts';
 import { networkOf, type Row } from './models.ts';

@@ -30,7 +30,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeBackend, loadTf } from '../../../src/tensorflow/index.ts';
+import { describeBackend, loadTf } from '../../../src/api/tensorflow.ts';
 import { figure, table } from '../statistics.ts';
 import { distance, FIRST_STEPS, TOLERANCE } from './comparison.ts';
 import { cold, COLD_STEPS, fastestOther, ourselvesCold } from './cold.ts';

@@ -1,5 +1,5 @@
 import type { LayersModel, Tensor, layers } from '@tensorflow/tfjs';
-import type { Tf } from '../../../src/tensorflow/index.ts';
+import type { Tf } from '../../../src/api/tensorflow.ts';
 import type { Network } from './peer.ts';
 
 /** One row of the benchmark: the same network for every peer, described so that each can build it. */

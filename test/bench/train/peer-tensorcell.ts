@@ -1,6 +1,6 @@
 /** This library as a separate process in the training benchmark, which answers `cold` only. */
 import { createInterface } from 'node:readline';
-import { describeBackend, loadTf, traceable } from '../../../src/tensorflow/index.ts';
+import { describeBackend, loadTf, traceable } from '../../../src/api/tensorflow.ts';
 import { ColdTraining } from './cold-training.ts';
 import type { Request } from './peer.ts';
 

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runtimeChoice } from '../../../src/tensorflow/loading.ts';
+import { runtimeChoice } from '../../../src/engines/tensorflow/loading.ts';
 import { buildAddon, startOnAddon } from './addon.ts';
 import { Peer } from './peer.ts';
 

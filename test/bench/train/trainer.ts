@@ -1,5 +1,5 @@
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import type { Tf } from '../../../src/tensorflow/index.ts';
+import type { Tf } from '../../../src/api/tensorflow.ts';
 import { data, type Row } from './models.ts';
 import { setWeights, type Weights } from './weights.ts';
 

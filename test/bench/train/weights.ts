@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { LayersModel } from '@tensorflow/tfjs';
-import { formatHeader, headerLength, parseHeader } from '../../../src/safetensors/header.ts';
-import type { Tf } from '../../../src/tensorflow/index.ts';
+import { formatHeader, headerLength, parseHeader } from '../../../src/interop/safetensors/header.ts';
+import type { Tf } from '../../../src/api/tensorflow.ts';
 
 /** An array of a network: layouts are Keras', to which the other peers translate. */
 export interface Weight {

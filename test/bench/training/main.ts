@@ -7,8 +7,8 @@
  * it has to stay under 1 % (after the first 40 ms).
  */
 import { parseArgs } from 'node:util';
-import { installNotebookHost } from '../../../src/host.ts';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { installNotebookHost } from '../../../src/base/host.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 import { LiveDisplay } from '../../../src/training/live-display.ts';
 import type { JupyterClient } from '../../kernel/jupyter-client.ts';
 import { withKernel } from '../../kernel/kernel-process.ts';

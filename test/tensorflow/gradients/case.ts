@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Tf } from '../../../src/tensorflow/tfjs/instance.ts';
+import type { Tf } from '../../../src/tfjs/instance.ts';
 
 /** tfjs without the ranks of its declarations: cases are about values. */
 // eslint-disable-next-line typescript/no-explicit-any

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 import { factors, title, valuesOf } from './case.ts';
 import { cases } from './cases.ts';
 import { resultShape } from './judge.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor } from '@tensorflow/tfjs';
-import { compile } from '../../../src/tensorflow/index.ts';
+import { compile } from '../../../src/api/tensorflow.ts';
 import { factors, numbers, sizeOf, title, valuesOf, type GradientCase, type Loose } from './case.ts';
 
 /** What a case came to. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'oxfmt';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 import { cases } from './cases.ts';
 import { judgeWithGoldens } from './judge.ts';
 import { gradientPage } from './table.ts';

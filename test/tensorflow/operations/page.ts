@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { compile } from '../../../src/tensorflow/index.ts';
+import { compile } from '../../../src/api/tensorflow.ts';
 import type { Loose } from '../gradients/case.ts';
 import { opsOf } from '../gradients/ops.ts';
 import { operationCases, type OperationCase } from './cases.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'oxfmt';
-import { loadTf } from '../../../src/tensorflow/index.ts';
+import { loadTf } from '../../../src/api/tensorflow.ts';
 import { operationCases, operationPage, runOperation, type Ran } from './page.ts';
 
 const tf = loadTf();

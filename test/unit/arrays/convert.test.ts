@@ -1,6 +1,6 @@
-import { toFloat32, toInt32 } from '../../../src/arrays/convert.ts';
-import type { Dtype } from '../../../src/arrays/dtype.ts';
-import { arrayTag, tagArray } from '../../../src/arrays/tagged.ts';
+import { toFloat32, toInt32 } from '../../../src/base/arrays/convert.ts';
+import type { Dtype } from '../../../src/base/arrays/dtype.ts';
+import { arrayTag, tagArray } from '../../../src/base/arrays/tagged.ts';
 
 function floats(dtype: Dtype, bits: number[]): number[] {
   const array = dtype === 'float16' || dtype === 'bfloat16' ? Uint16Array.from(bits) : Uint8Array.from(bits);

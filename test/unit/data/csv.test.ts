@@ -1,4 +1,4 @@
-import { parseCsv } from '../../../src/data/csv.ts';
+import { parseCsv } from '../../../src/data/formats/csv.ts';
 
 test('columns of numbers, of text, and with gaps', () => {
   expect(parseCsv('\uFEFFname,age,note\r\nAda,36,x\r\n"Grace, ""G""",NA,\r\n')).toEqual([

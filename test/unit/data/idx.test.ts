@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseIdx } from '../../../src/data/idx.ts';
+import { parseIdx } from '../../../src/data/formats/idx.ts';
 
 test('bytes', () => {
   const file = Buffer.from([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 255]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseNpy, parseNpyHeader, tensorValues } from '../../../src/data/npy.ts';
+import { parseNpy, parseNpyHeader, tensorValues } from '../../../src/data/formats/npy.ts';
 import { unzip } from '../../../src/training/model-files/zip.ts';
 
 const goldens = join(__dirname, '../../data/goldens');

@@ -1,6 +1,6 @@
 import { splitRows, windows } from '../../../src/data/pipeline/order.ts';
 import type { Order } from '../../../src/data/pipeline/order.ts';
-import { range } from '../../../src/random-numbers.ts';
+import { range } from '../../../src/base/random-numbers.ts';
 
 const plain: Order = { batch: 4, dropRemainder: false, seed: undefined, buffer: 0 };
 

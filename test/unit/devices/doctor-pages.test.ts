@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHECKS } from '../../../src/devices/doctor/index.ts';
+import { CHECKS } from '../../../src/machine/doctor/index.ts';
 
 const pages = join(__dirname, '..', '..', '..', 'docs', 'doctor');
 

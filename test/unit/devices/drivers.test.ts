@@ -1,11 +1,16 @@
-import { formatCudaVersion } from '../../../src/devices/cuda/report.ts';
-import { parseCdiPaths, parseMountPoints } from '../../../src/devices/doctor/container-checks.ts';
-import { parseInstalledPackages } from '../../../src/devices/doctor/library-checks.ts';
-import { parseNvidiaSmi, smiPaths } from '../../../src/devices/nvidia-smi.ts';
-import { smiDevices, visibleNumbers } from '../../../src/devices/nvidia.ts';
-import { capabilityFit, cudaObstacle, cudaReportProblem, driverFit } from '../../../src/devices/cuda/fit.ts';
-import { CUDA_WHEEL, parseBuildInfo } from '../../../src/devices/runtimes.ts';
-import { formatBytes, formatShare } from '../../../src/devices/units.ts';
+import { formatCudaVersion } from '../../../src/machine/devices/cuda/report.ts';
+import { parseCdiPaths, parseMountPoints } from '../../../src/machine/doctor/container-checks.ts';
+import { parseInstalledPackages } from '../../../src/machine/doctor/library-checks.ts';
+import { parseNvidiaSmi, smiPaths } from '../../../src/machine/devices/nvidia-smi.ts';
+import { smiDevices, visibleNumbers } from '../../../src/machine/devices/nvidia.ts';
+import {
+  capabilityFit,
+  cudaObstacle,
+  cudaReportProblem,
+  driverFit,
+} from '../../../src/machine/devices/cuda/fit.ts';
+import { CUDA_WHEEL, parseBuildInfo } from '../../../src/machine/devices/runtimes.ts';
+import { formatBytes, formatShare } from '../../../src/machine/devices/units.ts';
 
 const TWO = [
   { index: 0, uuid: 'GPU-aaaa-1' },

@@ -6,9 +6,9 @@ import {
   detectLibraries,
   detectLibrary,
   parseLoaderCache,
-} from '../../../src/devices/loader.ts';
-import { exists, readText, realPath } from '../../../src/devices/machine.ts';
-import type { Machine } from '../../../src/devices/machine.ts';
+} from '../../../src/machine/devices/loader.ts';
+import { exists, readText, realPath } from '../../../src/machine/devices/machine.ts';
+import type { Machine } from '../../../src/machine/devices/machine.ts';
 
 let root: string;
 const machine = (environment: Record<string, string> = {}): Machine => ({

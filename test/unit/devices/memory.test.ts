@@ -1,6 +1,6 @@
-import { memoryGrowth, memoryHtml, memoryText } from '../../../src/devices/memory-report.ts';
-import { panelHtml, panelText, sparkline } from '../../../src/devices/watch/panel.ts';
-import { parseCpuTicks } from '../../../src/devices/watch/sampler.ts';
+import { memoryGrowth, memoryHtml, memoryText } from '../../../src/machine/devices/memory-report.ts';
+import { panelHtml, panelText, sparkline } from '../../../src/machine/devices/watch/panel.ts';
+import { parseCpuTicks } from '../../../src/machine/devices/watch/sampler.ts';
 
 test('growth is told by the cell that caused it, largest first', () => {
   const before = {

@@ -1,4 +1,4 @@
-import { parseOutOfMemory } from '../../../src/devices/out-of-memory.ts';
+import { parseOutOfMemory } from '../../../src/machine/devices/out-of-memory.ts';
 
 test("TensorFlow's sentence", () => {
   expect(

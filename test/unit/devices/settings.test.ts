@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { config } from '../../../kernel/magics/config.ts';
-import { parseDeviceName } from '../../../src/devices/placement.ts';
+import { parseDeviceName } from '../../../src/api/placement.ts';
 import {
   SETTINGS,
   configuredVariables,
@@ -11,7 +11,7 @@ import {
   parseSettingValue,
   readConfigFile,
   saveSetting,
-} from '../../../src/devices/settings.ts';
+} from '../../../src/machine/devices/settings.ts';
 import { call, testSession } from '../../magics/session.ts';
 
 let home: string;

@@ -1,11 +1,11 @@
-import { isOff, parseIni, parseSizeBytes } from '../../../src/devices/ini.ts';
+import { isOff, parseIni, parseSizeBytes } from '../../../src/machine/devices/ini.ts';
 import {
   parseContainer,
   parseCpuInfo,
   parseKernelRelease,
   parseMemoryInfo,
   parseOsRelease,
-} from '../../../src/devices/system.ts';
+} from '../../../src/machine/devices/system.ts';
 
 test.each([
   ['4.4.0-19041-Microsoft\n', 1, [4, 4, 0]],

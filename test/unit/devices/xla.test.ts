@@ -1,10 +1,10 @@
-import { CUDA_WHEEL, type BuildInfo } from '../../../src/devices/runtimes.ts';
+import { CUDA_WHEEL, type BuildInfo } from '../../../src/machine/devices/runtimes.ts';
 import {
   findXlaTrial,
   parseXlaTrials,
   xlaCapabilityProblem,
   type XlaTrial,
-} from '../../../src/devices/xla.ts';
+} from '../../../src/machine/devices/xla.ts';
 
 const newer = { ...CUDA_WHEEL, cudaVersion: '12.9.1', machineCode: [75, 80, 90, 120], ptx: [120] };
 

@@ -1,4 +1,4 @@
-import { installNotebookHost } from '../../../src/host.ts';
+import { installNotebookHost } from '../../../src/base/host.ts';
 import { clearOutput, display, isDisplayHandle } from '../../../src/display/index.ts';
 import * as tslab from '../../../src/display/tslab.ts';
 import { recordingHost } from '../recording-host.ts';

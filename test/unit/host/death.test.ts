@@ -1,4 +1,4 @@
-import { describeDeath, startOfReport } from '../../../kernel/host/death.ts';
+import { describeDeath, startOfReport } from '../../../kernel/processes/death.ts';
 
 test.each([
   ['process.exit', { code: 3, signal: null, exiting: 3, stderr: '' }, 'process.exit(3) was called'],

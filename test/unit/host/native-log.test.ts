@@ -1,4 +1,4 @@
-import { filterNativeLog } from '../../../kernel/host/native-log.ts';
+import { filterNativeLog } from '../../../kernel/runtime-host/native-log.ts';
 
 test('keeps what a user can act on and drops what TensorFlow tells its developers', () => {
   const text = [

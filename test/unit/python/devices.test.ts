@@ -1,5 +1,5 @@
-import { canShare, describePython, sectionHtml, sectionText } from '../../../src/python/devices.ts';
-import type { OurSide, PythonDevices } from '../../../src/python/devices.ts';
+import { canShare, describePython, sectionHtml, sectionText } from '../../../src/interop/python/devices.ts';
+import type { OurSide, PythonDevices } from '../../../src/interop/python/devices.ts';
 
 const GB = 1024 ** 3;
 const python: PythonDevices = { pid: 7, version: '3.11.2', executable: '/env/bin/python' };

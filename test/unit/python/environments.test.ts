@@ -9,7 +9,7 @@ import {
   inspectEnvironment,
   ipykernelCommand,
   resolveEnvironment,
-} from '../../../src/python/environments.ts';
+} from '../../../src/interop/python/environments.ts';
 
 let root: string;
 

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deserialize } from 'node:v8';
-import { FrameWriter } from '../../../kernel/runtime/frame-writer.ts';
+import { FrameWriter } from '../../../kernel/channel/frame-writer.ts';
 import {
   decodeRuntimeFrame,
   encodeInternal,
@@ -14,7 +14,7 @@ import {
   FrameAssembler,
   FrameSplitter,
   PACKET_HEADER,
-} from '../../../kernel/runtime/frames.ts';
+} from '../../../kernel/channel/frames.ts';
 
 const frames = [
   encodeStream('stdout', 7, 'ä line\n'),

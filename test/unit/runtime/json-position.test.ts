@@ -1,4 +1,4 @@
-import { jsonErrorOffset } from '../../../kernel/runtime/modules/json-position.ts';
+import { jsonErrorOffset } from '../../../runtime/modules/json-position.ts';
 
 const VALID = [
   '{}',

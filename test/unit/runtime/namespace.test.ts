@@ -1,13 +1,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInThisContext } from 'node:vm';
-import { Names } from '../../../kernel/runtime/names.ts';
+import { Names } from '../../../runtime/names.ts';
 import {
   commonJsNamespace,
   createNamespace,
   defineExports,
   defineReexports,
   namespaceOf,
-} from '../../../kernel/runtime/modules/namespace.ts';
+} from '../../../runtime/modules/namespace.ts';
 
 /** V8's own answer: a property of a dictionary takes ten times as long to read as one of a fast object. */
 function isFast(object: object): boolean {

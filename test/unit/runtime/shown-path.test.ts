@@ -1,4 +1,4 @@
-import { shownPath } from '../../../kernel/runtime/shown-path.ts';
+import { shownPath } from '../../../runtime/shown-path.ts';
 
 test.each([
   ['/home/ann/book/lib/a.ts', 'lib/a.ts'],

@@ -1,5 +1,5 @@
-import type { SurroundingsChange } from '../../../kernel/interfaces.ts';
-import { SurroundingsReport } from '../../../kernel/runtime/surroundings-report.ts';
+import type { SurroundingsChange } from '../../../kernel/contracts/interfaces.ts';
+import { SurroundingsReport } from '../../../runtime/surroundings-report.ts';
 
 const A = 'TENSORCELL_TEST_A';
 const B = 'TENSORCELL_TEST_B';

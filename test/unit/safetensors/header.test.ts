@@ -1,4 +1,4 @@
-import { formatHeader, headerLength, parseHeader } from '../../../src/safetensors/header.ts';
+import { formatHeader, headerLength, parseHeader } from '../../../src/interop/safetensors/header.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);
 

@@ -1,4 +1,4 @@
-import { isHeavy, nests } from '../../../kernel/weight.ts';
+import { isHeavy, nests } from '../../../kernel/limits/weight.ts';
 
 /** Each nests a level deeper with every repetition. */
 const LEVELS = [

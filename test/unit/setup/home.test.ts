@@ -1,4 +1,4 @@
-import { runtimesFolder, tensorcellHome } from '../../../src/home.ts';
+import { runtimesFolder, tensorcellHome } from '../../../src/base/home.ts';
 
 test('TENSORCELL_HOME wins, then the XDG data folder, then .local/share of HOME', () => {
   expect(tensorcellHome({ TENSORCELL_HOME: '/a', XDG_DATA_HOME: '/b', HOME: '/c' })).toBe('/a');

@@ -1,7 +1,7 @@
-import { explainPipFailure } from '../../../src/runtimes/python.ts';
-import { cudaOfRelease, runtimeRelease } from '../../../src/runtimes/catalogue.ts';
-import { formatBytes, pipTags } from '../../../src/runtimes/wheels.ts';
-import { compareVersions } from '../../../src/runtimes/store.ts';
+import { explainPipFailure } from '../../../src/machine/runtimes/python.ts';
+import { cudaOfRelease, runtimeRelease } from '../../../src/machine/runtimes/catalogue.ts';
+import { formatBytes, pipTags } from '../../../src/machine/runtimes/wheels.ts';
+import { compareVersions } from '../../../src/machine/runtimes/store.ts';
 
 test.each([
   ["OSError: [Errno 28] No space left on device: '/x'", 'disk-full'],

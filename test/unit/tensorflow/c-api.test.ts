@@ -1,8 +1,8 @@
-import { configProto, parseContextOptions } from '../../../src/tensorflow/c-api/context-options.ts';
-import { typedValues } from '../../../src/tensorflow/c-api/dtypes.ts';
-import { parseDeclaration } from '../../../src/tensorflow/c-api/functions.ts';
-import { int64List, packStrings } from '../../../src/tensorflow/c-api/tensor.ts';
-import { readableMessage, statusError } from '../../../src/tensorflow/errors.ts';
+import { configProto, parseContextOptions } from '../../../src/engines/tensorflow/c-api/context-options.ts';
+import { typedValues } from '../../../src/engines/dtypes.ts';
+import { parseDeclaration } from '../../../src/engines/tensorflow/c-api/functions.ts';
+import { int64List, packStrings } from '../../../src/engines/tensorflow/c-api/tensor.ts';
+import { readableMessage, statusError } from '../../../src/engines/errors.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 

@@ -1,7 +1,7 @@
-import { attribute, hostOp, type CallSpan } from '../../../src/tensorflow/profile/attribution.ts';
-import { chromeTrace } from '../../../src/tensorflow/profile/chrome-trace.ts';
-import { parseTimeline, type TimelineRow } from '../../../src/tensorflow/profile/timeline.ts';
-import { ProtoWriter } from '../../../src/tensorflow/c-api/protobuf.ts';
+import { attribute, hostOp, type CallSpan } from '../../../src/engines/tensorflow/profile/attribution.ts';
+import { chromeTrace } from '../../../src/engines/tensorflow/profile/chrome-trace.ts';
+import { parseTimeline, type TimelineRow } from '../../../src/engines/tensorflow/profile/timeline.ts';
+import { ProtoWriter } from '../../../src/base/protobuf/writer.ts';
 
 const event = (name: string, start: number, end: number, details?: Record<string, string>) => ({
   name,

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chooseRuntime } from '../../../src/tensorflow/runtime-choice.ts';
+import { chooseRuntime } from '../../../src/engines/tensorflow/runtime-choice.ts';
 
 let home: string;
 

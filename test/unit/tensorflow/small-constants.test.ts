@@ -1,6 +1,6 @@
-import type { CApi } from '../../../src/tensorflow/c-api/functions.ts';
-import { TF } from '../../../src/tensorflow/c-api/dtypes.ts';
-import { SmallConstants } from '../../../src/tensorflow/small-constants.ts';
+import type { CApi } from '../../../src/engines/tensorflow/c-api/functions.ts';
+import { TF } from '../../../src/engines/dtypes.ts';
+import { SmallConstants } from '../../../src/engines/tensorflow/small-constants.ts';
 
 function constants() {
   const freed: number[] = [];

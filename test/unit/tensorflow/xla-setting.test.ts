@@ -1,5 +1,5 @@
-import { xlaSetting } from '../../../src/tensorflow/compile/xla-setting.ts';
-import { setRandomSeed } from '../../../src/tensorflow/random.ts';
+import { xlaSetting } from '../../../src/compile/execution/xla-setting.ts';
+import { setRandomSeed } from '../../../src/compile/lowering/random.ts';
 
 test('XLA comes by itself only where the same numbers are not asked for', () => {
   expect(xlaSetting({})).toBe('auto');

@@ -1,5 +1,5 @@
 import { fillIn } from '../../../src/training/callbacks/model-checkpoint.ts';
-import { crc32, crc32c } from '../../../src/files/checksums.ts';
+import { crc32, crc32c } from '../../../src/base/files/checksums.ts';
 import { unzip, zipParts } from '../../../src/training/model-files/zip.ts';
 import { snakeCase } from '../../../src/training/model-files/keras-layers.ts';
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { isDisplayHandle } from '../../../src/display/index.ts';
-import { installNotebookHost } from '../../../src/host.ts';
+import { installNotebookHost } from '../../../src/base/host.ts';
 import { installTraining } from '../../../src/training/index.ts';
 import type { TensorcellFitArgs } from '../../../src/training/index.ts';
 import { metricText } from '../../../src/training/wording.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { renderValue } from '../../../src/display/index.ts';
-import { installNotebookHost } from '../../../src/host.ts';
+import { installNotebookHost } from '../../../src/base/host.ts';
 import { ticks } from '../../../src/training/chart/line-chart.ts';
 import { installTraining, progress } from '../../../src/training/index.ts';
 import { TrainingRecord } from '../../../src/training/record.ts';

@@ -1,0 +1,11 @@
+import { ReportedError } from '../src/base/reported-error.ts';
+import type { CellError } from '../kernel/contracts/interfaces.ts';
+import { describeError } from './errors.ts';
+import type { Names } from './names.ts';
+
+export { ReportedError };
+
+/** What a cell is told of anything that was thrown. */
+export function describeThrown(thrown: unknown, names?: Names): CellError {
+  return ReportedError.reportOf(thrown) ?? describeError(thrown, names);
+}

@@ -1,0 +1,554 @@
+/**
+ * The runtime process: takes compiled cells, runs them, and tells how they ended.
+ *
+ * JavaScript may be terminated at any point of a cell, and then neither `finally` blocks nor pending microtasks run.
+ * So whether an execution has ended is never left to a promise alone: `interrupt` and `recover` end executions
+ * themselves, and what a promise says afterwards is ignored.
+ */
+import { Writable } from 'node:stream';
+import { types } from 'node:util';
+import { constants as vmConstants, Script } from 'node:vm';
+import type { CellError, CompiledCell, ExecuteRequest, MainMessage } from '../kernel/contracts/interfaces.ts';
+import { createCellContext, type CellServices } from './cell-context.ts';
+import { ChildSignals } from './child-signals.ts';
+import { Shared } from '../kernel/channel/control-link.ts';
+import { endProcessTree } from '../kernel/channel/descendants.ts';
+import { describeError } from './errors.ts';
+import { evaluate, type EvaluatedValues } from './evaluation.ts';
+import { Execution, interruptedError } from './execution.ts';
+import type { InputRequests } from './input.ts';
+import { inspectPath } from './inspect-path.ts';
+import type { KernelChannel } from './kernel-channel.ts';
+import { KernelRequests } from './kernel-requests.ts';
+import type { Modules } from './modules/index.ts';
+import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
+import { LateErrors } from './late-errors.ts';
+import { Names } from './names.ts';
+import type { RuntimeNotebookHost } from './notebook-host.ts';
+import type { Rendered } from './rendered.ts';
+import { describeThrown } from './reported-error.ts';
+import { registerSource } from './stack.ts';
+import type { Settling } from './settling.ts';
+import { SurroundingsReport } from './surroundings-report.ts';
+import { isShownAwaited, isThenable } from './thenable.ts';
+import type { Tracker } from './tracking.ts';
+
+/** The library is loaded when no cell has run for this long. */
+const IDLE_MS = 400;
+
+export interface RuntimeParts {
+  channel: KernelChannel;
+  tracker: Tracker;
+  settling: Settling;
+  modules: Modules;
+  input: InputRequests;
+  host: RuntimeNotebookHost;
+  state: Int32Array;
+  library: LazyLibrary;
+  /** Native output up to here has left the process. */
+  flushNative(execution: number): void;
+  /** Puts back the hooks of a cell that a termination has taken out. */
+  restoreHooks(): void;
+  /** State of the tensor library, to be put back after a termination. */
+  saveEngine(): unknown;
+  restoreEngine(saved: unknown): void;
+}
+
+export class Runtime {
+  readonly names = new Names();
+  readonly requests = new KernelRequests((message) => {
+    this.#reportSurroundings();
+    this.#parts.channel.send(message);
+  });
+  readonly #surroundings = new SurroundingsReport();
+  readonly #running = new Map<number, Execution>();
+  readonly #recent = new Map<number, Execution>();
+  readonly #late = new LateErrors((id, withheld) =>
+    this.#parts.channel.stream(
+      'stderr',
+      id,
+      `${withheld} more ${withheld === 1 ? 'error' : 'errors'} like these, not shown: each was thrown in a callback, or was an unhandled rejection\n`,
+    ),
+  );
+  #parts!: RuntimeParts;
+  #services!: CellServices;
+  #last: Execution | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #engine: unknown;
+  /** Number of the message whose handling has not come to its end; still set after a termination in it. */
+  #handling = 0;
+  /** The last termination after which everything was put in order, whether or not it was over. */
+  #clearedUp = 0;
+
+  connect(parts: RuntimeParts): void {
+    this.#parts = parts;
+    this.#services = {
+      names: this.names,
+      tracker: parts.tracker,
+      fallback: () => this.#fallback(),
+      importModule: (specifier, attributes, names) => parts.modules.import(specifier, attributes, names),
+      meta: () => parts.modules.meta,
+      require: () => parts.modules.require,
+      module: () => parts.modules.module,
+      magic: (execution, name, line) => this.requests.magic(execution, name, line),
+      print: (text) => void process.stdout.write(text),
+    };
+  }
+
+  #reportSurroundings(): void {
+    this.#surroundings.send((change) => this.#parts.channel.send({ type: 'surroundings', ...change }));
+  }
+
+  /** The execution of the calling code: exactly where it can be told, else the running or the last one. */
+  owner(): Execution | undefined {
+    return this.#parts.tracker.current() ?? this.#fallback();
+  }
+
+  find(id: number): Execution | undefined {
+    return this.#running.get(id) ?? this.#recent.get(id);
+  }
+
+  #fallback(): Execution | undefined {
+    let running: Execution | undefined;
+    for (running of this.#running.values());
+    return running ?? this.#last;
+  }
+
+  /** Handles everything that was taken in. A termination leaves it in the middle; `recover` calls it again. */
+  drain(): void {
+    const { channel } = this.#parts;
+    while (channel.waiting) {
+      // Nothing begins before a termination is over, or it might hit that instead.
+      if (this.#terminated()) return;
+      const { message, sequence } = channel.next();
+      Atomics.store(this.#parts.state, Shared.taken, sequence);
+      const ended = sequence <= Atomics.load(this.#parts.state, Shared.endedUpTo);
+      if (!ended || (message.type !== 'execute' && message.type !== 'evaluate')) {
+        this.#handling = sequence;
+        try {
+          this.#handle(message, sequence);
+        } catch (error) {
+          this.lateError(error, undefined);
+        }
+        this.#handling = 0;
+      } else if (message.type === 'execute') {
+        // Sent before an interrupt, and not begun: it ends like what runs.
+        this.#parts.flushNative(message.execution);
+        channel.send({ type: 'done', execution: message.execution, declared: [], error: interruptedError() });
+      } else {
+        const error = interruptedError();
+        const values = Object.fromEntries(Object.keys(message.expressions).map((name) => [name, { error }]));
+        channel.send({ type: 'evaluated', id: message.id, values });
+      }
+    }
+  }
+
+  #handle(message: MainMessage, sequence: number): void {
+    const { channel, input } = this.#parts;
+    switch (message.type) {
+      case 'execute':
+        this.#execute(message, sequence);
+        break;
+      case 'evaluate':
+        evaluate(
+          message,
+          sequence,
+          (execution, cell, show) => {
+            this.#begin(execution);
+            this.#run(execution, cell, show);
+          },
+          (values) => this.#evaluated(message.id, values),
+        );
+        break;
+      case 'inspect': {
+        const found = inspectPath(message.path, this.names);
+        channel.send({ type: 'inspected', id: message.id, found: found !== undefined, ...found });
+        break;
+      }
+      case 'directory':
+        process.chdir(message.path);
+        // Noted at once: a cell may change it back.
+        this.#reportSurroundings();
+        break;
+      case 'environment':
+        if (message.value === undefined) delete process.env[message.name];
+        else process.env[message.name] = message.value;
+        this.#reportSurroundings();
+        break;
+      case 'preload':
+        void this.#preload();
+        break;
+      case 'magic-reply':
+        this.requests.reply(message);
+        break;
+      case 'ask':
+        this.#answer(message.id, message.question, message.argument);
+        break;
+      case 'comm':
+        this.#comm(message);
+        break;
+      case 'input-reply':
+        input.reply(message.id, message.value, message.error);
+        break;
+    }
+  }
+
+  #execute(request: ExecuteRequest, sequence: number): void {
+    const execution = new Execution(request.execution, {
+      sequence,
+      silent: request.silent,
+      allowStdin: request.allowStdin,
+      finish: (ended, error) => {
+        this.#parts.flushNative(ended.id);
+        this.#reportSurroundings();
+        this.#parts.channel.send({
+          type: 'done',
+          execution: ended.id,
+          declared: ended.declared,
+          ...(error ? { error } : {}),
+          ...(ended.hint === undefined ? {} : { hint: ended.hint }),
+        });
+      },
+    });
+    this.#begin(execution);
+    this.#parts.settling.begin(execution);
+    this.#run(execution, request.cell, (shown) => {
+      if (!execution.silent)
+        this.#parts.channel.send({ type: 'result', execution: execution.id, payload: shown });
+    });
+  }
+
+  /** A value that cannot be sent is an error of its expression. */
+  #evaluated(id: number, values: EvaluatedValues): void {
+    const { channel } = this.#parts;
+    try {
+      channel.send({ type: 'evaluated', id, values });
+    } catch (thrown) {
+      const error = describeThrown(thrown, this.names);
+      const failed = Object.fromEntries(Object.keys(values).map((name) => [name, { error }]));
+      channel.send({ type: 'evaluated', id, values: failed });
+    }
+  }
+
+  async #preload(): Promise<void> {
+    const { preload } = await this.#parts.library.load();
+    await preload();
+  }
+
+  /** The state of the tensor library before anything has used it is the one to go back to. */
+  libraryLoaded(): void {
+    this.#engine = this.#parts.saveEngine();
+  }
+
+  /** Loads the library when no cell has run for a moment. */
+  loadLibraryWhenIdle(): void {
+    const { library } = this.#parts;
+    clearTimeout(this.#idle);
+    if (library.loaded || library.loading) return;
+    this.#idle = setTimeout(() => {
+      // A timer can come between a termination and its end, which would find the library half loaded.
+      if (this.#terminated()) this.loadLibraryWhenIdle();
+      else if (this.#running.size === 0) library.load().catch((error) => this.lateError(error, undefined));
+    }, IDLE_MS).unref();
+  }
+
+  #begin(execution: Execution): void {
+    const first = this.#running.size === 0;
+    this.#running.set(execution.id, execution);
+    Atomics.store(this.#parts.state, Shared.running, this.#running.size);
+    this.#last = execution;
+    const engine = this.#parts.tracker.run(execution, () => this.#parts.saveEngine());
+    if (first) this.#engine = engine;
+    Atomics.store(this.#parts.state, Shared.interrupted, 0);
+  }
+
+  #run(execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void): void {
+    const { tracker } = this.#parts;
+    /** What throws in a callback of a promise would else leave the cell without an end. */
+    const guarded =
+      <T>(action: (value: T) => void) =>
+      (value: T): void => {
+        try {
+          action(value);
+        } catch (error) {
+          fail(error);
+        }
+      };
+    const fail = (error: unknown): void => {
+      // A child process that the interrupt ended makes its caller throw: the reason is the interrupt.
+      const interrupted = Atomics.load(this.#parts.state, Shared.interrupted) === 1;
+      this.#end(execution, interrupted ? interruptedError() : describeThrown(error, this.names));
+    };
+    const rendered = (payload: Rendered | undefined): void => {
+      if (execution.interrupted || execution.ended) return;
+      if (this.#isBeingInterrupted(execution)) {
+        // What it waited for was ended by the interrupt, before this thread heard of that.
+        this.#end(execution, interruptedError());
+        return;
+      }
+      if (payload) show(payload);
+      this.#complete(execution);
+    };
+    const render = (value: unknown): void => {
+      if (execution.interrupted || execution.ended) return;
+      if (value === undefined) {
+        rendered(undefined);
+        return;
+      }
+      try {
+        const payload = tracker.run(execution, () => this.#parts.library.render(value));
+        if (payload instanceof Promise) payload.then(guarded(rendered), fail);
+        else rendered(payload);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const finished = (): void => {
+      const value = shownValue(execution);
+      // The value of a cell that ends in a promise is what it resolves to.
+      if (isShownAwaited(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
+      else render(value);
+    };
+    const { library } = this.#parts;
+    // Once begun it is waited for: a busy cell would keep it half loaded, and a termination then would end the process.
+    if (library.loading || (!library.loaded && mayNeedLibrary(cell.code))) {
+      const run = (): void => {
+        if (!execution.ended) this.#run(execution, cell, show);
+      };
+      library.load().then(run, fail);
+      return;
+    }
+    try {
+      registerSource(cell.filename, cell.map);
+      const script = new Script(cell.code, {
+        filename: cell.filename,
+        importModuleDynamically: vmConstants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      });
+      const body = script.runInThisContext() as (context: unknown) => unknown;
+      const context = createCellContext(this.#services, execution, cell);
+      const outcome = tracker.run(execution, () => body(context));
+      if (cell.async) (outcome as Promise<unknown>).then(guarded(finished), fail);
+      else finished();
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Its code has run; an unattended execution also waits for what that left behind. */
+  #complete(execution: Execution): void {
+    const { settling, tracker } = this.#parts;
+    const end = (): void => this.#end(execution, undefined);
+    // In no execution: the wait itself must not count as work of this one.
+    tracker.run(undefined, () => {
+      const waiting = settling.wait(execution);
+      if (waiting) void waiting.then(end);
+      else end();
+    });
+  }
+
+  /**
+   * Marks it as ended only when everything was sent: a termination in here leads to `recover`, which does it again,
+   * and the kernel process ignores a second `done`.
+   */
+  #end(execution: Execution, error: CellError | undefined): void {
+    if (execution.ended) return;
+    execution.stopSettling?.();
+    for (let listener = execution.endListeners.shift(); listener; listener = execution.endListeners.shift()) {
+      try {
+        listener();
+      } catch (failure) {
+        this.lateError(failure, execution);
+      }
+    }
+    execution.finish(execution, error);
+    execution.ended = true;
+    this.#running.delete(execution.id);
+    Atomics.store(this.#parts.state, Shared.running, this.#running.size);
+    this.#remember(execution);
+    execution.interruptListeners.clear();
+    // It is remembered for its late output, not for its value: that may be a tensor which nobody can reach.
+    execution.result = undefined;
+    this.holdsChanged();
+    if (!this.#parts.library.loaded) this.loadLibraryWhenIdle();
+  }
+
+  #remember(execution: Execution): void {
+    this.#recent.set(execution.id, execution);
+    if (this.#recent.size > 500) this.#recent.delete(this.#recent.keys().next().value as number);
+  }
+
+  /** What a handler prints goes under the message that called it. */
+  #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
+    const { host, tracker } = this.#parts;
+    const owner = new Execution(message.execution, {
+      sequence: 0,
+      silent: false,
+      allowStdin: false,
+      finish: () => {},
+    });
+    this.#remember(owner);
+    try {
+      tracker.run(owner, () => host.receiveComm(message));
+    } catch (error) {
+      this.lateError(error, owner);
+    }
+  }
+
+  #answer(id: number, question: string, argument: unknown): void {
+    const { channel, host } = this.#parts;
+    const fail = (error: unknown): void =>
+      channel.send({ type: 'answered', id, value: undefined, error: describeError(error).message });
+    const reply = (value: unknown): void => {
+      try {
+        channel.send({ type: 'answered', id, value });
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const answer = (): void => {
+      try {
+        const value = host.ask(question, argument);
+        if (isThenable(value)) Promise.resolve(value).then(reply, fail);
+        else reply(value);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const { library } = this.#parts;
+    if (library.loaded) answer();
+    else library.load().then(answer, fail);
+  }
+
+  /** An error that ends no cell. Of a flood the first few are shown, the others counted. */
+  lateError(error: unknown, execution: Execution | undefined): void {
+    const id = execution?.id ?? this.#fallback()?.id ?? 0;
+    if (this.#late.admit(id)) {
+      this.#parts.channel.send({
+        type: 'late-error',
+        execution: id,
+        error: describeThrown(error, this.names),
+      });
+    }
+    // An unattended cell fails with it: nothing more is worth waiting for.
+    for (const running of this.#running.values()) running.stopSettling?.();
+  }
+
+  // -------------------------------------------------------------- interrupts
+
+  /** Tells the control thread whether somebody wants to finish a batch before the cell ends. */
+  holdsChanged(): void {
+    let holds = 0;
+    for (const execution of this.#running.values()) holds += execution.interruptListeners.size;
+    Atomics.store(this.#parts.state, Shared.holds, holds);
+  }
+
+  /**
+   * The main thread is at its event loop, so whatever runs is awaiting something. Listeners of the first interrupt may
+   * finish a batch; a second one does not wait for them.
+   */
+  interrupt(): void {
+    const { channel, modules, state } = this.#parts;
+    const sequence = Atomics.load(state, Shared.sequence);
+    Atomics.store(state, Shared.asked, sequence);
+    if (this.#terminated()) {
+      this.#clearUp();
+      return;
+    }
+    this.#parts.restoreHooks();
+    new ChildSignals(sequence, state, 'main').signal();
+    const holding: Promise<unknown>[] = [];
+    modules.abandon();
+    for (const execution of this.#interruptible()) {
+      if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
+      else holding.push(this.#letFinish(execution));
+    }
+    if (holding.length === 0) channel.internal({ type: 'interrupted', sequence });
+    else {
+      void Promise.allSettled(holding).then(() => channel.internal({ type: 'interrupted', sequence }));
+    }
+  }
+
+  /** JavaScript was terminated, or (not yet final) is about to be. */
+  recover(count: number, final: boolean): void {
+    const { state } = this.#parts;
+    if (Atomics.load(state, Shared.recovered) >= count) return;
+    if (final || this.#clearedUp < count) this.#clearUp();
+    if (!final) return;
+    Atomics.store(state, Shared.recovered, count);
+    this.drain();
+  }
+
+  /** A termination has begun and is not yet known to be over. */
+  #terminated(): boolean {
+    const { state } = this.#parts;
+    return Atomics.load(state, Shared.terminations) > Atomics.load(state, Shared.recovered);
+  }
+
+  /** Nothing that ran goes on by itself; may be called more than once. */
+  #clearUp(): void {
+    const { channel, library, modules, state, tracker } = this.#parts;
+    const sequence = Atomics.load(state, Shared.sequence);
+    Atomics.store(state, Shared.asked, sequence);
+    if (library.loading || modules.loadingCompiler) {
+      // A fresh process does less harm than one in which every import waits for ever.
+      channel.internal({ type: 'giving-up', why: 'it was interrupted while it loaded parts of itself' });
+      endProcessTree();
+    }
+    Atomics.store(state, Shared.critical, 0);
+    this.#parts.restoreHooks();
+    tracker.reset();
+    this.#parts.restoreEngine(this.#engine);
+    modules.abandon();
+    for (const execution of this.#interruptible()) this.#interruptNow(execution);
+    this.#handling = 0;
+    this.#clearedUp = Atomics.load(state, Shared.terminations);
+    channel.resynchronize([...this.#running.keys()]);
+    channel.internal({ type: 'interrupted', sequence });
+  }
+
+  /** An interrupt has come that no listener of the execution handles. */
+  #isBeingInterrupted(execution: Execution): boolean {
+    const { state } = this.#parts;
+    return (
+      Atomics.load(state, Shared.interrupted) === 1 &&
+      execution.sequence > 0 &&
+      execution.sequence <= Atomics.load(state, Shared.endedUpTo) &&
+      Atomics.load(state, Shared.asked) < Atomics.load(state, Shared.sequence) &&
+      execution.interruptListeners.size === 0
+    );
+  }
+
+  /** Executions from before the interrupt, and one that a late termination has hit. */
+  #interruptible(): Execution[] {
+    const last = Atomics.load(this.#parts.state, Shared.endedUpTo);
+    return [...this.#running.values()].filter(
+      ({ sequence }) => sequence <= last || sequence === this.#handling,
+    );
+  }
+
+  #interruptNow(execution: Execution): void {
+    execution.interrupted = true;
+    this.#end(execution, interruptedError());
+  }
+
+  async #letFinish(execution: Execution): Promise<void> {
+    execution.finishing = true;
+    const answers = await Promise.allSettled(
+      [...execution.interruptListeners].map((listener) =>
+        this.#parts.tracker.run(execution, async () => listener() as unknown),
+      ),
+    );
+    execution.finishing = false;
+    Atomics.store(this.#parts.state, Shared.interrupted, 0);
+    if (execution.ended) return;
+    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
+    this.#interruptNow(execution);
+  }
+}
+
+/** The value of the last expression; nothing for what a method of an output stream returns. */
+function shownValue({ result, receiver }: Execution): unknown {
+  const value = result?.value;
+  const isStreams = typeof value === 'boolean' || value === receiver;
+  return isStreams && !types.isProxy(receiver) && receiver instanceof Writable ? undefined : value;
+}

@@ -1,0 +1,82 @@
+import { tensorflowBackend } from '../tfjs/backend.ts';
+import { loadTf } from './load-tf.ts';
+import type { NodeBackend, Tf } from '../tfjs/instance.ts';
+import { compileEnabled } from '../compile/loops/compile-setting.ts';
+import { LossScale } from '../compile/lowering/loss-scale.ts';
+import { CellNames } from '../compile/guards/cell-names.ts';
+import { standFor } from '../compile/guards/own-code.ts';
+import { checkedPrecision, type MixedPrecision } from '../compile/lowering/precision.ts';
+import { StepCache } from '../compile/execution/step-cache.ts';
+
+/** Options of `compile`. */
+export interface CompileOptions {
+  /** At most this many graphs are kept, the least used go first. Default 32. */
+  limit?: number;
+  /**
+   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on processors, float16 on GPUs, there with
+   * dynamic loss scaling where gradients are taken by an optimizer (`minimize`, `computeGradients`) or by
+   * `tf.variableGrads`. Calls that run op by op are float32. Default false.
+   */
+  mixedPrecision?: MixedPrecision;
+  /** Where the one line goes that says why a function runs op by op. Default `console.warn`. */
+  say?: (line: string) => void;
+}
+
+/** A function that runs as a graph. */
+export type Compiled<F> = F & {
+  /** How often the function was traced. */
+  readonly traces: number;
+  /** Removes the graphs from memory. */
+  dispose(): void;
+};
+
+/**
+ * Compiles a function of tensors, like Python's `tf.function`: its first call with arguments of given shapes, dtypes and
+ * JavaScript values runs op by op, the second is traced into a graph, and from then on TensorFlow runs the graph.
+ * Gradients (`tf.grads`, `optimizer.minimize`) and assignments to variables may be inside. What else the function does
+ * in JavaScript happens when it is traced and not at each call; in a notebook it is traced again once a name that it
+ * reads was declared again. Arguments and results are tensors, or arrays and plain
+ * objects with tensors in them; everything else counts by its value.
+ *
+ * A function that reads a tensor's value in the middle runs op by op as before, and the line that reads is named once.
+ */
+export function compile<Args extends unknown[], Result>(
+  fn: (...args: Args) => Result,
+  options: CompileOptions = {},
+): Compiled<(...args: Args) => Result> {
+  let cache: StepCache | undefined;
+  let lossScale: LossScale | undefined;
+  const compiled = (...args: Args): Result => {
+    const tf: Tf = loadTf();
+    const backend: NodeBackend | undefined = tensorflowBackend();
+    if (backend === undefined || !compileEnabled()) return fn(...args);
+    if (cache === undefined) {
+      const precision = checkedPrecision(options.mixedPrecision, backend.binding.isUsingGpuDevice());
+      lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
+      cache = new StepCache(tf, backend, {
+        what: fn.name === '' ? 'the compiled function' : fn.name,
+        say: options.say ?? ((line) => console.warn(line)),
+        precision,
+        lossScale,
+        names: new CellNames(tf, fn),
+        xla: true,
+        ...(options.limit === undefined ? {} : { limit: options.limit }),
+      });
+    }
+    return cache.call(args, fn as unknown as (...all: unknown[]) => Result);
+  };
+  Object.defineProperties(compiled, {
+    traces: { get: () => cache?.traces ?? 0 },
+    dispose: {
+      value: () => {
+        cache?.dispose();
+        cache = undefined;
+        lossScale?.dispose();
+        lossScale = undefined;
+      },
+    },
+    name: { value: fn.name },
+  });
+  standFor(compiled, fn);
+  return compiled as Compiled<(...args: Args) => Result>;
+}

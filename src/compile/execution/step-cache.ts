@@ -1,0 +1,381 @@
+import { asError } from '../../engines/errors.ts';
+import { engineOf } from '../../tfjs/engine.ts';
+import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
+import { randomCounter } from '../tracing/random-counter.ts';
+import { CompiledStep } from './compiled-step.ts';
+import type { FiniteWatch } from '../lowering/finite-watch.ts';
+import type { LossScale } from '../lowering/loss-scale.ts';
+import type { ModelForm } from './model-form.ts';
+import type { CellNames } from '../guards/cell-names.ts';
+import type { OwnSteps } from '../guards/own-steps.ts';
+import type { Precision } from '../lowering/precision.ts';
+import { takeApart, type Structure } from '../guards/signature.ts';
+import { fingerprintOf } from '../tracing/trace-fingerprint.ts';
+import { Trace } from '../tracing/trace.ts';
+import { TracedForms, type FormStep } from './traced-forms.ts';
+import { Untraceable } from '../../engines/untraceable.ts';
+import { userLine } from '../guards/user-lines.ts';
+import { runByXla } from './xla-call-choice.ts';
+
+interface Entry {
+  /** Runs op by op so far: a trace comes after the first, which may create variables. */
+  runs: number;
+  step: CompiledStep | undefined;
+  result: Structure | undefined;
+  /** Why this one stays op by op. */
+  refused: string | undefined;
+  traces: number;
+  /** The state of the user's code that this one is for. */
+  state: string;
+  /** Whether a run op by op showed that the user's code does nothing but compute. */
+  clean: boolean;
+  /** Milliseconds that runs op by op took. */
+  spent: number;
+}
+
+/** A function with the kinds of its arguments. */
+interface Call {
+  key: string;
+  specs: readonly { dtype: number; shape: number[] }[];
+  build: Structure['build'];
+  run: (...all: unknown[]) => unknown;
+}
+
+/** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
+export class StepCache {
+  readonly #tf: Tf;
+  readonly #backend: NodeBackend;
+  readonly #what: string;
+  readonly #kind: string;
+  readonly #limit: number;
+  readonly #say: (line: string) => void;
+  readonly #precision: Precision;
+  readonly #watch: (() => FiniteWatch) | undefined;
+  readonly #lossScale: LossScale | undefined;
+  readonly #own: OwnSteps | undefined;
+  readonly #form: (() => ModelForm | undefined) | undefined;
+  #xla: boolean;
+  readonly #atOnce: boolean;
+  readonly #entries = new Map<string, Entry>();
+  #traces = 0;
+  #reused = 0;
+  /** The graph that ran last; undefined when the last call ran op by op. */
+  #latest: CompiledStep | undefined;
+  readonly #names: CellNames | undefined;
+  #said = false;
+
+  constructor(
+    tf: Tf,
+    backend: NodeBackend,
+    options: {
+      what: string;
+      /** Which of a model's functions it is. */
+      kind?: 'train' | 'test' | 'predict';
+      limit?: number;
+      precision?: Precision;
+      /** Who looks at each graph's first result, a loss. */
+      watch?: () => FiniteWatch;
+      lossScale?: LossScale | undefined;
+      /** Who looks after code of the user's in the function. */
+      own?: OwnSteps | undefined;
+      /** The form of the model that the function belongs to, without code of users. */
+      form?: (() => ModelForm | undefined) | undefined;
+      /** The names of the session that the function reads. */
+      names?: CellNames;
+      /** Whether XLA may compile single calls. */
+      xla?: boolean;
+      /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
+      atOnce?: boolean;
+      say: (line: string) => void;
+    },
+  ) {
+    this.#tf = tf;
+    this.#backend = backend;
+    this.#what = options.what;
+    this.#kind = options.kind ?? '';
+    this.#limit = options.limit ?? 32;
+    this.#precision = options.precision ?? 'float32';
+    this.#watch = options.watch;
+    this.#lossScale = options.lossScale;
+    this.#own = options.own;
+    this.#form = options.own === undefined && options.lossScale === undefined ? options.form : undefined;
+    this.#names = options.names;
+    this.#xla = options.xla ?? false;
+    this.#atOnce = options.atOnce ?? false;
+    this.#say = options.say;
+  }
+
+  /** The graphs that are in use. */
+  steps(): CompiledStep[] {
+    return [...this.#entries.values()].flatMap(({ step }) => step ?? []);
+  }
+
+  /** The graph that ran the last call; undefined when that went op by op. */
+  get latest(): CompiledStep | undefined {
+    return this.#latest;
+  }
+
+  get traces(): number {
+    return this.#traces;
+  }
+
+  /** How many graphs come from the trace of another model of the same form. */
+  get reused(): number {
+    return this.#reused;
+  }
+
+  /** Calls `body` with the arguments, compiled when it was called like this before. */
+  call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
+    this.#latest = undefined;
+    if (this.#blocked()) return run(...args);
+    const state = this.#own === undefined ? '' : this.#own.state();
+    if (state === undefined) return run(...args);
+    const taken = takeApart(this.#tf, args);
+    // A graph belongs to the device that its variables are on.
+    const names = this.#names === undefined ? '' : ` ${this.#names.key()}`;
+    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}${names}`, state);
+    if (entry.refused !== undefined) return run(...args);
+    const first = entry.runs++ === 0;
+    if (
+      (first && (this.#own !== undefined || !this.#atOnce)) ||
+      (entry.step === undefined && this.#own?.isRipe(entry) === false)
+    ) {
+      return this.#own === undefined ? run(...args) : this.#own.look(entry, () => run(...args));
+    }
+    if (entry.step?.stale() !== undefined) {
+      entry.step.dispose();
+      entry.step = undefined;
+    }
+    const began = entry.step === undefined ? performance.now() : undefined;
+    if (entry.step === undefined) this.#trace(entry, taken, run);
+    if (entry.step === undefined || entry.result === undefined) return run(...args);
+    this.#latest = entry.step;
+    this.#own?.settled();
+    const results = this.#xla ? runByXla(entry.step, taken.tensors) : entry.step.run(taken.tensors);
+    // A function without a result has an output of its own, which waits for its updates.
+    for (const extra of results.slice(entry.result.tensors.length)) extra.dispose();
+    // The first run has TensorFlow optimize the graph.
+    if (began !== undefined) this.#own?.took(performance.now() - began);
+    return entry.result.build(results) as Result;
+  }
+
+  /** Whether a graph of this cache is there, and right as JavaScript and the device are now. */
+  serves(step: CompiledStep): boolean {
+    if (this.#blocked() || step.stale() !== undefined) return false;
+    const state = this.#own === undefined ? '' : this.#own.state();
+    const device = this.#backend.binding.device ?? '';
+    return [...this.#entries].some(
+      ([key, entry]) => entry.step === step && entry.state === state && key.startsWith(`${device} `),
+    );
+  }
+
+  /** Runs `action`, in which calls are few of many: XLA does not compile them. */
+  withoutXla<T>(action: () => T): T {
+    const before = this.#xla;
+    this.#xla = false;
+    try {
+      return action();
+    } finally {
+      this.#xla = before;
+    }
+  }
+
+  /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */
+  #blocked(): boolean {
+    if (this.#backend.binding.recorder !== undefined) return true;
+    const { state } = engineOf(this.#tf);
+    if (state.gradientDepth > 0 || state.profiling) return true;
+    return this.#tf.getBackend() !== 'tensorflow' || this.#tf.env().getBool('DEBUG');
+  }
+
+  #entry(arguments_: string, state: string): Entry {
+    const key = `${arguments_} ${state}`;
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (this.#entries.size >= this.#limit) {
+        const [oldest, dropped] = this.#entries.entries().next().value as [string, Entry];
+        dropped.step?.dispose();
+        this.#entries.delete(oldest);
+      }
+      entry = {
+        runs: 0,
+        step: undefined,
+        result: undefined,
+        refused: undefined,
+        traces: 0,
+        state,
+        clean: false,
+        spent: 0,
+      };
+    } else {
+      this.#entries.delete(key);
+    }
+    // The one used last stands last.
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  #trace(entry: Entry, taken: Structure, run: (...all: unknown[]) => unknown): void {
+    // The arguments' own tensors are not kept for XLA.
+    const call: Call = {
+      key: taken.key,
+      specs: taken.tensors.map((tensor) => ({
+        dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
+        shape: tensor.shape,
+      })),
+      build: taken.build.bind(taken),
+      run,
+    };
+    try {
+      const { step, result, differsForXla } = this.#make(entry, call, false);
+      entry.step = step;
+      entry.result = result;
+      if (differsForXla) step.retraceForXla = () => this.#make(entry, call, true).step;
+    } catch (error) {
+      // Its first run makes variables: it runs op by op, and is traced after that.
+      if (entry.runs === 1 && error instanceof Untraceable && error.makesVariables) return;
+      this.#refuse(entry, asError(error));
+    }
+  }
+
+  /** Takes the trace of another model of the same form, or traces the function. @throws Untraceable */
+  #make(entry: Entry, call: Call, forXla: boolean): FormStep {
+    const forms = TracedForms.of(this.#backend.binding);
+    const before = this.#form?.();
+    const key = before === undefined ? '' : this.#formKey(before, call.key, forXla);
+    if (before !== undefined) {
+      const taken = forms.take(key, {
+        tf: this.#tf,
+        backend: this.#backend,
+        before,
+        formNow: () => this.#form?.(),
+        watch: this.#watch,
+      });
+      if (taken !== undefined) {
+        if (!forXla) this.#reused++;
+        return taken;
+      }
+    }
+    if (!forXla) this.#countTrace(entry);
+    const { trace, ...made } = this.#record(entry, call, forXla);
+    const after = before === undefined || trace === undefined ? undefined : this.#form?.();
+    if (before !== undefined && after !== undefined && trace !== undefined)
+      forms.keep(key, before, after, trace, made);
+    return made;
+  }
+
+  /** What a trace is known by: all that it depends on besides the model's weights. */
+  #formKey(form: ModelForm, arguments_: string, forXla: boolean): string {
+    const settings = Object.entries(process.env).filter(([name]) => name.startsWith('TENSORCELL_'));
+    const device = this.#backend.binding.device ?? '';
+    return JSON.stringify([this.#kind, forXla, form.digest, arguments_, device, this.#precision, settings]);
+  }
+
+  #countTrace(entry: Entry): void {
+    this.#traces++;
+    entry.traces++;
+    if (this.#traces === this.#limit) {
+      this.#say(
+        `${this.#what} was traced ${this.#traces} times: each new shape, and each new number or object among its ` +
+          'arguments, costs a trace. Pass numbers that change as tensors.',
+      );
+    }
+  }
+
+  /**
+   * Traces the function for arguments of these kinds.
+   *
+   * @returns the step, and the trace where another model of the same form would have the same one. @throws Untraceable
+   */
+  #record(
+    entry: Entry,
+    { specs, build, run }: Call,
+    forXla: boolean,
+  ): FormStep & { trace: Trace | undefined } {
+    const options = { fused: true, loops: true, forXla };
+    let first: string | undefined;
+    for (;;) {
+      const watch = this.#watch?.();
+      const trace = new Trace(this.#tf, this.#backend, {
+        ...options,
+        watch,
+        lossScale: this.#lossScale,
+        compared: this.#own !== undefined,
+      });
+      try {
+        let result: Structure | undefined;
+        const inputs = specs.map(({ dtype, shape }, index) =>
+          trace.addInput({ kind: 'argument', index, dtype, shape }, dtype, shape),
+        );
+        const own = this.#own;
+        const around = <Out>(run: () => Out): Out => (own === undefined ? run() : own.unmoved(entry, run));
+        const outputs = trace.record(() => {
+          const symbols = inputs.map((input) => trace.symbol(input));
+          const body = () => run(...(build(symbols) as unknown[]));
+          const made = around(body);
+          refusePromise(made);
+          result = takeApart(this.#tf, made);
+          return result.tensors;
+        }, around);
+        if (this.#own !== undefined) {
+          // What differs from one time to the next is no constant.
+          const fingerprint = fingerprintOf(trace);
+          if (first === undefined) {
+            first = fingerprint;
+            trace.dispose(false);
+            watch?.dispose();
+            continue;
+          }
+          if (fingerprint !== first) throw new Untraceable('it computes something else each time');
+        }
+        const step = CompiledStep.ofTrace(trace, outputs, this.#precision, watch);
+        if (trace.randomOps > 0)
+          trace.afterRun.push({
+            run: () => {
+              randomCounter.advance(trace.randomOps);
+            },
+          });
+        // A trace that had to do without something holds numbers that are inputs otherwise.
+        const usual = options.fused && options.loops;
+        return {
+          step,
+          result: result as unknown as Structure,
+          differsForXla: trace.differsForXla,
+          trace: usual ? trace : undefined,
+        };
+      } catch (error) {
+        trace.dispose(false);
+        watch?.dispose();
+        const retry = error instanceof Untraceable ? error.retry : undefined;
+        if (retry === undefined || !options[retry]) throw error;
+        options[retry] = false;
+        first = undefined;
+      }
+    }
+  }
+
+  #refuse(entry: Entry, error: Error): void {
+    entry.refused = error.message;
+    if (this.#said) return;
+    this.#said = true;
+    const line = userLine(error.stack);
+    this.#say(
+      `${this.#what} runs eagerly: ${error.message}${line === undefined ? '' : ` (${line})`}. ` +
+        'Results are the same, only slower.',
+    );
+  }
+
+  dispose(): void {
+    this.#latest = undefined;
+    for (const { step } of this.#entries.values()) step?.dispose();
+    this.#entries.clear();
+  }
+}
+
+/** @throws Untraceable for a promise: what it waits for would happen after the trace. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  // It fails, since its tensors have no values.
+  result.catch(() => undefined);
+  throw new Untraceable('it returns a promise');
+}

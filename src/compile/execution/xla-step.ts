@@ -1,0 +1,118 @@
+import { debuglog } from 'node:util';
+import { asError } from '../../engines/errors.ts';
+import type { CompiledStep } from './compiled-step.ts';
+import { xlaGate } from '../../engines/tensorflow/xla/gate.ts';
+import { isXlaAsked, xlaSetting } from './xla-setting.ts';
+import { FunctionParts } from './shared-functions.ts';
+
+/** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
+export const debug = debuglog('tensorcell');
+
+/** What a compilation is expected to take: 0.6 s for the smallest model, 1.3 s for 85 ops, 5 s for ResNet-20's 600. */
+const COMPILE_MS = 500;
+const COMPILE_MS_PER_OP = 8;
+/** The part of a step's time that is hoped for. Small steps are mostly calls of ops, which XLA does away with. */
+const gainOf = (stepTime: number) => (stepTime < 0.5 ? 0.6 : stepTime < 2 ? 0.4 : 0.2);
+/** No compilation begins where no more than this is expected to come. */
+const SHORTEST_RUN_MS = 2000;
+
+/** XLA's program is taken when it takes at most this part of the graph's time. */
+export const FASTER = 0.9;
+/**
+ * So many programs are compiled unasked in one process: TensorFlow keeps each, about 100 MB, until the process ends, and
+ * a search among a hundred forms of model would run out of memory. Models of the same form share their programs.
+ */
+const MOST_UNASKED = 5;
+
+/** Programs that were compiled unasked. */
+let unasked = 0;
+
+/** Why nothing more is compiled; undefined where it may be. Asked when no trial of XLA is under way. */
+export function mayCompile(): string | undefined {
+  const gate = xlaGate();
+  if (gate.look() === 'shut') return gate.why;
+  if (isXlaAsked() || unasked < MOST_UNASKED) return undefined;
+  return `${unasked} programs were compiled before, and their memory is kept`;
+}
+
+/** Counts a compilation that has begun. */
+export function countCompilation(): void {
+  if (!isXlaAsked()) unasked++;
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
+
+/**
+ * What is known of a step's function as far as XLA is concerned, for all loops over it. Steps of the same content share it,
+ * and it lives as long as the function.
+ */
+export class XlaStep {
+  /** Milliseconds that loops over the function have run so far. */
+  spent = 0;
+  readonly #operations: number;
+  #problem: string | undefined;
+
+  /** That of a step. */
+  static of(step: CompiledStep): XlaStep {
+    return xlaSteps.of(step, '', () => new XlaStep(step));
+  }
+
+  private constructor(step: CompiledStep) {
+    let operations = 0;
+    for (const [kind, count] of step.histogram) if (kind !== 'Const') operations += count;
+    this.#operations = operations;
+    if (step.precision !== 'float32') this.#problem = `XLA does not know ${step.precision}`;
+    else if (step.retraceForXla === undefined) this.#judge(step);
+  }
+
+  #judge(step: CompiledStep): void {
+    const obstacle = step.xlaObstacle;
+    if (obstacle !== undefined) this.#problem = `XLA would not compute ${obstacle} as TensorFlow does`;
+  }
+
+  /** Why XLA cannot have it; undefined if nothing is known. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /**
+   * Whether it pays to compile a loop.
+   *
+   * @param left milliseconds of training that are known to come. @param stepTime milliseconds of a step.
+   */
+  isWorthIt(left: number, stepTime: number): boolean {
+    if (xlaSetting() === 'on') return true;
+    // A training that took so long is expected to go on as long again.
+    const expected = Math.max(left, this.spent);
+    return (
+      expected > SHORTEST_RUN_MS &&
+      expected * gainOf(stepTime) > COMPILE_MS + COMPILE_MS_PER_OP * this.#operations
+    );
+  }
+
+  /** The step that XLA compiles, this very one or the same traced once more; undefined if it cannot have it. */
+  prepare(step: CompiledStep): CompiledStep | undefined {
+    if (this.#problem !== undefined) return undefined;
+    if (step.retraceForXla === undefined) return step;
+    try {
+      if (step.forXla?.stale() !== undefined) {
+        step.forXla.dispose();
+        step.forXla = undefined;
+      }
+      step.forXla ??= step.retraceForXla();
+      this.#judge(step.forXla);
+    } catch (error) {
+      this.#problem = asError(error).message;
+    }
+    return this.#problem === undefined ? step.forXla : undefined;
+  }
+
+  dispose(): void {
+    this.#problem ??= 'the function no longer exists';
+  }
+}
+
+/** XLA's knowledge of functions. */
+export const xlaSteps = new FunctionParts<XlaStep>();

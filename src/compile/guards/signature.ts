@@ -1,0 +1,64 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import type { Tf } from '../../tfjs/instance.ts';
+
+/** A value with its tensors taken out: `build` puts others in. */
+export interface Structure {
+  /** Equal keys mean: a trace of the one serves for the other. */
+  key: string;
+  tensors: Tensor[];
+  build(tensors: readonly Tensor[]): unknown;
+}
+
+const identities = new WeakMap<object, number>();
+let nextIdentity = 0;
+
+/** A number for an object or function, the same as long as it lives. */
+export function identityOf(object: object): number {
+  let identity = identities.get(object);
+  if (identity === undefined) {
+    identity = nextIdentity++;
+    identities.set(object, identity);
+  }
+  return identity;
+}
+
+/**
+ * Takes a function's arguments, or its result, apart: tensors by shape and dtype, arrays and plain objects by their
+ * parts, numbers, texts and the like by value, variables and everything else by identity.
+ */
+export function takeApart(tf: Tf, value: unknown): Structure {
+  const tensors: Tensor[] = [];
+  const visit = (part: unknown): { key: string; build: (from: readonly Tensor[]) => unknown } => {
+    // A variable may be assigned within, and is then another value than the argument was: it is itself.
+    if (part instanceof tf.Tensor && !(part instanceof tf.Variable)) {
+      const at = tensors.push(part) - 1;
+      return { key: `${part.dtype}[${part.shape.join()}]`, build: (from) => from[at] };
+    }
+    if (Array.isArray(part)) {
+      const parts = part.map(visit);
+      return {
+        key: `[${parts.map(({ key }) => key).join(';')}]`,
+        build: (from) => parts.map(({ build }) => build(from)),
+      };
+    }
+    if (typeof part === 'object' && part !== null) {
+      const prototype: unknown = Object.getPrototypeOf(part);
+      if (prototype === Object.prototype || prototype === null) {
+        const entries = Object.entries(part).map(([name, entry]) => [name, visit(entry)] as const);
+        return {
+          key: `{${entries.map(([name, { key }]) => `${JSON.stringify(name)}:${key}`).join(';')}}`,
+          build: (from) => Object.fromEntries(entries.map(([name, { build }]) => [name, build(from)])),
+        };
+      }
+    }
+    const key =
+      (typeof part === 'object' && part !== null) || typeof part === 'function'
+        ? `#${identityOf(part)}`
+        : typeof part === 'symbol'
+          ? 'symbol'
+          : `${typeof part} ${Object.is(part, -0) ? '-0' : typeof part === 'string' ? JSON.stringify(part) : String(part)}`;
+    return { key, build: () => part };
+  };
+  const { key, build } = visit(value);
+  return { key, tensors, build };
+}

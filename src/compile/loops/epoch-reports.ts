@@ -1,0 +1,156 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { COUNTS_STEPS, watchesBatches, type CountSteps } from './batch-hooks.ts';
+import { asError } from '../../engines/errors.ts';
+import { tfInternals, type Tf } from '../../tfjs/instance.ts';
+import { failedAmongUpdates, isOfStep } from '../execution/failed-updates.ts';
+import type { LoopResult } from '../execution/step-loop.ts';
+import { trainerOf } from './trainer.ts';
+
+export type Logs = Record<string, number | Tensor>;
+
+/** tfjs's callbacks, as far as our loops call them. */
+export interface Callback {
+  onBatchBegin(batch: number, logs: Logs): Promise<void>;
+  onBatchEnd(batch: number, logs: Logs): Promise<void>;
+  [COUNTS_STEPS]?: CountSteps;
+}
+
+export interface CallbackList {
+  callbacks: Callback[];
+  setModel(model: object): void;
+  onTrainBegin(): Promise<void>;
+  onTrainEnd(): Promise<void>;
+  onEpochBegin(epoch: number): Promise<void>;
+  onEpochEnd(epoch: number, logs: Logs): Promise<void>;
+  onBatchBegin(batch: number, logs: Logs): Promise<void>;
+  onBatchEnd(batch: number, logs: Logs): Promise<void>;
+}
+
+export interface History {
+  syncData(): Promise<void>;
+}
+
+/** tfjs's BaseLogger: the means of an epoch. */
+interface BaseLogger extends Callback {
+  seen: number;
+  totals: Logs;
+}
+
+/** Says of a failure in one of these steps what the weights are now, and where older ones lie. */
+function failedStep(error: Error, first: number, count: number, callbacks: readonly object[]): Error {
+  const saved = callbacks
+    .map((callback) => (callback as { lastSaved?: unknown }).lastSaved)
+    .findLast((path) => typeof path === 'string');
+  const where = count === 1 ? `batch ${first}` : `one of the batches ${first} to ${first + count - 1}`;
+  // Of a failure among updates the error itself tells.
+  const weights = failedAmongUpdates(error) ? '' : '; the weights are those of the steps before it';
+  error.message += ` (in ${where}, counted from 0${weights}${saved === undefined ? '' : `; the last checkpoint is ${saved}`})`;
+  return error;
+}
+
+/**
+ * What callbacks see of the steps of a training: each one, or what a call of several of them gave. tfjs's own logger
+ * gets the sums of a call, so that the means of an epoch are those of all its batches.
+ */
+export class EpochReports {
+  /** Whether somebody wants to see every batch. */
+  readonly watched: boolean;
+  /** Steps in a call, where the user said how many. */
+  readonly wished: number | undefined;
+  readonly #tf: Tf;
+  readonly #model: object;
+  readonly #list: CallbackList;
+  readonly #labels: readonly string[];
+  readonly #logger: BaseLogger;
+  /** All but the logger. */
+  readonly #others: Callback[];
+
+  constructor(tf: Tf, model: object, list: CallbackList, labels: readonly string[]) {
+    this.#tf = tf;
+    this.#model = model;
+    this.#list = list;
+    this.#labels = labels;
+    const [logger, ...others] = list.callbacks as [BaseLogger, ...Callback[]];
+    this.#logger = logger;
+    this.#others = others;
+    this.wished = trainerOf(model).stepsPerExecution;
+    this.watched = others.some((callback) => watchesBatches(tf, callback));
+  }
+
+  /** One step, as tfjs reports it. @param run gives the step's outputs, which are kept until they were reported. */
+  async single(index: number, size: number, begin: Logs, run: () => Tensor[]): Promise<void> {
+    const tf = this.#tf;
+    const logs = begin;
+    await this.#list.onBatchBegin(index, logs);
+    tf.tidy(() => {
+      logs['batch'] = index;
+      logs['size'] = size;
+      const outs = run();
+      this.#labels.forEach((label, i) => (logs[label] = tf.keep(outs[i] as Tensor)));
+      tfInternals(tf).objective.keepRatios(this.#model, this.#labels, outs, logs);
+    });
+    // tfjs adds scalars to scalars.
+    const { totals } = this.#logger;
+    for (const label of this.#labels) {
+      const total = totals[label];
+      if (typeof total === 'number') totals[label] = tf.scalar(total);
+    }
+    await this.#list.onBatchEnd(index, logs);
+    for (const value of Object.values(logs)) if (typeof value !== 'number') value.dispose();
+  }
+
+  /** The outputs of a step. @throws what `step` throws, with a word on the weights where a graph failed. */
+  tried(index: number, step: () => Tensor[]): Tensor[] {
+    try {
+      return step();
+    } catch (error) {
+      throw isOfStep(error) ? failedStep(asError(error), index, 1, this.#others) : error;
+    }
+  }
+
+  /**
+   * A call of `count` steps with batches of `size` samples each.
+   *
+   * @param run runs the call.
+   * @param done is told of the steps before the callbacks are.
+   * @returns how many steps were done: fewer when the call was told to end.
+   * @throws what `run` throws, with a word on the weights.
+   */
+  async several(
+    index: number,
+    count: number,
+    size: number,
+    begin: () => Logs,
+    run: () => Promise<LoopResult>,
+    done?: (steps: number) => void,
+  ): Promise<number> {
+    const tells = this.watched || this.wished !== undefined ? this.#others : [];
+    for (const callback of tells) await callback.onBatchBegin(index, begin());
+    let result: LoopResult;
+    try {
+      result = await run();
+    } catch (error) {
+      throw failedStep(asError(error), index, count, this.#others);
+    }
+    const { steps } = result;
+    if (steps === 0) return 0;
+    const { totals } = this.#logger;
+    this.#logger.seen += steps * size;
+    const logs: Record<string, number> = { batch: index + steps - 1, size };
+    this.#labels.forEach((label, i) => {
+      logs[label] = result.last[i] as number;
+      const before = totals[label] ?? 0;
+      const total = typeof before === 'number' ? before : (before.dataSync()[0] as number);
+      if (typeof before !== 'number') before.dispose();
+      totals[label] = total + (result.sums[i] as number) * size;
+    });
+    tfInternals(this.#tf).objective.addStepSums(this.#model, this.#logger, this.#labels, result.sums, size);
+    done?.(steps);
+    for (const callback of this.#others) {
+      const counts = callback[COUNTS_STEPS];
+      if (counts !== undefined) counts(steps, logs);
+      else if (tells.length > 0) await callback.onBatchEnd(index + steps - 1, { ...logs });
+    }
+    return steps;
+  }
+}

@@ -1,0 +1,290 @@
+import type { Tensor } from '@tensorflow/tfjs';
+import { tfInternals, type Tf } from '../../tfjs/instance.ts';
+import type { CompiledStep } from '../execution/compiled-step.ts';
+import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
+import { FEWEST_STEPS, LoopPolicy, type StepTimes } from './loop-policy.ts';
+import type { StepCache } from '../execution/step-cache.ts';
+import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
+import { StepLoop, stepLoops } from '../execution/step-loop.ts';
+import { trainerOf } from './trainer.ts';
+import { XlaLoopChoice, type RunnableLoop } from '../execution/xla-loop-choice.ts';
+import { XlaStep } from '../execution/xla-step.ts';
+
+/** The model's own part in a training. */
+export interface FitModel {
+  history: History;
+  stopTraining_: boolean;
+  checkNumSamples(ins: Tensor | Tensor[], batch?: number, steps?: number, name?: string): number;
+  testLoop(f: DataFunction, ins: Tensor[], batch: number): Tensor[];
+}
+
+export type DataFunction = (data: (Tensor | null | undefined)[]) => Tensor[];
+
+/** What tfjs's `fit` hands to its loop, in its order. */
+export type FitLoopArguments = [
+  f: DataFunction,
+  /** Inputs, targets and sample weights; null where an output has none of those. */
+  ins: (Tensor | null | undefined)[],
+  outLabels: string[],
+  batchSize: number | undefined,
+  epochs: number | undefined,
+  verbose: number | undefined,
+  callbacks: Callback[],
+  valF: DataFunction | null,
+  valIns: Tensor[] | null,
+  shuffle: boolean | string | undefined,
+  callbackMetrics: string[],
+  initialEpoch: number | undefined,
+  stepsPerEpoch: number | null,
+  validationSteps: number | null,
+];
+
+export interface FitLoopParts {
+  tf: Tf;
+  /** The graphs of the model's step, as the model is now. */
+  graphs(): StepCache;
+}
+
+/** A call takes about this long, so that the display and interrupts have their turn. */
+const CALL_MS = 80;
+
+/** What earlier trainings found out of a model's steps, by the kind of their data: many short ones count as one long. */
+const earlier = new WeakMap<StepCache, Map<string, Earlier>>();
+
+interface Earlier extends StepTimes {
+  step: CompiledStep;
+  /** How many steps have run. */
+  steps: number;
+}
+
+/**
+ * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
+ * many). What callbacks see is what they see with tfjs's own; logs are numbers instead of scalars on the device.
+ */
+export function fitLoop(parts: FitLoopParts, model: FitModel, ...given: FitLoopArguments): Promise<History> {
+  return new ArrayTraining(parts, model, given).run();
+}
+
+/** A training on tensors. */
+class ArrayTraining {
+  readonly #tf: Tf;
+  readonly #parts: FitLoopParts;
+  readonly #model: FitModel;
+  readonly #step: DataFunction;
+  readonly #ins: FitLoopArguments[1];
+  readonly #labels: readonly string[];
+  readonly #validation: { f: DataFunction; ins: Tensor[] } | undefined;
+  readonly #initial: number;
+  readonly #epochs: number;
+  readonly #shuffled: boolean;
+  readonly #callbackList: CallbackList;
+  readonly #history: History;
+  readonly #reports: EpochReports;
+  readonly #policy: LoopPolicy;
+  /** Inputs, targets and weights that there are. */
+  readonly #data: Tensor[];
+  readonly #samples: number;
+  readonly #batch: number;
+  /** Batches of an epoch, and those of them that are whole. */
+  readonly #batches: number;
+  readonly #whole: number;
+  /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
+  readonly #kind: string;
+  /** The graph of a whole batch's step, once one has run. */
+  #known: { graphs: StepCache; step: CompiledStep } | undefined;
+  /** Steps of earlier trainings of the kind, and of this one. */
+  #done = 0;
+  #choice: XlaLoopChoice | undefined;
+
+  constructor(parts: FitLoopParts, model: FitModel, given: FitLoopArguments) {
+    const [f, ins, labels, size, epochs = 1, verbose = 1, callbacks, valF, valIns, shuffle = true, ...rest] =
+      given;
+    const [metrics, initial = 0] = rest;
+    const { tf } = parts;
+    this.#tf = tf;
+    this.#parts = parts;
+    this.#model = model;
+    this.#step = f;
+    this.#ins = ins;
+    this.#labels = labels;
+    this.#validation = valF === null || valIns === null ? undefined : { f: valF, ins: valIns };
+    this.#initial = initial;
+    this.#epochs = epochs;
+    this.#shuffled = shuffle !== false;
+    this.#batch = size ?? 32;
+    this.#data = ins.filter((tensor) => tensor !== null && tensor !== undefined);
+    this.#samples = model.checkNumSamples(this.#data, this.#batch);
+    this.#batches = Math.ceil(this.#samples / this.#batch);
+    this.#whole = Math.floor(this.#samples / this.#batch);
+    const { callbackList, history } = tfInternals(tf).training.configureCallbacks(
+      callbacks,
+      verbose,
+      epochs,
+      initial,
+      this.#samples,
+      null,
+      this.#batch,
+      this.#validation !== undefined,
+      metrics,
+    ) as { callbackList: CallbackList; history: History };
+    this.#callbackList = callbackList;
+    this.#history = history;
+    this.#reports = new EpochReports(tf, model, callbackList, labels);
+    this.#policy = new LoopPolicy(this.#reports);
+    const { batch, shuffled } = { batch: this.#batch, shuffled: this.#shuffled };
+    this.#kind = loopKey(this.#data, { batch, shuffled, outputs: labels.length });
+  }
+
+  async run(): Promise<History> {
+    const model = this.#model;
+    this.#callbackList.setModel(model);
+    model.history = this.#history;
+    await this.#callbackList.onTrainBegin();
+    model.stopTraining_ = false;
+    this.#recall();
+    const indices = Array.from({ length: this.#samples }, (_, i) => i);
+    for (let epoch = this.#initial; epoch < this.#epochs; epoch++) {
+      await this.#callbackList.onEpochBegin(epoch);
+      const epochLogs: Logs = {};
+      if (this.#shuffled) this.#tf.util.shuffle(indices);
+      const order = this.#tf.tensor1d(indices, 'int32');
+      try {
+        await this.#runEpoch(epoch, order, epochLogs);
+      } finally {
+        order.dispose();
+      }
+      await this.#callbackList.onEpochEnd(epoch, epochLogs);
+      if (model.stopTraining_) break;
+    }
+    this.#remember();
+    await this.#callbackList.onTrainEnd();
+    await this.#history.syncData();
+    return this.#history;
+  }
+
+  async #runEpoch(epoch: number, order: Tensor, epochLogs: Logs): Promise<void> {
+    for (let index = 0; index < this.#batches;) {
+      const left = this.#whole - index;
+      const all = left + (this.#epochs - epoch - 1) * this.#whole;
+      const ready = left > 0 ? await this.#loopFor(all) : undefined;
+      if (ready !== undefined) {
+        index += await this.#several(ready, order, index, this.#stepsOfCall(ready.loop, left), epochLogs);
+      } else {
+        await this.#single(order, index, epochLogs);
+        index++;
+      }
+      if (this.#model.stopTraining_) return;
+      await this.#policy.breathe();
+    }
+  }
+
+  /** A loop over the step as it is now. */
+  async #loopFor(left: number): Promise<RunnableLoop | undefined> {
+    if (this.#known === undefined || this.#policy.runsHere) return undefined;
+    const { graphs, step } = this.#known;
+    if (this.#parts.graphs() !== graphs || !graphs.serves(step)) {
+      this.#known = undefined;
+      return undefined;
+    }
+    const data = this.#data;
+    const outputs = step.outputTypes.length;
+    const shape: LoopShape = { batch: this.#batch, shuffled: this.#shuffled, outputs };
+    const key = loopKey(data, shape);
+    if (stepLoops.get(step, key) === undefined && left + this.#done < FEWEST_STEPS) return undefined;
+    const loop = stepLoops.of(step, key, () => new StepLoop(step, data, shape));
+    this.#choice = XlaLoopChoice.of(step, key, loop, shape);
+    const next = await this.#choice.next(step, data, left, () => this.#model.stopTraining_);
+    trainerOf(this.#model).stop = next.loop.stop.bind(next.loop);
+    return next;
+  }
+
+  /** Steps of the next call. */
+  #stepsOfCall(loop: StepLoop, left: number): number {
+    const { watched, wished } = this.#reports;
+    if (wished !== undefined) return Math.min(wished, left);
+    if (watched) return 1;
+    const time = loop.stepTime;
+    return Math.min(left, time === undefined ? 2 : Math.max(1, Math.floor(CALL_MS / time)));
+  }
+
+  /** Continues where the last training of this kind has ended. */
+  #recall(): void {
+    const graphs = this.#parts.graphs();
+    const before = earlier.get(graphs)?.get(this.#kind);
+    if (before === undefined || !graphs.serves(before.step)) return;
+    this.#known = { graphs, step: before.step };
+    this.#done = before.steps;
+    this.#policy.stepTime = before.stepTime;
+    this.#policy.timed = before.timed;
+  }
+
+  #remember(): void {
+    if (this.#known === undefined) return;
+    const { graphs, step } = this.#known;
+    const { stepTime, timed } = this.#policy;
+    const all = earlier.get(graphs) ?? new Map<string, Earlier>();
+    earlier.set(graphs, all.set(this.#kind, { step, steps: this.#done, stepTime, timed }));
+  }
+
+  async #single(order: Tensor, index: number, epochLogs: Logs): Promise<void> {
+    const tf = this.#tf;
+    const begin = index * this.#batch;
+    const count = Math.min(this.#batch, this.#samples - begin);
+    await this.#reports.single(index, count, {}, () => {
+      const began = performance.now();
+      const again = this.#known !== undefined;
+      const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
+      const graphs = this.#parts.graphs();
+      const outs = this.#reports.tried(index, () =>
+        graphs.withoutXla(() =>
+          this.#step(this.#ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor))),
+        ),
+      );
+      if (count === this.#batch && graphs.latest !== undefined) this.#known = { graphs, step: graphs.latest };
+      // The first step of a graph includes its trace.
+      if (again) {
+        const ms = performance.now() - began;
+        this.#policy.ran(ms);
+        if (this.#known !== undefined) XlaStep.of(this.#known.step).spent += ms;
+      }
+      this.#done++;
+      if (index === this.#batches - 1) this.#validate(epochLogs);
+      return outs;
+    });
+  }
+
+  #validate(epochLogs: Logs): void {
+    const validation = this.#validation;
+    if (validation === undefined) return;
+    this.#tf.tidy(() => {
+      const outs = this.#model.testLoop(validation.f, validation.ins, this.#batch);
+      this.#labels.forEach((label, i) => (epochLogs[`val_${label}`] = this.#tf.keep(outs[i] as Tensor)));
+    });
+  }
+
+  #several(
+    { loop, step }: RunnableLoop,
+    order: Tensor,
+    index: number,
+    count: number,
+    epochLogs: Logs,
+  ): Promise<number> {
+    const run = async () => {
+      const began = performance.now();
+      const result = await loop.run(step, this.#data, this.#shuffled ? order : undefined, index, count);
+      this.#choice?.ran({ loop, step }, performance.now() - began);
+      return result;
+    };
+    return this.#reports.several(
+      index,
+      count,
+      this.#batch,
+      () => ({}),
+      run,
+      (steps) => {
+        this.#done += steps;
+        if (index + steps === this.#batches) this.#validate(epochLogs);
+      },
+    );
+  }
+}

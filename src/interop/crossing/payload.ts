@@ -1,0 +1,170 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { tensorcellHome } from '../../base/home.ts';
+import { mapPath, type Mapping } from '../../base/memory/mapping.ts';
+import { SegmentPool } from '../../base/memory/segments.ts';
+import { theSystem, type Address } from '../../base/memory/system.ts';
+import { CrossingError } from './errors.ts';
+import type { CrossingContext, Leaf } from './leaf.ts';
+
+/** Below this, bytes travel in the message: opening and mapping a segment costs more. */
+const INLINE_BYTES = 32 * 1024;
+
+export type Source = { address: Address } | { array: NodeJS.ArrayBufferView };
+
+let pool: SegmentPool | undefined;
+
+/** Whether segments are files: set by `TENSORCELL_CROSSING=file`, or when the other side could not open ours. */
+let files = process.env['TENSORCELL_CROSSING'] === 'file';
+
+export function segmentPool(): SegmentPool {
+  pool ??= new SegmentPool(files ? join(tensorcellHome(), 'segments') : undefined);
+  return pool;
+}
+
+/** From now on segments are files in a private folder. */
+function shareByFiles(): void {
+  if (files) return;
+  files = true;
+  pool?.close();
+  pool = undefined;
+}
+
+/** The part of a leaf that says where its bytes are. */
+export interface Payload {
+  bytes: number;
+  /** In the message, as base64. */
+  data?: string;
+  segment?: { name: string; path: string; pid: number };
+}
+
+function bytesOf(source: Source, bytes: number): Buffer {
+  if ('array' in source) return Buffer.from(source.array.buffer, source.array.byteOffset, bytes);
+  const copy = Buffer.allocUnsafe(bytes);
+  theSystem().read(copy, source.address, bytes);
+  return copy;
+}
+
+/** Processes that were seen to open our memory. */
+const opened = new Set<number>();
+
+/** Finds out once a process whether it may open our memory through /proc; otherwise files are used from then on. */
+async function agreeOnSegments(context: CrossingContext): Promise<void> {
+  if (files || opened.has(context.pid)) return;
+  const probe = segmentPool().take(1);
+  try {
+    if ((await context.request('segment_probe', { path: probe.path })) === true) opened.add(context.pid);
+    else shareByFiles();
+  } finally {
+    pool?.giveBack(probe);
+  }
+}
+
+/**
+ * Puts `bytes` bytes where the other process can read them: that is the one copy on this side.
+ *
+ * @throws MappingError when there is no memory for them.
+ */
+export async function sendBytes(
+  withSource: (use: (source: Source) => void) => void,
+  bytes: number,
+  context: CrossingContext,
+): Promise<Payload> {
+  if (bytes <= INLINE_BYTES) {
+    let data = '';
+    withSource((source) => {
+      data = bytesOf(source, bytes).toString('base64');
+    });
+    return { bytes, data };
+  }
+  await agreeOnSegments(context);
+  const from = segmentPool();
+  const segment = from.take(bytes);
+  const system = theSystem();
+  try {
+    withSource((source) => {
+      if ('array' in source) system.write(segment.mapping.address, source.array, bytes);
+      else system.copy(segment.mapping.address, source.address, bytes);
+    });
+  } catch (error) {
+    from.giveBack(segment);
+    throw error;
+  }
+  const { pid } = context;
+  context.done(() => {
+    from.lend(segment, pid);
+  });
+  return { bytes, segment: { name: segment.name, path: segment.path, pid: process.pid } };
+}
+
+export function payloadOf(leaf: Leaf): Payload {
+  const { bytes, data, segment } = leaf as Partial<Payload>;
+  const valid =
+    Number.isSafeInteger(bytes) &&
+    (typeof data === 'string' || (typeof segment?.path === 'string' && typeof segment.name === 'string'));
+  if (!valid) {
+    throw new CrossingError('malformed', `the other process sent a ${leaf.$} without its bytes`);
+  }
+  return leaf as unknown as Payload;
+}
+
+/** A mapping's bytes in memory of our own; the mapping is gone then. */
+export function copyOut(mapping: Mapping): ArrayBuffer {
+  try {
+    const buffer = new ArrayBuffer(mapping.length);
+    theSystem().read(new Uint8Array(buffer), mapping.address, mapping.length);
+    return buffer;
+  } finally {
+    mapping.unmap();
+  }
+}
+
+/** A payload's bytes in memory of our own. */
+export async function receiveBytes(payload: Payload, context: CrossingContext): Promise<ArrayBuffer> {
+  const { bytes, data } = payload;
+  if (data === undefined) return copyOut(await receiveMapping(payload, context));
+  const decoded = Buffer.from(data, 'base64');
+  if (decoded.length !== bytes) {
+    throw new CrossingError('malformed', `${decoded.length} bytes arrived where ${bytes} were announced`);
+  }
+  const buffer = new ArrayBuffer(bytes);
+  decoded.copy(new Uint8Array(buffer));
+  return buffer;
+}
+
+const WHAT = 'a segment of the other process';
+
+/**
+ * A payload's segment, mapped here. Where the system does not let us open another process's memory, the other side is
+ * asked for a file.
+ */
+export async function receiveMapping(payload: Payload, context: CrossingContext): Promise<Mapping> {
+  const { segment, bytes } = payload;
+  if (segment === undefined) throw new CrossingError('malformed', 'bytes arrived without a segment');
+  try {
+    return mapPath(segment.path, bytes, 'shared', WHAT);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM') throw lost(bytes, error);
+  } finally {
+    // Mapped or given up: either way it is not on its way any more. Who is gone needs no telling.
+    context.request('segment_taken', { name: segment.name, pid: process.pid }).catch(() => undefined);
+  }
+  const folder = join(tensorcellHome(), 'segments');
+  const path = String(await context.request('segment_as_file', { name: segment.name, bytes, folder }));
+  try {
+    return mapPath(path, bytes, 'shared', WHAT);
+  } catch (error) {
+    throw lost(bytes, error);
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function lost(bytes: number, error: unknown): CrossingError {
+  return new CrossingError(
+    'memory',
+    `${bytes} bytes could not be read from the other process: ${(error as Error).message}`,
+    { cause: error },
+  );
+}
