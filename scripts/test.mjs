@@ -1,18 +1,23 @@
-// npm test [-- suite…] [--all]: sets up, then runs every suite and ends with "N passed, N failed".
+// npm test [-- suite…] [--all] [--changed [REVISION]]: sets up, then runs every suite and ends with "N passed, N failed".
 // With names only those suites run (types, lint, format, words, unit, a folder of test/, node-22 …); --all adds what takes long.
+// --changed runs the suites that the differences from a revision touch (HEAD unless given).
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, prepareCheckout, root } from './setup.mjs';
 
 const args = process.argv.slice(2);
 const all = args.includes('--all');
-const wanted = args.filter((arg) => !arg.startsWith('-'));
+const changed = args.indexOf('--changed');
+/** The revision that `--changed` compares with. */
+const revision = changed < 0 || args[changed + 1]?.startsWith('-') ? 'HEAD' : (args[changed + 1] ?? 'HEAD');
+const wanted = args.filter((arg, i) => !arg.startsWith('-') && (changed < 0 || i !== changed + 1));
 prepareCheckout();
 // A machine's own runtime is used when it has one; the rest of the set-up is what npm run lab does, and test tools.
 const code = command('setup', '--requirements', join(root, 'requirements', 'test.txt'));
 if (code !== 0) process.exit(code);
 
 const { suites: suitesOf } = await import('./test-suites.mjs');
+const { changedFiles, suitesOf: changedSuites } = await import('./changed-suites.mjs');
 const output = join(root, 'test-output');
 rmSync(output, { recursive: true, force: true });
 const context = {
@@ -29,6 +34,16 @@ const unknown = wanted.filter((name) => !list.some((suite) => suite.name === nam
 if (unknown.length > 0) {
   console.error(`there is no suite ${unknown.join(', ')}: ${list.map(({ name }) => name).join(', ')}`);
   process.exit(2);
+}
+
+if (changed >= 0) {
+  const files = changedFiles(root, revision);
+  const touched = changedSuites(
+    files,
+    list.map(({ name }) => name),
+  );
+  console.log(`${files.length} files differ from ${revision}: ${touched?.join(', ') ?? 'every suite'}`);
+  wanted.push(...(touched ?? []));
 }
 
 let passed = 0;
