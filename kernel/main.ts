@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireDescriptors, reserveDescriptors } from '../src/base/spare-descriptors.ts';
 import type { MissingCache } from './processes/code-cache.ts';
-import type { OutputSink } from './contracts/interfaces.ts';
+import type { OutputSink } from './contracts/runtime-host.ts';
 import type { Signals } from './start.ts';
 
 /** Of `runBundle`. */

@@ -7,13 +7,10 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type {
-  LanguageService,
-  MagicRegistry,
-  OutputSink,
-  RuntimeHost,
-  SessionCompiler,
-} from './contracts/interfaces.ts';
+import type { SessionCompiler } from './contracts/compiler.ts';
+import type { LanguageService } from './contracts/language-service.ts';
+import type { MagicRegistry } from './contracts/magics.ts';
+import type { OutputSink, RuntimeHost } from './contracts/runtime-host.ts';
 import type { MissingCache } from './processes/code-cache.ts';
 import { once } from '../src/base/once.ts';
 import { kernelInfo } from './session/kernel-info.ts';

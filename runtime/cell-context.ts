@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { CellContext, CompiledCell, InterpolatedPart } from '../kernel/contracts/interfaces.ts';
+import type { CellContext, CompiledCell, InterpolatedPart } from '../kernel/contracts/compiled-cells.ts';
 import { formatDuration } from '../src/base/duration.ts';
 import { inTypeScript } from '../kernel/slips/index.ts';
 import { never, type Execution } from './execution.ts';

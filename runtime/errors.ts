@@ -1,6 +1,6 @@
 import { calmProperty, isCalm } from '../src/display/calm.ts';
 import { plainText } from '../src/display/plain-text.ts';
-import type { CellError } from '../kernel/contracts/interfaces.ts';
+import type { CellError } from '../kernel/contracts/values.ts';
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-import type { CellError, CompiledCell, CompileResult, MainMessage } from '../kernel/contracts/interfaces.ts';
+import type { CompiledCell } from '../kernel/contracts/compiled-cells.ts';
+import type { CompileResult } from '../kernel/contracts/compiler.ts';
+import type { MainMessage } from '../kernel/contracts/messages.ts';
+import type { CellError } from '../kernel/contracts/values.ts';
 import { Execution } from './execution.ts';
 import type { Rendered } from './rendered.ts';
 

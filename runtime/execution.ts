@@ -1,4 +1,4 @@
-import type { CellError } from '../kernel/contracts/interfaces.ts';
+import type { CellError } from '../kernel/contracts/values.ts';
 
 /** One run of one cell inside the runtime process. */
 export class Execution {

@@ -1,5 +1,5 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
-import type { RuntimeMessage } from '../kernel/contracts/interfaces.ts';
+import type { RuntimeMessage } from '../kernel/contracts/messages.ts';
 import { Shared, type BlockingAnswer } from '../kernel/channel/control-link.ts';
 import type { Execution } from './execution.ts';
 

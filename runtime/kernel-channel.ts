@@ -1,5 +1,5 @@
 import { deserialize } from 'node:v8';
-import type { MainMessage, RuntimeMessage } from '../kernel/contracts/interfaces.ts';
+import type { MainMessage, RuntimeMessage } from '../kernel/contracts/messages.ts';
 import {
   encodeInternal,
   encodeLongStream,

@@ -1,4 +1,4 @@
-import type { MainMessage, RuntimeMessage } from '../kernel/contracts/interfaces.ts';
+import type { MainMessage, RuntimeMessage } from '../kernel/contracts/messages.ts';
 import { ReportedError } from './reported-error.ts';
 
 type Reply = Extract<MainMessage, { type: 'magic-reply' }>;

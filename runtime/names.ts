@@ -1,5 +1,5 @@
 import { runInThisContext } from 'node:vm';
-import { boxKey, type BindingKind } from '../kernel/contracts/interfaces.ts';
+import { boxKey, type BindingKind } from '../kernel/contracts/compiled-cells.ts';
 import { makeFast } from './fast-object.ts';
 
 type Box = Record<string, unknown>;

@@ -1,4 +1,4 @@
-import type { CommMessage, RuntimeMessage } from '../kernel/contracts/interfaces.ts';
+import type { CommMessage, RuntimeMessage } from '../kernel/contracts/messages.ts';
 import type { HostComm, HostPayload, NotebookHost, SessionNames } from '../src/base/host.ts';
 import type { Execution } from './execution.ts';
 import type { InputRequests } from './input.ts';

@@ -1,5 +1,5 @@
 import { ReportedError } from '../src/base/reported-error.ts';
-import type { CellError } from '../kernel/contracts/interfaces.ts';
+import type { CellError } from '../kernel/contracts/values.ts';
 import { describeError } from './errors.ts';
 import type { Names } from './names.ts';
 

@@ -8,7 +8,9 @@
 import { Writable } from 'node:stream';
 import { types } from 'node:util';
 import { constants as vmConstants, Script } from 'node:vm';
-import type { CellError, CompiledCell, ExecuteRequest, MainMessage } from '../kernel/contracts/interfaces.ts';
+import type { CompiledCell } from '../kernel/contracts/compiled-cells.ts';
+import type { ExecuteRequest, MainMessage } from '../kernel/contracts/messages.ts';
+import type { CellError } from '../kernel/contracts/values.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
 import { ChildSignals } from './child-signals.ts';
 import { Shared } from '../kernel/channel/control-link.ts';

@@ -3,7 +3,7 @@
  * `process.loadEnvFile`). The kernel process, whose commands and magics are to see the same, is told what changed
  * before it is told that a cell has ended or wants a magic.
  */
-import type { SurroundingsChange } from '../kernel/contracts/interfaces.ts';
+import type { SurroundingsChange } from '../kernel/contracts/messages.ts';
 
 export class SurroundingsReport {
   #directory = currentDirectory();

@@ -8,7 +8,7 @@
  * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
  */
 import { deserialize, serialize } from 'node:v8';
-import type { MainMessage, RuntimeMessage } from '../contracts/interfaces.ts';
+import type { MainMessage, RuntimeMessage } from '../contracts/messages.ts';
 import { EncodingError, requireNesting } from '../limits/nesting.ts';
 
 const FrameKind = {

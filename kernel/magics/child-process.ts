@@ -1,7 +1,7 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { startProcess } from '../processes/start-process.ts';
-import type { MagicContext } from '../contracts/interfaces.ts';
+import type { MagicContext } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 export interface ChildEnd {

@@ -1,5 +1,5 @@
 import { splitWords } from './words.ts';
-import type { Magic, MagicContext } from '../contracts/interfaces.ts';
+import type { Magic, MagicContext } from '../contracts/magics.ts';
 import { runProcess } from './child-process.ts';
 import type { ChildEnd } from './child-process.ts';
 import { MagicError } from './magic-error.ts';

@@ -9,7 +9,7 @@ import {
   readConfigFile,
   saveSetting,
 } from '../../src/machine/devices/settings.ts';
-import type { MagicContext } from '../contracts/interfaces.ts';
+import type { MagicContext } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';

@@ -1,7 +1,7 @@
 import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
 import { detectRuntimes } from '../../src/machine/devices/runtimes.ts';
 import type { Machine } from '../../src/machine/devices/index.ts';
-import type { MagicContext } from '../contracts/interfaces.ts';
+import type { MagicContext } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 const PLACE_LIMIT_MS = 10_000;

@@ -2,7 +2,7 @@ import { Sampler } from '../../src/machine/devices/watch/sampler.ts';
 import type { Sample } from '../../src/machine/devices/watch/sampler.ts';
 import { PANEL_MINUTES, panelHtml, panelText } from '../../src/machine/devices/watch/panel.ts';
 import type { Machine } from '../../src/machine/devices/index.ts';
-import type { MagicContext, MagicOutput } from '../contracts/interfaces.ts';
+import type { MagicContext, MagicOutput } from '../contracts/magics.ts';
 
 const INTERVAL_MS = 1000;
 

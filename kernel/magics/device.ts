@@ -13,7 +13,7 @@ import type { PythonDevices } from '../../src/interop/python/devices.ts';
 import { ourSide } from '../../src/interop/python/doctor.ts';
 import { cudaOfRelease } from '../../src/machine/runtimes/catalogue.ts';
 import type { DeviceStatus } from '../../src/machine/devices/status.ts';
-import type { Magic, MagicContext } from '../contracts/interfaces.ts';
+import type { Magic, MagicContext } from '../contracts/magics.ts';
 import { useDevice } from './device-use.ts';
 import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';

@@ -3,7 +3,7 @@ import { tryFirstOperation } from '../../src/machine/doctor/first-operation.ts';
 import { currentMachine } from '../../src/machine/devices/index.ts';
 import type { Machine } from '../../src/machine/devices/index.ts';
 import { examinePython, withFindings } from '../../src/interop/python/doctor.ts';
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 

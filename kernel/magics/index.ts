@@ -1,5 +1,5 @@
 import { currentMachine, warmDevices } from '../../src/machine/devices/index.ts';
-import type { MagicRegistry } from '../contracts/interfaces.ts';
+import type { MagicRegistry } from '../contracts/magics.ts';
 import { bash, command, sh } from './command.ts';
 import { config } from './config.ts';
 import { cd, pwd } from './directory.ts';

@@ -1,5 +1,5 @@
 import { delimiter, dirname } from 'node:path';
-import type { Magic, MagicContext } from '../contracts/interfaces.ts';
+import type { Magic, MagicContext } from '../contracts/magics.ts';
 import { runProcess } from './child-process.ts';
 import { MagicError } from './magic-error.ts';
 import { splitWords } from './words.ts';

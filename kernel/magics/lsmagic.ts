@@ -1,4 +1,4 @@
-import type { Magic, MagicRegistry } from '../contracts/interfaces.ts';
+import type { Magic, MagicRegistry } from '../contracts/magics.ts';
 
 /** `%lsmagic`, over the registry that it is itself part of. */
 export function lsmagic(registry: MagicRegistry): Magic {

@@ -1,4 +1,4 @@
-import type { CellError } from '../contracts/interfaces.ts';
+import type { CellError } from '../contracts/values.ts';
 
 export type MagicErrorCode =
   | 'unknown-magic'

@@ -3,7 +3,7 @@ import { currentMachine } from '../../src/machine/devices/index.ts';
 import type { Machine } from '../../src/machine/devices/index.ts';
 import { memoryGrowth, memoryHtml, memoryText } from '../../src/machine/devices/memory-report.ts';
 import { takeStatus } from '../../src/machine/devices/status.ts';
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 const ANSWER_LIMIT_MS = 2000;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { PythonEnvironment } from '../../src/interop/python/environments.ts';
 import type { PythonStatus } from '../../src/interop/python/requests.ts';
-import type { MagicContext } from '../contracts/interfaces.ts';
+import type { MagicContext } from '../contracts/magics.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
 import { nearestName } from '../../src/base/nearest-name.ts';
 import type { SessionMagic } from './registry.ts';

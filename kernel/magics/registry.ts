@@ -1,10 +1,5 @@
-import type {
-  CompletionItem,
-  Completions,
-  Magic,
-  MagicContext,
-  MagicRegistry,
-} from '../contracts/interfaces.ts';
+import type { CompletionItem, Completions } from '../contracts/language-service.ts';
+import type { Magic, MagicContext, MagicRegistry } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 import { nearestName } from '../../src/base/nearest-name.ts';
 import { completePath } from './path-completion.ts';

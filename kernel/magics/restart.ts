@@ -1,4 +1,4 @@
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 
 export const restart: Magic = {
   name: 'restart',

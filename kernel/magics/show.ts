@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path';
 import { appendWhole, FileError, writeWhole } from '../../src/base/files/index.ts';
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 import { expandHome, shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';

@@ -1,4 +1,4 @@
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 const ANSWER_LIMIT_MS = 2000;

@@ -1,5 +1,5 @@
 import { formatDuration } from '../../src/base/duration.ts';
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
 
 /** `%%time`. `%time statement` inside a cell is compiled in place, so that its declarations stay in the cell. */

@@ -1,4 +1,4 @@
-import type { Magic } from '../contracts/interfaces.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 /** `%training`: what the running training shows, under this cell too and live; else what the last one ended with. */

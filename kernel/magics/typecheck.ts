@@ -1,4 +1,4 @@
-import type { Magic, Settings } from '../contracts/interfaces.ts';
+import type { Magic, Settings } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 const MODES: Record<Settings['typecheck'], string> = {

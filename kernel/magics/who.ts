@@ -1,4 +1,5 @@
-import type { BindingKind, Magic } from '../contracts/interfaces.ts';
+import type { BindingKind } from '../contracts/compiled-cells.ts';
+import type { Magic } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
 const KINDS: readonly BindingKind[] = ['const', 'let', 'var', 'function', 'class', 'import'];

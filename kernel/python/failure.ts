@@ -1,5 +1,5 @@
 import type { PythonErrorCode } from '../../src/interop/python/errors.ts';
-import type { CellError } from '../contracts/interfaces.ts';
+import type { CellError } from '../contracts/values.ts';
 
 /** What makes a cell fail that Python worked for; the cell shows it as it is. */
 export class PythonFailure extends Error {

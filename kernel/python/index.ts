@@ -16,13 +16,9 @@ import type {
   PythonRequest,
   PythonStatus,
 } from '../../src/interop/python/requests.ts';
-import type {
-  CommMessage,
-  OutputSink,
-  PythonCell,
-  PythonHost,
-  SurroundingsChange,
-} from '../contracts/interfaces.ts';
+import type { CommMessage, SurroundingsChange } from '../contracts/messages.ts';
+import type { PythonCell, PythonHost } from '../contracts/python.ts';
+import type { OutputSink } from '../contracts/runtime-host.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 import { PythonFailure, failureFrom } from './failure.ts';
 import { PythonProcess, noIpykernel } from './python-process.ts';

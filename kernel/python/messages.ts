@@ -1,5 +1,6 @@
 /** What an ipykernel publishes, in the words of the session. Pure. */
-import type { DisplayPayload, OutputSink } from '../contracts/interfaces.ts';
+import type { OutputSink } from '../contracts/runtime-host.ts';
+import type { DisplayPayload } from '../contracts/values.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 
 type Said = Parameters<OutputSink['output']>[0];

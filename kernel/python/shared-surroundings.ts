@@ -1,6 +1,6 @@
 /** Python and TypeScript share folder and environment: each is told, before it runs, what the other has changed. */
 import type { Surroundings } from '../../src/interop/python/environments.ts';
-import type { SurroundingsChange } from '../contracts/interfaces.ts';
+import type { SurroundingsChange } from '../contracts/messages.ts';
 import type { PythonProcess } from './python-process.ts';
 
 export class SharedSurroundings {

@@ -1,4 +1,4 @@
-import type { OutputSink } from '../contracts/interfaces.ts';
+import type { OutputSink } from '../contracts/runtime-host.ts';
 
 export type SinkMessage = Parameters<OutputSink['output']>[0];
 

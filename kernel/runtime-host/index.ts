@@ -3,15 +3,9 @@
  * turns every end of an execution into an outcome.
  */
 import { dirname, join } from 'node:path';
-import type {
-  CellError,
-  ExecuteOutcome,
-  ExecuteRequest,
-  MainMessage,
-  OutputSink,
-  RuntimeHost,
-  RuntimeMessage,
-} from '../contracts/interfaces.ts';
+import type { ExecuteRequest, MainMessage, RuntimeMessage } from '../contracts/messages.ts';
+import type { ExecuteOutcome, OutputSink, RuntimeHost } from '../contracts/runtime-host.ts';
+import type { CellError } from '../contracts/values.ts';
 import type { ControlReport, InternalMessage } from '../channel/frames.ts';
 import { Delivery } from './delivery.ts';
 import { continueStopped, isStopped } from '../processes/stopped.ts';

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { deserialize } from 'node:v8';
 import { startProcess } from '../processes/start-process.ts';
-import type { MainMessage, RuntimeMessage } from '../contracts/interfaces.ts';
+import type { MainMessage, RuntimeMessage } from '../contracts/messages.ts';
 import { descendants } from '../channel/descendants.ts';
 import {
   decodeRuntimeFrame,

@@ -1,13 +1,8 @@
 /** Completion and inspection: magics first, then the TypeScript service; they answer while a cell runs. */
-import type {
-  CompletionItem,
-  Completions,
-  Inspection,
-  Magic,
-  MagicRegistry,
-  PythonHost,
-  RuntimeHost,
-} from '../contracts/interfaces.ts';
+import type { CompletionItem, Completions, Inspection } from '../contracts/language-service.ts';
+import type { Magic, MagicRegistry } from '../contracts/magics.ts';
+import type { PythonHost } from '../contracts/python.ts';
+import type { RuntimeHost } from '../contracts/runtime-host.ts';
 import type {
   CompleteReply,
   CompleteRequest,

@@ -1,5 +1,5 @@
 /** What is thrown in the kernel process, as the error of a cell. */
-import type { CellError } from '../contracts/interfaces.ts';
+import type { CellError } from '../contracts/values.ts';
 
 /** Magics and our own code throw sentences for the user; their stacks are of no use to anybody. */
 export function toCellError(thrown: unknown): CellError {

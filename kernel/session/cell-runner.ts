@@ -1,12 +1,7 @@
 /** One cell's journey: split, compile, run, commit, and the reply. */
-import type {
-  CellError,
-  CellParts,
-  CompileResult,
-  ExecuteOutcome,
-  RuntimeHost,
-  SessionCompiler,
-} from '../contracts/interfaces.ts';
+import type { CellParts, CompileResult, SessionCompiler } from '../contracts/compiler.ts';
+import type { ExecuteOutcome, RuntimeHost } from '../contracts/runtime-host.ts';
+import type { CellError } from '../contracts/values.ts';
 import type { Parent } from '../wire/codec.ts';
 import type { ExecuteReply, ExecuteRequest } from '../wire/messages.ts';
 import type { Assistance } from './assistance.ts';

@@ -1,5 +1,5 @@
 /** Comms: open on both sides until one closes; the runtime process holds the handlers. */
-import type { CommMessage } from '../contracts/interfaces.ts';
+import type { CommMessage } from '../contracts/messages.ts';
 import { requireNesting } from '../limits/nesting.ts';
 import type { Incoming } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';

@@ -1,5 +1,6 @@
 /** Which message caused which execution, so that output finds its cell, also long after the cell has ended. */
-import type { CellError, Slips } from '../contracts/interfaces.ts';
+import type { Slips } from '../contracts/compiler.ts';
+import type { CellError } from '../contracts/values.ts';
 import type { Parent } from '../wire/codec.ts';
 
 /** A cell's text, as far as help depends on it. */

@@ -1,5 +1,7 @@
 /** One line of help below an error or a cell: each cell shows one at most. */
-import type { CellError, Diagnostic, Slips, TypedText } from '../contracts/interfaces.ts';
+import type { Slips, TypedText } from '../contracts/compiler.ts';
+import type { Diagnostic } from '../contracts/language-service.ts';
+import type { CellError } from '../contracts/values.ts';
 import { declaredHint, errorHint, typeHint } from '../slips/index.ts';
 import type { Execution, Helped } from './executions.ts';
 

@@ -1,15 +1,8 @@
 /** Magics run in the kernel process, on behalf of a cell. */
-import type {
-  ExecuteOutcome,
-  MagicContext,
-  MagicOutput,
-  MagicRegistry,
-  MagicSession,
-  PythonCell,
-  PythonHost,
-  RuntimeHost,
-  RuntimeMessage,
-} from '../contracts/interfaces.ts';
+import type { MagicContext, MagicOutput, MagicRegistry, MagicSession } from '../contracts/magics.ts';
+import type { RuntimeMessage } from '../contracts/messages.ts';
+import type { PythonCell, PythonHost } from '../contracts/python.ts';
+import type { ExecuteOutcome, RuntimeHost } from '../contracts/runtime-host.ts';
 import { toCellError } from './cell-error.ts';
 import type { Execution, Executions } from './executions.ts';
 import type { Iopub } from './iopub.ts';

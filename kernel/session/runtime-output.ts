@@ -1,5 +1,7 @@
 /** What the runtime process says, as messages under the cell that caused them. */
-import type { CellError, DisplayPayload, OutputSink, SurroundingsChange } from '../contracts/interfaces.ts';
+import type { SurroundingsChange } from '../contracts/messages.ts';
+import type { OutputSink } from '../contracts/runtime-host.ts';
+import type { CellError, DisplayPayload } from '../contracts/values.ts';
 import type { Comms } from './comms.ts';
 import type { Execution, Executions } from './executions.ts';
 import { explained, withHint } from './hints.ts';

@@ -2,14 +2,11 @@
  * The session: what a Jupyter client talks to. Requests come in as frames, a table says who answers each type, and
  * whatever happens there, `busy` is followed by a reply and `idle`.
  */
-import type {
-  LanguageService,
-  MagicRegistry,
-  OutputSink,
-  PythonHost,
-  RuntimeHost,
-  SessionCompiler,
-} from '../contracts/interfaces.ts';
+import type { SessionCompiler } from '../contracts/compiler.ts';
+import type { LanguageService } from '../contracts/language-service.ts';
+import type { MagicRegistry } from '../contracts/magics.ts';
+import type { PythonHost } from '../contracts/python.ts';
+import type { OutputSink, RuntimeHost } from '../contracts/runtime-host.ts';
 import type { Ports } from '../transport/connection-file.ts';
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Incoming, Parent } from '../wire/codec.ts';

@@ -1,5 +1,5 @@
 /** Questions of a cell to the person at the front end. */
-import type { ControlMessage, RuntimeMessage } from '../contracts/interfaces.ts';
+import type { ControlMessage, RuntimeMessage } from '../contracts/messages.ts';
 import type { Incoming, Parent } from '../wire/codec.ts';
 import { readContent } from '../wire/content.ts';
 import type { InputRequest } from '../wire/messages.ts';

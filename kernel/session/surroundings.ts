@@ -1,5 +1,7 @@
 /** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime has to get again. */
-import type { LanguageService, MainMessage, Settings, SurroundingsChange } from '../contracts/interfaces.ts';
+import type { LanguageService } from '../contracts/language-service.ts';
+import type { Settings } from '../contracts/magics.ts';
+import type { MainMessage, SurroundingsChange } from '../contracts/messages.ts';
 
 export class Surroundings {
   readonly settings: Settings = { typecheck: 'warn' };

@@ -1,5 +1,5 @@
 /** What the running training shows, kept for `%training`: a page that was reloaded has lost its display. */
-import type { DisplayPayload } from '../contracts/interfaces.ts';
+import type { DisplayPayload } from '../contracts/values.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
 

@@ -3,7 +3,9 @@
  * The language server starts once no cell has begun or ended for a moment. Its work for a cell begins `BEGIN_AFTER_MS`
  * after the cell: a short cell has ended by then, and would be slower if both ran at once.
  */
-import type { Diagnostic, LanguageService, Settings, TypedText } from '../contracts/interfaces.ts';
+import type { TypedText } from '../contracts/compiler.ts';
+import type { Diagnostic, LanguageService } from '../contracts/language-service.ts';
+import type { Settings } from '../contracts/magics.ts';
 import { once } from '../../src/base/once.ts';
 import type { Execution, Helped } from './executions.ts';
 import { inCell, problemsHint, takeHint } from './hints.ts';

@@ -3,7 +3,8 @@
  * ended cell of theirs still prints goes to the cell that runs then, and an error that no code handles makes that
  * cell fail. Between two cells it is kept for the next one.
  */
-import type { CellError, OutputSink } from '../contracts/interfaces.ts';
+import type { OutputSink } from '../contracts/runtime-host.ts';
+import type { CellError } from '../contracts/values.ts';
 import type { Execution, Executions } from './executions.ts';
 
 type Output = Parameters<OutputSink['output']>[0];

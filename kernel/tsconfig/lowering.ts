@@ -1,5 +1,5 @@
 /** What tsconfig.json says of how code runs. */
-import type { LoweringOptions } from '../contracts/interfaces.ts';
+import type { LoweringOptions } from '../contracts/compiled-cells.ts';
 import type { UserConfig } from './index.ts';
 
 export function loweringOptions(config: UserConfig | undefined): LoweringOptions {

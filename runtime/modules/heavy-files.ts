@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { deserialize, serialize } from 'node:v8';
-import type { CompiledModule, FileReply, FileRequest } from '../../kernel/contracts/interfaces.ts';
+import type { CompiledModule, FileReply, FileRequest } from '../../kernel/contracts/compiled-cells.ts';
 
 /** As for a cell. */
 const LIMIT_MS = 30_000;

@@ -4,7 +4,7 @@ import Module, { createRequire, isBuiltin } from 'node:module';
 import { dirname, extname, isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
-import type { CompiledModule } from '../../kernel/contracts/interfaces.ts';
+import type { CompiledModule } from '../../kernel/contracts/compiled-cells.ts';
 import type { UserConfig } from '../../kernel/tsconfig/index.ts';
 import { forget, isEdited, remember } from './edited-files.ts';
 import { isCompiled, isModuleSyntax, parseJson } from './file-kinds.ts';

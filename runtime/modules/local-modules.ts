@@ -4,7 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { constants as vmConstants, Script } from 'node:vm';
-import type { CompiledModule, ModuleContext } from '../../kernel/contracts/interfaces.ts';
+import type { CompiledModule, ModuleContext } from '../../kernel/contracts/compiled-cells.ts';
 import { registerSource } from '../stack.ts';
 import {
   createNamespace,

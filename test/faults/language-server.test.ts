@@ -1,7 +1,7 @@
 // The language server is killed or stopped: answers come back by themselves, and the person is told once.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
-import type { LanguageService } from '../../kernel/contracts/interfaces.ts';
+import type { LanguageService } from '../../kernel/contracts/language-service.ts';
 import { openSession } from '../service/session.ts';
 import { stateOf, stopProcess } from './processes.ts';
 

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import vm from 'node:vm';
 import { CompileError, compileModule } from '../../kernel/language/compile/index.ts';
-import type { ModuleContext } from '../../kernel/contracts/interfaces.ts';
+import type { ModuleContext } from '../../kernel/contracts/compiled-cells.ts';
 
 /** The smallest loader that keeps bindings live and lets modules import each other in a circle. */
 class Loader {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
-import type { Completeness } from '../../kernel/contracts/interfaces.ts';
+import type { Completeness } from '../../kernel/contracts/compiler.ts';
 
 const compiler = createCellCompiler({ knownMagics: () => ['who', 'time'] });
 

@@ -1,11 +1,11 @@
 /**
- * A session in one process: compiled cells run with the smallest context that does what `kernel/contracts/interfaces.ts` promises.
+ * A session in one process: compiled cells run with the smallest context that does what `kernel/contracts/compiled-cells.ts` promises.
  */
 import { createRequire } from 'node:module';
 import vm from 'node:vm';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
 import type { CellCompilerOptions } from '../../kernel/language/compile/index.ts';
-import type { CellContext, CompiledCell } from '../../kernel/contracts/interfaces.ts';
+import type { CellContext, CompiledCell } from '../../kernel/contracts/compiled-cells.ts';
 import { Names } from '../../runtime/names.ts';
 
 export interface RunCell {

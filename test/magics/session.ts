@@ -1,9 +1,6 @@
-import type {
-  DisplayPayload,
-  ExecuteOutcome,
-  MagicContext,
-  MagicSession,
-} from '../../kernel/contracts/interfaces.ts';
+import type { MagicContext, MagicSession } from '../../kernel/contracts/magics.ts';
+import type { ExecuteOutcome } from '../../kernel/contracts/runtime-host.ts';
+import type { DisplayPayload } from '../../kernel/contracts/values.ts';
 
 export interface Recorded {
   stdout: string;

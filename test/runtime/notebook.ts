@@ -3,14 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createRuntimeHost, type RuntimeHostOptions } from '../../kernel/runtime-host/index.ts';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
-import type {
-  Binding,
-  BindingKind,
-  CompiledCell,
-  ExecuteOutcome,
-  OutputSink,
-  RuntimeHost,
-} from '../../kernel/contracts/interfaces.ts';
+import type { Binding, BindingKind, CompiledCell } from '../../kernel/contracts/compiled-cells.ts';
+import type { ExecuteOutcome, OutputSink, RuntimeHost } from '../../kernel/contracts/runtime-host.ts';
 
 export type SinkMessage = Parameters<OutputSink['output']>[0];
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import type { LanguageService } from '../../kernel/contracts/interfaces.ts';
+import type { LanguageService } from '../../kernel/contracts/language-service.ts';
 import { openSession } from './session.ts';
 
 const pidOf = (service: LanguageService) =>

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createCellCompiler } from '../../kernel/language/compile/index.ts';
-import type { Completions, Inspection } from '../../kernel/contracts/interfaces.ts';
+import type { Completions, Inspection } from '../../kernel/contracts/language-service.ts';
 import { createLanguageService, type LanguageServiceOptions } from '../../kernel/language/service/index.ts';
 
 export const GLOBAL_TYPES = join(

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ExecuteOutcome } from '../../kernel/contracts/interfaces.ts';
+import type { ExecuteOutcome } from '../../kernel/contracts/runtime-host.ts';
 import { openNotebook, type Notebook } from '../runtime/notebook.ts';
 
 let notebook: Notebook;

@@ -1,6 +1,6 @@
 /** Statements of the top level that assign names, as `x = 5`: where nothing declares a name, they declare it. */
 import type { AssignmentExpression, AssignmentTarget, Expression, Node, Program } from 'oxc-parser';
-import type { TypedText } from '../../contracts/interfaces.ts';
+import type { TypedText } from '../../contracts/compiler.ts';
 
 export interface AssignedName {
   name: string;

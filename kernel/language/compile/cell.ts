@@ -1,4 +1,4 @@
-import { boxKey, type Binding, type BindingKind } from '../../contracts/interfaces.ts';
+import { boxKey, type Binding, type BindingKind } from '../../contracts/compiled-cells.ts';
 import type { ImportDeclaration, Program } from 'oxc-parser';
 import type { Edits, PrefixPart, Rendered } from './edits.ts';
 import { atStartOfBody, emitCommon, PLAIN } from './emit.ts';

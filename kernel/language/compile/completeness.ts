@@ -1,5 +1,5 @@
 import type { Node } from 'oxc-parser';
-import type { Completeness } from '../../contracts/interfaces.ts';
+import type { Completeness } from '../../contracts/compiler.ts';
 import { findMagics } from './magics.ts';
 import { scan } from './brackets.ts';
 import { parse, parseSyntax, type ParseProblem, type SourceLanguage } from './parse.ts';

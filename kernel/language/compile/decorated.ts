@@ -1,5 +1,5 @@
 import type { Program } from 'oxc-parser';
-import type { LoweringOptions } from '../../contracts/interfaces.ts';
+import type { LoweringOptions } from '../../contracts/compiled-cells.ts';
 import type { Edits } from './edits.ts';
 import { plainTypes } from './metadata.ts';
 

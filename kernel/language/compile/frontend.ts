@@ -3,7 +3,7 @@ import { orderDecorations } from './decorated-order.ts';
 import { Edits } from './edits.ts';
 import type { Rendered } from './edits.ts';
 import { lower } from './lower.ts';
-import type { LoweringOptions } from '../../contracts/interfaces.ts';
+import type { LoweringOptions } from '../../contracts/compiled-cells.ts';
 import { composeMaps, sourceMap } from './maps.ts';
 import { parse } from './parse.ts';
 import type { Parsed } from './parse.ts';

@@ -1,13 +1,8 @@
 /**
  * Cells and modules -> JavaScript. Nothing outside this folder imports deeper than this file.
  */
-import type {
-  Binding,
-  CellCompiler,
-  CellParts,
-  CompileResult,
-  LoweringOptions,
-} from '../../contracts/interfaces.ts';
+import type { Binding, LoweringOptions } from '../../contracts/compiled-cells.ts';
+import type { CellCompiler, CellParts, CompileResult } from '../../contracts/compiler.ts';
 import type { BindingPattern, Program, TSTypeName } from 'oxc-parser';
 import { assignedStatements, typedText } from './assigned.ts';
 import { rewriteCell } from './cell.ts';

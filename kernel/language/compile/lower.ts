@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Options, Output, ReactConfig } from '@swc/core';
-import type { LoweringOptions } from '../../contracts/interfaces.ts';
+import type { LoweringOptions } from '../../contracts/compiled-cells.ts';
 import { withEnumTypes } from './metadata.ts';
 
 const require = createRequire(import.meta.url);

@@ -1,4 +1,4 @@
-import type { CompiledModule, LoweringOptions } from '../../contracts/interfaces.ts';
+import type { CompiledModule, LoweringOptions } from '../../contracts/compiled-cells.ts';
 import { prepareLowering } from './decorated.ts';
 import type { Edits, PrefixPart, Rendered } from './edits.ts';
 import { emitCommon, InternalNames, PLAIN } from './emit.ts';

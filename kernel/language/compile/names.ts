@@ -1,4 +1,4 @@
-import type { Binding } from '../../contracts/interfaces.ts';
+import type { Binding } from '../../contracts/compiled-cells.ts';
 
 /** What a session knows of names, as plain data. */
 export interface NamesState {

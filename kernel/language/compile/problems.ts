@@ -1,4 +1,4 @@
-import type { SourcePosition, SourceProblem } from '../../contracts/interfaces.ts';
+import type { SourcePosition, SourceProblem } from '../../contracts/compiler.ts';
 
 /** Line and column (both from 0, columns in UTF-16 code units) of an offset. */
 export function positionAt(source: string, offset: number): SourcePosition {

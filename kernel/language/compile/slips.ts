@@ -2,7 +2,7 @@
 import type { Program, Statement } from 'oxc-parser';
 import { knownGlobals } from '../../slips/known-globals.ts';
 import { inTypeScript, likelyTypo } from '../../slips/index.ts';
-import type { Slips } from '../../contracts/interfaces.ts';
+import type { Slips } from '../../contracts/compiler.ts';
 import { declaredOnly } from './assigned.ts';
 import type { AssignedStatement } from './assigned.ts';
 import { isLiteral } from './misread.ts';

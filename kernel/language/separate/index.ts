@@ -3,13 +3,8 @@
  * Nothing outside this folder imports deeper than this file.
  */
 import { createHash } from 'node:crypto';
-import type {
-  Binding,
-  CellReading,
-  Compilation,
-  Completeness,
-  SessionCompiler,
-} from '../../contracts/interfaces.ts';
+import type { Binding } from '../../contracts/compiled-cells.ts';
+import type { CellReading, Compilation, Completeness, SessionCompiler } from '../../contracts/compiler.ts';
 import { TYPED_LENGTH } from '../../limits/index.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { mayHaveMagics } from '../compile/magics.ts';

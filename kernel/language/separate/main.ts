@@ -2,7 +2,8 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { TYPED_LENGTH } from '../../limits/index.ts';
-import type { CellReading, FileReply, FileRequest } from '../../contracts/interfaces.ts';
+import type { FileReply, FileRequest } from '../../contracts/compiled-cells.ts';
+import type { CellReading } from '../../contracts/compiler.ts';
 import { compileModule, createCellCompiler } from '../compile/index.ts';
 import type { PortableCompiler } from '../compile/index.ts';
 import { readCell, readTyped } from '../service/reading.ts';

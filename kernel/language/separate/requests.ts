@@ -1,11 +1,6 @@
 /** What the kernel process asks the compiler process, and what it answers. All of it is plain data. */
-import type {
-  Binding,
-  CellParts,
-  CellReading,
-  Completeness,
-  CompileResult,
-} from '../../contracts/interfaces.ts';
+import type { Binding } from '../../contracts/compiled-cells.ts';
+import type { CellParts, CellReading, Completeness, CompileResult } from '../../contracts/compiler.ts';
 import type { CompilerState } from '../compile/index.ts';
 
 export type SeparateRequest = { source: string; magics: readonly string[] } & (

@@ -1,6 +1,6 @@
 /** From the server's completion items to Jupyter's. */
 import type { CompletionItem as ServerItem, CompletionList } from 'vscode-languageserver-protocol';
-import type { CompletionItem, Completions } from '../../contracts/interfaces.ts';
+import type { CompletionItem, Completions } from '../../contracts/language-service.ts';
 import { OWN_PREFIX } from './own-names.ts';
 
 /** LSP's CompletionItemKind -> the words that JupyterLab has icons for. */

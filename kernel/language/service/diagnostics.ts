@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Diagnostic as ServerDiagnostic } from 'vscode-languageserver-protocol';
-import type { Diagnostic } from '../../contracts/interfaces.ts';
+import type { Diagnostic } from '../../contracts/language-service.ts';
 import type { Refusal } from './declarations.ts';
 import { withoutOwnNames } from './own-names.ts';
 

@@ -1,6 +1,6 @@
 /** From the server's hover and signature help to what JupyterLab shows in its tooltip. */
 import type { Hover, MarkupContent, SignatureHelp } from 'vscode-languageserver-protocol';
-import type { Inspection } from '../../contracts/interfaces.ts';
+import type { Inspection } from '../../contracts/language-service.ts';
 import { withoutOwnNames } from './own-names.ts';
 
 /** UTF-16 code units before the cursor that may belong to its word and the members before it. */

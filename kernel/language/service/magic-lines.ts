@@ -3,7 +3,7 @@
  * and every offset stays what it was. Of a cell that runs, the compiler says which lines those are; while somebody
  * types, and nothing can be parsed, they are told by their looks.
  */
-import type { CellCompiler } from '../../contracts/interfaces.ts';
+import type { CellCompiler } from '../../contracts/compiler.ts';
 
 const MAGIC_LINE = /^[ \t]*%{1,2}([A-Za-z_][\w-]*)(?=[ \t]|$)/;
 const COMMAND_LINE = /^[ \t]*![ \t]*[A-Za-z_./~][^\n]*$/;

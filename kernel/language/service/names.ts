@@ -7,7 +7,7 @@
  * type may come from two cells. All of it stands on one line before the cell, so a position differs by that line and
  * nothing else. A cell keeps what it was given: its closures keep their types when a name is declared again.
  */
-import type { CellCompiler } from '../../contracts/interfaces.ts';
+import type { CellCompiler } from '../../contracts/compiler.ts';
 import { analyzeCell, type CellAnalysis, type Refusal, type ValueKind } from './declarations.ts';
 import { historyPart, historyText, type HistoryPart } from './history.ts';
 import { HISTORY, OWN_PREFIX } from './own-names.ts';

@@ -1,5 +1,5 @@
 /** The text of a cell, read for the types: what of it is TypeScript, and what that declares. */
-import type { CellCompiler, CellReading } from '../../contracts/interfaces.ts';
+import type { CellCompiler, CellReading } from '../../contracts/compiler.ts';
 import { analyzeCell } from './declarations.ts';
 import type { CellAnalysis } from './declarations.ts';
 import { blankMagics, blankParts } from './magic-lines.ts';

@@ -16,16 +16,14 @@ import type {
   SignatureHelp,
 } from 'vscode-languageserver-protocol';
 import { pathToFileURL } from 'node:url';
+import type { CellCompiler, CellReading, SessionCompiler } from '../../contracts/compiler.ts';
 import type {
-  CellCompiler,
-  CellReading,
   CompletionItem,
   Completions,
   Diagnostic,
   Inspection,
   LanguageService,
-  SessionCompiler,
-} from '../../contracts/interfaces.ts';
+} from '../../contracts/language-service.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
 import { readUserConfig, type UserConfig } from '../../tsconfig/index.ts';
 import { analyzeCell } from './declarations.ts';

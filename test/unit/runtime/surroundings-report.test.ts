@@ -1,4 +1,4 @@
-import type { SurroundingsChange } from '../../../kernel/contracts/interfaces.ts';
+import type { SurroundingsChange } from '../../../kernel/contracts/messages.ts';
 import { SurroundingsReport } from '../../../runtime/surroundings-report.ts';
 
 const A = 'TENSORCELL_TEST_A';

@@ -40,7 +40,7 @@ test.each([
   ],
   [['src/base/home.ts'], null],
   [['package.json'], null],
-  [['kernel/contracts/interfaces.ts', 'docs/training.md'], null],
+  [['kernel/contracts/messages.ts', 'docs/training.md'], null],
 ])('%j touches %j', (files, suites) => {
   expect(evaluate(`m.suitesOf(${JSON.stringify(files)}, ${JSON.stringify(KNOWN)})`)).toEqual(suites);
 });
