@@ -81,8 +81,8 @@ function startControl(): void {
     execArgv: [],
   });
   control.on('message', (message: ControlToMain) => {
-    if (message.type === 'interrupt') runtime.interrupt();
-    else if (message.type === 'terminated') runtime.recover(message.count, message.final);
+    if (message.type === 'interrupt') runtime.interrupts.interrupt();
+    else if (message.type === 'terminated') runtime.interrupts.recover(message.count, message.final);
     else {
       storeCode();
       process.exit(0);
@@ -134,7 +134,7 @@ const host = createNotebookHost({
   input,
   request: (execution, service, argument) => runtime.requests.service(execution, service, argument),
   interruptPending: () => Atomics.load(state, Shared.interrupted) === 1,
-  holdsChanged: () => runtime.holdsChanged(),
+  holdsChanged: () => runtime.interrupts.holdsChanged(),
 });
 const library = new LazyLibrary(
   () => loadBundle('./library.js') as typeof Library,

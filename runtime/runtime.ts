@@ -12,9 +12,7 @@ import type { CompiledCell } from '../kernel/contracts/compiled-cells.ts';
 import type { ExecuteRequest, MainMessage } from '../kernel/contracts/messages.ts';
 import type { CellError } from '../kernel/contracts/values.ts';
 import { createCellContext, type CellServices } from './cell-context.ts';
-import { ChildSignals } from './child-signals.ts';
 import { Shared } from '../kernel/channel/control-link.ts';
-import { endProcessTree } from '../kernel/channel/descendants.ts';
 import { describeError } from './errors.ts';
 import { evaluate, type EvaluatedValues } from './evaluation.ts';
 import { Execution, interruptedError } from './execution.ts';
@@ -24,6 +22,7 @@ import type { KernelChannel } from './kernel-channel.ts';
 import { KernelRequests } from './kernel-requests.ts';
 import type { Modules } from './modules/index.ts';
 import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
+import { Interrupts } from './interrupts.ts';
 import { LateErrors } from './late-errors.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
@@ -73,17 +72,28 @@ export class Runtime {
     ),
   );
   #parts!: RuntimeParts;
+  /** Interrupts and terminations. */
+  interrupts!: Interrupts;
   #services!: CellServices;
   #last: Execution | undefined;
   #idle: NodeJS.Timeout | undefined;
   #engine: unknown;
-  /** Number of the message whose handling has not come to its end; still set after a termination in it. */
-  #handling = 0;
-  /** The last termination after which everything was put in order, whether or not it was over. */
-  #clearedUp = 0;
 
   connect(parts: RuntimeParts): void {
     this.#parts = parts;
+    const { channel, tracker, modules, library, state } = parts;
+    this.interrupts = new Interrupts({
+      channel,
+      tracker,
+      modules,
+      library,
+      state,
+      running: () => this.#running.values(),
+      end: (execution, error) => this.#end(execution, error),
+      drain: () => this.drain(),
+      restoreHooks: () => parts.restoreHooks(),
+      restoreEngine: () => parts.restoreEngine(this.#engine),
+    });
     this.#services = {
       names: this.names,
       tracker: parts.tracker,
@@ -121,18 +131,18 @@ export class Runtime {
     const { channel } = this.#parts;
     while (channel.waiting) {
       // Nothing begins before a termination is over, or it might hit that instead.
-      if (this.#terminated()) return;
+      if (this.interrupts.terminated) return;
       const { message, sequence } = channel.next();
       Atomics.store(this.#parts.state, Shared.taken, sequence);
       const ended = sequence <= Atomics.load(this.#parts.state, Shared.endedUpTo);
       if (!ended || (message.type !== 'execute' && message.type !== 'evaluate')) {
-        this.#handling = sequence;
+        this.interrupts.handling = sequence;
         try {
           this.#handle(message, sequence);
         } catch (error) {
           this.lateError(error, undefined);
         }
-        this.#handling = 0;
+        this.interrupts.handling = 0;
       } else if (message.type === 'execute') {
         // Sent before an interrupt, and not begun: it ends like what runs.
         this.#parts.flushNative(message.execution);
@@ -249,7 +259,7 @@ export class Runtime {
     if (library.loaded || library.loading) return;
     this.#idle = setTimeout(() => {
       // A timer can come between a termination and its end, which would find the library half loaded.
-      if (this.#terminated()) this.loadLibraryWhenIdle();
+      if (this.interrupts.terminated) this.loadLibraryWhenIdle();
       else if (this.#running.size === 0) library.load().catch((error) => this.lateError(error, undefined));
     }, IDLE_MS).unref();
   }
@@ -283,7 +293,7 @@ export class Runtime {
     };
     const rendered = (payload: Rendered | undefined): void => {
       if (execution.interrupted || execution.ended) return;
-      if (this.#isBeingInterrupted(execution)) {
+      if (this.interrupts.isInterrupting(execution)) {
         // What it waited for was ended by the interrupt, before this thread heard of that.
         this.#end(execution, interruptedError());
         return;
@@ -370,7 +380,7 @@ export class Runtime {
     execution.interruptListeners.clear();
     // It is remembered for its late output, not for its value: that may be a tensor which nobody can reach.
     execution.result = undefined;
-    this.holdsChanged();
+    this.interrupts.holdsChanged();
     if (!this.#parts.library.loaded) this.loadLibraryWhenIdle();
   }
 
@@ -433,118 +443,6 @@ export class Runtime {
     }
     // An unattended cell fails with it: nothing more is worth waiting for.
     for (const running of this.#running.values()) running.stopSettling?.();
-  }
-
-  // -------------------------------------------------------------- interrupts
-
-  /** Tells the control thread whether somebody wants to finish a batch before the cell ends. */
-  holdsChanged(): void {
-    let holds = 0;
-    for (const execution of this.#running.values()) holds += execution.interruptListeners.size;
-    Atomics.store(this.#parts.state, Shared.holds, holds);
-  }
-
-  /**
-   * The main thread is at its event loop, so whatever runs is awaiting something. Listeners of the first interrupt may
-   * finish a batch; a second one does not wait for them.
-   */
-  interrupt(): void {
-    const { channel, modules, state } = this.#parts;
-    const sequence = Atomics.load(state, Shared.sequence);
-    Atomics.store(state, Shared.asked, sequence);
-    if (this.#terminated()) {
-      this.#clearUp();
-      return;
-    }
-    this.#parts.restoreHooks();
-    new ChildSignals(sequence, state, 'main').signal();
-    const holding: Promise<unknown>[] = [];
-    modules.abandon();
-    for (const execution of this.#interruptible()) {
-      if (execution.interruptListeners.size === 0 || execution.finishing) this.#interruptNow(execution);
-      else holding.push(this.#letFinish(execution));
-    }
-    if (holding.length === 0) channel.internal({ type: 'interrupted', sequence });
-    else {
-      void Promise.allSettled(holding).then(() => channel.internal({ type: 'interrupted', sequence }));
-    }
-  }
-
-  /** JavaScript was terminated, or (not yet final) is about to be. */
-  recover(count: number, final: boolean): void {
-    const { state } = this.#parts;
-    if (Atomics.load(state, Shared.recovered) >= count) return;
-    if (final || this.#clearedUp < count) this.#clearUp();
-    if (!final) return;
-    Atomics.store(state, Shared.recovered, count);
-    this.drain();
-  }
-
-  /** A termination has begun and is not yet known to be over. */
-  #terminated(): boolean {
-    const { state } = this.#parts;
-    return Atomics.load(state, Shared.terminations) > Atomics.load(state, Shared.recovered);
-  }
-
-  /** Nothing that ran goes on by itself; may be called more than once. */
-  #clearUp(): void {
-    const { channel, library, modules, state, tracker } = this.#parts;
-    const sequence = Atomics.load(state, Shared.sequence);
-    Atomics.store(state, Shared.asked, sequence);
-    if (library.loading || modules.loadingCompiler) {
-      // A fresh process does less harm than one in which every import waits for ever.
-      channel.internal({ type: 'giving-up', why: 'it was interrupted while it loaded parts of itself' });
-      endProcessTree();
-    }
-    Atomics.store(state, Shared.critical, 0);
-    this.#parts.restoreHooks();
-    tracker.reset();
-    this.#parts.restoreEngine(this.#engine);
-    modules.abandon();
-    for (const execution of this.#interruptible()) this.#interruptNow(execution);
-    this.#handling = 0;
-    this.#clearedUp = Atomics.load(state, Shared.terminations);
-    channel.resynchronize([...this.#running.keys()]);
-    channel.internal({ type: 'interrupted', sequence });
-  }
-
-  /** An interrupt has come that no listener of the execution handles. */
-  #isBeingInterrupted(execution: Execution): boolean {
-    const { state } = this.#parts;
-    return (
-      Atomics.load(state, Shared.interrupted) === 1 &&
-      execution.sequence > 0 &&
-      execution.sequence <= Atomics.load(state, Shared.endedUpTo) &&
-      Atomics.load(state, Shared.asked) < Atomics.load(state, Shared.sequence) &&
-      execution.interruptListeners.size === 0
-    );
-  }
-
-  /** Executions from before the interrupt, and one that a late termination has hit. */
-  #interruptible(): Execution[] {
-    const last = Atomics.load(this.#parts.state, Shared.endedUpTo);
-    return [...this.#running.values()].filter(
-      ({ sequence }) => sequence <= last || sequence === this.#handling,
-    );
-  }
-
-  #interruptNow(execution: Execution): void {
-    execution.interrupted = true;
-    this.#end(execution, interruptedError());
-  }
-
-  async #letFinish(execution: Execution): Promise<void> {
-    execution.finishing = true;
-    const answers = await Promise.allSettled(
-      [...execution.interruptListeners].map((listener) =>
-        this.#parts.tracker.run(execution, async () => listener() as unknown),
-      ),
-    );
-    execution.finishing = false;
-    Atomics.store(this.#parts.state, Shared.interrupted, 0);
-    if (execution.ended) return;
-    if (answers.some((answer) => answer.status === 'fulfilled' && answer.value === 'continue')) return;
-    this.#interruptNow(execution);
   }
 }
 
