@@ -6,6 +6,7 @@ import { registerTensorflowBackend, tensorflowBackend } from '../tfjs/backend.ts
 import { cellMemory } from './cell-memory.ts';
 import { describeBackend, describeMemory } from './describe.ts';
 import { asError } from '../engines/errors.ts';
+import { TensorflowEngine } from '../engines/tensorflow/engine.ts';
 import { ENGINE_STEPS, LIBRARY_STEPS } from './install-steps.ts';
 import { loadTensorflow, loadTensorflowAside, runtimeChoice } from '../engines/tensorflow/loading.ts';
 import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from '../tfjs/instance.ts';
@@ -38,7 +39,7 @@ export function loadTf(): Tf {
       if (process.env['TENSORCELL_RUNTIME'] === 'js') void tf.setBackend('cpu');
       else problem = 'No TensorFlow build is installed';
     } else {
-      registerTensorflowBackend(tf, loaded.binding);
+      registerTensorflowBackend(tf, loaded.binding, new TensorflowEngine(loaded.binding));
       const { missing } = loaded;
       const passedOver = runtimeChoice().passedOver;
       if (missing !== undefined) {

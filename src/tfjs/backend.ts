@@ -1,13 +1,15 @@
+import type { Engine } from '../engines/engine.ts';
 import type { Binding } from '../engines/tensorflow/binding.ts';
 import { LAZY, tfInternals, type NodeBackend, type Tf } from './instance.ts';
 
 let backend: NodeBackend | undefined;
 
 /** Registers tfjs-node's backend over our binding as `tensorflow`, and makes it the one in use. */
-export function registerTensorflowBackend(tf: Tf, binding: Binding): void {
+export function registerTensorflowBackend(tf: Tf, binding: Binding, engine: Engine): void {
   if (backend !== undefined) return;
   const internals = tfInternals(tf);
   const made = new internals.NodeJSKernelBackend(binding, 'tensorcell');
+  made.engine = engine;
   backend = made;
   extend(made, binding);
   internals.registerKernels();

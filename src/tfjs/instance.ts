@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as tfjs from '@tensorflow/tfjs';
 import type { node } from '@tensorflow/tfjs-node-gpu/dist/node.js';
+import type { Engine } from '../engines/engine.ts';
 import type { Binding } from '../engines/tensorflow/binding.ts';
 
 export type Tf = typeof tfjs & {
@@ -41,6 +42,8 @@ export const LAZY = -2;
 /** tfjs-node's backend class, as far as we use it. */
 export interface NodeBackend {
   binding: Binding;
+  /** The engine behind the binding, for everything that is not a kernel. */
+  engine: Engine;
   tensorMap: {
     get(dataId: object): TensorInfo;
     has(dataId: object): boolean;

@@ -3,7 +3,7 @@ import { theSystem, type Address } from '../base/memory/system.ts';
 import { dtypeBytes, elementCount, type Dtype } from '../base/arrays/dtype.ts';
 import type { Mapping } from '../base/memory/mapping.ts';
 import { tensorflowBackend } from './backend.ts';
-import { checkShape } from '../engines/tensorflow/c-api/shape.ts';
+import { checkShape } from '../engines/shape.ts';
 import { int64List } from '../engines/tensorflow/c-api/tensor.ts';
 import { TF } from '../engines/dtypes.ts';
 import type { NodeBackend } from './instance.ts';

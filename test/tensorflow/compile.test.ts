@@ -9,7 +9,7 @@ import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const { binding, engine } = tensorflowBackend() as NodeBackend;
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 test('a function is traced at the second call of a kind, and gives what it gives op by op', () => {
@@ -177,7 +177,7 @@ test("TensorFlow's optimizer runs over a step: products, biases and activations 
   const x = tf.ones([4, 4]);
   const y = tf.ones([4, 2]);
   // TensorFlow optimizes a function when it runs first: that of an equal model may have run.
-  SharedFunctions.of(binding).clear();
+  SharedFunctions.of(engine).clear();
   const inner = (model as unknown as { model: { makeTrainFunction(): (data: Tensor[]) => Tensor[] } }).model;
   const graphs = optimizedOps(binding, () => {
     inner.makeTrainFunction()([x, y]);

@@ -8,7 +8,7 @@ import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const { binding, engine } = tensorflowBackend() as NodeBackend;
 
 /** The smallest model of the benchmark: its step is mostly the cost of many small ops. */
 function mlp(): LayersModel {
@@ -39,7 +39,7 @@ test('a small step has few ops', async () => {
   const model = mlp();
   const { x, y } = batch();
   // TensorFlow optimizes a function when it runs first: that of an equal model may have run.
-  SharedFunctions.of(binding).clear();
+  SharedFunctions.of(engine).clear();
   const inner = (model as unknown as { model: { makeTrainFunction(): (data: Tensor[]) => Tensor[] } }).model;
   const graphs = optimizedOps(binding, () => {
     inner.makeTrainFunction()([x, y]);

@@ -10,7 +10,7 @@ import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const { binding, engine } = tensorflowBackend() as NodeBackend;
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 /** Two spirals of points, and which of them each belongs to. */
@@ -51,7 +51,7 @@ const inner = (model: LayersModel) =>
 /** Ops of the training step after TensorFlow's optimizer. */
 function trainingOps(model: LayersModel, x: Tensor, y: Tensor): Map<string, number> {
   // TensorFlow optimizes a function when it runs first: what an equal model has left behind has run.
-  SharedFunctions.of(binding).clear();
+  SharedFunctions.of(engine).clear();
   const graphs = optimizedOps(binding, () => {
     tf.dispose(inner(model).makeTrainFunction()([x, y]));
   });

@@ -15,7 +15,7 @@ onBackendNotice((line) => notices.push(line));
 const shared = () => {
   const backend = tensorflowBackend();
   assert.ok(backend !== undefined);
-  return SharedFunctions.of(backend.binding);
+  return SharedFunctions.of(backend.engine);
 };
 
 /** Everything by which the models of this file may differ. */

@@ -195,7 +195,7 @@ const known = (prefix: string, suffix = '') =>
   );
 /** Functions that TensorFlow knows of steps that are in use: those that are kept for the next model are removed first. */
 const steps = () => {
-  SharedFunctions.of(binding).clear();
+  SharedFunctions.of(backend.engine).clear();
   return known('tensorcell_step_').length;
 };
 const loops = () => known('tensorcell_loop_', '_body').length;

@@ -1,21 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import type { Binding } from '../../engines/tensorflow/binding.ts';
-import { cText } from '../../engines/tensorflow/c-api/library.ts';
-import { newHandle } from '../../engines/tensorflow/c-api/tensor.ts';
+import type { Handle } from '../../engines/ops.ts';
+import type { Engine } from '../../engines/engine.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { settleLoop } from '../state/running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
-import { FunctionContent } from '../../engines/tensorflow/graph/function-content.ts';
 import type { AfterRun, GraphInput, Guard } from '../tracing/graph-inputs.ts';
 import type { TracedLines } from '../tracing/traced-lines.ts';
 import type { Trace } from '../tracing/trace.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
-import { layerOfScope } from '../../engines/tensorflow/graph/scope-names.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
+import { layerOfScope } from '../../engines/scope-names.ts';
 import { callConfig, type Precision } from '../lowering/precision.ts';
-import { removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
+import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { prepareVariable } from '../state/variable-resources.ts';
 import { xlaObstacle } from './xla-kernels.ts';
 
@@ -81,7 +78,7 @@ export class CompiledStep {
   /** Layers of the shared function by the names that they have in this step's model, where those differ. */
   readonly #layers: ReadonlyMap<string, string>;
   /** The last value of each number, with a tensor that holds it. */
-  readonly #numbers: { value: number; handle: Pointer }[];
+  readonly #numbers: { value: number; handle: Handle }[];
   readonly #held: Held;
 
   /** The step of a trace, which ends with it. */
@@ -113,8 +110,8 @@ export class CompiledStep {
     this.content = content;
     this.scopes = scopes;
     this.#layers = renamed(shared.scopes, scopes);
-    const { binding } = parts.backend;
-    this.#held = hold(binding, this.#inputs, this.#numbers, this.watch, content, shared);
+    const { engine } = parts.backend;
+    this.#held = hold(engine, this.#inputs, this.#numbers, this.watch, content, shared);
     forgotten.register(this, this.#held);
   }
 
@@ -163,22 +160,18 @@ export class CompiledStep {
    */
   run(args: readonly Tensor[], name = this.name): Tensor[] {
     const { backend } = this.#parts;
-    const { binding } = backend;
-    const { api } = binding.context;
+    const { engine } = backend;
     const handles = this.handles((index) => {
       const [id] = backend.getInputTensorIds([args[index] as Tensor]);
-      return binding.handle(id as number);
+      return engine.handle(id as number);
     });
-    const op = binding.startOp(name);
-    api.TFE_OpSetAttrString(op, cText('config_proto'), this.config, this.config.length);
-    for (const handle of handles) api.TFE_OpAddInput(op, handle, binding.status.pointer);
-    let results: Pointer[];
+    let results: Handle[];
     try {
-      results = binding.run(name, this.outputTypes.length);
+      results = engine.run(name, this.config, handles, this.outputTypes.length);
     } catch (error) {
       throw this.explain(error);
     }
-    const tensors = results.map((handle) => backend.createOutputTensor(binding.adopt(handle)));
+    const tensors = results.map((handle) => backend.createOutputTensor(engine.adopt(handle)));
     this.ran(1);
     return tensors;
   }
@@ -199,7 +192,7 @@ export class CompiledStep {
   }
 
   /** The function, for graphs that call it. */
-  get function(): Pointer {
+  get function(): Handle {
     return this.shared.pointer;
   }
 
@@ -221,17 +214,17 @@ export class CompiledStep {
   }
 
   /** Handles of everything that a run takes, as it is now; `argument` gives those of the arguments. */
-  handles(argument: (index: number) => Pointer): Pointer[] {
+  handles(argument: (index: number) => Handle): Handle[] {
     const { backend, tf } = this.#parts;
-    const { binding } = backend;
+    const { engine } = backend;
     // First all variables: preparing one frees the tensor of its value, which may be an argument, too.
     for (const { variable, resource, updated } of this.#variables) {
       const prepared = variable.deref();
       if (prepared === undefined) throw new Error('a variable of a compiled step no longer exists');
       prepareVariable(tf, backend, prepared, resource, updated);
     }
-    const handles: Pointer[] = [];
-    binding.observer?.layers?.(this.shared.scopes, this.#layers);
+    const handles: Handle[] = [];
+    engine.observer?.layers?.(this.shared.scopes, this.#layers);
     for (const [i, input] of this.#inputs.entries()) {
       switch (input.kind) {
         case 'argument':
@@ -242,7 +235,7 @@ export class CompiledStep {
           break;
         case 'tensor': {
           const [id] = backend.getInputTensorIds([input.current()]);
-          handles.push(binding.handle(id as number));
+          handles.push(engine.handle(id as number));
           break;
         }
         case 'number': {
@@ -256,13 +249,13 @@ export class CompiledStep {
     return handles;
   }
 
-  #number(i: number, value: number, dtype: number): Pointer {
-    const cached = this.#numbers[i] as { value: number; handle: Pointer };
+  #number(i: number, value: number, dtype: number): Handle {
+    const cached = this.#numbers[i] as { value: number; handle: Handle };
     if (cached.handle !== 0 && Object.is(cached.value, value)) return cached.handle;
-    const { binding } = this.#parts.backend;
-    if (cached.handle !== 0) binding.context.api.TFE_DeleteTensorHandle(cached.handle);
+    const { engine } = this.#parts.backend;
+    if (cached.handle !== 0) engine.free(cached.handle);
     cached.handle = 0;
-    cached.handle = newHandle(binding.context.api, binding.status, [], dtype, [value]);
+    cached.handle = engine.value([], dtype, [value]);
     cached.value = value;
     return cached.handle;
   }
@@ -277,8 +270,7 @@ export class CompiledStep {
 
 /** Makes the function of a trace, or takes the one that has its content. */
 function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precision): StepFunction {
-  const { binding } = trace.backend;
-  const { api, pointer } = binding.context;
+  const { engine } = trace.backend;
   const name = `tensorcell_step_${names++}`;
   const made = trace.graph.toFunction(
     name,
@@ -286,17 +278,16 @@ function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precisi
     outputs,
   );
   const functions = [...trace.functions, { name, pointer: made }];
-  const content = new FunctionContent(api, binding.status);
+  const content = engine.digests();
   const hash = createHash('sha256');
   // A function is optimized for a device and a precision, and its loops count arguments and random numbers.
-  hash.update(JSON.stringify([binding.device ?? '', precision, trace.randomOps, trace.inputs.map(kindOf)]));
+  hash.update(JSON.stringify([engine.device ?? '', precision, trace.randomOps, trace.inputs.map(kindOf)]));
   for (const one of functions) hash.update(content.digest(one.name, one.pointer));
   const key = hash.digest('base64');
   let isNew = false;
-  const shared = SharedFunctions.of(binding).retain(key, () => {
+  const shared = SharedFunctions.of(engine).retain(key, () => {
     isNew = true;
-    api.TFE_ContextAddFunction(pointer, made, binding.status.pointer);
-    binding.status.check();
+    engine.addFunction({ name, pointer: made });
     return {
       name,
       functions,
@@ -308,7 +299,7 @@ function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precisi
       scopes: content.scopes,
     };
   });
-  if (!isNew) removeFunctions(binding, functions);
+  if (!isNew) engine.removeFunctions(functions);
   return { content: key, shared, scopes: content.scopes };
 }
 
@@ -337,14 +328,13 @@ function renamed(from: readonly string[], to: readonly string[]): ReadonlyMap<st
 }
 
 function hold(
-  binding: Binding,
+  engine: Engine,
   inputs: readonly GraphInput[],
-  numbers: readonly { handle: Pointer }[],
+  numbers: readonly { handle: Handle }[],
   watch: FiniteWatch | undefined,
   content: string,
   shared: SharedFunction,
 ): Held {
-  const { api } = binding.context;
   const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
   let freed = false;
   return {
@@ -353,9 +343,9 @@ function hold(
       freed = true;
       settleLoop();
       watch?.dispose();
-      for (const { handle } of numbers) if (handle !== 0) api.TFE_DeleteTensorHandle(handle);
-      for (const handle of constants) api.TFE_DeleteTensorHandle(handle);
-      SharedFunctions.of(binding).release(content, shared);
+      for (const { handle } of numbers) if (handle !== 0) engine.free(handle);
+      for (const handle of constants) engine.free(handle);
+      SharedFunctions.of(engine).release(content, shared);
     },
   };
 }

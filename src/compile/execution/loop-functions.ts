@@ -1,11 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { FUNCTION } from '../../engines/tensorflow/graph/graph-attributes.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
-import { XLA_COMPILES } from './xla-setting.ts';
+import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 
 /** The kind of data and outputs that a loop is made for. */
 export interface LoopShape {
@@ -70,11 +69,10 @@ export class LoopFunctions {
     return [TF.INT32, ...Array.from({ length: 2 * this.#shape.outputs }, () => TF.FLOAT)];
   }
 
-  /** Makes the functions and adds them to TensorFlow's context. */
+  /** Makes the functions callable. */
   add(): void {
-    const { binding } = this.#step.backend;
-    const { api, pointer } = binding.context;
-    const functions: Pointer[] = [];
+    const { engine } = this.#step.backend;
+    const functions: Handle[] = [];
     try {
       if (this.inner === undefined) {
         functions.push(this.#body(this.names), this.#condition(this.names));
@@ -85,16 +83,15 @@ export class LoopFunctions {
       }
       functions.push(this.#whole(this.names, functions));
       for (const one of functions) {
-        api.TFE_ContextAddFunction(pointer, one, binding.status.pointer);
-        binding.status.check(this.names.whole);
+        engine.addFunction({ name: this.names.whole, pointer: one });
       }
     } finally {
-      for (const one of functions) api.TF_DeleteFunction(one);
+      for (const one of functions) engine.freeFunction(one);
     }
   }
 
   /** The loop's variables: a counter, sums and last values, and then all that stays the same. */
-  #variables(graph: Graph, names: LoopNames) {
+  #variables(graph: GraphBuilder, names: LoopNames) {
     const scalars = () => Array.from({ length: this.#shape.outputs }, () => graph.placeholder(TF.FLOAT, []));
     const counter = graph.placeholder(TF.INT32, []);
     const sums = scalars();
@@ -106,7 +103,7 @@ export class LoopFunctions {
    * The arguments of a loop. The inner one has no flag: XLA reads a resource once, when it begins. The outer one
    * around it knows how many steps a call of it does.
    */
-  #fixed(graph: Graph, names: LoopNames) {
+  #fixed(graph: GraphBuilder, names: LoopNames) {
     const { tensorMap } = this.#step.backend;
     const count = graph.placeholder(TF.INT32, []);
     const flag = names === this.inner ? [] : [graph.placeholder(TF.RESOURCE, undefined)];
@@ -128,8 +125,8 @@ export class LoopFunctions {
     return { count, flag, size, first, order, whole, others, fixed };
   }
 
-  #condition(names: LoopNames): Pointer {
-    const graph = new Graph(this.#step.backend.binding.context.api);
+  #condition(names: LoopNames): Handle {
+    const graph = this.#step.backend.engine.newGraph();
     try {
       const { counter, sums, last, count, flag, fixed } = this.#variables(graph, names);
       const op = operations(graph);
@@ -145,8 +142,8 @@ export class LoopFunctions {
   }
 
   /** One this.#step. */
-  #body(names: LoopNames): Pointer {
-    const graph = new Graph(this.#step.backend.binding.context.api);
+  #body(names: LoopNames): Handle {
+    const graph = this.#step.backend.engine.newGraph();
     try {
       graph.addFunction(this.#step.function);
       const variables = this.#variables(graph, names);
@@ -224,8 +221,8 @@ export class LoopFunctions {
   }
 
   /** One call of the inner loop. */
-  #calling(functions: readonly Pointer[]): Pointer {
-    const graph = new Graph(this.#step.backend.binding.context.api);
+  #calling(functions: readonly Handle[]): Handle {
+    const graph = this.#step.backend.engine.newGraph();
     try {
       for (const made of [...functions, this.#step.function]) graph.addFunction(made);
       const variables = this.#variables(graph, this.names);
@@ -263,8 +260,8 @@ export class LoopFunctions {
   }
 
   /** The whole loop. */
-  #whole(names: LoopNames, functions: readonly Pointer[]): Pointer {
-    const graph = new Graph(this.#step.backend.binding.context.api);
+  #whole(names: LoopNames, functions: readonly Handle[]): Handle {
+    const graph = this.#step.backend.engine.newGraph();
     try {
       for (const made of [...functions, this.#step.function]) graph.addFunction(made);
       const inner = names === this.inner;
@@ -294,7 +291,7 @@ export class LoopFunctions {
   }
 }
 
-function operations(graph: Graph) {
+function operations(graph: GraphBuilder) {
   return (name: string, inputs: readonly GraphOutput[], ...attributes: OpAttribute[]): GraphOutput => ({
     oper: graph.operation(name, inputs, attributes),
     index: 0,

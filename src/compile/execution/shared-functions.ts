@@ -1,6 +1,5 @@
-import type { Binding } from '../../engines/tensorflow/binding.ts';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { cText, Status } from '../../engines/tensorflow/c-api/library.ts';
+import type { Engine } from '../../engines/engine.ts';
+import type { Handle } from '../../engines/ops.ts';
 import { settleLoop } from '../state/running-loop.ts';
 
 /** Something that belongs to a function and is freed with it. */
@@ -14,8 +13,8 @@ interface FunctionPart {
 export interface FunctionFacts {
   name: string;
   /** The function and those that it calls. */
-  functions: readonly { name: string; pointer: Pointer }[];
-  pointer: Pointer;
+  functions: readonly { name: string; pointer: Handle }[];
+  pointer: Handle;
   outputTypes: readonly number[];
   histogram: ReadonlyMap<string, number>;
   randomOps: number;
@@ -31,7 +30,7 @@ export interface FunctionFacts {
 export class SharedFunction implements FunctionFacts {
   readonly name: string;
   readonly functions: FunctionFacts['functions'];
-  readonly pointer: Pointer;
+  readonly pointer: Handle;
   readonly outputTypes: readonly number[];
   readonly histogram: ReadonlyMap<string, number>;
   readonly randomOps: number;
@@ -99,24 +98,24 @@ const MOST_UNUSED_OPERATIONS = 20_000;
 
 /** The functions of a process by their content. */
 export class SharedFunctions {
-  readonly #binding: Binding;
+  readonly #engine: Engine;
   readonly #byContent = new Map<string, SharedFunction>();
   /** Functions that no step uses, the one that was used last at the end. */
   readonly #unused = new Map<SharedFunction, string>();
 
-  private static readonly all = new WeakMap<Binding, SharedFunctions>();
+  private static readonly all = new WeakMap<Engine, SharedFunctions>();
 
-  static of(binding: Binding): SharedFunctions {
-    let known = SharedFunctions.all.get(binding);
+  static of(engine: Engine): SharedFunctions {
+    let known = SharedFunctions.all.get(engine);
     if (known === undefined) {
-      known = new SharedFunctions(binding);
-      SharedFunctions.all.set(binding, known);
+      known = new SharedFunctions(engine);
+      SharedFunctions.all.set(engine, known);
     }
     return known;
   }
 
-  private constructor(binding: Binding) {
-    this.#binding = binding;
+  private constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   #made = 0;
@@ -183,20 +182,6 @@ export class SharedFunctions {
     settleLoop();
     // Later parts may use earlier ones.
     for (const part of shared.parts.toReversed()) part.dispose();
-    removeFunctions(this.#binding, shared.functions);
+    this.#engine.removeFunctions(shared.functions);
   }
-}
-
-/** Removes functions from TensorFlow. */
-export function removeFunctions(
-  binding: Binding,
-  functions: readonly { name: string; pointer: Pointer }[],
-): void {
-  const { api, pointer } = binding.context;
-  const status = new Status(api);
-  for (const { name, pointer: made } of functions) {
-    api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
-    api.TF_DeleteFunction(made);
-  }
-  api.TF_DeleteStatus(status.pointer);
 }

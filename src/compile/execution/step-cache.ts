@@ -133,7 +133,7 @@ export class StepCache {
     const taken = takeApart(this.#tf, args);
     // A graph belongs to the device that its variables are on.
     const names = this.#names === undefined ? '' : ` ${this.#names.key()}`;
-    const entry = this.#entry(`${this.#backend.binding.device ?? ''} ${taken.key}${names}`, state);
+    const entry = this.#entry(`${this.#backend.engine.device ?? ''} ${taken.key}${names}`, state);
     if (entry.refused !== undefined) return run(...args);
     const first = entry.runs++ === 0;
     if (
@@ -163,7 +163,7 @@ export class StepCache {
   serves(step: CompiledStep): boolean {
     if (this.#blocked() || step.stale() !== undefined) return false;
     const state = this.#own === undefined ? '' : this.#own.state();
-    const device = this.#backend.binding.device ?? '';
+    const device = this.#backend.engine.device ?? '';
     return [...this.#entries].some(
       ([key, entry]) => entry.step === step && entry.state === state && key.startsWith(`${device} `),
     );
@@ -182,7 +182,7 @@ export class StepCache {
 
   /** Within another trace the function is part of that; under a gradient or a debugging mode ops must be seen. */
   #blocked(): boolean {
-    if (this.#backend.binding.recorder !== undefined) return true;
+    if (this.#backend.engine.recorder !== undefined) return true;
     const { state } = engineOf(this.#tf);
     if (state.gradientDepth > 0 || state.profiling) return true;
     return this.#tf.getBackend() !== 'tensorflow' || this.#tf.env().getBool('DEBUG');
@@ -240,7 +240,7 @@ export class StepCache {
 
   /** Takes the trace of another model of the same form, or traces the function. @throws Untraceable */
   #make(entry: Entry, call: Call, forXla: boolean): FormStep {
-    const forms = TracedForms.of(this.#backend.binding);
+    const forms = TracedForms.of(this.#backend.engine);
     const before = this.#form?.();
     const key = before === undefined ? '' : this.#formKey(before, call.key, forXla);
     if (before !== undefined) {
@@ -267,7 +267,7 @@ export class StepCache {
   /** What a trace is known by: all that it depends on besides the model's weights. */
   #formKey(form: ModelForm, arguments_: string, forXla: boolean): string {
     const settings = Object.entries(process.env).filter(([name]) => name.startsWith('TENSORCELL_'));
-    const device = this.#backend.binding.device ?? '';
+    const device = this.#backend.engine.device ?? '';
     return JSON.stringify([this.#kind, forXla, form.digest, arguments_, device, this.#precision, settings]);
   }
 

@@ -1,13 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { TF } from '../../engines/dtypes.ts';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { cText, Status } from '../../engines/tensorflow/c-api/library.ts';
-import { handleValues, newHandle } from '../../engines/tensorflow/c-api/tensor.ts';
+import type { FunctionCall } from '../../engines/engine.ts';
+import type { Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import { LoopFunctions, type LoopNames, type LoopShape } from './loop-functions.ts';
-import { NativeCall } from '../../engines/tensorflow/graph/native-call.ts';
-import { onCpu } from '../../engines/tensorflow/on-cpu.ts';
 import { enterLoop, leaveLoop, type RunningLoop } from '../state/running-loop.ts';
 import { FunctionParts } from './shared-functions.ts';
 import { VariableResource } from '../state/variable-resources.ts';
@@ -38,14 +35,13 @@ export class StepLoop {
   readonly innerTypes: readonly number[];
   readonly #shape: LoopShape;
   readonly #flag: VariableResource;
-  readonly #numbers: { run: Pointer; stop: Pointer };
+  readonly #numbers: { run: Handle; stop: Handle };
   #calls = 0;
   #running: RunningLoop | undefined;
 
   constructor(step: CompiledStep, data: readonly Tensor[], shape: LoopShape) {
     const { backend } = step;
-    const { binding } = backend;
-    const { api } = binding.context;
+    const { engine } = backend;
     this.#backend = backend;
     this.#shape = shape;
     // Kept is what they are called, not what they were made from: the loop outlives data and steps.
@@ -55,12 +51,12 @@ export class StepLoop {
     this.#inner = functions.inner;
     this.innerTypes = functions.innerTypes;
     this.#numbers = {
-      run: newHandle(api, binding.status, [], TF.BOOL, [false]),
-      stop: newHandle(api, binding.status, [], TF.BOOL, [true]),
+      run: engine.value([], TF.BOOL, [false]),
+      stop: engine.value([], TF.BOOL, [true]),
     };
     // The flag is looked at by the loop itself, which the processor runs.
-    this.#flag = onCpu(binding, () => {
-      const flag = new VariableResource(binding, TF.BOOL, []);
+    this.#flag = engine.onCpu(() => {
+      const flag = new VariableResource(engine, TF.BOOL, []);
       flag.open();
       return flag;
     });
@@ -99,26 +95,24 @@ export class StepLoop {
     first: number,
     count: number,
   ): Promise<LoopResult> {
-    const { binding } = this.#backend;
-    const { api } = binding.context;
+    const { engine } = this.#backend;
     const of = (tensors: readonly Tensor[]) =>
-      this.#backend.getInputTensorIds(tensors).map((id) => binding.handle(id));
+      this.#backend.getInputTensorIds(tensors).map((id) => engine.handle(id));
     const own = step.handles(() => 0).filter((handle) => handle !== 0);
-    onCpu(binding, () => this.#flag.assign(this.#numbers.run));
+    engine.onCpu(() => this.#flag.assign(this.#numbers.run));
     const size = Math.max(1, Math.floor(INNER_MS / (this.stepTime ?? INNER_MS)));
-    const made = [count, first, size].map((value) => newHandle(api, binding.status, [], TF.INT32, [value]));
+    const made = [count, first, size].map((value) => engine.value([], TF.INT32, [value]));
     const outputs = 1 + 2 * this.#shape.outputs;
-    let call: NativeCall;
+    let call: FunctionCall;
     try {
-      call = new NativeCall(
-        binding,
+      call = engine.prepare(
         this.#names.whole,
         step.config,
         [
-          made[0] as Pointer,
+          made[0] as Handle,
           this.#flag.handle,
-          ...(this.#inner === undefined ? [] : [made[2] as Pointer]),
-          made[1] as Pointer,
+          ...(this.#inner === undefined ? [] : [made[2] as Handle]),
+          made[1] as Handle,
           ...of(order === undefined ? [] : [order]),
           ...of(data),
           ...own,
@@ -126,11 +120,11 @@ export class StepLoop {
         outputs,
       );
     } finally {
-      for (const handle of made) api.TFE_DeleteTensorHandle(handle);
+      for (const handle of made) engine.free(handle);
     }
     const began = performance.now();
     const short = this.stepTime !== undefined && this.stepTime * count < SHORT_MS;
-    let results: Pointer[];
+    let results: Handle[];
     if (short) {
       try {
         results = call.now();
@@ -140,7 +134,7 @@ export class StepLoop {
     } else {
       let over = false;
       const running: RunningLoop = {
-        stop: () => onCpu(binding, () => this.#flag.set(this.#numbers.stop)),
+        stop: () => engine.onCpu(() => this.#flag.set(this.#numbers.stop)),
         over: () => over || call.over(),
       };
       this.#running = running;
@@ -158,8 +152,8 @@ export class StepLoop {
     }
     try {
       const reads = performance.now();
-      const values = results.map((handle) => handleValues(api, binding.status, handle)[0] as number);
-      binding.observer?.call('download', 'from TensorFlow', reads, performance.now(), 4 * values.length);
+      const values = results.map((handle) => engine.read(handle)[0] as number);
+      engine.observer?.call('download', 'from TensorFlow', reads, performance.now(), 4 * values.length);
       const steps = values[0] as number;
       // The first call prepares the function.
       if (this.#calls++ > 0 && steps > 0) this.stepTime = (performance.now() - began) / steps;
@@ -170,20 +164,18 @@ export class StepLoop {
         last: values.slice(1 + this.#shape.outputs),
       };
     } finally {
-      for (const handle of results) api.TFE_DeleteTensorHandle(handle);
+      for (const handle of results) engine.free(handle);
     }
   }
 
   dispose(): void {
-    const { api, pointer } = this.#backend.binding.context;
-    const status = new Status(api);
-    for (const name of [this.#names, this.#inner].flatMap((names) =>
-      names === undefined ? [] : [names.body, names.condition, names.whole],
-    )) {
-      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
-    }
-    api.TF_DeleteStatus(status.pointer);
-    for (const handle of Object.values(this.#numbers)) api.TFE_DeleteTensorHandle(handle);
+    const { engine } = this.#backend;
+    engine.forgetFunctions(
+      [this.#names, this.#inner].flatMap((names) =>
+        names === undefined ? [] : [names.body, names.condition, names.whole],
+      ),
+    );
+    for (const handle of Object.values(this.#numbers)) engine.free(handle);
     this.#flag.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
-import type { Binding } from '../../engines/tensorflow/binding.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { elementOf } from '../../engines/dtypes.ts';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { Handle } from '../../engines/ops.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { largestMoments } from '../lowering/adam-update.ts';
@@ -15,7 +15,7 @@ import {
   type Guard,
   type Source,
 } from '../tracing/graph-inputs.ts';
-import { layerOfScope, layerScope, withLayersRenamed } from '../../engines/tensorflow/graph/scope-names.ts';
+import { layerOfScope, layerScope, withLayersRenamed } from '../../engines/scope-names.ts';
 import type { ModelForm } from './model-form.ts';
 import { makeSlots } from '../lowering/optimizer-slots.ts';
 import type { Precision } from '../lowering/precision.ts';
@@ -39,7 +39,7 @@ type RecordedInput =
   | { kind: 'flags' }
   | { kind: 'largest'; shape: number[] }
   /** A tensor that the trace made; the handle belongs to the record. */
-  | { kind: 'constant'; handle: Pointer; dtype: number; shape: readonly number[] };
+  | { kind: 'constant'; handle: Handle; dtype: number; shape: readonly number[] };
 
 /** A trace without the model that it was made with: all that is of the model is a place in its form. */
 interface Recorded {
@@ -78,15 +78,8 @@ function bytesOf({ dtype, shape }: { dtype: number; shape: readonly number[] }):
   return shape.reduce((product, size) => product * size, elementOf(dtype)?.bytes ?? Infinity);
 }
 
-/** Another handle of the same tensor. */
-function copied({ context, status }: Binding, handle: Pointer): Pointer {
-  const copy = context.api.TFE_TensorHandleCopySharingTensor(handle, status.pointer);
-  status.check();
-  return copy;
-}
-
-function free({ context }: Binding, { inputs }: Recorded): void {
-  for (const input of inputs) if (input.kind === 'constant') context.api.TFE_DeleteTensorHandle(input.handle);
+function free(engine: Engine, { inputs }: Recorded): void {
+  for (const input of inputs) if (input.kind === 'constant') engine.free(input.handle);
 }
 
 /**
@@ -94,29 +87,29 @@ function free({ context }: Binding, { inputs }: Recorded): void {
  * and layers in the places of the other model's, and is not traced.
  */
 export class TracedForms {
-  readonly #binding: Binding;
+  readonly #engine: Engine;
   readonly #byKey = new Map<string, Recorded>();
 
-  private static readonly all = new WeakMap<Binding, TracedForms>();
+  private static readonly all = new WeakMap<Engine, TracedForms>();
 
-  static of(binding: Binding): TracedForms {
-    let known = TracedForms.all.get(binding);
+  static of(engine: Engine): TracedForms {
+    let known = TracedForms.all.get(engine);
     if (known === undefined) {
-      known = new TracedForms(binding);
-      TracedForms.all.set(binding, known);
+      known = new TracedForms(engine);
+      TracedForms.all.set(engine, known);
     }
     return known;
   }
 
-  private constructor(binding: Binding) {
-    this.#binding = binding;
+  private constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   #forget(key: string): void {
     const recorded = this.#byKey.get(key);
     if (recorded === undefined) return;
     this.#byKey.delete(key);
-    free(this.#binding, recorded);
+    free(this.#engine, recorded);
   }
 
   /** Keeps a trace. What cannot be said of another model is not kept. */
@@ -161,7 +154,7 @@ export class TracedForms {
     }
     const after = model.formNow();
     if (after?.digest !== recorded.after) return undefined;
-    const shared = SharedFunctions.of(backend.binding).retainKnown(recorded.content);
+    const shared = SharedFunctions.of(backend.engine).retainKnown(recorded.content);
     if (shared === undefined) {
       this.#forget(key);
       return undefined;
@@ -215,7 +208,7 @@ function record(
         if (input.scratch === 'flags') return { kind: 'flags' };
         if (input.scratch !== undefined) return { kind: 'largest', shape: input.scratch.largestOf };
         bytes += bytesOf(input);
-        return { ...input, handle: copied(trace.backend.binding, input.handle) };
+        return { ...input, handle: trace.backend.engine.share(input.handle) };
       case 'argument':
     }
     return { kind: 'as it is', input };
@@ -251,7 +244,7 @@ function record(
     differsForXla,
   };
   if (complete && bytes <= MOST_BYTES) return recorded;
-  free(trace.backend.binding, recorded);
+  free(trace.backend.engine, recorded);
   return undefined;
 }
 
@@ -297,9 +290,9 @@ function bind(
       case 'flags':
         return flags as GraphInput;
       case 'largest':
-        return largestMoments(backend.binding, input.shape);
+        return largestMoments(backend.engine, input.shape);
       case 'constant':
-        return { ...input, handle: copied(backend.binding, input.handle) };
+        return { ...input, handle: backend.engine.share(input.handle) };
       default:
         return input.input;
     }

@@ -1,15 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
-import type { Binding } from '../../engines/tensorflow/binding.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { asError } from '../../engines/errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { FUNCTION } from '../../engines/tensorflow/graph/graph-attributes.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
-import { FunctionParts, removeFunctions, SharedFunctions, type SharedFunction } from './shared-functions.ts';
+import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
+import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { XlaCompilation } from './xla-compilation.ts';
-import { xlaGate } from '../../engines/tensorflow/xla/gate.ts';
-import { XLA_COMPILES, xlaSetting } from './xla-setting.ts';
+import { xlaSetting } from './xla-setting.ts';
 import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
 /** How many calls of each kind are measured, and for how many milliseconds at least. */
@@ -35,7 +33,7 @@ export class XlaCallChoice {
   #compilation: XlaCompilation | undefined;
   /** The function that has XLA's program called; undefined while there is none. */
   #wrapper: { name: string; remove: () => void } | undefined;
-  #compiled: { shared: SharedFunction; content: string; binding: Binding } | undefined;
+  #compiled: { shared: SharedFunction; content: string; engine: Engine } | undefined;
   #chosen: 'graph' | 'xla' | undefined;
   #calls = 0;
   #ready = false;
@@ -98,8 +96,8 @@ export class XlaCallChoice {
       return;
     }
     if (calls === 0 || !known.isWorthIt(0, known.spent / calls)) return;
-    if (xlaGate().look() === 'trying') return;
-    const bound = mayCompile();
+    if (step.backend.engine.compileGate.look() === 'trying') return;
+    const bound = mayCompile(step.backend.engine);
     if (bound !== undefined) {
       this.#settle('graph', bound);
       return;
@@ -111,10 +109,10 @@ export class XlaCallChoice {
     }
     debug('%s: XLA compiles single calls', step.name);
     try {
-      const { binding } = step.backend;
+      const { engine } = step.backend;
       this.#wrapper = wrapper(prepared);
-      this.#compiled = { shared: prepared.shared, content: prepared.content, binding };
-      SharedFunctions.of(binding).retain(prepared.content, () => prepared.shared);
+      this.#compiled = { shared: prepared.shared, content: prepared.content, engine };
+      SharedFunctions.of(engine).retain(prepared.content, () => prepared.shared);
       this.#compilation = new XlaCompilation(prepared);
       countCompilation();
     } catch (error) {
@@ -147,9 +145,9 @@ export class XlaCallChoice {
     this.#wrapper?.remove();
     this.#wrapper = undefined;
     if (this.#compiled === undefined) return;
-    const { shared, content, binding } = this.#compiled;
+    const { shared, content, engine } = this.#compiled;
     this.#compiled = undefined;
-    SharedFunctions.of(binding).release(content, shared);
+    SharedFunctions.of(engine).release(content, shared);
   }
 
   dispose(): void {
@@ -161,9 +159,8 @@ export class XlaCallChoice {
 
 /** A function that takes what a step takes, and calls the step's function as XLA has compiled it. */
 function wrapper(step: CompiledStep): { name: string; remove: () => void } {
-  const { binding } = step.backend;
-  const { api, pointer } = binding.context;
-  const graph = new Graph(api);
+  const { engine } = step.backend;
+  const graph = engine.newGraph();
   const name = `tensorcell_xla_${names++}`;
   try {
     graph.addFunction(step.function, step.name);
@@ -191,12 +188,11 @@ function wrapper(step: CompiledStep): { name: string; remove: () => void } {
       inputs,
       step.outputTypes.map((_, index) => ({ oper: call, index })),
     );
-    api.TFE_ContextAddFunction(pointer, made, binding.status.pointer);
-    binding.status.check(name);
+    engine.addFunction({ name, pointer: made });
     return {
       name,
       remove: () => {
-        removeFunctions(binding, [{ name, pointer: made }]);
+        engine.removeFunctions([{ name, pointer: made }]);
       },
     };
   } finally {

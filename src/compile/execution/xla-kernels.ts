@@ -1,5 +1,5 @@
 import { TF } from '../../engines/dtypes.ts';
-import type { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 
 /**
  * Ops that look at values and fail where those are wrong, such as an index past the end. XLA's do not look: they would
@@ -52,7 +52,7 @@ const DRAWING = new Set([
 ]);
 
 /** The kind of an operation because of which XLA must not, or cannot, compile these graphs; undefined if none is known. */
-export function xlaObstacle(graphs: readonly Graph[]): string | undefined {
+export function xlaObstacle(graphs: readonly GraphBuilder[]): string | undefined {
   for (const graph of graphs) {
     for (const [oper, { type }] of graph.made) {
       if (CHECKING.has(type) || MISSING.has(type) || DRAWING.has(type)) return type;

@@ -6,7 +6,6 @@ import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-fu
 import type { LoopShape } from './loop-functions.ts';
 import { StepLoop } from './step-loop.ts';
 import { XlaCompilation } from './xla-compilation.ts';
-import { xlaGate } from '../../engines/tensorflow/xla/gate.ts';
 import { xlaSetting } from './xla-setting.ts';
 import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './xla-step.ts';
 
@@ -98,9 +97,10 @@ export class XlaLoopChoice {
       const stepTime = graph.loop.stepTime ?? 0;
       if (!known.isWorthIt(left * stepTime, stepTime)) return graph;
       // On a GPU a child process compiles first.
-      if (setting === 'on') while (xlaGate().look() === 'trying' && !ended()) await pause(20);
-      if (xlaGate().look() === 'trying') return graph;
-      const bound = mayCompile();
+      if (setting === 'on')
+        while (step.backend.engine.compileGate.look() === 'trying' && !ended()) await pause(20);
+      if (step.backend.engine.compileGate.look() === 'trying') return graph;
+      const bound = mayCompile(step.backend.engine);
       if (bound !== undefined) return this.#settleGraph(graph, bound);
       this.#begin(known, step, data);
       if (this.#compilation !== undefined) countCompilation();
@@ -145,12 +145,12 @@ export class XlaLoopChoice {
     this.#backend = prepared.backend;
     this.#compiled = prepared.shared;
     this.#content = prepared.content;
-    SharedFunctions.of(this.#backend.binding).retain(this.#content, () => prepared.shared);
+    SharedFunctions.of(this.#backend.engine).retain(this.#content, () => prepared.shared);
   }
 
   #release(): void {
     if (this.#compiled === undefined || this.#backend === undefined) return;
-    SharedFunctions.of(this.#backend.binding).release(this.#content, this.#compiled);
+    SharedFunctions.of(this.#backend.engine).release(this.#content, this.#compiled);
     this.#compiled = undefined;
   }
 

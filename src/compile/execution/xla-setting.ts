@@ -1,8 +1,5 @@
 import { randomCounter } from '../tracing/random-counter.ts';
 
-/** The attribute of a call by which TensorFlow lets XLA compile what is called. */
-export const XLA_COMPILES = '_XlaMustCompile';
-
 /**
  * Whether XLA compiles training steps. `auto`: where that is expected to pay, and it has measured faster; `on`: every
  * step that XLA can compile, and trainings wait for it; `off`: none.

@@ -1,7 +1,7 @@
+import type { Engine } from '../../engines/engine.ts';
 import { debuglog } from 'node:util';
 import { asError } from '../../engines/errors.ts';
 import type { CompiledStep } from './compiled-step.ts';
-import { xlaGate } from '../../engines/tensorflow/xla/gate.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 import { FunctionParts } from './shared-functions.ts';
 
@@ -28,9 +28,8 @@ const MOST_UNASKED = 5;
 let unasked = 0;
 
 /** Why nothing more is compiled; undefined where it may be. Asked when no trial of XLA is under way. */
-export function mayCompile(): string | undefined {
-  const gate = xlaGate();
-  if (gate.look() === 'shut') return gate.why;
+export function mayCompile({ compileGate }: Engine): string | undefined {
+  if (compileGate.look() === 'shut') return compileGate.why;
   if (isXlaAsked() || unasked < MOST_UNASKED) return undefined;
   return `${unasked} programs were compiled before, and their memory is kept`;
 }

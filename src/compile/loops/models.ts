@@ -156,7 +156,7 @@ function installCompile(prototype: ModelMethods, original: Original, { tf, backe
   prototype.compile = function compile(args) {
     refuseWeightedMetrics(args.weightedMetrics);
     const steps = checkedSteps(args.stepsPerExecution);
-    const precision = checkedPrecision(args.mixedPrecision, backend.binding.isUsingGpuDevice());
+    const precision = checkedPrecision(args.mixedPrecision, backend.engine.onGpu);
     original.compile.call(this, args);
     Object.assign(trainerOf(this), { stepsOnCompile: steps, precision });
   };

@@ -1,6 +1,6 @@
-import type { Binding } from '../../engines/tensorflow/binding.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import type { GraphInput } from '../tracing/graph-inputs.ts';
 import { zeros } from './graph-loop.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
@@ -25,15 +25,15 @@ export function adamUpdate(
   shape: readonly number[],
 ): { name: string; scratch: GraphOutput[] } {
   const size = shape.reduce((product, length) => product * length, 1);
-  const { binding } = trace.backend;
-  if (size < SMALLEST || size > LARGEST || binding.isUsingGpuDevice()) {
+  const { engine } = trace.backend;
+  if (size < SMALLEST || size > LARGEST || engine.onGpu) {
     return { name: 'ResourceApplyAdam', scratch: [] };
   }
   // XLA fuses the plain one, and does not know the other.
   trace.differsForXla = true;
   if (trace.forXla) return { name: 'ResourceApplyAdam', scratch: [] };
   const { graph } = trace;
-  const largest = trace.addInput(largestMoments(binding, shape), TF.RESOURCE, undefined);
+  const largest = trace.addInput(largestMoments(engine, shape), TF.RESOURCE, undefined);
   const reset = graph.operation(
     'AssignVariableOp',
     [largest, zeros(graph, shape, TF.FLOAT)],
@@ -44,13 +44,9 @@ export function adamUpdate(
 }
 
 /** A resource for the largest second moments of a variable, as an input of a step. */
-export function largestMoments(binding: Binding, shape: readonly number[]): GraphInput {
-  const resource = new VariableResource(binding, TF.FLOAT, [...shape]);
-  const handle = binding.context.api.TFE_TensorHandleCopySharingTensor(
-    resource.open(),
-    binding.status.pointer,
-  );
-  binding.status.check();
+export function largestMoments(engine: Engine, shape: readonly number[]): GraphInput {
+  const resource = new VariableResource(engine, TF.FLOAT, [...shape]);
+  const handle = engine.share(resource.open());
   resource.close();
   return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], scratch: { largestOf: [...shape] } };
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
 import { zeros } from './graph-loop.ts';
 import { engineOf } from '../../tfjs/engine.ts';

@@ -1,13 +1,10 @@
 import type { LayersModel, Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { newHandle, handleValues } from '../../engines/tensorflow/c-api/tensor.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
-import { FUNCTION } from '../../engines/tensorflow/graph/graph-attributes.ts';
+import { FUNCTION } from '../../engines/ops.ts';
 import type { GraphInput } from '../tracing/graph-inputs.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
 import type { ActivationWatch, TraceScope } from '../tracing/trace-scope.ts';
-import { onCpu } from '../../engines/tensorflow/on-cpu.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 
 /** Where a training step first held a number that is not finite. */
@@ -27,7 +24,7 @@ interface Check extends NotFinite {
 }
 
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
-const at = (oper: Pointer, index = 0): GraphOutput => ({ oper, index });
+const at = (oper: Handle, index = 0): GraphOutput => ({ oper, index });
 
 let names = 0;
 
@@ -70,7 +67,7 @@ export class FiniteWatch implements ActivationWatch {
    * @param read gives what the graph has read of a variable; undefined when it has not.
    * @returns the operation that has to come before the variables' updates.
    */
-  finish(loss: GraphOutput, read: (variable: Variable) => GraphOutput | undefined): Pointer | undefined {
+  finish(loss: GraphOutput, read: (variable: Variable) => GraphOutput | undefined): Handle | undefined {
     const trace = this.#trace as TraceScope;
     const layers = this.#model?.layers ?? [];
     this.#trace = undefined;
@@ -90,7 +87,7 @@ export class FiniteWatch implements ActivationWatch {
     checks.push(...this.#activations);
     this.#checks = checks;
     if (checks.length === 0) return undefined;
-    const { binding } = this.#backend;
+    const { engine } = this.#backend;
     // One for each check, and one that says that there was something to look at.
     const flags = this.#open(checks.length + 1);
     const resource = trace.addInput(this.#input(flags), TF.RESOURCE, undefined);
@@ -103,7 +100,7 @@ export class FiniteWatch implements ActivationWatch {
     const finite = at(graph.operation('IsFinite', [loss], [type('T', TF.FLOAT)]));
     // A call of a function costs a small step as much as several of its ops, taken or not: where ops are many and small it
     // is left out as long as all is well. Switches within the graph are not for XLA.
-    const gpu = binding.isUsingGpuDevice();
+    const gpu = engine.onGpu;
     trace.differsForXla ||= !gpu;
     const skipped = !gpu && !trace.forXla;
     const ways = skipped ? graph.operation('Switch', [finite, finite], [type('T', TF.BOOL)]) : undefined;
@@ -139,9 +136,9 @@ export class FiniteWatch implements ActivationWatch {
 
   /** The resource with a flag for each check, none of them set. */
   #open(count: number): VariableResource {
-    const { binding } = this.#backend;
-    return onCpu(binding, () => {
-      const flags = new VariableResource(binding, TF.BOOL, [count]);
+    const { engine } = this.#backend;
+    return engine.onCpu(() => {
+      const flags = new VariableResource(engine, TF.BOOL, [count]);
       this.#flags = flags;
       this.#clear(flags, count);
       return flags;
@@ -150,12 +147,8 @@ export class FiniteWatch implements ActivationWatch {
 
   /** The flags as an input of a step, which frees the handle. */
   #input(flags: VariableResource): GraphInput {
-    const { binding } = this.#backend;
-    const handle = binding.context.api.TFE_TensorHandleCopySharingTensor(
-      flags.handle,
-      binding.status.pointer,
-    );
-    binding.status.check();
+    const { engine } = this.#backend;
+    const handle = engine.share(flags.handle);
     return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], resource: flags, scratch: 'flags' };
   }
 
@@ -172,10 +165,8 @@ export class FiniteWatch implements ActivationWatch {
   }
 
   #clear(flags: VariableResource, count: number): void {
-    const { binding } = this.#backend;
-    const none = newHandle(
-      binding.context.api,
-      binding.status,
+    const { engine } = this.#backend;
+    const none = engine.value(
       [count],
       TF.BOOL,
       Array.from({ length: count }, () => false),
@@ -183,7 +174,7 @@ export class FiniteWatch implements ActivationWatch {
     try {
       flags.assign(none);
     } finally {
-      binding.context.api.TFE_DeleteTensorHandle(none);
+      engine.free(none);
     }
   }
 
@@ -191,18 +182,17 @@ export class FiniteWatch implements ActivationWatch {
   take(): NotFinite | undefined {
     const flags = this.#flags;
     if (flags === undefined) return undefined;
-    const { binding } = this.#backend;
-    const { api } = binding.context;
-    const set = onCpu(binding, () => {
+    const { engine } = this.#backend;
+    const set = engine.onCpu(() => {
       const handle = flags.read();
       try {
-        return Array.from(handleValues(api, binding.status, handle) as Uint8Array);
+        return Array.from(engine.read(handle) as Uint8Array);
       } finally {
-        api.TFE_DeleteTensorHandle(handle);
+        engine.free(handle);
       }
     });
     if (!set.includes(1)) return undefined;
-    onCpu(binding, () => this.#clear(flags, set.length));
+    engine.onCpu(() => this.#clear(flags, set.length));
     // The last flag belongs to no check.
     const found = this.#checks.filter((_, i) => set[i] === 1);
     const first = (what: NotFinite['what']) => found.find((check) => check.what === what);
@@ -220,8 +210,8 @@ export class FiniteWatch implements ActivationWatch {
 }
 
 /** One side of the look: notes what is not finite, or does nothing. Both take the same. */
-function branch(trace: TraceScope, name: string, inputs: readonly GraphOutput[], wrong: boolean): Pointer {
-  const graph = new Graph(trace.graph.api);
+function branch(trace: TraceScope, name: string, inputs: readonly GraphOutput[], wrong: boolean): Handle {
+  const graph = trace.backend.engine.newGraph();
   try {
     const given = inputs.map((input) =>
       graph.placeholder(

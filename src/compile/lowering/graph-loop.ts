@@ -1,8 +1,8 @@
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
-import { FUNCTION } from '../../engines/tensorflow/graph/graph-attributes.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
+import { FUNCTION } from '../../engines/ops.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from '../tracing/regions.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 
@@ -10,7 +10,7 @@ const type = (name: string, value: number | number[]): OpAttribute => ({ name, t
 
 /** Adds an op with one output. */
 export function addOp(
-  graph: Graph,
+  graph: GraphBuilder,
   name: string,
   inputs: readonly GraphOutput[],
   ...attributes: OpAttribute[]
@@ -18,18 +18,18 @@ export function addOp(
   return { oper: graph.operation(name, inputs, attributes), index: 0 };
 }
 
-function shapeTensor(graph: Graph, shape: readonly number[]): GraphOutput {
+function shapeTensor(graph: GraphBuilder, shape: readonly number[]): GraphOutput {
   return graph.constant([shape.length], TF.INT32, shape);
 }
 
 /** A tensor cut along its first axis into a list that a loop can read. */
-export function listOf(graph: Graph, tensor: GraphOutput, element: readonly number[]): GraphOutput {
+export function listOf(graph: GraphBuilder, tensor: GraphOutput, element: readonly number[]): GraphOutput {
   return addOp(graph, 'TensorListFromTensor', [tensor, shapeTensor(graph, element)]);
 }
 
 /** A list's elements, stacked along a new first axis. */
 export function stackOf(
-  graph: Graph,
+  graph: GraphBuilder,
   list: GraphOutput,
   count: number,
   element: readonly number[],
@@ -51,7 +51,7 @@ export function stackOf(
 }
 
 /** A tensor of zeros. */
-export function zeros(graph: Graph, shape: readonly number[], dtype: number): GraphOutput {
+export function zeros(graph: GraphBuilder, shape: readonly number[], dtype: number): GraphOutput {
   const filled = addOp(graph, 'Fill', [shapeTensor(graph, shape), graph.constant([], dtype, [0])]);
   graph.setShape(filled, shape);
   return filled;
@@ -73,7 +73,7 @@ let names = 0;
 export class GraphLoop {
   readonly region: Region;
   readonly #trace: TraceScope;
-  readonly #outer: Graph;
+  readonly #outer: GraphBuilder;
   readonly #times: number;
   readonly #backwards: boolean;
   readonly #counter: GraphOutput;
@@ -185,7 +185,7 @@ export class GraphLoop {
   }
 
   #condition(name: string, types: readonly number[]): number {
-    const graph = new Graph(this.#outer.api);
+    const graph = this.#trace.backend.engine.newGraph();
     try {
       const inputs = types.map((dtype, i) => graph.placeholder(dtype, i === 0 ? [] : undefined));
       const limit = graph.constant([], TF.INT32, [this.#backwards ? 0 : this.#times]);

@@ -1,6 +1,6 @@
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { activeTrace } from '../tracing/active-trace.ts';

@@ -1,6 +1,6 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { activeTrace } from '../tracing/active-trace.ts';

@@ -4,9 +4,9 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { randomCounter } from '../tracing/random-counter.ts';
 import { tensorflowBackend } from '../../tfjs/backend.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { activeTrace } from '../tracing/active-trace.ts';
-import type { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
@@ -70,7 +70,7 @@ function drawTraced(trace: TraceScope, kind: Kind, shape: readonly number[], own
  * TensorFlow does (tensorflow/core/lib/random/random_distributions.h); truncated ones cannot be made without a loop.
  */
 function drawnByXla(
-  graph: Graph,
+  graph: GraphBuilder,
   kind: 'uniform' | 'normal',
   shape: readonly number[],
   start: (index: number) => GraphOutput,
@@ -133,21 +133,21 @@ function drawnByXla(
 function drawNow(kind: Kind, shape: readonly number[], ownKey?: number): Tensor | undefined {
   const backend = tensorflowBackend();
   if (backend === undefined) return undefined;
-  const { binding } = backend;
+  const { engine } = backend;
   const made: number[] = [];
   const create = (dimensions: number[], dtype: number, values: readonly number[]) => {
-    const id = binding.createTensor(dimensions, dtype, values);
+    const id = engine.createTensor(dimensions, dtype, values);
     made.push(id);
     return id;
   };
   try {
     const seed = create([2], TF.INT64, [ownKey ?? randomCounter.key, randomCounter.count]);
-    const start = binding
+    const start = engine
       .executeOp('StatelessRandomGetKeyCounter', [type('Tseed', TF.INT64)], [seed], 2)
       .map(({ id }) => id);
     made.push(...start);
     const inputs = [create([shape.length], TF.INT32, shape), ...start, create([], TF.INT32, [PHILOX])];
-    const [drawn] = binding.executeOp(
+    const [drawn] = engine.executeOp(
       ops[kind],
       [type('dtype', TF.FLOAT), type('Tshape', TF.INT32)],
       inputs,
@@ -156,7 +156,7 @@ function drawNow(kind: Kind, shape: readonly number[], ownKey?: number): Tensor 
     randomCounter.advance(1);
     return backend.createOutputTensor(drawn as NonNullable<typeof drawn>);
   } finally {
-    for (const id of made) binding.release(id);
+    for (const id of made) engine.releaseTensor(id);
   }
 }
 

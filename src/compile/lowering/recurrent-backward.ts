@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { addOp, GraphLoop, listOf, stackOf, zeros } from './graph-loop.ts';
 import type { Forward } from './recurrent-forward.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';

@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { GraphLoop, listOf, stackOf } from './graph-loop.ts';
 import { tensorsFromElsewhere } from '../tracing/tape.ts';

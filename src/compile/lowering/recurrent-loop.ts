@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
 import { activeTrace } from '../tracing/active-trace.ts';

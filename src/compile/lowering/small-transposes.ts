@@ -19,7 +19,7 @@ export function installSmallTransposes(tf: Tf, backend: NodeBackend): void {
     const exchanged = order.length > 2 && order.every((axis, i) => axis === (i < 2 ? 1 - i : i));
     if (trace === undefined || !exchanged || x.size > SMALL || x.size === 0)
       return original(inputs, attributes);
-    if (backend.binding.isUsingGpuDevice()) return original(inputs, attributes);
+    if (backend.engine.onGpu) return original(inputs, attributes);
     // XLA fuses a transpose with what comes after it.
     trace.differsForXla = true;
     if (trace.forXla) return original(inputs, attributes);

@@ -22,7 +22,7 @@ export function installSoftmax(tf: Tf, backend: NodeBackend): void {
     const { logits } = inputs as { logits: Tensor };
     const trace = activeTrace();
     const small = logits.size <= SMALL && logits.dtype === 'float32' && logits.shape.length === 2;
-    if (!small || trace === undefined || trace.nested || backend.binding.isUsingGpuDevice()) {
+    if (!small || trace === undefined || trace.nested || backend.engine.onGpu) {
       return original(inputs, attributes);
     }
     const logarithm = run('LogSoftmax', logits);

@@ -1,8 +1,6 @@
 import type { Variable } from '@tensorflow/tfjs';
-import { ATTR } from '../../engines/dtypes.ts';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { setAttribute } from '../../engines/tensorflow/attributes.ts';
-import type { Binding } from '../../engines/tensorflow/binding.ts';
+import type { Handle } from '../../engines/ops.ts';
+import type { Engine } from '../../engines/engine.ts';
 import { settleLoop } from './running-loop.ts';
 import { TensorflowError } from '../../engines/errors.ts';
 import { LAZY, type NodeBackend, type TensorInfo, type Tf, type ValueResource } from '../../tfjs/instance.ts';
@@ -19,30 +17,29 @@ import { LAZY, type NodeBackend, type TensorInfo, type Tf, type ValueResource } 
  * resource's value is replaced or freed, a lazy entry gets a tensor with the value: `detach`.
  */
 export class VariableResource implements ValueResource {
-  readonly #binding: Binding;
+  readonly #engine: Engine;
   readonly #dtype: number;
   readonly #shape: number[];
-  /** What has to be freed: kept apart, so that the binding can count it without keeping the resource alive. */
-  readonly memory = { handle: 0 as Pointer };
+  /** What has to be freed: kept apart, so that the engine can count it without keeping the resource alive. */
+  readonly memory = { handle: 0 as Handle };
   /** The entry of the backend's tensor map whose value this resource holds; its `resource` is this one. */
   #entry: TensorInfo | undefined;
 
-  constructor(binding: Binding, dtype: number, shape: number[]) {
-    this.#binding = binding;
+  constructor(engine: Engine, dtype: number, shape: number[]) {
+    this.#engine = engine;
     this.#dtype = dtype;
     this.#shape = shape;
     const memory = this.memory;
-    const { api } = binding.context;
     forgotten.register(this, {
       free: () => {
-        binding.letGo(memory);
-        if (memory.handle !== 0) api.TFE_DeleteTensorHandle(memory.handle);
+        engine.letGo(memory);
+        if (memory.handle !== 0) engine.free(memory.handle);
       },
     });
   }
 
   /** The eager handle of the resource; 0 while there is none. */
-  get handle(): Pointer {
+  get handle(): Handle {
     return this.memory.handle;
   }
 
@@ -55,19 +52,9 @@ export class VariableResource implements ValueResource {
   }
 
   /** Creates the resource if needed; it is freed with its handle. */
-  open(): Pointer {
+  open(): Handle {
     if (this.handle !== 0) return this.handle;
-    const binding = this.#binding;
-    const { api } = binding.context;
-    const op = binding.startOp('VarHandleOp');
-    const set = (name: string, type: number, value: unknown) =>
-      setAttribute(api, op, binding.status, { name, type, value });
-    set('dtype', ATTR.TYPE, this.#dtype);
-    set('shape', ATTR.SHAPE, this.#shape);
-    set('container', ATTR.STRING, '');
-    // Python's own name for resources that live as long as their handle (context.anonymous_name()).
-    set('shared_name', ATTR.STRING, 'cd2c89b7-88b7-44c8-ad83-06c2a9158347');
-    this.memory.handle = binding.run('VarHandleOp', 1)[0] as Pointer;
+    this.memory.handle = this.#engine.openVariable(this.#dtype, this.#shape);
     return this.handle;
   }
 
@@ -94,8 +81,8 @@ export class VariableResource implements ValueResource {
   /** Gives a lazy entry a tensor with the value. A later update in place leaves that tensor as it is. */
   materialize(entry: TensorInfo): void {
     if (entry.id !== LAZY) return;
-    entry.id = this.#binding.adopt(this.read()).id;
-    this.#binding.letGo(this.memory);
+    entry.id = this.#engine.adopt(this.read()).id;
+    this.#engine.letGo(this.memory);
   }
 
   /** The entry was disposed: nothing needs its value. @param free whether the resource's memory goes, too. */
@@ -106,41 +93,29 @@ export class VariableResource implements ValueResource {
   }
 
   /** Sets the value from an eager tensor. The entry that had the old value keeps it. */
-  assign(tensor: Pointer): void {
+  assign(tensor: Handle): void {
     settleLoop();
     this.set(tensor);
   }
 
   /** The same without a look at whether training steps run on another thread. */
-  set(tensor: Pointer): void {
+  set(tensor: Handle): void {
     this.detach();
-    const resource = this.open();
-    const binding = this.#binding;
-    const { api } = binding.context;
-    const op = binding.startOp('AssignVariableOp');
-    api.TFE_OpAddInput(op, resource, binding.status.pointer);
-    api.TFE_OpAddInput(op, tensor, binding.status.pointer);
-    setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: this.#dtype });
-    binding.run('AssignVariableOp', 0);
+    this.#engine.assignVariable(this.open(), tensor, this.#dtype);
   }
 
   /** An eager tensor with the value; a later update in place leaves it as it is. */
-  read(): Pointer {
+  read(): Handle {
     settleLoop();
     return this.peek();
   }
 
   /** The same without a look at whether training steps run on another thread. @param handle another one of the resource. */
-  peek(handle = this.handle): Pointer {
+  peek(handle = this.handle): Handle {
     // TensorFlow would follow the null pointer.
     if (handle === 0)
       throw new TensorflowError('INTERNAL', 'the memory of a variable is read after it was freed');
-    const binding = this.#binding;
-    const { api } = binding.context;
-    const op = binding.startOp('ReadVariableOp');
-    api.TFE_OpAddInput(op, handle, binding.status.pointer);
-    setAttribute(api, op, binding.status, { name: 'dtype', type: ATTR.TYPE, value: this.#dtype });
-    return binding.run('ReadVariableOp', 1)[0] as Pointer;
+    return this.#engine.readVariable(handle, this.#dtype);
   }
 
   /** Frees the resource's memory. An entry that has its value here keeps it as a tensor. */
@@ -149,9 +124,9 @@ export class VariableResource implements ValueResource {
     settleLoop();
     this.detach();
     const { handle } = this;
-    this.#binding.letGo(this.memory);
+    this.#engine.letGo(this.memory);
     this.memory.handle = 0;
-    this.#binding.context.api.TFE_DeleteTensorHandle(handle);
+    this.#engine.free(handle);
   }
 }
 
@@ -167,7 +142,7 @@ export function resourceOf(backend: NodeBackend, variable: Variable): VariableRe
   let resource = resources.get(variable);
   if (resource === undefined) {
     const info = backend.tensorMap.get(variable.dataId);
-    resource = new VariableResource(backend.binding, info.dtype, variable.shape);
+    resource = new VariableResource(backend.engine, info.dtype, variable.shape);
     resources.set(variable, resource);
   }
   return resource;
@@ -178,7 +153,7 @@ function bringIn(tf: Tf, backend: NodeBackend, variable: Variable, resource: Var
   // Another variable has this very value in its resource: each gets an entry, or they would take it from one another.
   if (backend.tensorMap.get(variable.dataId).resource !== undefined) detachVariable(tf, backend, variable);
   const [id] = backend.getInputTensorIds([variable]);
-  resource.assign(backend.binding.handle(id as number));
+  resource.assign(backend.engine.handle(id as number));
   resource.attach(backend.tensorMap.get(variable.dataId));
 }
 
@@ -206,14 +181,14 @@ export function prepareVariable(
     const own: TensorInfo = { ...info, id: LAZY, refCount: 1, resource: undefined };
     resource.attach(own);
     giveOwnEntry(tf, backend, variable, own);
-    backend.binding.hold(resource.memory, resource.shape, resource.dtype, info.id);
+    backend.engine.hold(resource.memory, resource.shape, resource.dtype, info.id);
     return;
   }
   if (info.id >= 0) {
     const { id } = info;
-    backend.binding.hold(resource.memory, resource.shape, resource.dtype, id);
+    backend.engine.hold(resource.memory, resource.shape, resource.dtype, id);
     info.id = LAZY;
-    backend.binding.release(id);
+    backend.engine.releaseTensor(id);
   }
 }
 
@@ -235,17 +210,13 @@ function giveOwnEntry(tf: Tf, backend: NodeBackend, variable: Variable, own: Ten
 export function detachVariable(tf: Tf, backend: NodeBackend, variable: Variable): void {
   const info = backend.tensorMap.get(variable.dataId);
   if (info.refCount <= 1) return;
-  const { binding } = backend;
+  const { engine } = backend;
   const [id] = backend.getInputTensorIds([variable]);
-  const copy = binding.context.api.TFE_TensorHandleCopySharingTensor(
-    binding.handle(id as number),
-    binding.status.pointer,
-  );
-  binding.status.check();
+  const copy = engine.share(engine.handle(id as number));
   giveOwnEntry(tf, backend, variable, {
     shape: info.shape,
     dtype: info.dtype,
-    id: binding.adopt(copy).id,
+    id: engine.adopt(copy).id,
     values: null,
     refCount: 1,
   });

@@ -1,6 +1,6 @@
 import type { Variable } from '@tensorflow/tfjs';
 import { ATTR } from '../../engines/dtypes.ts';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { Handle } from '../../engines/ops.ts';
 import type { Constrained, TraceScope } from './trace-scope.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
 
@@ -14,9 +14,9 @@ import { Untraceable } from '../../engines/untraceable.ts';
 export function addConstraints(
   trace: TraceScope,
   all: readonly Constrained[],
-  updates: readonly Pointer[],
+  updates: readonly Handle[],
   around: <Result>(run: () => Result) => Result,
-): Pointer[] {
+): Handle[] {
   const { graph, tf } = trace;
   // A truth without which values stay as they are.
   const { gate } = trace.updates;

@@ -1,11 +1,10 @@
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { FUNCTION } from '../../engines/tensorflow/graph/graph-attributes.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
+import { FUNCTION } from '../../engines/ops.ts';
 import type { TraceScope } from './trace-scope.ts';
 
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
-const outputOf = (oper: Pointer): GraphOutput => ({ oper, index: 0 });
+const outputOf = (oper: Handle): GraphOutput => ({ oper, index: 0 });
 
 let names = 0;
 
@@ -18,9 +17,9 @@ let names = 0;
 export function addGated(
   trace: TraceScope,
   gate: GraphOutput,
-  updates: readonly ((barrier: Pointer) => Pointer)[],
-  barrier: Pointer,
-): Pointer {
+  updates: readonly ((barrier: Handle) => Handle)[],
+  barrier: Handle,
+): Handle {
   const { graph } = trace;
   const name = `tensorcell_gated_${names++}`;
   const region = trace.region();
@@ -70,8 +69,8 @@ export function addGated(
 }
 
 /** A function that takes the same and does nothing. */
-function nothing(trace: TraceScope, name: string, taken: readonly GraphOutput[]): Pointer {
-  const graph = new Graph(trace.graph.api);
+function nothing(trace: TraceScope, name: string, taken: readonly GraphOutput[]): Handle {
+  const graph = trace.backend.engine.newGraph();
   try {
     const given = taken.map((output) =>
       graph.placeholder(trace.graph.dtype(output), trace.graph.shape(output)),

@@ -1,5 +1,5 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
-import type { Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { Handle } from '../../engines/ops.ts';
 import type { VariableResource } from '../state/variable-resources.ts';
 
 /** What a compiled function is called with, beside its arguments. */
@@ -27,7 +27,7 @@ export type GraphInput =
   /** A tensor that never changes, or the handle of such a resource; the handle is ours. */
   | {
       kind: 'constant';
-      handle: Pointer;
+      handle: Handle;
       dtype: number;
       shape: readonly number[];
       resource?: VariableResource;

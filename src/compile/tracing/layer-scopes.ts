@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { engineOf, type TfEngine } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { activeTrace } from './active-trace.ts';
-import { layerOfNode, layerScope } from '../../engines/tensorflow/graph/scope-names.ts';
+import { layerOfNode, layerScope } from '../../engines/scope-names.ts';
 import type { TraceScope } from './trace-scope.ts';
 
 /** tfjs's layers, as far as they are called. */

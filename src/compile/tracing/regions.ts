@@ -1,12 +1,12 @@
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
-import type { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 
 /**
  * A graph that ops go into: the step's own, or that of a function within it, such as the body of a loop. What comes from
  * outside of a function becomes an argument of it.
  */
 export interface Region {
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   readonly symbols: Map<number, GraphOutput>;
   readonly captured: Map<number, GraphOutput>;
   /** What the function takes from around it. */

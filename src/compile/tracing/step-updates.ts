@@ -1,26 +1,26 @@
 import { TF } from '../../engines/dtypes.ts';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import { addGated } from './gated-updates.ts';
-import { layerScope } from '../../engines/tensorflow/graph/scope-names.ts';
+import { layerScope } from '../../engines/scope-names.ts';
 import type { TracedUpdates, TraceScope } from './trace-scope.ts';
 
 /** What a step does to variables: all of it comes after everything that can fail for other reasons. */
 export class StepUpdates implements TracedUpdates {
   /** A truth without which variables stay as they are. */
   gate: GraphOutput | undefined;
-  readonly #updates: { add: (barrier: Pointer) => Pointer; always: boolean }[] = [];
+  readonly #updates: { add: (barrier: Handle) => Handle; always: boolean }[] = [];
   /** Ops that read or compute: all of them come before any update. */
-  readonly #needed: Pointer[] = [];
+  readonly #needed: Handle[] = [];
 
   /** An op that comes before any update. */
-  need(oper: Pointer): void {
+  need(oper: Handle): void {
     this.#needed.push(oper);
   }
 
   /** Adds an op that updates resources; `gated`: not where there is a gate which is shut. */
   add(
     needs: readonly GraphOutput[],
-    add: (barrier: Pointer) => Pointer,
+    add: (barrier: Handle) => Handle,
     when: 'gated' | 'always' = 'gated',
   ): void {
     this.#needed.push(...needs.map(({ oper }) => oper));
@@ -37,8 +37,8 @@ export class StepUpdates implements TracedUpdates {
   finish(
     trace: TraceScope,
     outputs: GraphOutput[],
-    look: () => Pointer | undefined,
-    after: (updates: readonly Pointer[]) => Pointer[],
+    look: () => Handle | undefined,
+    after: (updates: readonly Handle[]) => Handle[],
   ): GraphOutput[] {
     if (this.#updates.length === 0) return outputs;
     const { graph } = trace;

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { TF } from '../../engines/dtypes.ts';
-import { handleValues } from '../../engines/tensorflow/c-api/tensor.ts';
 import type { Trace } from './trace.ts';
 
 /** A text that is the same for two traces that compute the same; of a trace that was made to be compared. */
 export function fingerprintOf({ backend, inputs, graphs, guards }: Trace): string {
-  const { binding } = backend;
-  const { api } = binding.context;
+  const { engine } = backend;
   const given = inputs.map(({ input }): string => {
     switch (input.kind) {
       case 'argument':
@@ -19,7 +17,7 @@ export function fingerprintOf({ backend, inputs, graphs, guards }: Trace): strin
         return `number ${input.current()}`;
       default: {
         if (input.dtype === TF.RESOURCE) return 'resource';
-        const values = handleValues(api, binding.status, input.handle);
+        const values = engine.read(input.handle);
         const bytes = ArrayBuffer.isView(values) ? values : Buffer.concat(values);
         return `constant ${createHash('sha1').update(bytes).digest('hex')}`;
       }

@@ -1,8 +1,8 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import type { AfterRun, GraphInput } from './graph-inputs.ts';
-import type { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 
 /** A weight with the constraint that follows its update. */
@@ -16,9 +16,9 @@ export interface TracedUpdates {
   /** A truth without which variables stay as they are. */
   gate: GraphOutput | undefined;
   /** An op that comes before any update. */
-  need(oper: Pointer): void;
+  need(oper: Handle): void;
   /** Adds an op that updates resources; `gated`: not where there is a gate which is shut. */
-  add(needs: readonly GraphOutput[], add: (barrier: Pointer) => Pointer, when?: 'gated' | 'always'): void;
+  add(needs: readonly GraphOutput[], add: (barrier: Handle) => Handle, when?: 'gated' | 'always'): void;
 }
 
 /** Looks for numbers that are not finite in a step. */
@@ -33,7 +33,7 @@ export interface ActivationWatch {
    * @param read gives what the graph has read of a variable; undefined when it has not.
    * @returns the operation that has to come before the updates of variables.
    */
-  finish(loss: GraphOutput, read: (variable: Variable) => GraphOutput | undefined): Pointer | undefined;
+  finish(loss: GraphOutput, read: (variable: Variable) => GraphOutput | undefined): Handle | undefined;
 }
 
 /** Dynamic loss scaling in a trace. */
@@ -68,7 +68,7 @@ export interface TraceScope {
   readonly tf: Tf;
   readonly backend: NodeBackend;
   /** Where ops go now. */
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   readonly inputs: readonly { input: GraphInput; output: GraphOutput }[];
   /** Done in JavaScript after each run. */
   readonly afterRun: AfterRun[];
@@ -89,7 +89,7 @@ export interface TraceScope {
   /** How many random ops there are: each call of the function draws as many numbers of the stream. */
   randomOps: number;
   /** For results of softmax, by operation, their logarithms. */
-  readonly softmaxes: Map<Pointer, GraphOutput>;
+  readonly softmaxes: Map<Handle, GraphOutput>;
   /** Whether ops go into a function within the step. */
   readonly nested: boolean;
 
@@ -100,7 +100,7 @@ export interface TraceScope {
   /** From now on ops go into this region; `within` puts an end to it. */
   continueIn(region: Region): void;
   /** Makes a function known to the graph that calls it. */
-  addFunction(name: string, pointer: Pointer): void;
+  addFunction(name: string, pointer: Handle): void;
 
   /** Adds an input of the function. */
   addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput;

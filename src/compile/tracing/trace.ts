@@ -1,20 +1,17 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
-import type { OpRecorder, TensorMetadata } from '../../engines/tensorflow/op-recorder.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
+import type { OpRecorder, TensorMetadata } from '../../engines/op-recorder.ts';
 import { TF, type TensorValues } from '../../engines/dtypes.ts';
-import type { GraphOutput, Pointer } from '../../engines/tensorflow/c-api/functions.ts';
-import { cText, Status } from '../../engines/tensorflow/c-api/library.ts';
-import { handleValues } from '../../engines/tensorflow/c-api/tensor.ts';
+import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import { enterTrace, leaveTrace, pauseTrace } from './active-trace.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import { restoreEngineFields, saveEngineFields } from '../../tfjs/engine-fields.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { addConstraints } from './constraints.ts';
 import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './graph-inputs.ts';
-import { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';
-import { separated } from '../../engines/tensorflow/graph/residual-activations.ts';
 import type { ActivationWatch, Constrained, ScaledLoss, TraceOptions, TraceScope } from './trace-scope.ts';
 import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { STATEFUL } from './stateful-ops.ts';
@@ -59,10 +56,10 @@ export class Trace implements OpRecorder, TraceScope {
   /** Whether something is traced otherwise for XLA. */
   differsForXla = false;
   /** For results of softmax, by operation, their logarithms. */
-  readonly softmaxes = new Map<Pointer, GraphOutput>();
+  readonly softmaxes = new Map<Handle, GraphOutput>();
   /** Functions that the graph calls. */
-  readonly functions: { name: string; pointer: Pointer }[] = [];
-  readonly #graphs: Graph[] = [];
+  readonly functions: { name: string; pointer: Handle }[] = [];
+  readonly #graphs: GraphBuilder[] = [];
   readonly #compared: boolean;
   readonly #root: Region;
   #region: Region;
@@ -101,18 +98,18 @@ export class Trace implements OpRecorder, TraceScope {
   }
 
   /** The step's own graph and those of the functions within it. */
-  get graphs(): readonly Graph[] {
+  get graphs(): readonly GraphBuilder[] {
     return this.#graphs;
   }
 
   /** Where ops go now. */
-  get graph(): Graph {
+  get graph(): GraphBuilder {
     return this.#region.graph;
   }
 
   #newRegion(parent: Region | undefined, fetch: Region['fetch']): Region {
     // Names differ between a step's graphs, so that one tells where an operation comes from.
-    const graph = new Graph(this.backend.binding.context.api, NAMES_OF_GRAPH * this.#graphs.length);
+    const graph = this.backend.engine.newGraph(NAMES_OF_GRAPH * this.#graphs.length);
     graph.observer = this.lines;
     if (this.#compared) graph.notes = [];
     this.#graphs.push(graph);
@@ -146,13 +143,10 @@ export class Trace implements OpRecorder, TraceScope {
   }
 
   /** Makes a function known to the graph that calls it. */
-  addFunction(name: string, pointer: Pointer): void {
-    const { api, pointer: context } = this.backend.binding.context;
-    const { graph } = this;
+  addFunction(name: string, pointer: Handle): void {
     this.functions.push({ name, pointer });
-    graph.addFunction(pointer, name);
-    api.TFE_ContextAddFunction(context, pointer, graph.status.pointer);
-    graph.status.check(name);
+    this.graph.addFunction(pointer, name);
+    this.backend.engine.addFunction({ name, pointer });
   }
 
   /** Adds an input of the function. */
@@ -237,22 +231,22 @@ export class Trace implements OpRecorder, TraceScope {
   executeOp(name: string, attributes: OpAttribute[], inputs: number[], outputs: number): TensorMetadata[] {
     if (STATEFUL.has(name)) throw new Untraceable(`${name} keeps internal state`);
     const outputsOf = inputs.map((id) => this.#output(id));
-    const oper = this.graph.operation(name, separated(this.graph, name, outputsOf), attributes);
+    const oper = this.graph.operation(name, this.graph.prepareInputs(name, outputsOf), attributes);
     return Array.from({ length: outputs }, (_, index) => this.#metadata({ oper, index }));
   }
 
   createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number {
-    return this.backend.binding.createEagerTensor(shape, dtype, values);
+    return this.backend.engine.createEagerTensor(shape, dtype, values);
   }
 
   deleteTensor(id: number): void {
-    if (!this.#symbolic.has(id)) this.backend.binding.release(id);
+    if (!this.#symbolic.has(id)) this.backend.engine.releaseTensor(id);
   }
 
   tensorDataSync(id: number): TensorValues {
     if (this.#symbolic.has(id)) throw new Untraceable('the value of a tensor is read');
-    const { binding } = this.backend;
-    return handleValues(binding.context.api, binding.status, binding.handle(id));
+    const { engine } = this.backend;
+    return engine.read(engine.handle(id));
   }
 
   // ----
@@ -260,7 +254,7 @@ export class Trace implements OpRecorder, TraceScope {
   #metadata(output: GraphOutput): TensorMetadata {
     const shape = this.graph.shape(output);
     if (shape === undefined) throw new Untraceable('the shape of a tensor depends on values');
-    const id = this.backend.binding.newId();
+    const id = this.backend.engine.newId();
     this.#region.symbols.set(id, output);
     this.#symbolic.add(id);
     return { id, shape, dtype: this.graph.dtype(output) };
@@ -293,22 +287,16 @@ export class Trace implements OpRecorder, TraceScope {
 
   /** A tensor that has a value: a constant. */
   #fromDevice(id: number, region: Region): GraphOutput {
-    const { binding } = this.backend;
-    const { api } = binding.context;
-    const handle = binding.handle(id);
-    const rank = api.TFE_TensorHandleNumDims(handle, binding.status.pointer);
-    const shape = Array.from({ length: rank }, (_, i) =>
-      api.TFE_TensorHandleDim(handle, i, binding.status.pointer),
-    );
-    const dtype = api.TFE_TensorHandleDataType(handle);
+    const { engine } = this.backend;
+    const handle = engine.handle(id);
+    const shape = engine.shapeOf(handle);
+    const dtype = engine.dtypeOf(handle);
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     if (size <= SMALL_CONSTANT && dtype !== TF.RESOURCE) {
-      return region.graph.constant(shape, dtype, handleValues(api, binding.status, handle));
+      return region.graph.constant(shape, dtype, engine.read(handle));
     }
     if (region.parent !== undefined) return this.#capture(this.#output(id, region.parent), region);
-    const own = api.TFE_TensorHandleCopySharingTensor(handle, binding.status.pointer);
-    binding.status.check();
-    return this.addInput({ kind: 'constant', handle: own, dtype, shape }, dtype, shape);
+    return this.addInput({ kind: 'constant', handle: engine.share(handle), dtype, shape }, dtype, shape);
   }
 
   /**
@@ -322,16 +310,15 @@ export class Trace implements OpRecorder, TraceScope {
     around: <Result>(run: () => Result) => Result = (run) => run(),
   ): GraphOutput[] {
     const { tf, backend } = this;
-    const { binding } = backend;
     const { registeredVariables } = engineOf(tf).state;
     const variables = this.#variables;
-    const engine = saveEngineFields();
+    const saved = saveEngineFields();
     for (const variable of Object.values(registeredVariables)) variables.hold(variable);
     let ended = false;
-    enterTrace(this, binding, () => {
+    enterTrace(this, backend.engine, () => {
       restoreStackTraces();
       variables.restore();
-      if (!ended) restoreEngineFields(engine);
+      if (!ended) restoreEngineFields(saved);
     });
     try {
       tf.engine().startScope('tensorcell trace');
@@ -383,15 +370,9 @@ export class Trace implements OpRecorder, TraceScope {
   dispose(keepConstants: boolean): void {
     for (const graph of this.#graphs) graph.dispose();
     if (keepConstants) return;
-    const { api, pointer } = this.backend.binding.context;
-    const status = new Status(api);
-    for (const { name, pointer: made } of this.functions) {
-      api.TFE_ContextRemoveFunction(pointer, cText(name), status.pointer);
-      api.TF_DeleteFunction(made);
-    }
-    api.TF_DeleteStatus(status.pointer);
+    this.backend.engine.removeFunctions(this.functions);
     for (const { input } of this.inputs) {
-      if (input.kind === 'constant') this.backend.binding.context.api.TFE_DeleteTensorHandle(input.handle);
+      if (input.kind === 'constant') this.backend.engine.free(input.handle);
     }
   }
 }

@@ -1,6 +1,6 @@
 import { TensorflowError } from '../../engines/errors.ts';
-import { layerOfNode } from '../../engines/tensorflow/graph/scope-names.ts';
-import type { OperationObserver } from '../../engines/tensorflow/graph/graph.ts';
+import { layerOfNode } from '../../engines/scope-names.ts';
+import type { OperationObserver } from '../../engines/engine.ts';
 import { isUserPlace } from '../guards/user-lines.ts';
 
 /** Frames that are looked through for the user's line: layers inside models inside `fit` lie deep. */

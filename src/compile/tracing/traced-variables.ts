@@ -1,9 +1,9 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
-import type { GraphOutput } from '../../engines/tensorflow/c-api/functions.ts';
+import type { GraphOutput } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import type { GraphInput } from './graph-inputs.ts';
-import type { Graph } from '../../engines/tensorflow/graph/graph.ts';
+import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import type { Constrained, TracedUpdates } from './trace-scope.ts';
 import { MAKES_VARIABLES, Untraceable } from '../../engines/untraceable.ts';
@@ -25,7 +25,7 @@ interface VariableScope {
   /** The step's own graph: variables are read there, whichever function ops go into. */
   readonly root: Region;
   /** Where ops go now: updates may go into a branch. */
-  readonly graph: Graph;
+  readonly graph: GraphBuilder;
   readonly inputs: readonly { input: GraphInput; output: GraphOutput }[];
   readonly updates: TracedUpdates;
   addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput;
@@ -146,7 +146,7 @@ export class TracedVariables {
     const output = { oper, index: 0 };
     graph.setShape(output, variable.shape);
     updates.need(oper);
-    const id = backend.binding.newId();
+    const id = backend.engine.newId();
     symbols.set(id, output);
     this.#scope.symbolic(id);
     return id;

@@ -1,16 +1,9 @@
 import { ATTR } from '../dtypes.ts';
 import type { CApi, Pointer } from './c-api/functions.ts';
+import type { OpAttribute } from '../ops.ts';
 import { cText, type Status } from './c-api/library.ts';
-import { checkShape } from './c-api/shape.ts';
+import { checkShape } from '../shape.ts';
 import { int64List } from './c-api/tensor.ts';
-
-/** An op's attribute as tfjs-node's kernels give it. */
-export interface OpAttribute {
-  name: string;
-  /** One of `ATTR`. */
-  type: number;
-  value: unknown;
-}
 
 const encoder = new TextEncoder();
 

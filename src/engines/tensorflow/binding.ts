@@ -1,13 +1,14 @@
-import { setAttribute, type OpAttribute } from './attributes.ts';
+import type { OpAttribute } from '../ops.ts';
+import { setAttribute } from './attributes.ts';
 import { ATTR, TF, type TensorValues } from '../dtypes.ts';
 import { contextDevices, type Context } from './c-api/context.ts';
 import type { Pointer } from './c-api/functions.ts';
 import { Status, cText } from './c-api/library.ts';
-import { MOST_AXES, TALL } from './c-api/shape.ts';
+import { MOST_AXES, TALL } from '../shape.ts';
 import { handleValues, newHandle } from './c-api/tensor.ts';
 import { TensorflowError } from '../errors.ts';
 import { MemoryLedger, type TensorRecord } from './memory-ledger.ts';
-import type { BindingObserver, OpRecorder, TensorMetadata } from './op-recorder.ts';
+import type { BindingObserver, OpRecorder, TensorMetadata } from '../op-recorder.ts';
 import { SavedModels } from './saved-models.ts';
 import { SmallConstants } from './small-constants.ts';
 

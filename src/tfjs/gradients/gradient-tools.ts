@@ -1,6 +1,6 @@
 import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
 import { ATTR } from '../../engines/dtypes.ts';
-import type { OpAttribute } from '../../engines/tensorflow/attributes.ts';
+import type { OpAttribute } from '../../engines/ops.ts';
 import { kernelReplacer, type KernelInputs, type ReplaceKernel } from '../kernel-replacer.ts';
 import { engineOf } from '../engine.ts';
 import type { NodeBackend, Tf } from '../instance.ts';

@@ -1,4 +1,4 @@
-import { checkShape } from '../../engines/tensorflow/c-api/shape.ts';
+import { checkShape } from '../../engines/shape.ts';
 import { kernelReplacer } from '../kernel-replacer.ts';
 import type { NodeBackend, Tf } from '../instance.ts';
 

@@ -1,5 +1,6 @@
 import type * as koffiModule from 'koffi';
 import type { LibraryHandle } from 'koffi';
+import type { GraphOutput } from '../../ops.ts';
 
 /** An address: user space ends at 2^47, so a number holds it exactly, and numbers are what koffi passes fastest. */
 export type Pointer = number;
@@ -136,11 +137,6 @@ const libc = {
 } as const;
 
 /** One output of a graph's operation, as C passes it by value. */
-export interface GraphOutput {
-  oper: Pointer;
-  index: number;
-}
-
 type ArgumentOf<T extends string> = T extends 'M' ? Memory : T extends 'TF_Output' ? GraphOutput : number;
 
 type ArgumentsOf<T extends string> = T extends ''

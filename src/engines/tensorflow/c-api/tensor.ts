@@ -2,7 +2,7 @@ import { TensorflowError } from '../../errors.ts';
 import { TF, dtypeName, elementOf, typedValues, type TensorValues } from '../../dtypes.ts';
 import type { CApi, Pointer } from './functions.ts';
 import type { Status } from './library.ts';
-import { checkShape } from './shape.ts';
+import { checkShape } from '../../shape.ts';
 
 /** Dimensions as C's int64 list. The memory is used again by the next call: pass it on at once. */
 const scratch = new Int32Array(2 * 256);

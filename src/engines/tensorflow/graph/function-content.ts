@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { FunctionDigests } from '../../engine.ts';
 import type { CApi, Pointer } from '../c-api/functions.ts';
 import type { Status } from '../c-api/library.ts';
 import { readProto, type ProtoField } from '../../../base/protobuf/reader.ts';
@@ -11,7 +12,7 @@ import { readProto, type ProtoField } from '../../../base/protobuf/reader.ts';
  * The text is made from the FunctionDef, which is all that TensorFlow sees (tensorflow/core/framework/function.proto,
  * node_def.proto, attr_value.proto), and not from what was traced: a part that is forgotten here cannot be missing.
  */
-export class FunctionContent {
+export class FunctionContent implements FunctionDigests {
   /** Scopes of operations such as `dense_1.layer`, in the order of their first appearance. */
   readonly scopes: string[] = [];
   readonly #api: CApi;

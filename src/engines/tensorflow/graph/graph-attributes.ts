@@ -1,12 +1,10 @@
-import { checkAttribute, type OpAttribute } from '../attributes.ts';
+import { FUNCTION, type OpAttribute } from '../../ops.ts';
+import { checkAttribute } from '../attributes.ts';
 import { ATTR } from '../../dtypes.ts';
 import type { CApi, Pointer } from '../c-api/functions.ts';
 import { cText } from '../c-api/library.ts';
-import { checkShape } from '../c-api/shape.ts';
+import { checkShape } from '../../shape.ts';
 import { int64List } from '../c-api/tensor.ts';
-
-/** A kind of attribute that only graphs have: a function by its name. */
-export const FUNCTION = 100;
 
 const encoder = new TextEncoder();
 

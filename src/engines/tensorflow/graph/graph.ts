@@ -1,10 +1,12 @@
 import { setGraphAttribute } from './graph-attributes.ts';
-import type { OpAttribute } from '../attributes.ts';
 import { TF } from '../../dtypes.ts';
-import type { CApi, GraphOutput, Pointer } from '../c-api/functions.ts';
+import type { GraphBuilder, MadeOperation, OperationObserver } from '../../engine.ts';
+import type { GraphOutput, OpAttribute } from '../../ops.ts';
+import type { CApi, Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
+import { separated } from './residual-activations.ts';
 import { protoText, readProto } from '../../../base/protobuf/reader.ts';
-import { checkShape } from '../c-api/shape.ts';
+import { checkShape } from '../../shape.ts';
 import { int64List, newTensor } from '../c-api/tensor.ts';
 import { TensorflowError } from '../../errors.ts';
 import { Untraceable } from '../../untraceable.ts';
@@ -15,12 +17,6 @@ interface OpDefinition {
   inputs: { list: boolean; count: string }[];
   /** Attributes that follow from the inputs: setting them too would be an error. */
   inferred: Set<string>;
-}
-
-/** Is told of the operations of a graph as they are added. */
-export interface OperationObserver {
-  /** @param name unique in its graph, without scope. */
-  note(name: string, type: string): void;
 }
 
 const definitions = new Map<string, OpDefinition>();
@@ -43,7 +39,7 @@ export function outputList(outputs: readonly GraphOutput[]): BigInt64Array {
 const ENDS_WITHOUT_ELEMENTS = /MatMul|Conv|Pool|BatchNorm|LRN|LSTM|GRU/;
 
 /** A TensorFlow graph under construction. Shapes are known for everything that is put in. */
-export class Graph {
+export class Graph implements GraphBuilder {
   readonly pointer: Pointer;
   readonly api: CApi;
   readonly status: Status;
@@ -54,10 +50,7 @@ export class Graph {
   /** Told of each operation that is about to be added, by its name without the scope. */
   observer: OperationObserver | undefined;
   /** What each operation was made of. */
-  readonly made = new Map<
-    Pointer,
-    { type: string; inputs: readonly GraphOutput[]; attributes: readonly OpAttribute[] }
-  >();
+  readonly made = new Map<Pointer, MadeOperation>();
   /** What was put in, in order and without names, for whoever compares two graphs. */
   notes: string[] | undefined;
   readonly #ordinals = new Map<Pointer, number>();
@@ -93,6 +86,10 @@ export class Graph {
     const oper = this.#finish(node, 'Placeholder');
     this.#note(oper, 'Placeholder', [], [dtype, shape]);
     return { oper, index: 0 };
+  }
+
+  prepareInputs(type: string, inputs: readonly GraphOutput[]): readonly GraphOutput[] {
+    return separated(this, type, inputs);
   }
 
   /** Lets the graph call a function. @param name what an error speaks of. */

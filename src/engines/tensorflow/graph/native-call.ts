@@ -1,6 +1,7 @@
 import type { Binding } from '../binding.ts';
 import type { Pointer } from '../c-api/functions.ts';
 import { cText, Status } from '../c-api/library.ts';
+import type { FunctionCall } from '../../engine.ts';
 import { asError } from '../../errors.ts';
 
 /** Calls that run on background threads. */
@@ -15,7 +16,7 @@ export function isComputing(): boolean {
  * One call of a function on a thread of its own, so that this one's event loop lives. What C writes lies in memory of
  * C's: it can be looked at before the thread has told, and it outlives JavaScript that is terminated in the middle.
  */
-export class NativeCall {
+export class NativeCall implements FunctionCall {
   readonly #binding: Binding;
   readonly #name: string;
   readonly #outputs: number;

@@ -1,5 +1,5 @@
-import type { GraphOutput } from '../c-api/functions.ts';
-import type { Graph } from './graph.ts';
+import type { GraphBuilder } from '../../engine.ts';
+import type { GraphOutput } from '../../ops.ts';
 
 /** Activations for which TensorFlow's optimizer looks for a sum before them. */
 const ACTIVATIONS = new Set(['Relu', 'Relu6', 'Elu']);
@@ -14,7 +14,7 @@ const SUMS = new Set(['Add', 'AddV2', 'AddN']);
  * its input on without a copy, and is not looked through.
  */
 export function separated(
-  graph: Graph,
+  graph: GraphBuilder,
   type: string,
   inputs: readonly GraphOutput[],
 ): readonly GraphOutput[] {
@@ -30,7 +30,7 @@ export function separated(
 }
 
 /** What made a value, beyond what only passes it on or is optimized away. */
-function producer(graph: Graph, value: GraphOutput | undefined) {
+function producer(graph: GraphBuilder, value: GraphOutput | undefined) {
   let made = value === undefined ? undefined : graph.made.get(value.oper);
   while (made?.type === 'Reshape' || made?.type === 'Identity') {
     const [inner] = made.inputs;

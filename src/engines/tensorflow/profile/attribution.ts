@@ -1,4 +1,4 @@
-import { layerOfNode } from '../graph/scope-names.ts';
+import { layerOfNode } from '../../scope-names.ts';
 import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
 /** A call of ours into TensorFlow. Times are microseconds since the profile began. */

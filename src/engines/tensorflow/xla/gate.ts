@@ -19,6 +19,7 @@ import { loadedTensorflow } from '../loading.ts';
 import { buildInfo } from '../missing-device.ts';
 import { runtimeId } from '../runtime-choice.ts';
 import { runXlaTrial } from './trial.ts';
+import type { CompileGate } from '../../engine.ts';
 
 const debug = debuglog('tensorcell');
 
@@ -42,7 +43,7 @@ export interface XlaGateOptions {
  * prevent. So GPUs that are newer than the build are refused, and the first compilation for a GPU runs in a child process:
  * once for each device, driver and build, since the answer is kept in a file.
  */
-export class XlaGate {
+export class XlaGate implements CompileGate {
   readonly #options: XlaGateOptions;
   #state: 'unknown' | 'open' | 'trying' | 'shut' = 'unknown';
   /** Why it is shut; undefined while it is not. */

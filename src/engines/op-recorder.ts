@@ -1,5 +1,5 @@
-import type { OpAttribute } from './attributes.ts';
-import type { TensorValues } from '../dtypes.ts';
+import type { OpAttribute } from './ops.ts';
+import type { TensorValues } from './dtypes.ts';
 
 /** A tensor that an op made, as tfjs-node's backend learns about it. */
 export interface TensorMetadata {
