@@ -1,5 +1,16 @@
 import { inspect, types } from 'node:util';
 import { calmProperty, isCalm, proxyText } from './calm.ts';
+import { keyText, layout, leaf, type Piece } from './text-layout.ts';
+import {
+  className,
+  dataProperty,
+  endOfHole,
+  isBuffer,
+  isExtraKey,
+  isLeaf,
+  LONGEST_SCAN,
+  toStringTag,
+} from './value-parts.ts';
 
 /**
  * How much of a value its text form shows. What is left out is always said, with the option that shows it:
@@ -18,9 +29,6 @@ export interface TextLimits {
 
 const defaultLimits: TextLimits = { depth: 4, items: 100, characters: 10_000, objects: 1000 };
 
-const WIDTH = 76;
-/** Indices of a sparse array looked at in one go: some 10 ms. */
-const LONGEST_SCAN = 1_000_000;
 /** Made when it is needed: the data of a locale takes 20 ms to load, at the start of every kernel. */
 let numbers: Intl.NumberFormat | undefined;
 
@@ -28,12 +36,6 @@ let numbers: Intl.NumberFormat | undefined;
 export function grouped(count: number): string {
   numbers ??= new Intl.NumberFormat('en-US');
   return numbers.format(count);
-}
-
-/** A piece of text, and how many levels of braces it has (deep ones are not squeezed into one line). */
-interface Piece {
-  text: string;
-  levels: number;
 }
 
 /**
@@ -318,121 +320,4 @@ class Writer {
 function withoutSymbols(text: string): string {
   const lines = text.replaceAll(/,\n {2}\[Symbol\([^)]*\)\]: [^\n,]*/g, '');
   return lines.split('\n').length === 3 ? lines.replace(/\n {2}(.*)\n/, ' $1 ') : lines;
-}
-
-function leaf(text: string): Piece {
-  return { text, levels: 0 };
-}
-
-/** One line where that is short, else a line each; numbers in columns. */
-function layout(entries: readonly Piece[], open: string, close: string, columns = false): Piece {
-  if (entries.length === 0) return leaf(`${open}${close}`);
-  const levels = 1 + Math.max(...entries.map((entry) => entry.levels));
-  const texts = entries.map((entry) => entry.text);
-  const width = texts.reduce((sum, text) => sum + text.length + 2, open.length + close.length);
-  const single = levels <= 3 && width <= WIDTH && texts.every((text) => !text.includes('\n'));
-  if (single) return { text: `${open} ${texts.join(', ')} ${close}`, levels };
-  const lines =
-    columns && entries.length > 6 && texts.every((text) => text.length <= 24 && !text.includes('\n'))
-      ? inColumns(texts)
-      : texts.map((text, index) => (index === texts.length - 1 ? text : `${text},`));
-  const body = lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`).join('\n');
-  return { text: `${open}\n${body}\n${close}`, levels };
-}
-
-function inColumns(texts: readonly string[]): string[] {
-  // The note about what is left out gets a line of its own.
-  const last = texts.at(-1)?.startsWith('… ') === true ? texts.at(-1) : undefined;
-  const shown = last === undefined ? texts : texts.slice(0, -1);
-  const cells = shown.map((text, index) => (index === texts.length - 1 ? `${text} ` : `${text},`));
-  const cell = Math.max(...cells.map((text) => text.length)) + 1;
-  const perLine = Math.max(1, Math.min(16, Math.floor(WIDTH / cell)));
-  const numeric = cells.every((text) => /^-?[\d.]|^NaN|^-?Infinity/.test(text));
-  const lines: string[] = [];
-  for (let start = 0; start < cells.length; start += perLine) {
-    const row = cells.slice(start, start + perLine);
-    lines.push(
-      row
-        .map((text) => (numeric ? text.padStart(cell - 1) : text.padEnd(cell - 1)))
-        .join(' ')
-        .trimEnd(),
-    );
-  }
-  return last === undefined ? lines : [...lines, last];
-}
-
-function keyText(key: string | symbol): string {
-  if (typeof key === 'symbol') return `[${String(key)}]`;
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? key : inspect(key);
-}
-
-function isExtraKey(key: string): boolean {
-  return !/^(?:0|[1-9]\d*)$/.test(key);
-}
-
-/** `instanceof` would look along prototypes, and one may be a proxy. */
-function isBuffer(value: object): boolean {
-  return types.isUint8Array(value) && Buffer.isBuffer(value);
-}
-
-function isLeaf(value: object): boolean {
-  return (
-    typeof value === 'function' ||
-    types.isDate(value) ||
-    types.isRegExp(value) ||
-    types.isBoxedPrimitive(value) ||
-    types.isAnyArrayBuffer(value) ||
-    types.isDataView(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isMapIterator(value) ||
-    types.isSetIterator(value) ||
-    types.isGeneratorObject(value) ||
-    types.isModuleNamespaceObject(value) ||
-    types.isArgumentsObject(value) ||
-    types.isExternal(value) ||
-    isBuffer(value)
-  );
-}
-
-/** A property's value where reading it runs no code: own or inherited data properties (native accessors if asked). */
-export function dataProperty(value: object, key: string | symbol, native = false): unknown {
-  if (types.isProxy(value)) return undefined;
-  for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at) as object | null) {
-    if (types.isProxy(at)) return undefined;
-    const own = Object.getOwnPropertyDescriptor(at, key);
-    if (own === undefined) continue;
-    if (!own.get) return own.value;
-    return native && types.isNativeError(value) && key === 'stack' ? Reflect.get(value, key) : undefined;
-  }
-  return undefined;
-}
-
-/** The name of the value's class, found without running code; undefined for objects without a prototype. */
-export function className(value: object): string | undefined {
-  for (let at: object | null = value; at !== null; at = Object.getPrototypeOf(at) as object | null) {
-    if (types.isProxy(at)) return undefined;
-    const own = Object.getOwnPropertyDescriptor(at, 'constructor');
-    if (own === undefined || typeof own.value !== 'function') continue;
-    const name = Object.getOwnPropertyDescriptor(own.value, 'name')?.value as unknown;
-    if (typeof name === 'string' && name !== '') return name;
-  }
-  return undefined;
-}
-
-function toStringTag(value: object): string | undefined {
-  const tag = dataProperty(value, Symbol.toStringTag);
-  return typeof tag === 'string' && tag !== '' ? tag : undefined;
-}
-
-/** Sparse arrays: the index after the run of holes that begins at `index`, looking at no more than a million. */
-function endOfHole(value: readonly unknown[], index: number): number {
-  // V8 keeps arrays this long as dictionaries, whose keys are quick to list; shorter ones are quick to scan.
-  if (value.length > 50_000_000) {
-    const next = Object.keys(value).find((key) => !isExtraKey(key) && Number(key) > index);
-    return next === undefined ? value.length : Number(next);
-  }
-  let end = index + 1;
-  while (end < value.length && end - index < LONGEST_SCAN && !Object.hasOwn(value, end)) end += 1;
-  return end;
 }

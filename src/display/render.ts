@@ -1,7 +1,8 @@
 import type { MimeBundle } from '../base/host.ts';
 import { base64, imageFormat } from './image-format.ts';
 import { types } from 'node:util';
-import { dataProperty, grouped, plainText } from './plain-text.ts';
+import { grouped, plainText } from './plain-text.ts';
+import { dataProperty } from './value-parts.ts';
 import type { TextLimits } from './plain-text.ts';
 import { RENDERED } from './rendered.ts';
 import type { Rendered } from './rendered.ts';

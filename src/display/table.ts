@@ -4,7 +4,8 @@ import { inspect, types } from 'node:util';
 import type { MimeBundle } from '../base/host.ts';
 import { escapeHtml } from './html.ts';
 import { isCalm } from './calm.ts';
-import { dataProperty, grouped, plainText } from './plain-text.ts';
+import { grouped, plainText } from './plain-text.ts';
+import { dataProperty } from './value-parts.ts';
 
 const ROWS = 50;
 const COLUMNS = 20;

@@ -1,4 +1,5 @@
-import { dataProperty, grouped } from './plain-text.ts';
+import { grouped } from './plain-text.ts';
+import { dataProperty } from './value-parts.ts';
 
 /**
  * The part of a tfjs tensor that a view needs. Found by shape, so that this folder does not load TensorFlow, and so
