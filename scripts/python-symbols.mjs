@@ -66,6 +66,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const target = join(
     dirname(dirname(fileURLToPath(import.meta.url))),
     'src',
+    'machine',
     'runtimes',
     'python-symbols.ts',
   );

@@ -102,7 +102,10 @@ const more = (process.env['TENSORCELL_ERASE'] ?? '').split(':').filter((folder) 
 
 test('erasing types gives what a compiler gives', () => {
   let compared = 0;
-  for (const folder of [join(root, 'kernel'), join(root, 'src'), join(root, 'test'), ...more])
+  for (const folder of [
+    ...['cli', 'kernel', 'runtime', 'src', 'test'].map((name) => join(root, name)),
+    ...more,
+  ])
     for (const file of typescriptFiles(folder))
       if (compare(readFileSync(file, 'utf8'), relative(root, file)) === true) compared++;
   assert.ok(compared > 100, `only ${compared} files were compared`);

@@ -488,12 +488,12 @@ function kernelPackages(globalTypes: string): Record<string, string> {
     const folder = packageFolder(globalTypes, name);
     if (folder) packages[name] = folder;
   }
-  const library = dirname(globalTypes);
+  const api = dirname(globalTypes);
   for (const [name, path] of [
     ['tensorcell', 'index'],
-    ['tslab', 'display/tslab'],
+    ['tslab', '../display/tslab'],
   ] as const) {
-    const file = ['.d.ts', '.ts'].map((ending) => join(library, path + ending)).find(existsSync);
+    const file = ['.d.ts', '.ts'].map((ending) => join(api, path + ending)).find(existsSync);
     if (file) packages[name] = file;
   }
   return packages;

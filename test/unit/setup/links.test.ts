@@ -46,7 +46,7 @@ test.each(all.map((page) => relative(root, page)))('%s: links lead to a file and
 });
 
 test('pages that code and notebooks name exist', () => {
-  const sources = ['src', 'kernel', 'scripts', 'notebooks'].flatMap((folder) =>
+  const sources = ['cli', 'kernel', 'runtime', 'src', 'scripts', 'notebooks'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(ts|mjs|ipynb)$/.test(name))
       .map((name) => join(root, folder, name)),
