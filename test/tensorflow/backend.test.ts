@@ -48,7 +48,7 @@ test('every tensor type of tfjs goes in and out without loss', () => {
 
 /** Values that would become another one on their way to C, by the kind of attribute. */
 const OTHER_KINDS: [string, number, unknown[]][] = [
-  ['text', ATTR.STRING, [null, false, 1, {}, [1, 2]]],
+  ['string', ATTR.STRING, [null, false, 1, {}, [1, 2]]],
   ['whole number', ATTR.INT, [null, false, {}, 'three', 2.5, Number.NaN, [1, 'two']]],
   ['number', ATTR.FLOAT, [null, true, {}, '1.5', [1, undefined]]],
   ['true or false', ATTR.BOOL, [null, 10, {}, 'yes', [true, 0]]],
