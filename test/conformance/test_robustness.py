@@ -14,7 +14,7 @@ import pytest
 from kernel_under_test import Kernel, alive, descendants, gone_within
 from kernel_under_test import kernel as start_kernel
 
-GONE = "variables, functions and imports of earlier cells are gone"
+GONE = "variables, functions and imports of earlier cells are lost"
 
 INTERRUPTED = {
     "busy loop": "for (;;);",
