@@ -58,12 +58,19 @@ for (const [name, optimizer] of Object.entries({
     // Reading shares the memory with a tensor, which is gone when the next step begins.
     assert.notEqual(values(kernel)[0], before[1]);
     await model.trainOnBatch(x, x);
-    const places = new Set<unknown>();
-    for (let i = 0; i < 4; i++) {
-      places.add(address(kernel));
-      await model.trainOnBatch(x, x);
-    }
-    assert.equal(places.size, 1, 'the value moved');
+    // On a busy machine a reader of the last step can still hold the value: then that one step copies. A value that is
+    // never updated in place moves at every step, in each of the three attempts.
+    const moves = async () => {
+      const places = new Set<unknown>();
+      for (let i = 0; i < 4; i++) {
+        places.add(address(kernel));
+        await model.trainOnBatch(x, x);
+      }
+      return places.size - 1;
+    };
+    const attempts = [await moves()];
+    while (attempts.at(-1) !== 0 && attempts.length < 3) attempts.push(await moves());
+    assert.equal(attempts.at(-1), 0, `the value moved: ${attempts.join(', ')} times in 3 steps`);
     model.dispose();
   });
 }
