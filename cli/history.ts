@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { writeWhole } from '../src/base/files/index.ts';
 import { historyPath, historySwitch, tensorcellHome } from '../src/base/home.ts';
 import { SetupError } from '../src/machine/runtimes/python.ts';
-import { formatBytes } from '../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../src/base/text/bytes.ts';
 
 /** The database, what SQLite keeps beside it, and damaged ones that were put aside. */
 function historyFiles(): string[] {
@@ -25,7 +25,8 @@ export function historyCommand(action: string | undefined): number {
       const bytes = historyFiles().reduce((sum, each) => sum + statSync(each).size, 0);
       if (path === ':memory:') console.log('off: the history of a kernel is not kept after it ends');
       else console.log(`on: history is kept in ${path}`);
-      if (bytes > 0) console.log(`kept so far: ${formatBytes(bytes)} (tensorcell history clear deletes it)`);
+      if (bytes > 0)
+        console.log(`kept so far: ${formatFileSize(bytes)} (tensorcell history clear deletes it)`);
       return 0;
     }
     case 'off':

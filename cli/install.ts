@@ -4,7 +4,7 @@ import { writeWhole } from '../src/base/files/index.ts';
 import { homeFolder, tensorcellHome } from '../src/base/home.ts';
 import { askPython, findPython, SetupError } from '../src/machine/runtimes/python.ts';
 import { installedRuntimes, sizeOnDisk } from '../src/machine/runtimes/store.ts';
-import { formatBytes } from '../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../src/base/text/bytes.ts';
 import { KERNEL_NAME, registerKernel } from './kernelspec.ts';
 import type { Places } from './places.ts';
 import { tutorialsFolder } from './tutorials.ts';
@@ -104,7 +104,7 @@ export function uninstall(places: Places, all: boolean): number {
   const tutorials = tutorialsFolder();
   if (!places.checkout && existsSync(tutorials)) {
     console.log(
-      `your copy of the tutorials is kept, because it may contain your work: ${tutorials}, ${formatBytes(sizeOnDisk(tutorials))}`,
+      `your copy of the tutorials is kept, because it may contain your work: ${tutorials}, ${formatFileSize(sizeOnDisk(tutorials))}`,
     );
   }
   if (!places.checkout && all) console.log('to remove the command itself: npm uninstall --global tensorcell');
@@ -114,14 +114,14 @@ export function uninstall(places: Places, all: boolean): number {
 function removeHome(home: string): void {
   const size = sizeOnDisk(home);
   rmSync(home, { recursive: true, force: true });
-  console.log(`removed ${home}, ${formatBytes(size)} freed`);
+  console.log(`removed ${home}, ${formatFileSize(size)} freed`);
 }
 
 function listHome(home: string): void {
   const rest = readdirSync(home).sort();
   if (rest.length > 0) console.log('kept (tensorcell uninstall --all removes it too):');
   for (const name of rest) {
-    console.log(`  ${formatBytes(sizeOnDisk(join(home, name))).padStart(8)}  ${join(home, name)}`);
+    console.log(`  ${formatFileSize(sizeOnDisk(join(home, name))).padStart(8)}  ${join(home, name)}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { formatBytes } from '../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../src/base/text/bytes.ts';
 
 /** What a command tells while it works: lines that stay, and one that is rewritten in place on a terminal. */
 export interface Reporter {
@@ -35,7 +35,7 @@ export function reporter(stream: NodeJS.WriteStream = process.stdout): Reporter 
     },
     progress(step, done, total) {
       const percent = total > 0 ? Math.floor((done / total) * 100) : 0;
-      const text = `${step} ${formatBytes(done)} of ${formatBytes(total)} (${percent} %)`;
+      const text = `${step} ${formatFileSize(done)} of ${formatFileSize(total)} (${percent} %)`;
       if (live) {
         place(text);
         return;

@@ -16,7 +16,8 @@ import {
   removeRuntime,
   sizeOnDisk,
 } from '../src/machine/runtimes/store.ts';
-import { downloadWheel, formatBytes } from '../src/machine/runtimes/wheels.ts';
+import { downloadWheel } from '../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../src/base/text/bytes.ts';
 import { places } from './places.ts';
 import { reporter } from './progress.ts';
 import { ensureRuntime } from './setup.ts';
@@ -83,7 +84,7 @@ function list(json: boolean): number {
         : '',
     ].filter((note) => note !== '');
     console.log(
-      `${row.id.padEnd(18)} TensorFlow ${row.tensorflow.padEnd(8)} ${formatBytes(row.sizeBytes).padStart(7)}  ${row.path}${notes.length > 0 ? `  (${notes.join('; ')})` : ''}`,
+      `${row.id.padEnd(18)} TensorFlow ${row.tensorflow.padEnd(8)} ${formatFileSize(row.sizeBytes).padStart(7)}  ${row.path}${notes.length > 0 ? `  (${notes.join('; ')})` : ''}`,
     );
   }
   if (chosen?.path)
@@ -94,7 +95,7 @@ function list(json: boolean): number {
     );
   for (const one of available) {
     console.log(
-      `not installed: ${one.name.padEnd(9)} ${one.summary}; ${formatBytes(downloadBytes(one))} to fetch, ${formatBytes(one.installedBytes)} installed`,
+      `not installed: ${one.name.padEnd(9)} ${one.summary}; ${formatFileSize(downloadBytes(one))} to fetch, ${formatFileSize(one.installedBytes)} installed`,
     );
   }
   return 0;
@@ -131,7 +132,7 @@ async function download(folder: string | undefined, name: string | undefined): P
   const report = reporter();
   const python = pythonWithPip([places().environment]);
   for (const wheel of wanted.wheels) {
-    report.say(`fetching ${wheel.file} (${formatBytes(wheel.bytes)})`);
+    report.say(`fetching ${wheel.file} (${formatFileSize(wheel.bytes)})`);
     await downloadWheel(python, wheel, target, (done, total) => report.progress('fetched', done, total));
   }
   report.say(`on the other machine: tensorcell runtime install ${wanted.name} --from ${folder}`);
@@ -166,7 +167,7 @@ export async function runtimeCommand(args: string[]): Promise<number> {
       const found = installed(name);
       const size = sizeOnDisk(found.path);
       removeRuntime(found);
-      console.log(`removed ${found.id}, ${formatBytes(size)} freed`);
+      console.log(`removed ${found.id}, ${formatFileSize(size)} freed`);
       return 0;
     }
     case 'path':

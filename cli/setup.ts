@@ -4,7 +4,7 @@ import { fittingRuntime } from '../src/machine/runtimes/fit.ts';
 import { downloadBytes, installRuntime } from '../src/machine/runtimes/install.ts';
 import { SetupError } from '../src/machine/runtimes/python.ts';
 import { damagedFiles, findRuntime, sizeOnDisk } from '../src/machine/runtimes/store.ts';
-import { formatBytes } from '../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../src/base/text/bytes.ts';
 import { prepareEnvironment } from './environment.ts';
 import { registerKernel } from './kernelspec.ts';
 import type { Places } from './places.ts';
@@ -66,7 +66,7 @@ export async function ensureRuntime(
   }
   report.say(
     `installing the ${release.name} build${fit ? `, because ${fit.why}` : ''}: TensorFlow ${release.tensorflow}, ` +
-      `${formatBytes(downloadBytes(release))} to fetch, ${formatBytes(release.installedBytes)} installed`,
+      `${formatFileSize(downloadBytes(release))} to fetch, ${formatFileSize(release.installedBytes)} installed`,
   );
   if (fit?.hint) report.say(fit.hint);
   if (release.warning) report.say(release.warning);
@@ -77,6 +77,6 @@ export async function ensureRuntime(
     ...(from ? { from } : {}),
   });
   report.say(
-    `TensorFlow ${installed.tensorflow} is in ${installed.path}: ${formatBytes(sizeOnDisk(installed.path))}`,
+    `TensorFlow ${installed.tensorflow} is in ${installed.path}: ${formatFileSize(sizeOnDisk(installed.path))}`,
   );
 }

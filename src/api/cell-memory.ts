@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { bytesText } from '../display/tensor-html.ts';
+import { formatBytes } from '../base/text/bytes.ts';
 import { notebookHost } from '../base/host.ts';
 import { engineOf, type TrackedTensor } from '../tfjs/engine.ts';
 import type { Tf } from '../tfjs/instance.ts';
@@ -108,7 +108,7 @@ export class CellMemory {
     if (this.#said || this.#on || (count < MANY_TENSORS && bytes < MANY_BYTES)) return;
     this.#said = true;
     const text =
-      `This cell left ${count.toLocaleString('en-US')} ${count === 1 ? 'tensor' : 'tensors'} (${bytesText(bytes)}) behind that nothing refers to any more. ` +
+      `This cell left ${count.toLocaleString('en-US')} ${count === 1 ? 'tensor' : 'tensors'} (${formatBytes(bytes)}) behind that nothing refers to any more. ` +
       'Work in tf.tidy(() => …), dispose of what you no longer need, or run %tidy on to do that after each cell.';
     const host = notebookHost();
     if (host === undefined) console.warn(text);

@@ -1,4 +1,4 @@
-import { escapeHtml } from './html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import { setRendering } from './rendered.ts';
 import type { Rendered } from './rendered.ts';
 import { isTensorLike } from './tensor.ts';

@@ -1,4 +1,4 @@
-import { escapeHtml } from './html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import { base64 } from './image-format.ts';
 import { encodePng } from './png.ts';
 import { setRendering } from './rendered.ts';

@@ -1,4 +1,4 @@
-import { escapeHtml } from './html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import { numberText } from './tensor.ts';
 
 export interface Bar {

@@ -1,5 +1,4 @@
-import { deflateSync } from 'node:zlib';
-import { crc32 } from '../base/files/checksums.ts';
+import { crc32, deflateSync } from 'node:zlib';
 
 /** Colour type by samples a pixel: PNG specification (third edition), 11.2.1. */
 const COLOUR_TYPES = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;

@@ -2,7 +2,7 @@ import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { inspect, types } from 'node:util';
 import type { MimeBundle } from '../base/host.ts';
-import { escapeHtml } from './html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import { isCalm } from './calm.ts';
 import { grouped, plainText } from './plain-text.ts';
 import { dataProperty } from './value-parts.ts';

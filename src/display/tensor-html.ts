@@ -1,4 +1,5 @@
-import { escapeHtml } from './html.ts';
+import { formatBytes } from '../base/text/bytes.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import { images } from './images.ts';
 import { grouped } from './plain-text.ts';
 import { firstValues, numberText, shapeText, tensorDevice } from './tensor.ts';
@@ -34,24 +35,11 @@ export function tensorHtml(tensor: TensorLike): string | undefined {
   const device = tensorDevice(tensor);
   const facts = [
     `<b>Tensor</b> ${escapeHtml(tensor.dtype)} ${escapeHtml(shapeText(tensor.shape))}`,
-    ...(tensor.dtype in BYTES ? [bytesText(tensor.size * (BYTES[tensor.dtype] as number))] : []),
+    ...(tensor.dtype in BYTES ? [formatBytes(tensor.size * (BYTES[tensor.dtype] as number))] : []),
     ...(device === undefined ? [] : [escapeHtml(/\s/.test(device) ? device : `on ${device}`)]),
     ...statisticsText(tensor),
   ];
   return `<div><div>${facts.join(' · ')}</div>${valuesTable(firstValues(tensor))}${picture(tensor)}</div>`;
-}
-
-/** `3.0 KB`, counted in 1024s. */
-export function bytesText(bytes: number): string {
-  if (bytes < 1024) return `${bytes} bytes`;
-  const units = ['KB', 'MB', 'GB', 'TB'];
-  let value = bytes;
-  let unit = -1;
-  while (value >= 1023.95 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value.toFixed(1)} ${units[unit] ?? 'KB'}`;
 }
 
 function statisticsText(tensor: TensorLike): string[] {

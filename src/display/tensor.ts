@@ -1,5 +1,6 @@
 import { grouped } from './plain-text.ts';
 import { dataProperty } from './value-parts.ts';
+import { elementCount } from '../base/arrays/dtype.ts';
 
 /**
  * The part of a tfjs tensor that a view needs. Found by shape, so that this folder does not load TensorFlow, and so
@@ -108,7 +109,7 @@ export function firstValues(tensor: TensorLike): FirstValues {
 
 function valuesText(part: FirstValues): string {
   const complex = part.dtype === 'complex64';
-  const count = part.shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(part.shape);
   const texts = Array.from({ length: count }, (_, index) =>
     complex
       ? `${numberText(part.values[2 * index] as number)}${signed(part.values[2 * index + 1] as number)}i`

@@ -3,6 +3,7 @@ import type { BackendDescription } from '../machine/devices/backend-description.
 import type { Machine } from '../machine/devices/machine.ts';
 import type { DeviceSample, Sampler } from '../machine/devices/watch/sampler.ts';
 import { importInTurn } from '../base/spare-descriptors.ts';
+import { formatBytes } from '../base/text/bytes.ts';
 
 /** Between two looks: a driver is asked in a process of its own, which costs this one next to nothing. */
 const PAUSE_MS = 1000;
@@ -88,7 +89,7 @@ export class DeviceLoad {
       busy === undefined
         ? ''
         : `${Math.min(busy, processors).toFixed(1)} of ${processors} CPU${processors === 1 ? '' : 's'} · `;
-    return `CPU: ${use}memory ${bytesWords(process.memoryUsage.rss())}`;
+    return `CPU: ${use}memory ${formatBytes(process.memoryUsage.rss())}`;
   }
 }
 
@@ -97,12 +98,8 @@ function gpuWords(id: string, device: DeviceSample | undefined): string {
   const { utilizationPercent: use = null, memoryUsedBytes: used = null } = device ?? {};
   const total = device?.memoryTotalBytes ?? null;
   const memory =
-    used === null ? 'unavailable' : `${bytesWords(used)}${total === null ? '' : ` of ${bytesWords(total)}`}`;
+    used === null
+      ? 'unavailable'
+      : `${formatBytes(used)}${total === null ? '' : ` of ${formatBytes(total)}`}`;
   return `${name}: utilization ${use === null ? 'unavailable' : `${use} %`} · memory ${memory}`;
-}
-
-/** As the device's status writes it: powers of 1024. */
-function bytesWords(bytes: number): string {
-  const gib = bytes / 2 ** 30;
-  return gib >= 1 ? `${gib.toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 }

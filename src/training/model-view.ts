@@ -1,8 +1,8 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { setRendering } from '../display/index.ts';
 import type { Rendered } from '../display/index.ts';
-import { escapeHtml } from '../display/html.ts';
-import { bytesText } from '../display/tensor-html.ts';
+import { escapeHtml } from '../base/text/html.ts';
+import { formatBytes } from '../base/text/bytes.ts';
 import { TrainingRecord } from './record.ts';
 import { finalBundle } from './training-view.ts';
 
@@ -65,7 +65,7 @@ function renderModel(model: Tf.LayersModel): Rendered {
     (sum, { shape }) => sum + shape.reduce<number>((product, size) => product * (size ?? 1), 1),
     0,
   );
-  const total = `${COUNT.format(all)} parameters (${bytesText(4 * all)})${trainable === all ? '' : `, ${COUNT.format(trainable)} of them trainable`}`;
+  const total = `${COUNT.format(all)} parameters (${formatBytes(4 * all)})${trainable === all ? '' : `, ${COUNT.format(trainable)} of them trainable`}`;
   const head = `${kind} '${model.name}': ${rows.length} layers, ${total}`;
   return {
     data: { 'text/plain': `${head}\n${textTable(rows)}`, 'text/html': htmlTable(head, rows) },

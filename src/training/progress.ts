@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type * as Tf from '@tensorflow/tfjs';
-import { escapeHtml } from '../display/html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import type { Rendered } from '../display/index.ts';
 import { notebookHost } from '../base/host.ts';
 import { chartForms } from './chart/forms.ts';

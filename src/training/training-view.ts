@@ -1,4 +1,4 @@
-import { escapeHtml } from '../display/html.ts';
+import { escapeHtml } from '../base/text/html.ts';
 import type { Rendered } from '../display/index.ts';
 import type { MimeBundle } from '../base/host.ts';
 import { chartForms } from './chart/forms.ts';

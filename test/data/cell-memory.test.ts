@@ -114,7 +114,7 @@ test('a cell that leaks is told so once, and one that keeps as much is not', asy
     // V8 may still have the last one in a register.
     assert.match(
       notebook.text(first, 'stderr'),
-      /^This cell left (499|500) tensors \(\d\.\d KB\) behind that nothing refers to any more\. Work in tf\.tidy\(\(\) => …\), dispose of what you no longer need, or run %tidy on to do that after each cell\.\n$/,
+      /^This cell left (499|500) tensors \(\d\.\d+ KiB\) behind that nothing refers to any more\. Work in tf\.tidy\(\(\) => …\), dispose of what you no longer need, or run %tidy on to do that after each cell\.\n$/,
     );
     await ok(notebook, 'for (let i = 0; i < 500; i++) tf.scalar(i).add(1);');
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -1,5 +1,5 @@
 import { PALETTE } from '../../display/chart.ts';
-import { escapeHtml } from '../../display/html.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 import type { OpTime, ProfileParts } from '../../engines/tensorflow/profile/attribution.ts';
 import type { ProfileReport } from './report.ts';
 

@@ -7,6 +7,7 @@ import { VariableResource } from '../state/variable-resources.ts';
 import type { GraphInput } from '../tracing/graph-inputs.ts';
 import type { CompiledStep } from './compiled-step.ts';
 import type { StepLoop } from './step-loop.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Why a compilation is of no use although XLA succeeded. */
 export const RECOMPILES = 'XLA compiles it again for other numbers';
@@ -45,7 +46,7 @@ export class XlaCompilation {
       return handle;
     };
     const zeros = (shape: readonly number[], dtype: number) => {
-      const size = shape.reduce((product, length) => product * length, 1);
+      const size = elementCount(shape);
       const handle = engine.value(shape, dtype, new Uint8Array(size));
       made.push(handle);
       return handle;

@@ -5,6 +5,7 @@ import type { GraphInput } from '../tracing/graph-inputs.ts';
 import { zeros } from './graph-loop.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { VariableResource } from '../state/variable-resources.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
  * Sizes for which TensorFlow's plain Adam is slow on processors. It takes the work of the whole variable for that of each
@@ -24,7 +25,7 @@ export function adamUpdate(
   trace: TraceScope,
   shape: readonly number[],
 ): { name: string; scratch: GraphOutput[] } {
-  const size = shape.reduce((product, length) => product * length, 1);
+  const size = elementCount(shape);
   const { engine } = trace.backend;
   if (size < SMALLEST || size > LARGEST || engine.onGpu) {
     return { name: 'ResourceApplyAdam', scratch: [] };

@@ -10,6 +10,7 @@ import type { GraphBuilder } from '../../engines/engine.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
  * Makes all random numbers that have no seed of their own repeatable: weights, dropout, `tf.random…`, `tf.multinomial`, and the order
@@ -75,7 +76,7 @@ function drawnByXla(
   shape: readonly number[],
   start: (index: number) => GraphOutput,
 ): GraphOutput {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const pairs = Math.ceil(count / 2);
   const dimensions = (values: readonly number[]) => graph.constant([values.length], TF.INT32, values);
   const op = (name: string, inputs: GraphOutput[], dtype: number): GraphOutput => ({

@@ -17,6 +17,7 @@ import { restoreStackTraces, TracedLines } from './traced-lines.ts';
 import { STATEFUL } from './stateful-ops.ts';
 import { TracedVariables } from './traced-variables.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Numbers in the names of operations that each graph of a step has for itself. */
 const NAMES_OF_GRAPH = 1_000_000;
@@ -291,7 +292,7 @@ export class Trace implements OpRecorder, TraceScope {
     const handle = engine.handle(id);
     const shape = engine.shapeOf(handle);
     const dtype = engine.dtypeOf(handle);
-    const size = shape.reduce((product, dimension) => product * dimension, 1);
+    const size = elementCount(shape);
     if (size <= SMALL_CONSTANT && dtype !== TF.RESOURCE) {
       return region.graph.constant(shape, dtype, engine.read(handle));
     }

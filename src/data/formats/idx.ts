@@ -1,5 +1,6 @@
 import { shapeProblem } from '../../base/arrays/dtype.ts';
 import { DataFormatError } from './format-error.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 export type IdxValues = Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 
@@ -58,7 +59,7 @@ export function parseIdxHeader(bytes: Uint8Array, name = 'the file'): IdxHeader 
 export function parseIdx(bytes: Uint8Array, name = 'the file'): IdxArray {
   const type = parseIdxHeader(bytes, name);
   const { shape, start } = type;
-  const count = shape.reduce((product, length) => product * length, 1);
+  const count = elementCount(shape);
   if (bytes.length !== start + count * type.size) {
     throw new DataFormatError(
       `${name} should have ${start + count * type.size} bytes for shape [${shape.join(', ')}], but has ${bytes.length}: download it again`,

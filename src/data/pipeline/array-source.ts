@@ -8,6 +8,7 @@ import type { BatchParts, StoredArray } from './jobs.ts';
 import type { BatchRows } from './order.ts';
 import type { Source } from './source.ts';
 import { runJob } from './workers.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 export interface ArrayOptions {
   /** What the values of a part are multiplied by, such as `{ xs: 1 / 255 }`; it then is float32. */
@@ -69,7 +70,7 @@ function storedArray(name: string, file: string, options: ArrayOptions): StoredA
     }
     const [rows = 0, ...example] = shape;
     if (shape.length === 0) throw new DataFormatError(`${file} holds a single number, not examples`);
-    const needed = start + shape.reduce((product, length) => product * length, 1) * size;
+    const needed = start + elementCount(shape) * size;
     if (bytes < needed) {
       throw new DataFormatError(
         `${file} should have ${needed} bytes for shape [${shape.join(', ')}], but has ${bytes}: it was cut short`,

@@ -8,6 +8,7 @@ import type { Order, Window } from './order.ts';
 import { mixedSeed, range, sessionRandom } from '../../base/random-numbers.ts';
 import type { Source } from './source.ts';
 import { workerCount } from './workers.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** A bar appears for what takes longer than this. */
 export const BAR_AFTER_MS = 400;
@@ -299,7 +300,7 @@ function tensorsOf(parts: BatchParts): Batch {
 }
 
 function append(whole: BatchParts, name: string, part: ArrayPart, row: number, rows: number): void {
-  const perRow = part.shape.slice(1).reduce((product, length) => product * length, 1);
+  const perRow = elementCount(part.shape.slice(1));
   const Values = part.values.constructor as new (length: number) => ArrayPart['values'];
   const target = (whole[name] ??= {
     shape: [rows, ...part.shape.slice(1)],

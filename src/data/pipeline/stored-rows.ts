@@ -3,6 +3,7 @@ import { DataFormatError } from '../formats/format-error.ts';
 import { idxValues } from '../formats/idx.ts';
 import { npyValues, tensorValues } from '../formats/npy.ts';
 import type { ArrayPart, BatchParts, StoredArray } from './jobs.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Files that this thread reads from, opened once, by path and what they were when the data set was opened. */
 const handles = new Map<string, number>();
@@ -29,7 +30,7 @@ export function readRows(arrays: readonly StoredArray[], rows: Int32Array): Batc
 
 function readPart(array: StoredArray, rows: Int32Array): ArrayPart {
   const handle = handleOf(array);
-  const perRow = array.shape.reduce((product, length) => product * length, 1);
+  const perRow = elementCount(array.shape);
   const rowBytes = perRow * array.size;
   const bytes = new Uint8Array(rows.length * rowBytes);
   for (let at = 0; at < rows.length;) {

@@ -9,6 +9,7 @@ import type { BatchParts, ColumnSurvey, Encoding, SharedTable, TableChunk, Table
 import type { BatchRows } from './order.ts';
 import type { Source } from './source.ts';
 import { runJob } from './workers.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
 
 export interface TableOptions {
   /** Columns that `xs` is made of. Default: all that hold numbers, but the label. Text becomes one column for each class. */
@@ -247,8 +248,7 @@ class TableSource implements Source {
 export function refuseTooLarge(name: string, bytes: number): void {
   const free = freemem();
   if (bytes <= free) return;
-  const text = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GB`;
   throw new RangeError(
-    `cache(): ${name} takes ${text(bytes)} when it is decoded, and only ${text(free)} of memory are free: leave cache() out`,
+    `cache(): ${name} takes ${formatBytes(bytes)} when it is decoded, and only ${formatBytes(free)} of memory are free: leave cache() out`,
   );
 }

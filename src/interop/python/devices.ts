@@ -1,6 +1,7 @@
 /** What Python's side computes on, beside TypeScript's: sentences for `%device` and the doctor. Pure but for `examine`. */
 import { execFile } from 'node:child_process';
-import { escapeHtml, formatBytes } from '../../machine/devices/units.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 import type { PythonEnvironment, Surroundings } from './environments.ts';
 import { environmentFor } from './environments.ts';
 

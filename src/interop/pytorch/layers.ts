@@ -5,6 +5,7 @@ import type { layers, Tensor } from '@tensorflow/tfjs';
 import { theTf } from '../../tfjs/current.ts';
 import { StateDictError } from './errors.ts';
 import { flattenedPicture } from './flattened.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 type Layer = layers.Layer;
 
@@ -64,7 +65,7 @@ function channelAxes(rank: number): { toFirst: number[]; toLast: number[] } {
 function dense(layer: Layer): Counterpart {
   const picture = flattenedPicture(layer);
   const [inputs = 0, units = 0] = shapeOf(layer.weights, 0);
-  if (picture === undefined || inputs !== picture.reduce((a, b) => a * b, 1)) {
+  if (picture === undefined || inputs !== elementCount(picture)) {
     const transpose = (kernel: Tensor) => kernel.transpose();
     return kernelAndBias(layer, 'Linear', transpose, transpose, ([a = 0, b = 0]) => [b, a]);
   }

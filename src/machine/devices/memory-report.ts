@@ -1,7 +1,8 @@
 import type { MemoryDescription, TensorDescription } from './backend-description.ts';
 import type { Device } from './device.ts';
 import { describeDevice } from './status.ts';
-import { escapeHtml, formatBytes } from './units.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 
 /** What has grown since an earlier look, by the cell that made it. */
 export interface MemoryGrowth {

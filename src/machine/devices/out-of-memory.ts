@@ -7,7 +7,8 @@ import { nvmlDevices } from './nvidia.ts';
 import type { ProbeReply, ProbeRequest } from './probe/questions.ts';
 import type { NvmlReport } from './nvml/report.ts';
 import { detectSystem, parseMemoryInfo } from './system.ts';
-import { formatBytes } from './units.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 export interface OutOfMemory {
   shape: number[];
@@ -46,7 +47,7 @@ export function parseOutOfMemory(message: string): OutOfMemory | undefined {
   if (!match) return undefined;
   const shape = match[1]!.split(',').filter(Boolean).map(Number);
   const [dtype, size] = DTYPES[match[2]!] ?? [match[2]!, undefined];
-  const elements = shape.reduce((product, length) => product * length, 1);
+  const elements = elementCount(shape);
   return {
     shape,
     dtype,

@@ -1,6 +1,6 @@
 import type { DeviceStatus } from './status.ts';
 import { describeBackendLines, describeDevice, describeMissed } from './status.ts';
-import { escapeHtml } from './units.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
   const left = ' style="text-align:left"';

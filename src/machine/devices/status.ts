@@ -5,7 +5,7 @@ import type { Inventory, LookOptions } from './inventory.ts';
 import { climb, fellShort, missedRungs } from './ladder.ts';
 import type { Rung } from './ladder.ts';
 import type { Machine } from './machine.ts';
-import { formatBytes, formatShare } from './units.ts';
+import { formatBytes, formatShare } from '../../base/text/bytes.ts';
 
 /** Everything that `%device` shows. */
 export interface DeviceStatus {

@@ -7,7 +7,7 @@ import {
 } from '../devices/cuda/fit.ts';
 import { cudaMeaning, formatCudaVersion } from '../devices/cuda/report.ts';
 import { NVML, nvmlMeaning } from '../devices/nvml/report.ts';
-import { formatBytes, formatShare } from '../devices/units.ts';
+import { formatBytes, formatShare } from '../../base/text/bytes.ts';
 import type { Check } from './check.ts';
 import { isWsl, updateDriver } from './check.ts';
 import type { DoctorContext } from './context.ts';

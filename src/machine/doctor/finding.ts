@@ -1,4 +1,4 @@
-import { escapeHtml } from '../devices/units.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 
 /**
  * `ok`: as it should be. `note`: worth knowing, costs nothing. `slow`: works, but slower than this machine could.

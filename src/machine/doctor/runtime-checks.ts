@@ -6,7 +6,7 @@ import type { Check } from './check.ts';
 import { xlaKnowledge, xlaTrialsFile } from '../devices/xla.ts';
 import { PYTHON_STUB } from '../runtimes/python-stub.ts';
 import { isLibrary } from '../runtimes/store.ts';
-import { formatBytes } from '../devices/units.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
 import { broken, note, ok, slow } from './finding.ts';
 
 /** Folders of nvidia packages that TensorFlow's CUDA wheel loads from (its extra `and-cuda`). */

@@ -4,7 +4,7 @@ import type { Machine } from '../devices/machine.ts';
 import type { SystemFacts } from '../devices/system.ts';
 import type { DoctorContext } from './context.ts';
 import { WSL_LIBRARIES } from '../devices/loader.ts';
-import { formatBytes } from '../devices/units.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
 import type { Check } from './check.ts';
 import { isWsl } from './check.ts';
 import { broken, note, ok, slow } from './finding.ts';

@@ -16,7 +16,8 @@ import { runtimesFolder } from '../../base/home.ts';
 import type { RuntimeRelease, Wheel } from './catalogue.ts';
 import { pythonWithPip, SetupError } from './python.ts';
 import { damagedFiles, findRuntime, type InstalledRuntime, type RuntimeManifest } from './store.ts';
-import { downloadWheel, formatBytes, isWheel, requireSpace, unpackWheel } from './wheels.ts';
+import { downloadWheel, isWheel, requireSpace, unpackWheel } from './wheels.ts';
+import { formatFileSize } from '../../base/text/bytes.ts';
 
 export interface InstallOptions {
   /** Take wheels from this folder instead of the package index. */
@@ -81,7 +82,7 @@ export async function installRuntime(
     for (const wheel of missing) {
       const number = `${release.wheels.indexOf(wheel) + 1} of ${release.wheels.length}`;
       options.say(
-        `${options.from ? 'taking' : 'fetching'} ${wheel.project} ${wheel.version} (${number}, ${formatBytes(wheel.bytes)})`,
+        `${options.from ? 'taking' : 'fetching'} ${wheel.project} ${wheel.version} (${number}, ${formatFileSize(wheel.bytes)})`,
       );
       const path = options.from
         ? await givenWheel(options.from, wheel)

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeWhole } from '../../base/files/index.ts';
+import { formatFileSize } from '../../base/text/bytes.ts';
 import { LICENCES, type Wheel } from './catalogue.ts';
 import { DISK_FULL, explainPipFailure, runPip, SetupError } from './python.ts';
 
@@ -173,14 +174,7 @@ export function requireSpace(folder: string, bytes: number, what: string): void 
   if (free < bytes) {
     throw new SetupError(
       'disk-full',
-      `${what} needs ${formatBytes(bytes)} in ${folder}, and ${formatBytes(free)} are free: free some space, or set TENSORCELL_HOME to a folder on another disk`,
+      `${what} needs ${formatFileSize(bytes)} in ${folder}, and ${formatFileSize(free)} are free: free some space, or set TENSORCELL_HOME to a folder on another disk`,
     );
   }
-}
-
-/** `274 MB`, `3.3 GB`: powers of ten, as disks are sold and pip counts. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} kB`;
-  if (bytes < 1e9) return `${Math.round(bytes / 1e6)} MB`;
-  return `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -68,10 +68,6 @@ export function perAxis(value: unknown, axes: number): number[] {
   return typeof value === 'number' ? Array.from({ length: axes }, () => value) : [...(value as number[])];
 }
 
-export function product(sizes: readonly number[]): number {
-  return sizes.reduce((all, size) => all * size, 1);
-}
-
 export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
   const engine = engineOf(tf);
   const onTensorflow = () => tf.getBackend() === 'tensorflow';

@@ -1,6 +1,7 @@
 import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
-import { intAttribute, product, typeAttribute, type GradientTools } from './gradient-tools.ts';
+import { intAttribute, typeAttribute, type GradientTools } from './gradient-tools.ts';
 import { TF } from '../../engines/dtypes.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
  * Gradients of ops that take parts of a tensor or put parts together, after tensorflow/python/ops/array_grad.py. Indices
@@ -178,11 +179,11 @@ function installGather({ tf, define, noGradient }: GradientTools): void {
         const [batch, outer] = [x.shape.slice(0, batchDims), x.shape.slice(batchDims, axis)];
         const size = x.shape[axis] as number;
         const inner = x.shape.slice(axis + 1);
-        const batches = product(batch);
+        const batches = elementCount(batch);
         const perBatch = indices.size / Math.max(1, batches);
         // To [batch, indices, outer, inner], and all rows of equal indices added up.
-        const flat = tf.reshape(dy, [batches, product(outer), perBatch, product(inner)]);
-        const rows = tf.reshape(product(outer) === 1 ? flat : tf.transpose(flat, [0, 2, 1, 3]), [
+        const flat = tf.reshape(dy, [batches, elementCount(outer), perBatch, elementCount(inner)]);
+        const rows = tf.reshape(elementCount(outer) === 1 ? flat : tf.transpose(flat, [0, 2, 1, 3]), [
           batches * perBatch,
           ...outer,
           ...inner,
@@ -196,8 +197,8 @@ function installGather({ tf, define, noGradient }: GradientTools): void {
           );
         }
         const sums = tf.unsortedSegmentSum(rows, ids as never, batches * size);
-        const parts = tf.reshape(sums, [batches, size, product(outer), product(inner)]);
-        return tf.reshape(product(outer) === 1 ? parts : tf.transpose(parts, [0, 2, 1, 3]), x.shape);
+        const parts = tf.reshape(sums, [batches, size, elementCount(outer), elementCount(inner)]);
+        return tf.reshape(elementCount(outer) === 1 ? parts : tf.transpose(parts, [0, 2, 1, 3]), x.shape);
       },
       indices: () => noGradient(indices),
     };

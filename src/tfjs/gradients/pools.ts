@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Composites } from './composites.ts';
-import { intAttribute, perAxis, product, textAttribute, type GradientTools } from './gradient-tools.ts';
+import { intAttribute, perAxis, textAttribute, type GradientTools } from './gradient-tools.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Gradients of pools, after tensorflow/python/ops/nn_grad.py. */
 export function installPoolGradients(tools: GradientTools, composites: Composites): void {
@@ -56,7 +57,7 @@ export function installPoolGradients(tools: GradientTools, composites: Composite
     const [dy] = dys as unknown as [Tensor];
     return {
       x: () => {
-        const perImage = product(x.shape.slice(1));
+        const perImage = elementCount(x.shape.slice(1));
         const batch = x.shape[0];
         let flat = tf.reshape(places, [batch, -1]);
         if (attributes['includeBatchInIndex'] !== true) {

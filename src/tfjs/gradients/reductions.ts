@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { boolAttribute, product, typeAttribute, type GradientTools } from './gradient-tools.ts';
+import { boolAttribute, typeAttribute, type GradientTools } from './gradient-tools.ts';
 import { TF } from '../../engines/dtypes.ts';
 import type { Tf } from '../instance.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Gradients of sums, products, extremes and running sums, after tensorflow/python/ops/math_grad.py. */
 export function installReductionGradients(tools: GradientTools): void {
@@ -70,7 +71,7 @@ function installSums({ tf, define, numbers, replaceKernel, run }: GradientTools)
     return {
       x: () => {
         const axes = axesOf(tf, attributes['axis'], x);
-        const count = product(axes.map((axis) => x.shape[axis] as number));
+        const count = elementCount(axes.map((axis) => x.shape[axis] as number));
         return tf.div(tf.mul(kept(tf, dy, x, axes), tf.ones(x.shape, 'float32')), count);
       },
     };
@@ -87,8 +88,8 @@ function installProduct({ tf, define, numbers, conj }: GradientTools): void {
         const order = [...others, ...axes];
         const moved = tf.transpose(conj(numbers(x)), order);
         const rows = tf.reshape(moved, [
-          product(others.map((i) => x.shape[i] as number)),
-          product(axes.map((i) => x.shape[i] as number)),
+          elementCount(others.map((i) => x.shape[i] as number)),
+          elementCount(axes.map((i) => x.shape[i] as number)),
         ]);
         // The product of all others, also where one is 0.
         const rest = tf.mul(tf.cumprod(rows, 1, true), tf.cumprod(rows, 1, true, true));

@@ -2,6 +2,7 @@ import type { GradConfig, Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { engineOf } from '../engine.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../instance.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
  * Normalizations as TensorFlow has them, where tfjs composes them from moments, tiles and products.
@@ -130,7 +131,7 @@ function installLayerHook(tf: Tf): void {
     ) {
       return undefined;
     }
-    const width = x.shape.slice(first).reduce((product, size) => product * size, 1);
+    const width = elementCount(x.shape.slice(first));
     const flat = tf.reshape(x, [-1, width]);
     const normalize = tf.customGrad((input, save) => {
       const value = input as Tensor;

@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../display/html.ts';
+import { escapeHtml } from '../../base/text/html.ts';
 
 export interface LineLook {
   colour: string;

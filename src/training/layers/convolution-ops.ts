@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { Tensor, Tf } from './registry.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** How a kernel moves over its input; a number for each spatial dimension. */
 export interface Sliding {
@@ -18,8 +19,8 @@ export function dilateKernel(tf: Tf, kernel: Tensor, rates: readonly number[]): 
     if (rate === 1) continue;
     const { shape } = result;
     const size = shape[axis] as number;
-    const before = shape.slice(0, axis).reduce((product, length) => product * length, 1);
-    const after = shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+    const before = elementCount(shape.slice(0, axis));
+    const after = elementCount(shape.slice(axis + 1));
     const spread = tf.pad(tf.reshape(result, [before, size, 1, after]), [
       [0, 0],
       [0, 0],

@@ -12,6 +12,7 @@ import {
   type Tf,
   type Layer,
 } from './registry.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 interface MergeLayer extends Layer {
   mergeFunction(inputs: Tensor[]): Tensor;
@@ -104,7 +105,7 @@ function dot(tf: Tf): LayerClass {
           const order = tensor.shape.map((_, at) => at).filter((at) => at !== axis);
           const turned = axis === tensor.rank - 1 ? tensor : tf.transpose(tensor, [...order, axis]);
           const { shape } = turned;
-          const inner = shape.slice(1, -1).reduce((product, size) => product * size, 1);
+          const inner = elementCount(shape.slice(1, -1));
           return tf.reshape(turned, [shape[0], inner, shape.at(-1) as number]);
         };
         const shape = this.computeOutputShape([x.shape, y.shape]) as number[];

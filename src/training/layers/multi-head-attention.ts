@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { theTf } from '../../tfjs/current.ts';
 import { register, WeightOptions, type Args, type Initializer, type LayerClass } from './registry.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 export interface MultiHeadAttentionArgs {
   /** Number of heads. */
@@ -42,7 +43,6 @@ const NEVER = -3e4;
 /** One class for each copy of tfjs, since it extends that copy's `Layer`. */
 const classes = new WeakMap<object, LayerClass>();
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 const last = (shape: tfjs.Shape): number => shape.at(-1) as number;
 
 /** The last axes of the result; undefined where they are the query's. @throws RangeError */
@@ -156,7 +156,7 @@ function makeClass(tf: typeof tfjs): LayerClass {
       const initializer = kernel.initializer as { apply(shape: number[], dtype: 'float32'): tfjs.Tensor };
       const shape = [...from, ...to];
       const split = {
-        apply: () => initializer.apply([product(from), product(to)], 'float32').reshape(shape),
+        apply: () => initializer.apply([elementCount(from), elementCount(to)], 'float32').reshape(shape),
       } as unknown as Initializer;
       return {
         name,
@@ -264,7 +264,7 @@ function makeClass(tf: typeof tfjs): LayerClass {
         const heard = tf.matMul(weights, v).transpose([0, 2, 1, 3]);
         const { kernel, bias } = this.parts[3] as (typeof this.parts)[number];
         const output = kernel.shape.slice(2) as number[];
-        const width = product(output);
+        const width = elementCount(output);
         const flat = tf.matMul(
           heard.reshape([batch * length, heads * size]),
           kernel.read().reshape([heads * size, width]),

@@ -18,6 +18,7 @@ import {
   type Tf,
   type Weight,
 } from './registry.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** A weight of some axes, shaped to meet all axes of an input. */
 function spread(
@@ -196,8 +197,8 @@ function groupNormalization(tf: Tf): LayerClass {
         const size = x.shape[axis] as number;
         const groups = this.groupsOf(size);
         const [batch, ...rest] = x.shape as [number, ...number[]];
-        const before = rest.slice(0, axis - 1).reduce((product, length) => product * length, 1);
-        const after = rest.slice(axis).reduce((product, length) => product * length, 1);
+        const before = elementCount(rest.slice(0, axis - 1));
+        const after = elementCount(rest.slice(axis));
         const grouped = tf.reshape(x, [batch, before, groups, (size / groups) * after]);
         const { mean, variance } = tf.moments(grouped, [1, 3], true);
         const normal = tf.mul(tf.sub(grouped, mean), tf.rsqrt(tf.add(variance, this.epsilon)));

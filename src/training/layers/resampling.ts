@@ -12,13 +12,14 @@ import {
   type Tf,
 } from './registry.ts';
 import { INTERPOLATIONS, resamplingWeights, type Interpolation } from './resampling-weights.ts';
+import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Multiplies one axis by a matrix [target, source]. */
 function alongAxis(tf: Tf, x: Tensor, axis: number, weights: Float32Array): Tensor {
   const source = x.shape[axis] as number;
   const target = weights.length / source;
-  const before = x.shape.slice(0, axis).reduce((product, size) => product * size, 1);
-  const after = x.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const before = elementCount(x.shape.slice(0, axis));
+  const after = elementCount(x.shape.slice(axis + 1));
   const matrix = tf.tensor3d(weights, [1, target, source]);
   const rows = tf.reshape(x, [before, source, after]);
   const made = tf.matMul(tf.tile(matrix, [before, 1, 1]), rows);
@@ -47,8 +48,8 @@ export function resizePictures(
 function repeatAxis(tf: Tf, x: Tensor, axis: number, times: number): Tensor {
   if (times === 1) return x;
   const length = x.shape[axis] as number;
-  const before = x.shape.slice(0, axis).reduce((product, size) => product * size, 1);
-  const after = x.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const before = elementCount(x.shape.slice(0, axis));
+  const after = elementCount(x.shape.slice(axis + 1));
   const many = tf.tile(tf.reshape(x, [before, length, 1, after]), [1, 1, times, 1]);
   return tf.reshape(many, [...x.shape.slice(0, axis), length * times, ...x.shape.slice(axis + 1)]);
 }

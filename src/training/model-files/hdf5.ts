@@ -5,6 +5,7 @@ import type { WrittenFile } from '../../base/files/index.ts';
 import { malformed, ModelFileError } from './errors.ts';
 import { once } from '../../base/once.ts';
 import { setOwn } from '../../base/own-property.ts';
+import { formatBytes } from '../../base/text/bytes.ts';
 
 /** An array of a weights file, by its path: `layers/dense/vars/0`. */
 export interface StoredArray {
@@ -55,7 +56,7 @@ function filesOf({ FS }: Library): MemoryFiles {
  * An HDF5 file with a group for each path, its arrays named by their numbers, as Keras 3 writes weights. What the
  * library wrote is opened again and compared: it reports most failures by results only.
  *
- * @throws ModelFileError for 2 GB and more, and when the file does not hold what it should.
+ * @throws ModelFileError for 2 GiB and more, and when the file does not hold what it should.
  */
 export async function writeHdf5(groups: ReadonlyMap<string, StoredGroup>): Promise<Buffer> {
   const bytes = [...groups.values()]
@@ -64,7 +65,7 @@ export async function writeHdf5(groups: ReadonlyMap<string, StoredGroup>): Promi
   if (bytes >= MOST_BYTES) {
     throw new ModelFileError(
       'TENSORCELL_MODEL_TOO_LARGE',
-      `the weights are ${(bytes / 2 ** 30).toFixed(1)} GB, and .keras files are written up to 2 GB: save to a folder instead, as in saveModel(model, 'my-model')`,
+      `the weights are ${formatBytes(bytes)}, and .keras files are written up to 2 GiB: save to a folder instead, as in saveModel(model, 'my-model')`,
     );
   }
   const library = await hdf5();
@@ -151,7 +152,7 @@ function checkGroups(library: Library, path: string, groups: ReadonlyMap<string,
   }
 }
 
-/** Every array of such a file by its path. @throws ModelFileError for what is no HDF5 file, or unpacks to 2 GB. */
+/** Every array of such a file by its path. @throws ModelFileError for what is no HDF5 file, or unpacks to 2 GiB. */
 export async function readHdf5(bytes: Uint8Array, name: string): Promise<Map<string, StoredArray>> {
   return opened(bytes, name, (library, file) => arraysOf(library, file, name));
 }
@@ -219,7 +220,7 @@ function arraysOf(library: Library, file: H5wasm.File, name: string): Map<string
     const { size } = entity.metadata;
     total += shape.reduce((product, length) => product * length, size);
     // Compressed arrays unpack to a thousand times their bytes.
-    if (!(total < MOST_BYTES)) throw malformed(`${name}: its arrays are larger than 2 GB, from ${key} on`);
+    if (!(total < MOST_BYTES)) throw malformed(`${name}: its arrays are larger than 2 GiB, from ${key} on`);
     const value = valueOf(entity, `${name}: ${key}`);
     if (value instanceof Float32Array || value instanceof BigInt64Array) {
       arrays.set(key, { shape, values: value });

@@ -1,10 +1,10 @@
-import { inflateRawSync } from 'node:zlib';
-import { crc32 } from '../../base/files/checksums.ts';
+import { crc32, inflateRawSync } from 'node:zlib';
+import { formatBytes } from '../../base/text/bytes.ts';
 import type { WrittenFile } from '../../base/files/index.ts';
 import { malformed } from './errors.ts';
 
 /**
- * The part of the ZIP format that `.keras` files use: members stored or deflated, no encryption, under 4 GB.
+ * The part of the ZIP format that `.keras` files use: members stored or deflated, no encryption, under 4 GiB.
  * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 const LOCAL = 0x04_03_4b_50;
@@ -85,7 +85,7 @@ function entriesOf(archive: Buffer, name: string): Entry[] {
     };
     if ((archive.readUInt16LE(at + 8) & 1) === 1) throw malformed(`${name}: ${entry.name} is encrypted`);
     if (entry.packed === 0xffff_ffff || entry.unpacked === 0xffff_ffff || entry.local === 0xffff_ffff) {
-      throw malformed(`${name}: ${entry.name} has 4 GB or more, which is not supported`);
+      throw malformed(`${name}: ${entry.name} has 4 GiB or more, which is not supported`);
     }
     at += 46 + nameLength + archive.readUInt16LE(at + 30) + archive.readUInt16LE(at + 32);
     entries.push(entry);
@@ -105,9 +105,8 @@ function checkEntries(
   const limit = most ?? Math.max(MOST_UNPACKED, MOST_TIMES * bytes);
   const unpacked = sum((entry) => entry.unpacked);
   if (unpacked > limit) {
-    const gigabytes = (value: number): string => `${(value / 2 ** 30).toFixed(1)} GB`;
     throw malformed(
-      `${name} has ${bytes} bytes and unpacks to ${gigabytes(unpacked)}; at most ${gigabytes(limit)} are unpacked, as a protection of the memory`,
+      `${name} has ${bytes} bytes and unpacks to ${formatBytes(unpacked)}; at most ${formatBytes(limit)} are unpacked, as a protection of the memory`,
     );
   }
   // Members that share their bytes would unpack to far more than the archive's size allows.

@@ -10,7 +10,7 @@ import {
   driverFit,
 } from '../../../src/machine/devices/cuda/fit.ts';
 import { CUDA_WHEEL, parseBuildInfo } from '../../../src/machine/devices/runtimes.ts';
-import { formatBytes, formatShare } from '../../../src/machine/devices/units.ts';
+import { formatBytes, formatShare } from '../../../src/base/text/bytes.ts';
 
 const TWO = [
   { index: 0, uuid: 'GPU-aaaa-1' },

@@ -1,6 +1,7 @@
 import { explainPipFailure } from '../../../src/machine/runtimes/python.ts';
 import { cudaOfRelease, runtimeRelease } from '../../../src/machine/runtimes/catalogue.ts';
-import { formatBytes, pipTags } from '../../../src/machine/runtimes/wheels.ts';
+import { pipTags } from '../../../src/machine/runtimes/wheels.ts';
+import { formatFileSize } from '../../../src/base/text/bytes.ts';
 import { compareVersions } from '../../../src/machine/runtimes/store.ts';
 
 test.each([
@@ -49,7 +50,7 @@ test("a release's CUDA is that of its wheels", () => {
 });
 
 test('sizes in powers of ten', () => {
-  expect([900, 274_000_871, 3_330_000_000].map(formatBytes)).toEqual(['1 kB', '274 MB', '3.3 GB']);
+  expect([900, 274_000_871, 3_330_000_000].map(formatFileSize)).toEqual(['1 kB', '274 MB', '3.3 GB']);
 });
 
 test('versions count up, not by letters', () => {

@@ -1,4 +1,5 @@
-import { escapeHtml, formatShare } from '../units.ts';
+import { formatShare } from '../../../base/text/bytes.ts';
+import { escapeHtml } from '../../../base/text/html.ts';
 import type { DeviceSample, Sample } from './sampler.ts';
 
 export const PANEL_MINUTES = 5;
