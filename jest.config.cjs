@@ -4,7 +4,7 @@ module.exports = {
   testMatch: ['<rootDir>/test/unit/**/*.test.ts'],
   testEnvironment: 'node',
   transform: {
-    '^.+\\.(ts|mts)$': [
+    '^.+\\.(ts|mts|mjs)$': [
       '@swc/jest',
       {
         jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
