@@ -2,7 +2,7 @@ import type { Rendered } from './rendered.ts';
 import { setRendering } from './rendered.ts';
 
 /** Blue, vermilion, green, purple, yellow, sky of Okabe and Ito's palette: told apart with every kind of colour vision. */
-export const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
+export const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'] as const;
 
 /**
  * A chart as a value: Vega-Lite for front ends that draw it, an SVG picture for others, and what it says in words, which

@@ -1,6 +1,6 @@
 import { Chart, PALETTE } from './chart.ts';
-import { plotSvg } from './plot-svg.ts';
-import type { Bar } from './plot-svg.ts';
+import { chartSvg, INK } from './plot/panels.ts';
+import type { Bar } from './plot/panels.ts';
 import { isTensorLike } from './tensor.ts';
 import type { TensorLike } from './tensor.ts';
 import { numberText } from './tensor.ts';
@@ -49,17 +49,19 @@ export function histogram(numbers: Numbers, options: { bins?: number; title?: st
       },
     },
     description,
-    plotSvg(
+    chartSvg(
       [
         {
-          xTitle: title,
-          yTitle: 'count',
-          x: [low, (bars.at(-1) as Bar).to],
-          y: [0, fullest.count],
-          marks: [{ kind: 'bars', bars, colour: PALETTE[0] as string }],
+          xLabel: title,
+          yLabel: 'count',
+          xRange: [low, (bars.at(-1) as Bar).to],
+          yRange: [0, fullest.count],
+          yWhole: true,
+          lines: [],
+          bars: { values: bars, colour: PALETTE[0] },
         },
       ],
-      { width: 460, height: 230, description },
+      { ink: INK, size: { width: 460, height: 230 }, description },
     ),
   );
 }
@@ -136,33 +138,33 @@ export class Roc extends Chart {
         ],
       },
       description,
-      plotSvg(
+      chartSvg(
         [
           {
             title: `area under the curve ${auc.toFixed(3)}`,
-            xTitle: 'false positives',
-            yTitle: 'true positives',
-            x: [0, 1],
-            y: [0, 1],
-            marks: [
+            xLabel: 'false positives',
+            yLabel: 'true positives',
+            xRange: [0, 1],
+            yRange: [0, 1],
+            lines: [
               {
-                kind: 'line',
-                colour: '#999999',
-                dashed: true,
                 points: [
                   [0, 0],
                   [1, 1],
                 ],
+                colour: '#999999',
+                dashed: true,
+                marks: false,
               },
               {
-                kind: 'line',
-                colour: PALETTE[0] as string,
                 points: points.map(({ falsePositives, truePositives }) => [falsePositives, truePositives]),
+                colour: PALETTE[0],
+                marks: false,
               },
             ],
           },
         ],
-        { width: 320, height: 320, description },
+        { ink: INK, size: { width: 320, height: 320 }, description },
       ),
     );
     this.auc = auc;

@@ -1,7 +1,7 @@
 import { Chart, PALETTE } from './chart.ts';
 import { binned, fullestBar, short } from './charts.ts';
-import { plotSvg } from './plot-svg.ts';
-import type { Bar } from './plot-svg.ts';
+import { chartSvg, INK } from './plot/panels.ts';
+import type { Bar } from './plot/panels.ts';
 import { shapeText } from './tensor.ts';
 import type { TensorLike } from './tensor.ts';
 
@@ -82,16 +82,16 @@ export class Weights extends Chart {
         })),
       },
       description,
-      plotSvg(
+      chartSvg(
         shown.map((row) => ({
           title: `${row.name} ${shapeText(row.shape)}`,
-          x: [row.bars[0]?.from ?? 0, row.bars.at(-1)?.to ?? 1],
-          y: [0, row.bars.length === 0 ? 1 : fullestBar(row.bars).count],
-          marks: [
-            { kind: 'bars', bars: row.bars, colour: (row.trainable ? PALETTE[0] : PALETTE[4]) as string },
-          ],
+          xRange: [row.bars[0]?.from ?? 0, row.bars.at(-1)?.to ?? 1],
+          yRange: [0, row.bars.length === 0 ? 1 : fullestBar(row.bars).count],
+          yWhole: true,
+          lines: [],
+          bars: { values: row.bars, colour: row.trainable ? PALETTE[0] : PALETTE[4] },
         })),
-        { width: 300, height: 140, columns: 2, description },
+        { ink: INK, size: { width: 300, height: 140, columns: 2 }, description },
       ),
       `${table(model, rows)}${left > 0 ? `\n(the chart shows the first ${shown.length})` : ''}`,
     );

@@ -1,6 +1,9 @@
-import type { Rendered } from '../../display/index.ts';
-import { chartPng, chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './line-chart.ts';
-import type { Line, Panel } from './line-chart.ts';
+import { PALETTE } from '../display/chart.ts';
+import type { Rendered } from '../display/index.ts';
+import { chartPng, chartSvg } from '../display/plot/panels.ts';
+import type { Line, Panel } from '../display/plot/panels.ts';
+
+export const [TRAINING_COLOUR, VALIDATION_COLOUR] = PALETTE;
 
 /** A chart in every form that some front end shows: Vega-Lite 5, SVG, PNG, and what it says in words. */
 export function chartForms(
@@ -88,7 +91,7 @@ function vegaLite(
                 scale: { domain, range: ['circle', 'square'] },
                 legend,
               },
-              // Told apart by dashes too: not everybody sees the colours.
+              // Dashes distinguish them too, for readers who cannot tell the colours apart.
               strokeDash: {
                 field: 'data',
                 type: 'nominal',

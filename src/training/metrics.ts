@@ -1,9 +1,9 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
-import type { Line, Panel } from './chart/line-chart.ts';
+import type { Line, Panel } from '../display/plot/panels.ts';
+import { TRAINING_COLOUR, VALIDATION_COLOUR } from './chart-forms.ts';
 import { baseName } from './record.ts';
 import type { Point } from './record.ts';
-import { metricText } from './wording.ts';
+import { metricText } from '../base/text/numbers.ts';
 
 type Value = number | Tf.Scalar;
 
@@ -76,7 +76,7 @@ export class Metrics {
       lines.push({ label: 'training', points: own ?? [], colour: TRAINING_COLOUR });
       if (validation !== undefined)
         lines.push({ label: 'validation', points: validation, colour: VALIDATION_COLOUR, dashed: true });
-      return { title: name, lines, xLabel, xRange: [0, Math.max(1, to)] as const };
+      return { title: name, lines, xLabel, xRange: [0, Math.max(1, to)] as const, xWhole: true };
     });
   }
 

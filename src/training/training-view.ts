@@ -1,12 +1,13 @@
 import { escapeHtml } from '../base/text/html.ts';
 import type { Rendered } from '../display/index.ts';
 import type { MimeBundle } from '../base/host.ts';
-import { chartForms } from './chart/forms.ts';
-import { chartSvg, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart/line-chart.ts';
-import type { Line, Panel } from './chart/line-chart.ts';
+import { metricText } from '../base/text/numbers.ts';
+import { chartSvg } from '../display/plot/panels.ts';
+import type { Line, Panel } from '../display/plot/panels.ts';
+import { chartForms, TRAINING_COLOUR, VALIDATION_COLOUR } from './chart-forms.ts';
 import { metricNames } from './record.ts';
 import type { EpochSummary, Point, TrainingRecord } from './record.ts';
-import { durationText, logsText, metricText, rateText, textBar } from './wording.ts';
+import { durationText, logsText, rateText, textBar } from './wording.ts';
 
 /** Finished epochs listed under the bar while a training runs. */
 const LISTED_EPOCHS = 6;
@@ -111,7 +112,7 @@ function trainingPanels(record: TrainingRecord): Panel[] {
           dashed: true,
         });
       }
-      return { title: name, lines, xLabel: 'epochs', xRange: [record.firstEpoch, to] as const };
+      return { title: name, lines, xLabel: 'epochs', xRange: [record.firstEpoch, to] as const, xWhole: true };
     });
 }
 

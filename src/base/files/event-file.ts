@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { ProtoWriter } from '../protobuf/writer.ts';
 import { AppendLog } from './append.ts';
 import { crc32c } from './checksums.ts';
 
@@ -31,23 +32,29 @@ export class EventFile {
 
   /** Readers refuse a file without its first event. */
   #begin(): boolean {
-    this.#begun ||= this.#append(double(1, Date.now() / 1000), bytes(3, Buffer.from('brain.Event:2')));
+    this.#begun ||= this.#append(new ProtoWriter().double(1, Date.now() / 1000).bytes(3, 'brain.Event:2'));
     return this.#begun;
   }
 
   /** @param step an integer of 64 bits. */
   write(step: number, values: readonly EventValue[]): void {
     if (!this.#begin()) return;
-    const summary = Buffer.concat(values.map((value) => bytes(1, summaryValue(value))));
-    this.#append(double(1, Date.now() / 1000), varint(2, step), bytes(5, summary));
+    const summary = new ProtoWriter();
+    for (const value of values) summary.bytes(1, summaryValue(value));
+    this.#append(
+      new ProtoWriter()
+        .double(1, Date.now() / 1000)
+        .int(2, step)
+        .bytes(5, summary),
+    );
   }
 
-  #append(...event: readonly Buffer[]): boolean {
-    const data = Buffer.concat(event);
+  #append(event: ProtoWriter): boolean {
+    const data = event.finish();
     const record = Buffer.alloc(16 + data.length);
     record.writeBigUInt64LE(BigInt(data.length), 0);
     record.writeUInt32LE(masked(record.subarray(0, 8)), 8);
-    data.copy(record, 12);
+    record.set(data, 12);
     record.writeUInt32LE(masked(data), 12 + data.length);
     return this.#log.append(record);
   }
@@ -56,17 +63,18 @@ export class EventFile {
 let serial = 0;
 
 /** `Summary.Value` (summary.proto). */
-function summaryValue(value: EventValue): Buffer {
-  const tag = bytes(1, Buffer.from(value.tag));
-  if ('simple' in value) return Buffer.concat([tag, float(2, value.simple)]);
-  return Buffer.concat([tag, bytes(8, tensor(value.shape, value.values)), bytes(9, value.metadata)]);
+function summaryValue(value: EventValue): ProtoWriter {
+  const writer = new ProtoWriter().bytes(1, value.tag);
+  if ('simple' in value) return writer.float(2, value.simple);
+  return writer.bytes(8, tensor(value.shape, value.values)).bytes(9, value.metadata);
 }
 
 /** `TensorProto` (tensor.proto) of DT_DOUBLE. */
-function tensor(shape: readonly number[], values: Float64Array): Buffer {
-  const dimensions = Buffer.concat(shape.map((size) => bytes(2, varint(1, size))));
+function tensor(shape: readonly number[], values: Float64Array): ProtoWriter {
+  const dimensions = new ProtoWriter();
+  for (const size of shape) dimensions.bytes(2, new ProtoWriter().int(1, size));
   const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return Buffer.concat([varint(1, DOUBLE), bytes(2, dimensions), bytes(4, content)]);
+  return new ProtoWriter().int(1, DOUBLE).bytes(2, dimensions).bytes(4, content);
 }
 
 const DOUBLE = 2;
@@ -75,35 +83,4 @@ const DOUBLE = 2;
 function masked(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa2_82_ea_d8) >>> 0;
-}
-
-/** Negative numbers have 64 bits, as int64 in a protocol buffer. */
-function plainVarint(value: number): Buffer {
-  const result: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  while (rest > 127n) {
-    result.push(Number(rest & 127n) | 128);
-    rest >>= 7n;
-  }
-  return Buffer.from([...result, Number(rest)]);
-}
-
-function varint(field: number, value: number): Buffer {
-  return Buffer.concat([Buffer.from([field * 8]), plainVarint(value)]);
-}
-
-function bytes(field: number, value: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from([field * 8 + 2]), plainVarint(value.length), value]);
-}
-
-function double(field: number, value: number): Buffer {
-  const buffer = Buffer.alloc(9, field * 8 + 1);
-  buffer.writeDoubleLE(value, 1);
-  return buffer;
-}
-
-function float(field: number, value: number): Buffer {
-  const buffer = Buffer.alloc(5, field * 8 + 5);
-  buffer.writeFloatLE(value, 1);
-  return buffer;
 }

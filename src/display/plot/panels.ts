@@ -1,34 +1,56 @@
-import type { Rendered } from '../../display/index.ts';
-import type { Point } from '../record.ts';
-import { metricText } from '../wording.ts';
-import { SvgPen } from './pen.ts';
+import { metricText } from '../../base/text/numbers.ts';
+import type { Rendered } from '../rendered.ts';
 import type { Pen } from './pen.ts';
 import { PixelPen } from './pixel-pen.ts';
 import { textWidth } from './stroke-font.ts';
+import { SvgPen } from './svg-pen.ts';
 
 export interface Line {
-  /** Shown at the end of the line. */
-  label: string;
-  points: readonly Point[];
+  /** Named in the legend; a line without a label is not in it. */
+  label?: string;
+  points: readonly (readonly [x: number, y: number])[];
   colour: string;
   dashed?: boolean;
-  /** Single steps: thin and pale, without label. */
+  /** Single steps: thin and pale, without label and marks. */
   faint?: boolean;
+  /** Whether points have marks, where they are few. Default: true. */
+  marks?: boolean;
+}
+
+export interface Bar {
+  from: number;
+  to: number;
+  count: number;
 }
 
 export interface Panel {
-  title: string;
+  title?: string;
   lines: readonly Line[];
-  xLabel: string;
-  xRange: readonly [number, number];
+  /** The bars of a histogram, and their colour. */
+  bars?: { values: readonly Bar[]; colour: string };
+  xLabel?: string;
+  yLabel?: string;
+  xRange: readonly [low: number, high: number];
+  /** Default: the values of the lines, from 0 where that does not flatten them. */
+  yRange?: readonly [low: number, high: number];
+  /** Only whole numbers are ticks of the horizontal axis, as for epochs. */
+  xWhole?: boolean;
+  /** The same for the vertical axis, as for counts. */
+  yWhole?: boolean;
 }
 
-/** Blue and vermilion of Okabe and Ito's palette: told apart with every kind of colour vision. */
-export const TRAINING_COLOUR = '#0072b2';
-export const VALIDATION_COLOUR = '#d55e00';
+/** Pixels of one panel. */
+export interface PanelSize {
+  width: number;
+  height: number;
+  /** Panels in a row. Default: all of them. */
+  columns?: number;
+}
 
-const PANEL_WIDTH = 340;
-const PANEL_HEIGHT = 200;
+/** A grey with enough contrast on white and on black, for pictures that paint no ground. */
+export const INK = '#767676';
+
+const DEFAULT_SIZE: PanelSize = { width: 340, height: 200 };
 const LEFT = 48;
 const RIGHT = 12;
 const TOP = 26;
@@ -49,9 +71,7 @@ export function ticks(low: number, high: number, count = 4): number[] {
   );
 }
 
-export interface PlacedPanel {
-  title: string;
-  xLabel: string;
+interface PlacedPanel {
   x(value: number): number;
   y(value: number): number;
   xTicks: number[];
@@ -59,32 +79,36 @@ export interface PlacedPanel {
   plot: { left: number; top: number; right: number; bottom: number };
 }
 
-/** Where everything of a panel goes. */
-function placePanel(panel: Panel, left: number, top: number): PlacedPanel {
-  const values = panel.lines.flatMap((line) => line.points.map(([, value]) => value)).filter(Number.isFinite);
-  let low = values.length === 0 ? 0 : Math.min(...values);
-  let high = values.length === 0 ? 1 : Math.max(...values);
+/** The range of the vertical axis where a panel names none. */
+function rangeOf(lines: readonly Line[]): readonly [number, number] {
+  const values = lines.flatMap((line) => line.points.map(([, value]) => value)).filter(Number.isFinite);
+  const low = values.length === 0 ? 0 : Math.min(...values);
+  const high = values.length === 0 ? 1 : Math.max(...values);
   if (low === high) {
     const margin = Math.abs(low) * 0.1 || 0.5;
-    low -= margin;
-    high += margin;
+    return [low - margin, high + margin];
   }
   // Losses read best against zero, unless that would flatten them.
-  if (low > 0 && low < high * 0.5) low = 0;
+  return [low > 0 && low < high * 0.5 ? 0 : low, high];
+}
+
+/** Places axes, ticks and values of a panel. */
+function placePanel(panel: Panel, size: PanelSize, left: number, top: number): PlacedPanel {
+  const [low, high] = panel.yRange ?? rangeOf(panel.lines);
   const plot = {
     left: left + LEFT,
-    right: left + PANEL_WIDTH - RIGHT,
+    right: left + size.width - RIGHT,
     top: top + TOP,
-    bottom: top + PANEL_HEIGHT - BOTTOM,
+    bottom: top + size.height - BOTTOM,
   };
   const [from, to] = panel.xRange;
+  const xTicks = ticks(from, to, 5);
+  const yTicks = ticks(low, high);
   return {
-    title: panel.title,
-    xLabel: panel.xLabel,
     x: (value) => plot.left + ((value - from) / (to - from || 1)) * (plot.right - plot.left),
-    y: (value) => plot.bottom - ((value - low) / (high - low)) * (plot.bottom - plot.top),
-    xTicks: ticks(from, to, 5).filter((tick) => Number.isInteger(tick)),
-    yTicks: ticks(low, high),
+    y: (value) => plot.bottom - ((value - low) / (high - low || 1)) * (plot.bottom - plot.top),
+    xTicks: panel.xWhole === true ? xTicks.filter((tick) => Number.isInteger(tick)) : xTicks,
+    yTicks: panel.yWhole === true ? yTicks.filter((tick) => Number.isInteger(tick)) : yTicks,
     plot,
   };
 }
@@ -96,8 +120,10 @@ export interface ChartOptions {
   paper?: string;
   /** The chart in words. */
   description: string;
-  /** Said above the panels; broken into lines where it is too long. */
+  /** Text above the panels; broken into lines where it is too long. */
   heading?: string;
+  /** Default: 340 by 200 pixels, all panels in a row. */
+  size?: PanelSize;
 }
 
 const HEADING_SIZE = 12;
@@ -106,6 +132,8 @@ const HEADING_LINE = 17;
 const PNG_SCALE = 2;
 
 interface Layout {
+  panel: PanelSize;
+  columns: number;
   width: number;
   height: number;
   heading: string[];
@@ -114,10 +142,19 @@ interface Layout {
 }
 
 function layOut(panels: readonly Panel[], options: ChartOptions): Layout {
-  const width = PANEL_WIDTH * panels.length;
+  const { size: panel = DEFAULT_SIZE } = options;
+  const columns = Math.max(1, Math.min(panel.columns ?? panels.length, panels.length));
+  const width = panel.width * columns;
   const heading = options.heading === undefined ? [] : brokenLines(options.heading, width - 16);
   const top = heading.length === 0 ? 0 : heading.length * HEADING_LINE + 5;
-  return { width, height: PANEL_HEIGHT + top, heading, top };
+  return {
+    panel,
+    columns,
+    width,
+    height: panel.height * Math.ceil(panels.length / columns) + top,
+    heading,
+    top,
+  };
 }
 
 /** Words in lines that are no wider than `width`, as far as words allow. */
@@ -137,7 +174,10 @@ function draw(pen: Pen, panels: readonly Panel[], layout: Layout, ink: string): 
     pen.text(8, 16 + index * HEADING_LINE, line, { colour: ink, size: HEADING_SIZE });
   }
   for (const [index, panel] of panels.entries()) {
-    drawPanel(pen, panel, placePanel(panel, index * PANEL_WIDTH, layout.top), ink);
+    const { panel: size, columns } = layout;
+    const left = (index % columns) * size.width;
+    const top = layout.top + Math.floor(index / columns) * size.height;
+    drawPanel(pen, panel, placePanel(panel, size, left, top), ink);
   }
 }
 
@@ -167,7 +207,7 @@ export function chartPng(panels: readonly Panel[], options: ChartOptions): Rende
 
 function drawPanel(pen: Pen, panel: Panel, at: PlacedPanel, ink: string): void {
   const { plot } = at;
-  pen.text(plot.left, plot.top - 12, panel.title, { colour: ink, bold: true });
+  if (panel.title !== undefined) pen.text(plot.left, plot.top - 12, panel.title, { colour: ink, bold: true });
   drawLegend(pen, panel, plot.right, plot.top - 12, ink);
   for (const tick of at.yTicks) {
     const y = at.y(tick);
@@ -181,7 +221,7 @@ function drawPanel(pen: Pen, panel: Panel, at: PlacedPanel, ink: string): void {
     pen.text(plot.left - 5, y + 4, tickText(tick), { colour: ink, anchor: 'end' });
   }
   for (const tick of at.xTicks) {
-    pen.text(at.x(tick), plot.bottom + 14, String(tick), { colour: ink, anchor: 'middle' });
+    pen.text(at.x(tick), plot.bottom + 14, tickText(tick), { colour: ink, anchor: 'middle' });
   }
   pen.line(
     [
@@ -190,7 +230,20 @@ function drawPanel(pen: Pen, panel: Panel, at: PlacedPanel, ink: string): void {
     ],
     { colour: ink, width: 1, opacity: 0.5 },
   );
-  pen.text((plot.left + plot.right) / 2, plot.bottom + 28, panel.xLabel, { colour: ink, anchor: 'middle' });
+  if (panel.xLabel !== undefined) {
+    pen.text((plot.left + plot.right) / 2, plot.bottom + 28, panel.xLabel, { colour: ink, anchor: 'middle' });
+  }
+  if (panel.yLabel !== undefined) {
+    const look = { colour: ink, anchor: 'middle', upwards: true } as const;
+    pen.text(plot.left - LEFT + 10, (plot.top + plot.bottom) / 2, panel.yLabel, look);
+  }
+  for (const bar of panel.bars?.values ?? []) {
+    if (bar.count === 0) continue;
+    const start = at.x(bar.from);
+    const height = plot.bottom - at.y(bar.count);
+    const width = Math.max(0.5, at.x(bar.to) - start - 0.5);
+    pen.rect(start, plot.bottom - height, width, height, panel.bars?.colour ?? ink);
+  }
   for (const line of panel.lines) drawLine(pen, line, at);
 }
 
@@ -200,7 +253,7 @@ const DASH = [4, 3] as const;
 function drawLegend(pen: Pen, panel: Panel, right: number, y: number, ink: string): void {
   let x = right;
   for (const line of panel.lines.toReversed()) {
-    if (line.faint === true) continue;
+    if (line.faint === true || line.label === undefined) continue;
     pen.text(x, y, line.label, { colour: ink, anchor: 'end' });
     x -= textWidth(line.label, 11) + 6;
     pen.line(
@@ -231,7 +284,7 @@ function drawLine(pen: Pen, line: Line, at: PlacedPanel): void {
         : { colour, width: 2, ...(line.dashed === true ? { dash: DASH } : {}) },
     );
   }
-  if (line.faint === true || points.length > MOST_MARKS) return;
+  if (line.faint === true || line.marks === false || points.length > MOST_MARKS) return;
   for (const [x, y] of points) {
     if (line.dashed === true) pen.rect(x - 2.5, y - 2.5, 5, 5, colour);
     else pen.circle(x, y, 2.5, colour);

@@ -1,4 +1,4 @@
-import { encodePng } from '../../display/png.ts';
+import { encodePng } from '../png.ts';
 import { TEXT_SIZE } from './pen.ts';
 import type { LineLook, Pen, TextLook } from './pen.ts';
 import { textStrokes, textWidth } from './stroke-font.ts';
@@ -75,7 +75,12 @@ export class PixelPen implements Pen {
     const width = textWidth(text, size);
     const left = x - (look.anchor === 'end' ? width : look.anchor === 'middle' ? width / 2 : 0);
     const weight = (look.bold === true ? 0.155 : 0.1) * size;
-    this.#strokes(textStrokes(text, left, y, size), weight, parseColour(look.colour), 1);
+    const flat = textStrokes(text, left, y, size);
+    const strokes =
+      look.upwards === true
+        ? flat.map((stroke) => stroke.map(([u, v]) => [x + (v - y), y - (u - x)] as const))
+        : flat;
+    this.#strokes(strokes, weight, parseColour(look.colour), 1);
   }
 
   /** The picture as a PNG file. */
@@ -83,7 +88,7 @@ export class PixelPen implements Pen {
     return encodePng(this.width, this.height, 3, this.pixels);
   }
 
-  /** Lines with round ends. Where they cross, the colour is not put on twice. */
+  /** Lines with round ends. Where they overlap, the colour is applied once. */
   #strokes(lines: readonly Stroke[], lineWidth: number, colour: Colour, opacity: number): void {
     const scale = this.#scale;
     const half = Math.max(0.5, (lineWidth * scale) / 2);

@@ -1,5 +1,5 @@
 /**
- * A small font of our own for pictures that are drawn without a browser. A glyph is a width and strokes on a grid whose
+ * A small font for pictures that are drawn without a browser. A glyph is a width and strokes on a grid whose
  * letters stand on line 12 (`c`), reach up to 0 (capitals) or 4 (small letters), and down to 16 (`g`); a point is two
  * digits, x and y, in base 36. `~` makes a stroke round, `o` round and closed.
  */
@@ -109,7 +109,7 @@ const GLYPHS: Record<string, readonly [width: number, strokes: string]> = {
   '⚠': [10, '0c50ac0c 5458 5a5a'],
 };
 
-/** What stands for a character that the font does not have. */
+/** Drawn for a character that the font lacks. */
 const UNKNOWN = [6, '00606c0c00'] as const;
 
 /** Grid lines from the foot of a letter to the top of a capital. */

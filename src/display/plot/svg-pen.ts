@@ -1,31 +1,6 @@
 import { escapeHtml } from '../../base/text/html.ts';
-
-export interface LineLook {
-  colour: string;
-  /** Pixels. */
-  width: number;
-  opacity?: number;
-  /** Pixels drawn, pixels left out. */
-  dash?: readonly [number, number];
-}
-
-export interface TextLook {
-  colour: string;
-  anchor?: 'start' | 'middle' | 'end';
-  /** Pixels; 11 by default. */
-  size?: number;
-  bold?: boolean;
-}
-
-export const TEXT_SIZE = 11;
-
-/** What a chart is drawn with: one draws SVG, another pixels. Places are pixels from the upper left. */
-export interface Pen {
-  line(points: readonly (readonly [x: number, y: number])[], look: LineLook): void;
-  rect(x: number, y: number, width: number, height: number, colour: string): void;
-  circle(x: number, y: number, radius: number, colour: string): void;
-  text(x: number, y: number, text: string, look: TextLook): void;
-}
+import { TEXT_SIZE } from './pen.ts';
+import type { LineLook, Pen, TextLook } from './pen.ts';
 
 function number(value: number): string {
   return String(Math.round(value * 10) / 10);
@@ -72,6 +47,7 @@ export class SvgPen implements Pen {
       look.anchor === undefined || look.anchor === 'start' ? '' : ` text-anchor="${look.anchor}"`,
       look.size === undefined ? '' : ` font-size="${look.size}"`,
       look.bold === true ? ' font-weight="bold"' : '',
+      look.upwards === true ? ` transform="rotate(-90 ${number(x)} ${number(y)})"` : '',
     ].join('');
     this.#parts.push(
       `<text x="${number(x)}" y="${number(y)}"${attributes} fill="${escapeHtml(look.colour)}">${escapeHtml(text)}</text>`,

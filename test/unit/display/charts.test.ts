@@ -5,10 +5,10 @@ import { confusionMatrix, histogram, renderValue, roc, weights } from '../../../
 
 tf.env().set('IS_TEST', true);
 
-/** What was recorded; `UPDATE_GOLDENS=1` records it anew: look at the pictures before committing. */
+/** What was recorded; `TENSORCELL_GOLDENS=write` records it anew: look at the pictures before committing. */
 function golden(name: string, made: string): string {
   const file = join(__dirname, 'charts', name);
-  if (process.env['UPDATE_GOLDENS'] === '1') {
+  if (process.env['TENSORCELL_GOLDENS'] === 'write') {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, made);
   }

@@ -5,8 +5,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import { PixelPen } from '../../../src/training/chart/pixel-pen.ts';
-import { textStrokes, textWidth } from '../../../src/training/chart/stroke-font.ts';
+import { PixelPen } from '../../../src/display/plot/pixel-pen.ts';
+import { textStrokes, textWidth } from '../../../src/display/plot/stroke-font.ts';
 import { TrainingRecord } from '../../../src/training/record.ts';
 import { finalBundle, liveHtml } from '../../../src/training/training-view.ts';
 

@@ -3,7 +3,7 @@ import { isDisplayHandle } from '../../../src/display/index.ts';
 import { installNotebookHost } from '../../../src/base/host.ts';
 import { installTraining } from '../../../src/training/index.ts';
 import type { TensorcellFitArgs } from '../../../src/training/index.ts';
-import { metricText } from '../../../src/training/wording.ts';
+import { metricText } from '../../../src/base/text/numbers.ts';
 import { recordingHost } from '../recording-host.ts';
 
 tf.env().set('IS_TEST', true);

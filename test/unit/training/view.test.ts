@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { renderValue } from '../../../src/display/index.ts';
 import { installNotebookHost } from '../../../src/base/host.ts';
-import { ticks } from '../../../src/training/chart/line-chart.ts';
+import { ticks } from '../../../src/display/plot/panels.ts';
 import { installTraining, progress } from '../../../src/training/index.ts';
 import { TrainingRecord } from '../../../src/training/record.ts';
 import { finalBundle, liveHtml, progressLine, trainingText } from '../../../src/training/training-view.ts';
-import { durationText, metricText, rateText, textBar } from '../../../src/training/wording.ts';
+import { metricText } from '../../../src/base/text/numbers.ts';
+import { durationText, rateText, textBar } from '../../../src/training/wording.ts';
 import { recordingHost } from '../recording-host.ts';
 
 test.each([
