@@ -39,7 +39,7 @@ export function loadTf(): Tf {
       if (process.env['TENSORCELL_RUNTIME'] === 'js') void tf.setBackend('cpu');
       else problem = 'No TensorFlow build is installed';
     } else {
-      registerTensorflowBackend(tf, loaded.binding, new TensorflowEngine(loaded.binding));
+      registerTensorflowBackend(tf, new TensorflowEngine(loaded.binding));
       const { missing } = loaded;
       const passedOver = runtimeChoice().passedOver;
       if (missing !== undefined) {

@@ -1,4 +1,7 @@
+import type { Mapping } from '../base/memory/mapping.ts';
+import type { Address } from '../base/memory/system.ts';
 import type { TensorValues } from './dtypes.ts';
+import type { EagerBinding } from './eager.ts';
 import type { GraphOutput, Handle, OpAttribute } from './ops.ts';
 import type { BindingObserver, OpRecorder, TensorMetadata } from './op-recorder.ts';
 
@@ -103,6 +106,8 @@ export interface CompileGate {
  * and no engine: ops are named as TensorFlow's, dtypes are TF_DataType numbers, and values are handles.
  */
 export interface Engine {
+  /** Eager ops, as tfjs's backend calls them. */
+  readonly eager: EagerBinding;
   /** Whether ops run on a GPU. */
   readonly onGpu: boolean;
   /** Device that every op is placed on; undefined lets the engine choose. */
@@ -141,6 +146,27 @@ export interface Engine {
   ): Handle;
   /** Copies a value to JavaScript. */
   read(handle: Handle): TensorValues;
+  /**
+   * A value whose memory is the mapping, without a copy. The engine takes the mapping over, and unmaps it when the value
+   * and all that shares its memory are gone.
+   *
+   * @param shape has as many elements as the mapping holds; the caller has checked it.
+   */
+  mappedValue(shape: readonly number[], dtype: number, mapping: Mapping): Handle;
+  /**
+   * A value whose memory `fill` writes, from the address on; not called for a value without bytes.
+   *
+   * @param bytes as many as the shape needs; the caller has checked it.
+   * @throws RangeError where there is no memory; what `fill` throws.
+   */
+  filledValue(
+    shape: readonly number[],
+    dtype: number,
+    bytes: number,
+    fill: (address: Address) => void,
+  ): Handle;
+  /** Lends a value's memory to `use`, once it is computed and on the CPU. */
+  withMemory<T>(handle: Handle, use: (address: Address, bytes: number) => T): T;
   /** Another handle of the same memory. */
   share(handle: Handle): Handle;
   free(handle: Handle): void;

@@ -1,17 +1,17 @@
 import type { Engine } from '../engines/engine.ts';
-import type { Binding } from '../engines/tensorflow/binding.ts';
+import type { EagerBinding } from '../engines/eager.ts';
 import { LAZY, tfInternals, type NodeBackend, type Tf } from './instance.ts';
 
 let backend: NodeBackend | undefined;
 
-/** Registers tfjs-node's backend over our binding as `tensorflow`, and makes it the one in use. */
-export function registerTensorflowBackend(tf: Tf, binding: Binding, engine: Engine): void {
+/** Registers tfjs-node's backend over the engine's eager ops as `tensorflow`, and makes it the one in use. */
+export function registerTensorflowBackend(tf: Tf, engine: Engine): void {
   if (backend !== undefined) return;
   const internals = tfInternals(tf);
-  const made = new internals.NodeJSKernelBackend(binding, 'tensorcell');
+  const made = new internals.NodeJSKernelBackend(engine.eager, 'tensorcell');
   made.engine = engine;
   backend = made;
-  extend(made, binding);
+  extend(made, engine.eager);
   internals.registerKernels();
   tf.registerBackend('tensorflow', () => made as unknown as ReturnType<typeof tf.backend>, 3);
   // With a backend that is made at once this is done when the call returns.
@@ -19,7 +19,7 @@ export function registerTensorflowBackend(tf: Tf, binding: Binding, engine: Engi
 }
 
 /** Teaches the backend about values that lie in resources, and about variables that are traced. */
-function extend(made: NodeBackend, binding: Binding): void {
+function extend(made: NodeBackend, binding: EagerBinding): void {
   const { tensorMap } = made;
 
   const idOf = (dataId: object): number => {

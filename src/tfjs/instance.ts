@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type * as tfjs from '@tensorflow/tfjs';
 import type { node } from '@tensorflow/tfjs-node-gpu/dist/node.js';
 import type { Engine } from '../engines/engine.ts';
-import type { Binding } from '../engines/tensorflow/binding.ts';
+import type { EagerBinding } from '../engines/eager.ts';
 
 export type Tf = typeof tfjs & {
   node: typeof node;
@@ -41,8 +41,8 @@ export const LAZY = -2;
 
 /** tfjs-node's backend class, as far as we use it. */
 export interface NodeBackend {
-  binding: Binding;
-  /** The engine behind the binding, for everything that is not a kernel. */
+  binding: EagerBinding;
+  /** The engine whose eager ops these are, for everything that is not a kernel. */
   engine: Engine;
   tensorMap: {
     get(dataId: object): TensorInfo;
@@ -64,7 +64,7 @@ export interface NodeBackend {
 
 /** Parts of the bundle that only this library uses. */
 export interface TfInternals {
-  NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
+  NodeJSKernelBackend: new (binding: EagerBinding, packageName: string) => NodeBackend;
   registerKernels(): void;
   /** Every class and function of tfjs's that a model may be made of. */
   builtIns: ReadonlySet<unknown>;

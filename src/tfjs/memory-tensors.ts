@@ -1,12 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { theSystem, type Address } from '../base/memory/system.ts';
+import type { Address } from '../base/memory/system.ts';
 import { dtypeBytes, elementCount, type Dtype } from '../base/arrays/dtype.ts';
 import type { Mapping } from '../base/memory/mapping.ts';
 import { tensorflowBackend } from './backend.ts';
 import { checkShape } from '../engines/shape.ts';
-import { int64List } from '../engines/tensorflow/c-api/tensor.ts';
 import { TF } from '../engines/dtypes.ts';
-import type { NodeBackend } from './instance.ts';
 
 /** dtypes that tfjs's tensors have and memory can hold, as TensorFlow numbers them. */
 const numbers = { float32: TF.FLOAT, int32: TF.INT32, bool: TF.BOOL, complex64: TF.COMPLEX64 } as const;
@@ -15,16 +13,6 @@ export type MemoryDtype = keyof typeof numbers;
 
 export function isMemoryDtype(dtype: string): dtype is MemoryDtype {
   return Object.hasOwn(numbers, dtype);
-}
-
-/** The backend's tensor for a TF_Tensor, which is deleted. */
-function adopt(backend: NodeBackend, made: number): Tensor {
-  const { binding } = backend;
-  const { api } = binding.context;
-  const handle = api.TFE_NewTensorHandle(made, binding.status.pointer);
-  api.TF_DeleteTensor(made);
-  binding.status.check();
-  return backend.createOutputTensor(binding.adopt(handle));
 }
 
 /**
@@ -41,18 +29,9 @@ export function tensorOverMapping(
   const backend = tensorflowBackend();
   if (backend === undefined || mapping.length === 0) return undefined;
   checkMemory(dtype, shape, mapping.length);
-  const { api } = backend.binding.context;
-  const made = api.TF_NewTensor(
-    numbers[dtype],
-    int64List(shape),
-    shape.length,
-    mapping.address,
-    mapping.length,
-    theSystem().munmapAddress,
-    0,
-  );
-  mapping.disown();
-  return adopt(backend, made);
+  const { engine } = backend;
+  const handle = engine.mappedValue(shape, numbers[dtype], mapping);
+  return backend.createOutputTensor(engine.adopt(handle));
 }
 
 /**
@@ -70,16 +49,9 @@ export function tensorFilledBy(
   const backend = tensorflowBackend();
   if (backend === undefined) return undefined;
   checkMemory(dtype, shape, bytes);
-  const { api } = backend.binding.context;
-  const made = api.TF_AllocateTensor(numbers[dtype], int64List(shape), shape.length, bytes);
-  if (made === 0) throw new RangeError(`no memory for a ${dtype} tensor of ${bytes} bytes`);
-  try {
-    if (bytes > 0) fill(api.TF_TensorData(made));
-  } catch (error) {
-    api.TF_DeleteTensor(made);
-    throw error;
-  }
-  return adopt(backend, made);
+  const { engine } = backend;
+  const handle = engine.filledValue(shape, numbers[dtype], bytes, fill);
+  return backend.createOutputTensor(engine.adopt(handle));
 }
 
 /** @throws RangeError where native code would read or write beyond memory */
@@ -123,16 +95,11 @@ export function withTensorMemory<T>(
   }
   const info = backend.tensorMap.get(tensor.dataId);
   if (info.values !== null) return useArray(info.values as NodeJS.TypedArray);
-  const { binding } = backend;
-  const { api } = binding.context;
+  const { engine } = backend;
   const [id] = backend.getInputTensorIds([tensor]);
-  const resolved = api.TFE_TensorHandleResolve(binding.handle(id as number), binding.status.pointer);
-  binding.status.check();
-  try {
+  return engine.withMemory(engine.handle(id as number), (address, bytes) => {
     // A tensor's shape is a property that any code may change.
-    checkMemory(dtype, tensor.shape, api.TF_TensorByteSize(resolved));
-    return use({ address: api.TF_TensorData(resolved) });
-  } finally {
-    api.TF_DeleteTensor(resolved);
-  }
+    checkMemory(dtype, tensor.shape, bytes);
+    return use({ address });
+  });
 }

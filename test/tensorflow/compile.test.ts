@@ -7,9 +7,11 @@ import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph
 import { SharedFunctions } from '../../src/compile/execution/shared-functions.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 const tf = loadTf();
-const { binding, engine } = tensorflowBackend() as NodeBackend;
+const { engine } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 test('a function is traced at the second call of a kind, and gives what it gives op by op', () => {

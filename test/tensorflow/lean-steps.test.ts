@@ -6,9 +6,11 @@ import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph
 import { SharedFunctions } from '../../src/compile/execution/shared-functions.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 const tf = loadTf();
-const { binding, engine } = tensorflowBackend() as NodeBackend;
+const { engine } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 
 /** The smallest model of the benchmark: its step is mostly the cost of many small ops. */
 function mlp(): LayersModel {

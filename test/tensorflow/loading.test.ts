@@ -61,9 +61,9 @@ const cases: Record<string, () => unknown> = {
   async options() {
     const { loadedTensorflow } = await import('../../src/engines/tensorflow/loading.ts');
     const tf = loadTf();
-    const { binding } = tensorflowBackend() as NonNullable<ReturnType<typeof tensorflowBackend>>;
+    const { engine } = tensorflowBackend() as NonNullable<ReturnType<typeof tensorflowBackend>>;
     const names = describeBackend().devices.map(({ name }) => name);
-    binding.device = names[1] as string;
+    engine.device = names[1] as string;
     const sum = tf.add(1, 2).arraySync();
     return { names, threads: describeBackend().threads, sum, loaded: loadedTensorflow() !== undefined };
   },

@@ -8,9 +8,11 @@ import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph
 import { checkedPrecision, type MixedPrecision } from '../../src/compile/lowering/precision.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 const tf = loadTf();
-const { binding, engine } = tensorflowBackend() as NodeBackend;
+const { engine } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 /** Two spirals of points, and which of them each belongs to. */

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
-import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 
 /** Numbers that repeat from run to run, well away from 0 and from each other. */
 function numbers(count: number, low: number, high: number, seed = 1): number[] {

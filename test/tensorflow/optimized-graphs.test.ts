@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { optimizedOps } from '../../src/engines/tensorflow/graph/optimized-graph.ts';
 import { compile, loadTf } from '../../src/api/tensorflow.ts';
-import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
 /** How many ops of each kind TensorFlow runs for a function, and that results are those of op by op. */

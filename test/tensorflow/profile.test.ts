@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { loadTf, profile, type Profile } from '../../src/api/tensorflow.ts';
 import type { ChromeTrace } from '../../src/engines/tensorflow/profile/chrome-trace.ts';
-import type { NodeBackend } from '../../src/tfjs/instance.ts';
+import { nativeBinding } from './native-binding.ts';
 
 const tf = loadTf();
-const { binding } = tensorflowBackend() as NodeBackend;
+const binding = nativeBinding();
 
 const quiet = { verbose: 0 as never };
 

@@ -13,13 +13,14 @@ import { resourceOf } from '../../src/compile/state/variable-resources.ts';
 import { compile, loadTf } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
+import { nativeBinding } from './native-binding.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 // A slow machine would let XLA compile in the middle, and what XLA compiled is kept.
 process.env['TENSORCELL_XLA'] = 'off';
 const tf = loadTf();
 const backend = tensorflowBackend() as NodeBackend;
-const { binding } = backend;
+const binding = nativeBinding();
 const { api } = binding.context;
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 const QUIET = 0 as never;

@@ -82,3 +82,11 @@ test('no room imports a room that imports it in turn', () => {
   const cyclic = [...imports.keys()].filter((room) => above(room, new Set()).has(room));
   expect(cyclic).toEqual([]);
 });
+
+test('only src/engines and src/api import the files behind the border of an engine', () => {
+  const importers = sources.filter((file) =>
+    /from '(?:\.\.\/)+(?:src\/)?engines\/[\w-]+\//.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(importers.filter((file) => !/^src\/(?:engines|api)\//.test(file))).toEqual([]);
+  expect(importers).not.toEqual([]);
+});

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { runtimeChoice } from '../../engines/tensorflow/loading.ts';
+import { imageLibraries } from '../../engines/image-decoding.ts';
 import { DataFormatError } from '../formats/format-error.ts';
 import type { BatchParts, ImageCache, ImagePlan } from './jobs.ts';
 import type { BatchRows } from './order.ts';
@@ -31,9 +31,7 @@ export async function imageSource(
   options: PictureOptions,
 ): Promise<Source> {
   const { files, labels, classes } = typeof where === 'string' ? inFolder(where) : list(where);
-  // TensorFlow reads this when it is loaded, which may be in a thread: those have an environment of their own.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
-  const libraries = runtimeChoice().runtime?.libraries;
+  const libraries = imageLibraries();
   const { size, channels = 3, scale = 1 / 255 } = options;
   if (size !== undefined && !size.every((side) => Number.isInteger(side) && side > 0)) {
     throw new RangeError(`size [${size.join(', ')}]: give height and width in pixels`);

@@ -1,6 +1,6 @@
 /** A thread that reads and decodes: the entry of the bundle `data-worker.js`. Jobs are done one after another. */
 import { parentPort } from 'node:worker_threads';
-import { imageBatch, imageSize } from './images.ts';
+import { ImageReader } from './images.ts';
 import type { BatchParts, Job, JobMessage, JobReply, SharedTable } from './jobs.ts';
 import { readRows } from './stored-rows.ts';
 import { decodeChunk, scanCsv, surveyChunk } from './table-chunks.ts';
@@ -36,6 +36,8 @@ function gather(
   return parts;
 }
 
+const images = new ImageReader();
+
 async function perform(job: Job): Promise<unknown> {
   switch (job.kind) {
     case 'csv-scan':
@@ -49,9 +51,9 @@ async function perform(job: Job): Promise<unknown> {
     case 'rows':
       return readRows(job.arrays, job.rows);
     case 'image-size':
-      return imageSize(job.file, job.libraries);
+      return images.size(job.file, job.libraries);
     case 'images':
-      return imageBatch(job.files, job.labels, job.rows, job.plan, job.libraries, job.cache);
+      return images.batch(job.files, job.labels, job.rows, job.plan, job.libraries, job.cache);
     default:
       throw new TypeError(`unknown job ${JSON.stringify(job satisfies never)}`);
   }

@@ -1,3 +1,4 @@
+import type { EagerBinding } from '../eager.ts';
 import type { OpAttribute } from '../ops.ts';
 import { setAttribute } from './attributes.ts';
 import { ATTR, TF, type TensorValues } from '../dtypes.ts';
@@ -36,7 +37,7 @@ const WIDE = new Set<number>([TF.INT64, TF.UINT8]);
  * A cell that is interrupted leaves any of these functions after any native call. Nothing breaks then: an op under way
  * is reset by the next one, and at worst one handle is not counted.
  */
-export class Binding {
+export class Binding implements EagerBinding {
   readonly TF_FLOAT = TF.FLOAT;
   readonly TF_INT32 = TF.INT32;
   readonly TF_INT64 = TF.INT64;

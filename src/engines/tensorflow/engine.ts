@@ -1,4 +1,7 @@
-import type { TensorValues } from '../dtypes.ts';
+import type { Mapping } from '../../base/memory/mapping.ts';
+import { theSystem, type Address } from '../../base/memory/system.ts';
+import { dtypeName, type TensorValues } from '../dtypes.ts';
+import type { EagerBinding } from '../eager.ts';
 import type {
   BackgroundCompilation,
   CompileGate,
@@ -11,8 +14,9 @@ import type {
 import type { Handle, OpAttribute } from '../ops.ts';
 import type { BindingObserver, OpRecorder, TensorMetadata } from '../op-recorder.ts';
 import type { Binding } from './binding.ts';
+import type { Pointer } from './c-api/functions.ts';
 import { cText, Status } from './c-api/library.ts';
-import { handleValues, newHandle } from './c-api/tensor.ts';
+import { handleValues, int64List, newHandle } from './c-api/tensor.ts';
 import { FunctionContent } from './graph/function-content.ts';
 import { Graph } from './graph/graph.ts';
 import { NativeCall } from './graph/native-call.ts';
@@ -27,6 +31,10 @@ export class TensorflowEngine implements Engine {
 
   constructor(binding: Binding) {
     this.#binding = binding;
+  }
+
+  get eager(): EagerBinding {
+    return this.#binding;
   }
 
   get onGpu(): boolean {
@@ -103,6 +111,54 @@ export class TensorflowEngine implements Engine {
 
   read(handle: Handle): TensorValues {
     return handleValues(this.#binding.context.api, this.#binding.status, handle);
+  }
+
+  mappedValue(shape: readonly number[], dtype: number, mapping: Mapping): Handle {
+    const { address, length } = mapping;
+    const unmap = theSystem().munmapAddress;
+    const { api } = this.#binding.context;
+    const made = api.TF_NewTensor(dtype, int64List(shape), shape.length, address, length, unmap, 0);
+    mapping.disown();
+    return this.#handleOf(made);
+  }
+
+  filledValue(
+    shape: readonly number[],
+    dtype: number,
+    bytes: number,
+    fill: (address: Address) => void,
+  ): Handle {
+    const { api } = this.#binding.context;
+    const made = api.TF_AllocateTensor(dtype, int64List(shape), shape.length, bytes);
+    if (made === 0) throw new RangeError(`no memory for a ${dtypeName(dtype)} tensor of ${bytes} bytes`);
+    try {
+      if (bytes > 0) fill(api.TF_TensorData(made));
+    } catch (error) {
+      api.TF_DeleteTensor(made);
+      throw error;
+    }
+    return this.#handleOf(made);
+  }
+
+  /** A handle of a TF_Tensor, which is deleted. */
+  #handleOf(made: Pointer): Handle {
+    const { context, status } = this.#binding;
+    const handle = context.api.TFE_NewTensorHandle(made, status.pointer);
+    context.api.TF_DeleteTensor(made);
+    status.check();
+    return handle;
+  }
+
+  withMemory<T>(handle: Handle, use: (address: Address, bytes: number) => T): T {
+    const { context, status } = this.#binding;
+    const { api } = context;
+    const resolved = api.TFE_TensorHandleResolve(handle, status.pointer);
+    status.check();
+    try {
+      return use(api.TF_TensorData(resolved), api.TF_TensorByteSize(resolved));
+    } finally {
+      api.TF_DeleteTensor(resolved);
+    }
   }
 
   share(handle: Handle): Handle {
