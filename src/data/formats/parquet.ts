@@ -1,6 +1,7 @@
+import type * as hyparquet from 'hyparquet';
 import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { closeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { openRegular } from '../../base/files/index.ts';
 import { DataFormatError } from './format-error.ts';
@@ -35,27 +36,115 @@ export interface ParquetFile {
   close(): Promise<void>;
 }
 
+/** A Parquet file with its open handle. */
+class OpenedParquet implements ParquetFile {
+  readonly path: string;
+  readonly columns: string[];
+  readonly rows: number;
+  readonly groups: number[];
+  readonly #handle: FileHandle;
+  readonly #file: AsyncBuffer;
+  readonly #metadata: FileMetaData;
+  readonly #readers: Readers;
+
+  /** @throws Error for metadata that contradict themselves or the file's size */
+  constructor(path: string, handle: FileHandle, file: AsyncBuffer, metadata: FileMetaData, readers: Readers) {
+    this.path = path;
+    this.#handle = handle;
+    this.#file = file;
+    this.#metadata = metadata;
+    this.#readers = readers;
+    this.columns = readers.parquetSchema(metadata).children.map(({ element }) => element.name);
+    this.groups = rowGroups(metadata, file.byteLength);
+    this.rows = Number(metadata.num_rows);
+  }
+
+  async read(
+    wanted: readonly string[],
+    from: number,
+    to: number,
+    column: (name: string, from: number, values: ArrayLike<unknown>) => void,
+  ): Promise<void> {
+    const unknown = wanted.find((name) => !this.columns.includes(name));
+    if (unknown !== undefined) {
+      throw new RangeError(`${this.path} has no column '${unknown}': it has ${this.columns.join(', ')}`);
+    }
+    try {
+      await this.#readers.parquetRead({
+        file: this.#file,
+        metadata: this.#metadata,
+        compressors: this.#readers.compressors,
+        columns: [...wanted],
+        rowStart: from,
+        rowEnd: to,
+        onChunk: ({ columnName, columnData, rowStart, rowEnd }) => {
+          // Pieces may reach beyond the requested rows.
+          const low = Math.max(rowStart, from);
+          const high = Math.min(rowEnd, to);
+          if (low >= high) return;
+          const whole = low === rowStart && high - rowStart === columnData.length;
+          const values: ArrayLike<unknown> = whole
+            ? columnData
+            : Array.prototype.slice.call(columnData, low - rowStart, high - rowStart);
+          column(columnName, low, values);
+        },
+      });
+    } catch (error) {
+      throw damaged(this.path, error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+function damaged(path: string, error: unknown): DataFormatError {
+  return new DataFormatError(
+    `${path} is not a Parquet file, or was cut short: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  );
+}
+
+/** Rows of each row group. @param size of the file in bytes. @throws Error where the metadata do not fit */
+function rowGroups(metadata: FileMetaData, size: number): number[] {
+  const ends = metadata.row_groups.flatMap((group) =>
+    group.columns.map(({ meta_data: column }) =>
+      column === undefined ? 0 : Number(column.data_page_offset) + 1,
+    ),
+  );
+  if (ends.some((end) => end > size)) throw new Error('its row groups lie beyond its end');
+  const counts = metadata.row_groups.map((group) => Number(group.num_rows));
+  const rows = counts.reduce((sum, count) => sum + count, 0);
+  if (
+    rows !== Number(metadata.num_rows) ||
+    !counts.every((count) => Number.isSafeInteger(count) && count >= 0)
+  ) {
+    throw new Error(`its metadata counts ${metadata.num_rows} rows, but its row groups have ${rows}`);
+  }
+  return counts;
+}
+
+type Readers = typeof hyparquet & { compressors: Compressors };
+
+/** Loaded when first needed: both packages are ES modules, and most sessions read no Parquet. */
+async function loadReaders(): Promise<Readers> {
+  const [reader, { compressors }] = await importInTurn(() =>
+    Promise.all([import('hyparquet'), import('hyparquet-compressors')]),
+  );
+  return { ...reader, compressors };
+}
+
 /**
- * Opens a Parquet file: Snappy, gzip, Brotli, Zstandard and LZ4 (through hyparquet, which reads only what is asked for).
+ * Opens a Parquet file: Snappy, gzip, Brotli, Zstandard and LZ4 (through hyparquet, which reads only the requested parts).
  *
  * @throws DataFormatError for what is no Parquet file or was cut short.
  */
 export async function openParquet(path: string): Promise<ParquetFile> {
-  // Loaded when first needed: both are ES modules, and most sessions read no Parquet.
-  const [{ parquetMetadataAsync, parquetRead, parquetSchema }, { compressors }] = await importInTurn(() =>
-    Promise.all([
-      import('hyparquet'),
-      import('hyparquet-compressors') as Promise<{ compressors: Compressors }>,
-    ]),
-  );
+  const readers = await loadReaders();
   // A pipe or a device would never end.
   closeSync(openRegular(path).descriptor);
   const handle = await open(path, 'r');
-  const damaged = (error: unknown): DataFormatError =>
-    new DataFormatError(
-      `${path} is not a Parquet file, or was cut short: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
   try {
     const { size } = await handle.stat();
     const file: AsyncBuffer = {
@@ -67,61 +156,10 @@ export async function openParquet(path: string): Promise<ParquetFile> {
         return bytes.buffer;
       },
     };
-    const metadata: FileMetaData = await parquetMetadataAsync(file);
-    const columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const ends = metadata.row_groups.flatMap((group) =>
-      group.columns.map(({ meta_data: column }) =>
-        column === undefined ? 0 : Number(column.data_page_offset) + 1,
-      ),
-    );
-    if (ends.some((end) => end > size)) throw new Error('its row groups lie beyond its end');
-    const rows = metadata.row_groups.reduce((sum, group) => sum + Number(group.num_rows), 0);
-    const counts = metadata.row_groups.map((group) => Number(group.num_rows));
-    if (
-      rows !== Number(metadata.num_rows) ||
-      !counts.every((count) => Number.isSafeInteger(count) && count >= 0)
-    ) {
-      throw new Error(`its metadata counts ${metadata.num_rows} rows, but its row groups have ${rows}`);
-    }
-    return {
-      path,
-      columns,
-      rows: Number(metadata.num_rows),
-      groups: metadata.row_groups.map((group) => Number(group.num_rows)),
-      async read(wanted, from, to, column) {
-        const unknown = wanted.find((name) => !columns.includes(name));
-        if (unknown !== undefined) {
-          throw new RangeError(`${path} has no column '${unknown}': it has ${columns.join(', ')}`);
-        }
-        try {
-          await parquetRead({
-            file,
-            metadata,
-            compressors,
-            columns: [...wanted],
-            rowStart: from,
-            rowEnd: to,
-            onChunk: ({ columnName, columnData, rowStart, rowEnd }) => {
-              // Pieces may reach beyond the rows that were asked for.
-              const low = Math.max(rowStart, from);
-              const high = Math.min(rowEnd, to);
-              if (low >= high) return;
-              const whole = low === rowStart && high - rowStart === columnData.length;
-              const values = whole
-                ? columnData
-                : Array.prototype.slice.call(columnData, low - rowStart, high - rowStart);
-              column(columnName, low, values as ArrayLike<unknown>);
-            },
-          });
-        } catch (error) {
-          throw damaged(error);
-        }
-      },
-      close: async () => handle.close(),
-    };
+    return new OpenedParquet(path, handle, file, await readers.parquetMetadataAsync(file), readers);
   } catch (error) {
     await handle.close();
-    throw damaged(error);
+    throw damaged(path, error);
   }
 }
 

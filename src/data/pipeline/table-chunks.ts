@@ -14,8 +14,81 @@ const QUOTE = 0x22;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
+/** Where the rows of a CSV file lie: only bytes are looked at, and a newline within quotes ends no row. */
+interface RowScan {
+  /** Ends of chunks of whole rows, with their rows. */
+  ends: { end: number; rows: number }[];
+  /** Where the line of names ends; negative where the file has none. */
+  namesEnd: number;
+}
+
+/** @param named whether the first row has the names. @throws DataFormatError for an open quote. */
+function scanRows(handle: number, file: string, separatorByte: number, named: boolean): RowScan {
+  const buffer = Buffer.alloc(READ);
+  const ends: RowScan['ends'] = [];
+  let quoted = false;
+  /** A quote was seen within quotes: an end, or the first of two. */
+  let pending = false;
+  let emptyCell = true;
+  let emptyLine = true;
+  let rows = 0;
+  let last = 0;
+  let offset = 0;
+  let namesEnd = named ? -1 : 0;
+  const endRow = (end: number): void => {
+    if (!emptyLine && namesEnd < 0) {
+      namesEnd = end;
+      last = end;
+    } else if (!emptyLine) rows += 1;
+    if (end - last >= CSV_CHUNK) {
+      ends.push({ end, rows });
+      last = end;
+      rows = 0;
+    }
+    emptyLine = true;
+    emptyCell = true;
+  };
+  for (;;) {
+    const size = readSync(handle, buffer, 0, READ, offset);
+    if (size === 0) break;
+    let at = offset === 0 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0;
+    for (; at < size; at++) {
+      const byte = buffer[at];
+      if (quoted && !pending) {
+        if (byte === QUOTE) pending = true;
+        else emptyCell = false;
+        continue;
+      }
+      if (pending) {
+        pending = false;
+        if (byte === QUOTE) {
+          emptyCell = false;
+          continue;
+        }
+        quoted = false;
+      }
+      if (byte === QUOTE && emptyCell) {
+        quoted = true;
+        emptyLine = false;
+      } else if (byte === NEWLINE) endRow(offset + at + 1);
+      else if (byte === separatorByte) {
+        emptyCell = true;
+        emptyLine = false;
+      } else if (byte !== RETURN) {
+        emptyCell = false;
+        emptyLine = false;
+      }
+    }
+    offset += size;
+  }
+  if (quoted && !pending) throw new DataFormatError(`${file}: a quote is opened and never closed`);
+  if (!emptyLine) endRow(offset);
+  if (last < offset) ends.push({ end: offset, rows });
+  return { ends, namesEnd };
+}
+
 /**
- * Cuts a CSV file into chunks of whole rows: a newline within quotes ends none. Only bytes are looked at.
+ * Cuts a CSV file into chunks of whole rows.
  *
  * @param columns names, where the first row does not have them. @throws DataFormatError for an open quote.
  */
@@ -27,90 +100,18 @@ export function scanCsv(
 ): Answers['csv-scan'] {
   const { descriptor: handle } = openRegular(file);
   try {
-    const separatorByte = separator.charCodeAt(0);
-    const buffer = Buffer.alloc(READ);
-    const ends: { end: number; rows: number }[] = [];
-    let quoted = false;
-    /** A quote was seen within quotes: an end, or the first of two. */
-    let pending = false;
-    let emptyCell = true;
-    let emptyLine = true;
-    let rows = 0;
-    let last = 0;
-    let offset = 0;
-    /** Where the line of names ends. */
-    let namesEnd = columns === undefined ? -1 : 0;
-    const endRow = (end: number): void => {
-      if (!emptyLine && namesEnd < 0) {
-        namesEnd = end;
-        last = end;
-      } else if (!emptyLine) rows += 1;
-      if (end - last >= CSV_CHUNK) {
-        ends.push({ end, rows });
-        last = end;
-        rows = 0;
-      }
-      emptyLine = true;
-      emptyCell = true;
-    };
-    for (;;) {
-      const size = readSync(handle, buffer, 0, READ, offset);
-      if (size === 0) break;
-      let at = offset === 0 && buffer[0] === 0xef && buffer[1] === 0xbb && buffer[2] === 0xbf ? 3 : 0;
-      for (; at < size; at++) {
-        const byte = buffer[at] as number;
-        if (quoted && !pending) {
-          if (byte === QUOTE) pending = true;
-          else emptyCell = false;
-          continue;
-        }
-        if (pending) {
-          pending = false;
-          if (byte === QUOTE) {
-            emptyCell = false;
-            continue;
-          }
-          quoted = false;
-        }
-        if (byte === QUOTE && emptyCell) {
-          quoted = true;
-          emptyLine = false;
-        } else if (byte === NEWLINE) endRow(offset + at + 1);
-        else if (byte === separatorByte) {
-          emptyCell = true;
-          emptyLine = false;
-        } else if (byte !== RETURN) {
-          emptyCell = false;
-          emptyLine = false;
-        }
-      }
-      offset += size;
-    }
-    if (quoted && !pending) {
-      throw new DataFormatError(`${file}: a quote is opened and never closed`);
-    }
-    if (!emptyLine) endRow(offset);
-    if (last < offset) ends.push({ end: offset, rows });
+    const { ends, namesEnd } = scanRows(handle, file, separator.charCodeAt(0), columns === undefined);
     const names =
       columns ??
       csvCells(readText(handle, 0, Math.max(0, namesEnd)).replace(/^\uFEFF/, ''), separator, file)[0] ??
       [];
     let start = Math.max(0, namesEnd);
     let firstRow = 1;
-    const chunks = ends.map(({ end, rows: count }) => {
-      const chunk = {
-        format: 'csv' as const,
-        file,
-        separator,
-        columns: names,
-        missing,
-        start,
-        end,
-        firstRow,
-        rows: count,
-      };
+    const chunks = ends.map(({ end, rows }) => {
+      const common = { format: 'csv' as const, file, separator, columns: names, missing };
+      const chunk = { ...common, start, end, firstRow, rows };
       start = end;
-      firstRow += count;
+      firstRow += rows;
       return chunk;
     });
     return { columns: names, chunks: chunks.filter((chunk) => chunk.rows > 0) };

@@ -13,7 +13,7 @@ import { runtimeLibraries } from './runtime-libraries.ts';
  * @throws TensorflowError for a `TENSORCELL_RUNTIME` that does not exist
  */
 export function imageLibraries(): string | undefined {
-  // TensorFlow reads this when it is loaded, which may be in a thread: those have an environment of their own.
+  // TensorFlow reads this when it is loaded, which may be in a thread: a thread has its own environment.
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
   return runtimeChoice().runtime?.libraries;
 }

@@ -45,14 +45,21 @@ interface GradientOp {
 const SELU_SCALE = 1.0507009873554805;
 const SELU_SCALE_ALPHA = 1.7580993408473768;
 
-function gradientOps(tools: GradientTools): Record<string, GradientOp> {
-  const { tf, call, noGradient } = tools;
-  const { add, cast, div, greater, less, mul, neg, sigmoid, square, sub, where } = tf;
-  const truth = (mask: Tensor) => cast(mask, 'float32');
+/** Gradients of a gradient op, by the op's name. */
+function secondOrder({ call, noGradient }: GradientTools) {
   const same = (name: string) => (ddy: Tensor, value: Tensor) => call(name, { dy: ddy, value });
   const flat =
     (name: string): GradientOp['second'] =>
     (ddy, _, value) => ({ dy: () => same(name)(ddy, value), value: () => noGradient(value) });
+  return { same, flat };
+}
+
+/** Activations whose gradient ops take the gradient first. */
+function activationOps(tools: GradientTools): Record<string, GradientOp> {
+  const { tf, noGradient } = tools;
+  const { add, cast, greater, less, mul, sigmoid, where } = tf;
+  const { same, flat } = secondOrder(tools);
+  const truth = (mask: Tensor) => cast(mask, 'float32');
   return {
     Relu: {
       of: 'result',
@@ -93,6 +100,15 @@ function gradientOps(tools: GradientTools): Record<string, GradientOp> {
         value: () => same('SigmoidGrad')(mul(ddy, dy), sigmoid(x)),
       }),
     },
+  };
+}
+
+/** Functions whose gradient ops take the result first. */
+function resultOps(tools: GradientTools): Record<string, GradientOp> {
+  const { tf } = tools;
+  const { div, mul, neg, square, sub, where } = tf;
+  const { same } = secondOrder(tools);
+  return {
     Sigmoid: {
       of: 'result',
       first: 'value',
@@ -162,7 +178,8 @@ export function installElementwiseGradients(tools: GradientTools): void {
 
 function installGradientOps(tools: GradientTools): void {
   const { define, numbers, conj, replaceKernel, run, call, onTensorflow } = tools;
-  for (const [name, { of, first, composed, second }] of Object.entries(gradientOps(tools))) {
+  const ops = { ...activationOps(tools), ...resultOps(tools) };
+  for (const [name, { of, first, composed, second }] of Object.entries(ops)) {
     const saves = of === 'result' ? { outputs: [true] } : { inputs: ['x'] };
     const op = `${name}Grad`;
     replaceKernel(op, () => (inputs) => {

@@ -112,7 +112,7 @@ function written(inputs: readonly (readonly string[])[], output: readonly string
 }
 
 function installEinsum(tools: GradientTools): void {
-  const { tf, define, replaceKernel, conj, numbers } = tools;
+  const { tf, define, replaceKernel } = tools;
 
   // TensorFlow's op takes one tensor or two.
   replaceKernel('Einsum', (original) => (inputs, attributes) => {
@@ -138,64 +138,81 @@ function installEinsum(tools: GradientTools): void {
   });
 
   define('Einsum', { all: true }, (dy, saved, attributes) => {
-    const equation = attributes['equation'] as string;
-    const parsed = parseEquation(
-      equation,
-      saved.map(({ shape }) => shape),
-    );
-    const sizes = new Map<string, number>();
-    for (const [i, labels] of parsed.inputs.entries()) {
-      for (const [axis, label] of labels.entries()) {
-        sizes.set(label, Math.max(sizes.get(label) ?? 1, saved[i]?.shape[axis] as number));
-      }
-    }
-    const gradient = (k: number): Tensor => {
-      const x = saved[k] as Tensor;
-      const labels = parsed.inputs[k] as string[];
-      const distinct = [...new Set(labels)];
-      const others = saved.filter((_, i) => i !== k).map((other) => conj(numbers(other)));
-      const otherLabels = parsed.inputs.filter((_, i) => i !== k);
-      const there = new Set([...parsed.output, ...otherLabels.flat()]);
-      // The ellipsis as a whole: what this tensor lacks of it was repeated for it, and is added up.
-      const dots = [...new Set([...otherLabels, parsed.output].flat())]
-        .filter((label) => label[0] === '.')
-        .sort();
-      const reached = [...dots, ...distinct.filter((label) => label[0] !== '.' && there.has(label))];
-      let result = tf.einsum(written([parsed.output, ...otherLabels], reached), dy, ...others);
-      const repeated = dots.filter((label) => !distinct.includes(label)).length;
-      if (repeated > 0) {
-        result = tf.sum(
-          result,
-          Array.from({ length: repeated }, (_, i) => i),
-        );
-      }
-      let places = reached.slice(repeated);
-      // A label that this tensor alone has was added up over: each place has the gradient of the sum.
-      const alone = distinct.filter((label) => !places.includes(label));
-      if (alone.length > 0) {
-        const wide = alone.map((label) => sizes.get(label) as number);
-        const shape = result.shape;
-        result = tf.broadcastTo(tf.reshape(result, [...shape, ...wide.map(() => 1)]), [...shape, ...wide]);
-        places = [...places, ...alone];
-      }
-      // A label that stands twice takes the diagonal.
-      for (const [axis, label] of labels.entries()) {
-        if (labels.indexOf(label) === axis) continue;
-        const own = `${label}'${axis}`;
-        const next = [...places, own];
-        result = tf.einsum(written([places, [label, own]], next), result, tf.eye(sizes.get(label) as number));
-        places = next;
-      }
-      const order = labels.map((label, axis) =>
-        places.indexOf(labels.indexOf(label) === axis ? label : `${label}'${axis}`),
-      );
-      result = order.every((place, i) => place === i) ? result : tf.transpose(result, order);
-      const same = result.shape.every((size, i) => size === x.shape[i]);
-      if (same) return result;
-      // An axis of an ellipsis that has one place here was repeated.
-      const single = x.shape.flatMap((size, i) => (size === 1 && result.shape[i] !== 1 ? [i] : []));
-      return tf.sum(result, single, true);
-    };
+    const gradient = einsumGradient(tools, dy, saved, attributes['equation'] as string);
     return Object.fromEntries(saved.map((_, k) => [String(k), () => gradient(k)]));
   });
+}
+
+/** A value and the label of each of its axes. */
+interface Labelled {
+  value: Tensor;
+  labels: readonly string[];
+}
+
+/** The gradients of the operands of an einsum, by their number. */
+function einsumGradient(
+  { tf, conj, numbers }: GradientTools,
+  dy: Tensor,
+  saved: readonly Tensor[],
+  equation: string,
+): (k: number) => Tensor {
+  const shapes = saved.map(({ shape }) => shape);
+  const parsed = parseEquation(equation, shapes);
+  const sizes = new Map<string, number>();
+  for (const [i, labels] of parsed.inputs.entries()) {
+    for (const [axis, label] of labels.entries()) {
+      sizes.set(label, Math.max(sizes.get(label) ?? 1, shapes[i]?.[axis] ?? 1));
+    }
+  }
+  const size = (label: string): number => sizes.get(label) ?? 1;
+
+  /** The product of dy with the other operands, over the labels that this operand has in common with them. */
+  const product = (k: number, distinct: readonly string[]): Labelled => {
+    const others = saved.filter((_, i) => i !== k).map((other) => conj(numbers(other)));
+    const otherLabels = parsed.inputs.filter((_, i) => i !== k);
+    const there = new Set([...parsed.output, ...otherLabels.flat()]);
+    // The ellipsis as a whole: what this tensor lacks of it was repeated for it, and is added up.
+    const dots = [...there].filter((label) => label[0] === '.').sort();
+    const reached = [...dots, ...distinct.filter((label) => label[0] !== '.' && there.has(label))];
+    const value = tf.einsum(written([parsed.output, ...otherLabels], reached), dy, ...others);
+    const repeated = dots.filter((label) => !distinct.includes(label)).length;
+    if (repeated === 0) return { value, labels: reached };
+    const axes = Array.from({ length: repeated }, (_, i) => i);
+    return { value: tf.sum(value, axes), labels: reached.slice(repeated) };
+  };
+
+  /** Axes for labels that this operand alone has: they were added up over, and each place has the gradient of the sum. */
+  const spread = ({ value, labels }: Labelled, distinct: readonly string[]): Labelled => {
+    const alone = distinct.filter((label) => !labels.includes(label));
+    if (alone.length === 0) return { value, labels };
+    const { shape } = value;
+    const narrow = tf.reshape(value, [...shape, ...alone.map(() => 1)]);
+    return {
+      value: tf.broadcastTo(narrow, [...shape, ...alone.map(size)]),
+      labels: [...labels, ...alone],
+    };
+  };
+
+  return (k) => {
+    const labels = parsed.inputs[k] ?? [];
+    const distinct = [...new Set(labels)];
+    let { value, labels: places } = spread(product(k, distinct), distinct);
+    // A label that stands twice takes the diagonal.
+    for (const [axis, label] of labels.entries()) {
+      if (labels.indexOf(label) === axis) continue;
+      const copy = `${label}'${axis}`;
+      const next = [...places, copy];
+      value = tf.einsum(written([places, [label, copy]], next), value, tf.eye(size(label)));
+      places = next;
+    }
+    const order = labels.map((label, axis) =>
+      places.indexOf(labels.indexOf(label) === axis ? label : `${label}'${axis}`),
+    );
+    if (!order.every((place, i) => place === i)) value = tf.transpose(value, order);
+    const shape = shapes[k] ?? [];
+    if (value.shape.every((length, i) => length === shape[i])) return value;
+    // An axis of an ellipsis that has one place here was repeated.
+    const single = shape.flatMap((length, i) => (length === 1 && value.shape[i] !== 1 ? [i] : []));
+    return tf.sum(value, single, true);
+  };
 }

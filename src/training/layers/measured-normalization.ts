@@ -14,12 +14,39 @@ import {
   type Weight,
 } from './registry.ts';
 
+type Numbers = number | number[] | number[][] | null;
+
+/** Numbers that were measured before; null where the layer measures them. */
+interface Measured {
+  axis: number | number[] | null;
+  mean: Numbers;
+  variance: Numbers;
+}
+
+/** @param layer its name, for errors. @throws RangeError for a mean without variance, or the other way round. */
+function readMeasured(layer: string, args: Args): Measured {
+  const { axis = -1, mean = null, variance = null } = args as Partial<Measured>;
+  if ((mean === null) !== (variance === null)) {
+    throw new RangeError(`layer ${layer}: mean and variance go together; one of them is missing`);
+  }
+  return { axis, mean, variance };
+}
+
+/** A given number, list or weight, as it meets the input's axes: aligned with the kept ones from the right. */
+function aligned(given: Tensor, kept: readonly number[], rank: number): Tensor {
+  const wide = Array.from({ length: rank }, () => 1);
+  for (let index = 1; index <= given.rank; index++) {
+    const axis = kept.at(-index);
+    if (axis !== undefined) wide[axis] = given.shape.at(-index) ?? 1;
+  }
+  return given.reshape(wide);
+}
+
 /** Subtracts a mean and divides by a standard deviation that were measured before. */
 export function normalization(tf: Tf): LayerClass {
-  type Numbers = number | number[] | number[][] | null;
   const made = class Normalization extends tf.layers.Layer {
     static readonly className = 'Normalization';
-    readonly axis: number | number[] | null;
+    readonly axis: Measured['axis'];
     readonly mean: Numbers;
     readonly variance: Numbers;
     readonly invert: boolean;
@@ -29,17 +56,7 @@ export function normalization(tf: Tf): LayerClass {
 
     constructor(args: Args) {
       super(args);
-      const {
-        axis = -1,
-        mean = null,
-        variance = null,
-      } = args as {
-        axis?: number | number[] | null;
-        mean?: Numbers;
-        variance?: Numbers;
-      };
-      if ((mean === null) !== (variance === null))
-        throw new RangeError(`layer ${this.name}: mean and variance go together; one of them is missing`);
+      const { axis, mean, variance } = readMeasured(this.name, args);
       this.axis = axis;
       this.mean = mean;
       this.variance = variance;
@@ -52,15 +69,9 @@ export function normalization(tf: Tf): LayerClass {
       this.kept = this.axis === null ? [] : named(this, () => axesOf(this.axis ?? [], shape.length));
       if (this.mean === null) {
         const sizes = sizesAt(shape, this.kept, this);
-        this.meanWeight = this.addWeight('mean', sizes, 'float32', tf.initializers.zeros(), undefined, false);
-        this.varianceWeight = this.addWeight(
-          'variance',
-          sizes,
-          'float32',
-          tf.initializers.ones(),
-          undefined,
-          false,
-        );
+        const { zeros, ones } = tf.initializers;
+        this.meanWeight = this.addWeight('mean', sizes, 'float32', zeros(), undefined, false);
+        this.varianceWeight = this.addWeight('variance', sizes, 'float32', ones(), undefined, false);
       }
       this.built = true;
     }
@@ -69,19 +80,11 @@ export function normalization(tf: Tf): LayerClass {
       return oneShape(inputShape);
     }
 
-    /** A given number, list or weight, as it meets the input's axes: aligned with the kept ones from the right. */
-    private aligned(given: Tensor, rank: number): Tensor {
-      const wide = Array.from({ length: rank }, () => 1);
-      for (let index = 1; index <= given.rank; index++)
-        wide[this.kept.at(-index) as number] = given.shape.at(-index) as number;
-      return tf.reshape(given, wide);
-    }
-
     override call(inputs: Tensor | Tensor[]): Tensor {
       return tf.tidy(() => {
         const x = tf.cast(oneTensor(inputs), 'float32');
         const stored = (weight: Weight | undefined, given: Numbers): Tensor =>
-          this.aligned(weight?.read() ?? tf.tensor(given as number[], undefined, 'float32'), x.rank);
+          aligned(weight?.read() ?? tf.tensor(given ?? [], undefined, 'float32'), this.kept, x.rank);
         const mean = stored(this.meanWeight, this.mean);
         const deviation = tf.maximum(tf.sqrt(stored(this.varianceWeight, this.variance)), 1e-7);
         return this.invert ? tf.add(mean, tf.mul(x, deviation)) : tf.div(tf.sub(x, mean), deviation);
@@ -110,5 +113,5 @@ export function normalization(tf: Tf): LayerClass {
       return { ...super.getConfig(), axis, mean, variance, invert };
     }
   };
-  return register(tf, made as unknown as LayerClass);
+  return register(tf, made);
 }

@@ -195,9 +195,18 @@ export function oneTensor(inputs: Tensor | Tensor[]): Tensor {
   return Array.isArray(inputs) ? (inputs[0] as Tensor) : inputs;
 }
 
-/** The only shape among input shapes. */
+function isShapeList(shape: Shape | Shape[]): shape is Shape[] {
+  return Array.isArray(shape[0]);
+}
+
+/** Input shapes as a list. */
+export function allShapes(shape: Shape | Shape[]): Shape[] {
+  return isShapeList(shape) ? shape : [shape];
+}
+
+/** The only shape among input shapes, or the first. */
 export function oneShape(shape: Shape | Shape[]): Shape {
-  return Array.isArray(shape[0]) ? shape[0] : (shape as Shape);
+  return isShapeList(shape) ? (shape[0] ?? []) : shape;
 }
 
 /** A number, or a list of them, for each of `rank` dimensions. @throws RangeError naming the option. */
