@@ -14,7 +14,7 @@ after(disposeProbes);
 
 const skip = hasCompiler() ? false : 'gcc is missing: it builds the fake driver libraries';
 
-/** What is said once somebody has answered. */
+/** The line once a driver has answered. */
 async function said(machine: Machine, backend: BackendDescription): Promise<string> {
   const load = new DeviceLoad(machine, () => backend);
   const end = Date.now() + 20_000;
@@ -23,14 +23,14 @@ async function said(machine: Machine, backend: BackendDescription): Promise<stri
     if (words !== '') return words;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error('nothing was said');
+  throw new Error('no driver answered');
 }
 
 test('a GPU: utilization and memory as its driver reports them', { skip }, async () => {
   const machine = await simulatedMachine(SPECS['wsl2-nvidia']!);
   try {
     const words = await said(machine, onCuda);
-    assert.match(words, /^NVIDIA [\w ]+: utilization 37 % · memory 1\.0 GiB of 8\.0 GiB$/);
+    assert.match(words, /^NVIDIA [\w ]+: utilization 37 % · memory 1\.02 GiB of 8\.00 GiB$/);
   } finally {
     machine.dispose();
   }
@@ -57,5 +57,5 @@ test('the processor: our own share of it, and our own memory', async () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     words = load.words(now);
   }
-  assert.match(words, /^CPU: \d+\.\d of \d+ CPUs? · memory (\d+ MiB|\d+\.\d GiB)$/);
+  assert.match(words, /^CPU: \d+\.\d of \d+ CPUs? · memory (\d+|\d+\.\d|\d\.\d\d) [MG]iB$/);
 });
