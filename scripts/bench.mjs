@@ -7,10 +7,14 @@ import { buildIfStale } from './build-state.mjs';
 import { runSource } from './bundle-source.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const main = (name) => join(root, 'test', 'bench', name, 'main.ts');
+const main = (/** @type {string} */ name) => join(root, 'test', 'bench', name, 'main.ts');
 const benches = readdirSync(join(root, 'test', 'bench')).filter((name) => existsSync(main(name)));
 
-/** A bench's usage and the first sentence of what it says of itself. */
+/**
+ * A bench's usage and the first sentence of its description.
+ *
+ * @param {string} name
+ */
 function description(name) {
   const comment = /^\/\*\*\n([\s\S]*?)\*\//.exec(readFileSync(main(name), 'utf8'))?.[1] ?? '';
   const [usage = '', about = ''] = comment.replaceAll(/^ \* ?/gm, '').split('\n\n');

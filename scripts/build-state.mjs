@@ -25,7 +25,12 @@ const SOURCES = [
   'package-lock.json',
 ];
 
-/** Newest modification time under `path`, in milliseconds; 0 when there is nothing. */
+/**
+ * Newest modification time under `path`, in milliseconds; 0 when there is nothing.
+ *
+ * @param {string} path
+ * @returns {number}
+ */
 function newest(path) {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found) return 0;
@@ -33,7 +38,11 @@ function newest(path) {
   return readdirSync(path).reduce((time, name) => Math.max(time, newest(join(path, name))), found.mtimeMs);
 }
 
-/** True when dist/ holds bundles that are newer than every source. */
+/**
+ * True when dist/ holds bundles that are newer than every source.
+ *
+ * @param {string} root
+ */
 export function isBuilt(root) {
   const bundle = ['kernel.js', 'tensorcell.js', 'cli.js']
     .map((name) => join(root, 'dist', name))
@@ -43,7 +52,12 @@ export function isBuilt(root) {
   return SOURCES.every((source) => newest(join(root, source)) <= built);
 }
 
-/** Builds when something changed since. Throws when the build fails; what failed is on stderr by then. */
+/**
+ * Builds when something changed since.
+ *
+ * @param {string} root
+ * @throws Error when the build fails; its messages are on stderr by then
+ */
 export function buildIfStale(root) {
   if (isBuilt(root)) return false;
   const done = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], {

@@ -10,6 +10,10 @@ import { tfjsPatchesPlugin } from './tfjs-patches.mjs';
 /** Packages whose ES files are bundled, never their prebuilt CommonJS files: there must be one instance of each. */
 const esPackages = /^@tensorflow\/tfjs-(core|layers|data|converter|backend-cpu)$/;
 
+/**
+ * @param {string} root
+ * @returns {import('esbuild').Plugin}
+ */
 function tfjsInOneInstance(root) {
   const here = join(root, 'src', 'tfjs');
   return {
@@ -52,6 +56,10 @@ function tfjsInOneInstance(root) {
 /**
  * Builds `tf.cjs` in `folder`. Tests may give another `entry`, more `plugins` (which come first) and further options of
  * esbuild.
+ *
+ * @param {string} root
+ * @param {string} folder
+ * @param {import('esbuild').BuildOptions & { entry?: string }} [options]
  */
 export async function buildTfjs(
   root,

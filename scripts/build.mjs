@@ -52,22 +52,24 @@ const entries = {
   'xla-trial': 'src/api/xla-trial-main.ts',
 };
 
+/** @satisfies {import('esbuild').BuildOptions} */
 const common = {
   bundle: true,
-  platform: 'node',
+  platform: /** @type {const} */ ('node'),
   target: 'node20.19',
   absWorkingDir: root,
   external: [...Object.keys(pkg.dependencies), ...Object.keys(VENDORED)],
-  legalComments: 'linked',
-  logLevel: 'warning',
-  sourcemap: 'linked',
-  metafile: true,
+  legalComments: /** @type {const} */ ('linked'),
+  logLevel: /** @type {const} */ ('warning'),
+  sourcemap: /** @type {const} */ ('linked'),
+  metafile: /** @type {const} */ (true),
 };
 
 /** Packages that the kernel process needs for the first cell: in its bundle they have their place in the code cache. */
 const BUNDLED = ['oxc-parser', 'magic-string', '@jridgewell/remapping'];
 
 /** oxc-parser's addon, without a look at each file that its loader knows. Where it has another name, that loader is asked. */
+/** @type {import('esbuild').Plugin} */
 const parserAddon = {
   name: 'parser-addon',
   setup(builder) {
@@ -137,11 +139,11 @@ for (const name of Object.keys(cached)) {
 // Kernelspecs of earlier versions name this file.
 writeFileSync(join(fresh, 'kernel.js'), "import './kernel.cjs';\n");
 // What the command needs beside its code.
-for (const [from, to] of [
+for (const [from, to] of /** @type {const} */ ([
   ['cli/logo', 'logo'],
   ['requirements/lab.txt', 'requirements/lab.txt'],
   ['src/interop/python/bridge', 'python'],
-]) {
+])) {
   cpSync(join(root, from), join(fresh, to), { recursive: true });
 }
 for (const name of readdirSync(join(root, 'notebooks')).filter((file) => file.endsWith('.ipynb'))) {
@@ -169,7 +171,7 @@ const tfjs = await buildTfjs(root, fresh);
 const vendored = await vendorPackages(root, join(fresh, 'node_modules'));
 writeLicences(root, fresh, [
   ...[bundles, started, code].flatMap(({ metafile }) => Object.keys(metafile.inputs)),
-  ...Object.keys(tfjs.metafile.inputs),
+  ...Object.keys(tfjs.metafile?.inputs ?? {}),
   ...vendored,
   ...VENDORED_TYPES.map((name) => `node_modules/${name}`),
 ]);

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** @type {import('esbuild').Plugin} */
 const sourceLocations = {
   name: 'source-locations',
   setup(builder) {
@@ -23,7 +24,12 @@ const sourceLocations = {
   },
 };
 
-/** Bundles `entryPoints` (name of the bundle -> source file) into `folder`, as `.mjs` files. */
+/**
+ * Bundles `entryPoints` (name of the bundle -> source file) into `folder`, as `.mjs` files.
+ *
+ * @param {Record<string, string>} entryPoints
+ * @param {string} folder
+ */
 export async function bundleSource(entryPoints, folder) {
   await build({
     entryPoints,
@@ -44,7 +50,13 @@ export async function bundleSource(entryPoints, folder) {
   });
 }
 
-/** Bundles one program and runs it in a separate process; this process ends with its exit code. Resolves when it has ended. */
+/**
+ * Bundles one program and runs it in a separate process; this process ends with its exit code. Resolves when it has ended.
+ *
+ * @param {string} file
+ * @param {string} name of the bundle
+ * @param {readonly string[]} args
+ */
 export async function runSource(file, name, args) {
   const folder = join(root, '.cache', 'programs');
   await bundleSource({ [name]: file }, folder);
@@ -52,11 +64,12 @@ export async function runSource(file, name, args) {
     cwd: root,
     stdio: 'inherit',
   });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+    process.on(signal, () => child.kill(signal));
   await new Promise((done) => {
     child.on('close', (code, signal) => {
       process.exitCode = signal === null ? (code ?? 1) : 1;
-      done();
+      done(undefined);
     });
   });
 }

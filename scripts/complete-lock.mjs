@@ -8,7 +8,22 @@ import { fileURLToPath } from 'node:url';
 const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32'];
 const PROCESSORS = ['arm', 'arm64', 'ia32', 'loong64', 'ppc64', 'riscv64', 's390x', 'x64'];
 
-/** What a platform package's name says: `binding-linux-x64-musl` is for Linux on x64 with musl. */
+/** @typedef {{ cpu?: string[], libc?: string[], os?: string[] }} Platform */
+
+/**
+ * @typedef {object} LockedPackage an entry of package-lock.json
+ * @property {string} version
+ * @property {boolean} [dev]
+ * @property {boolean} [optional]
+ * @property {Record<string, string>} [optionalDependencies]
+ */
+
+/**
+ * The platform in a package's name: `binding-linux-x64-musl` is for Linux on x64 with musl.
+ *
+ * @param {string} name
+ * @returns {Platform}
+ */
 export function platformOf(name) {
   const words = name.replace(/^.*\//, '').split('-');
   const os = words.find((word) => SYSTEMS.includes(word));
@@ -25,8 +40,13 @@ export function platformOf(name) {
   };
 }
 
-/** The optional packages that some package of the lock file names and that have no entry: path -> entry. */
+/**
+ * The optional packages that some package of the lock file names and that have no entry: path -> entry.
+ *
+ * @param {{ packages: Record<string, LockedPackage> }} lock
+ */
 export function missingEntries(lock) {
+  /** @type {Record<string, LockedPackage & Platform>} */
   const missing = {};
   for (const [path, entry] of Object.entries(lock.packages)) {
     for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {

@@ -5,7 +5,11 @@
 const CALL = /\b(_super\d*)\.call\(this(?=\s*[,)])/g;
 const APPLY = /\b(_super\d*)\.apply\(this, arguments\)/g;
 
-/** The text of a file with each parent's constructor called by `Reflect.construct`. */
+/**
+ * The text of a file with each parent's constructor called by `Reflect.construct`.
+ *
+ * @param {string} text
+ */
 export function constructible(text) {
   const changed = text.replaceAll(APPLY, 'Reflect.construct($1, arguments, new.target)');
   // No parenthesis has to be matched: the arguments stay where they are, as those of another function.
@@ -24,6 +28,8 @@ const LEFT = /\b_super\d*\.(?:call|apply)\(this\b|\b_possibleConstructorReturn\w
 /**
  * Calls of a parent's constructor as a function that are in a bundle's text: lines, counted from 1, with their text. In
  * a bundle with real classes each may be one that throws.
+ *
+ * @param {string} text
  */
 export function es5SuperCalls(text) {
   return [...text.matchAll(LEFT)].map(({ index }) => {

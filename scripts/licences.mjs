@@ -2,15 +2,27 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The package that a path lies in: `node_modules/@tensorflow/tfjs-core` for a file below it; undefined for our own. */
+/** @typedef {{ name: string, version: string, licence: string, text: string }} Described */
+/** @typedef {string | { type?: string }} Licence as package.json has it, or had it */
+
+/**
+ * The package that a path lies in: `node_modules/@tensorflow/tfjs-core` for a file below it; undefined for our own.
+ *
+ * @param {string} path
+ */
 export function packageFolder(path) {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
 }
 
-/** A package's licence as an SPDX expression; old packages name it in other ways, or only in a file. */
+/**
+ * A package's licence as an SPDX expression; old packages name it in other ways, or only in a file.
+ *
+ * @param {{ license?: Licence, licenses?: Licence | Licence[] }} pkg
+ * @param {string} text of its licence files
+ */
 export function licenceOf(pkg, text = '') {
   const named = pkg.license ?? pkg.licenses;
-  const one = (value) => (typeof value === 'string' ? value : value?.type);
+  const one = (/** @type {Licence | undefined} */ value) => (typeof value === 'string' ? value : value?.type);
   const expression = Array.isArray(named) ? named.map(one).join(' OR ') : one(named);
   if (expression && !/^see licen[cs]e/i.test(expression)) return expression;
   if (/Redistribution and use in source and binary forms/.test(text)) return 'BSD-3-Clause';
@@ -18,7 +30,12 @@ export function licenceOf(pkg, text = '') {
   return 'NOASSERTION';
 }
 
-/** `{ name, version, licence, text }` of the package in a folder. */
+/**
+ * Describes the package in a folder.
+ *
+ * @param {string} folder
+ * @returns {Described}
+ */
 export function describePackage(folder) {
   const pkg = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const text = readdirSync(folder)
@@ -32,9 +49,14 @@ export function describePackage(folder) {
 /**
  * Writes `third-party.json` (name, version, licence) and `third-party-licences.txt` (with their texts) for the packages
  * that `paths` (relative to `root`) come from.
+ *
+ * @param {string} root
+ * @param {string} folder
+ * @param {readonly string[]} paths
  */
 export function writeLicences(root, folder, paths) {
   const folders = new Set(paths.map(packageFolder).filter((found) => found !== undefined));
+  /** @type {Map<string, Described>} */
   const found = new Map();
   for (const path of folders) {
     if (!existsSync(join(root, path, 'package.json'))) continue;

@@ -1,15 +1,17 @@
 // What has to be there before anything can be installed. Each sentence says what is missing and what to do.
 
 /** The oldest minor versions that package.json admits: what `require` of ES modules needs, as our parser is one. */
+/** @type {Record<number, number>} */
 const OLDEST_MINOR = { 20: 19, 22: 12 };
 const OLDEST_MAJOR = 20;
 
 /**
  * The sentence to end with on a machine that cannot work, or undefined.
- * `machine` is `{ node: '20.19.0', platform: 'linux', musl: false }`.
+ *
+ * @param {{ node: string, platform: string, musl: boolean }} machine such as `{ node: '20.19.0', platform: 'linux', musl: false }`
  */
 export function missingFromMachine(machine) {
-  const [major, minor] = machine.node.split('.').map(Number);
+  const [major = 0, minor = 0] = machine.node.split('.').map(Number);
   if (major < OLDEST_MAJOR || major === 21 || minor < (OLDEST_MINOR[major] ?? 0)) {
     return `this is Node ${machine.node}, and Tensorcell needs 20.19, 22.12 or newer: install a current one, for example with "nvm install 22"`;
   }
@@ -26,6 +28,7 @@ export function missingFromMachine(machine) {
 
 /** The machine that this runs on. Node reports its glibc's version unless it was built for musl. */
 export function thisMachine() {
+  /** @type {{ header?: { glibcVersionRuntime?: string } }} */
   const { header } = process.report?.getReport?.() ?? {};
   return {
     node: process.versions.node,

@@ -3,7 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The lock file that node_modules was made from lies in it, written last: without it the install was cut off. */
+/**
+ * Installs the packages of package-lock.json. node_modules contains the lock file that it was made from, written last:
+ * without it the installation was cut off.
+ *
+ * @param {string} root
+ */
 export function installNodePackages(root) {
   const lock = join(root, 'package-lock.json');
   const marker = join(root, 'node_modules', '.tensorcell-lock');
@@ -22,9 +27,14 @@ export function installNodePackages(root) {
   renameSync(`${marker}.new`, marker);
 }
 
-/** One sentence for what npm could not do, or undefined when its own words are better. */
+/**
+ * One sentence for what npm could not do, or undefined when its own words are better.
+ *
+ * @param {Error | { code: string } | undefined} error of the start of npm
+ * @param {string} text of its stderr
+ */
 export function explain(error, text) {
-  if (error?.code === 'ENOENT')
+  if (error !== undefined && 'code' in error && error.code === 'ENOENT')
     return 'npm was not found: it comes with Node, so install Node again, for example with "nvm install 22"';
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/.test(text)) {
     return "the npm registry could not be reached, so the Node packages could not be fetched: check the network (and npm's proxy settings) and run this again";

@@ -10,7 +10,11 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** The versions that the kernel's tests run on beside the one at hand. */
 export const VERSIONS = [20, 22, 24, 26];
 
-/** Path of a Node of that major version, fetched when it is not in the cache; undefined without a network. */
+/**
+ * Path of a Node of that major version, fetched when it is not in the cache; undefined without a network.
+ *
+ * @param {number} major
+ */
 export function nodeBinary(major) {
   if (Number(process.versions.node.split('.')[0]) === major) return process.execPath;
   const folder = join(root, '.cache', 'nodes', String(major));

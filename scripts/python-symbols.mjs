@@ -7,10 +7,14 @@ import { fileURLToPath } from 'node:url';
 const DYNAMIC = 2; // PT_DYNAMIC
 const LOAD = 1; // PT_LOAD
 
-/** Undefined symbols of a 64-bit ELF library whose names begin as Python's do, sorted (elf(5)). */
+/**
+ * Undefined symbols of a 64-bit ELF library whose names begin as Python's do, sorted (elf(5)).
+ *
+ * @param {string} path
+ */
 export function pythonSymbols(path) {
   const file = openSync(path, 'r');
-  const read = (offset, length) => {
+  const read = (/** @type {number} */ offset, /** @type {number} */ length) => {
     const bytes = Buffer.alloc(length);
     if (readSync(file, bytes, 0, length, offset) !== length)
       throw new Error(`${path} ends before ${offset + length}`);
@@ -23,26 +27,34 @@ export function pythonSymbols(path) {
     const size = header.readUInt16LE(54);
     const segments = Array.from({ length: header.readUInt16LE(56) }, (_, index) => {
       const entry = read(Number(header.readBigUInt64LE(32)) + index * size, size);
-      const field = (at) => Number(entry.readBigUInt64LE(at));
+      const field = (/** @type {number} */ at) => Number(entry.readBigUInt64LE(at));
       return { type: entry.readUInt32LE(0), offset: field(8), address: field(16), bytes: field(32) };
     });
     /** Where in the file lies what is mapped there. */
-    const offsetOf = (address) => {
+    const offsetOf = (/** @type {number} */ address) => {
       const inside = segments.find(
         (one) => one.type === LOAD && address >= one.address && address < one.address + one.bytes,
       );
       if (!inside) throw new Error(`${path} maps nothing at ${address}`);
       return address - inside.address + inside.offset;
     };
-    const { offset, bytes } = segments.find(({ type }) => type === DYNAMIC);
+    const found = segments.find(({ type }) => type === DYNAMIC);
+    if (!found) throw new Error(`${path} has no dynamic segment`);
+    const { offset, bytes } = found;
     const dynamic = read(offset, bytes);
+    /** @type {Map<number, number>} */
     const entries = new Map();
     for (let at = 0; at < bytes; at += 16) {
       entries.set(Number(dynamic.readBigInt64LE(at)), Number(dynamic.readBigUInt64LE(at + 8)));
     }
-    const strings = read(offsetOf(entries.get(5)), entries.get(10)); // DT_STRTAB, DT_STRSZ
-    const table = entries.get(6); // DT_SYMTAB: it ends where the names begin, as every linker lays it out
-    const symbols = read(offsetOf(table), entries.get(5) - table);
+    const entry = (/** @type {number} */ tag) => {
+      const value = entries.get(tag);
+      if (value === undefined) throw new Error(`${path} has no dynamic entry ${tag}`);
+      return value;
+    };
+    const strings = read(offsetOf(entry(5)), entry(10)); // DT_STRTAB, DT_STRSZ
+    const table = entry(6); // DT_SYMTAB: it ends where the names begin, as every linker lays it out
+    const symbols = read(offsetOf(table), entry(5) - table);
     const names = [];
     for (let at = 24; at + 24 <= symbols.length; at += 24) {
       if (symbols.readUInt16LE(at + 6) !== 0) continue;

@@ -19,11 +19,16 @@ const { values } = parseArgs({
   options: { nodes: { type: 'string' }, 'without-audit': { type: 'boolean' } },
 });
 const versions = values.nodes?.split(',').map(Number) ?? VERSIONS;
+/** @type {string[]} */
 const wrong = [];
 const folder = join(root, 'release');
 const pkg = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const time = new Date();
 
+/**
+ * @param {string} program
+ * @param {string[]} args
+ */
 function must(program, args) {
   const done = spawnSync(program, args, { cwd: root, encoding: 'utf8' });
   if (done.status !== 0)
@@ -43,7 +48,7 @@ console.log(
 );
 
 const all = components(root);
-const bill = billOfMaterials(root, all, pkg, time);
+const bill = billOfMaterials(all, pkg, time);
 writeFileSync(join(folder, 'sbom.cdx.json'), `${JSON.stringify(bill, undefined, 2)}\n`);
 writeFileSync(join(folder, 'licences.md'), `# Licences\n\n${licenceTable(all)}`);
 console.log(`${bill.components.length} components in sbom.cdx.json; their licences are in licences.md`);
@@ -93,7 +98,7 @@ for (const major of versions) {
       wrong.push(`with Node ${major} it takes ${seen.installedBytes} bytes`);
     if (seen.left.length > 0) wrong.push(`with Node ${major} uninstall --all leaves ${seen.left.join(', ')}`);
   } catch (error) {
-    wrong.push(`with Node ${major}: ${error.message}`);
+    wrong.push(`with Node ${major}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -16,10 +16,24 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** How often this process has run tests: two runs at once have a folder each. */
 let runs = 0;
 
-/** Every test file under a path that the user named, sorted. */
+/** @typedef {{ pass: number, fail: number, skipped: number, todo: number }} Counts */
+
+/**
+ * @typedef {object} Outcome
+ * @property {number} files
+ * @property {number} code exit code of `node --test`
+ * @property {Record<string, number>} [milliseconds] by file
+ */
+
+/**
+ * Every test file under a path that the user named, sorted.
+ *
+ * @param {string} path
+ * @returns {string[]}
+ */
 export function testFiles(path) {
   if (!statSync(path).isDirectory()) return [path];
-  return readdirSync(path, { recursive: true })
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
     .map((name) => join(path, name))
     .filter((name) => name.endsWith('.test.ts') && !name.includes('/node_modules/'))
     .sort();
@@ -28,6 +42,10 @@ export function testFiles(path) {
 /**
  * Runs the tests under `paths` and resolves to `{ pass, fail, skipped, todo, files, code }`.
  * `node` is the binary to test with, `args` go to `node --test`, `output` is 'inherit' or a function that takes text.
+ *
+ * @param {readonly string[]} paths
+ * @param {{ node?: string | undefined, args?: readonly string[], output?: 'inherit' | ((text: string) => void), env?: NodeJS.ProcessEnv }} [options]
+ * @returns {Promise<Counts & Outcome>}
  */
 export async function runTests(
   paths,
@@ -66,9 +84,10 @@ export async function runTests(
       },
     );
     if (output !== 'inherit') {
-      child.stdout.setEncoding('utf8').on('data', output);
-      child.stderr.setEncoding('utf8').on('data', output);
+      child.stdout?.setEncoding('utf8').on('data', output);
+      child.stderr?.setEncoding('utf8').on('data', output);
     }
+    /** @type {number} */
     const code = await new Promise((done, failed) => {
       child.on('error', failed);
       child.on('close', (status, signal) => done(status ?? (signal ? 1 : 0)));

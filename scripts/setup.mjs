@@ -15,12 +15,16 @@ export function prepareCheckout() {
     installNodePackages(root);
     if (buildIfStale(root)) console.log('built dist/');
   } catch (error) {
-    console.error(`tensorcell: ${error.message}`);
+    console.error(`tensorcell: ${error instanceof Error ? error.message : String(error)}`);
     process.exit(1);
   }
 }
 
-/** Runs our command in the foreground and returns its exit code. */
+/**
+ * Runs our command in the foreground and returns its exit code.
+ *
+ * @param {string[]} args
+ */
 export function command(...args) {
   const done = spawnSync(process.execPath, [join(root, 'dist', 'cli.js'), ...args], { stdio: 'inherit' });
   return done.status ?? 1;

@@ -22,7 +22,34 @@ const LONG = /\.long\.test\.ts$/;
 /** Fault tests that measure how time and memory grow with what arrives. */
 const GROWTH = /(floods|history|large-text|nesting|readers)(\.long)?\.test\.ts$/;
 
-/** Runs a program with its output in a log; resolves to its exit code. */
+/**
+ * @typedef {object} Context
+ * @property {string} root of the checkout
+ * @property {string} output folder of the logs
+ * @property {string} environment folder of the Python environment
+ * @property {boolean} all whether long tests run too
+ * @property {NodeJS.ProcessEnv} env
+ */
+
+/** @typedef {{ pass: number, fail: number, skipped: number, skip?: string }} Result */
+
+/**
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {string} [skip] the reason why it cannot run here
+ * @property {(context: Context) => Promise<Result>} run
+ */
+
+/**
+ * Runs a program with its output in a log; resolves to its exit code.
+ *
+ * @param {Context} context
+ * @param {string} name of the log
+ * @param {string} program
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>}
+ */
 async function run(context, name, program, args, env = {}) {
   const log = createWriteStream(join(context.output, `${name}.log`), { flags: 'a' });
   const child = spawn(program, args, {
@@ -40,17 +67,26 @@ async function run(context, name, program, args, env = {}) {
   return code;
 }
 
-/** A check that passes or fails as a whole. */
-function check(name, program, args) {
+/**
+ * A check that passes or fails as a whole.
+ *
+ * @param {string} name
+ * @param {string} program
+ * @param {string[][]} runs the arguments of each run
+ * @returns {Suite}
+ */
+function check(name, program, ...runs) {
   return {
     name,
     async run(context) {
-      const code = await run(context, name, program, args);
-      return { pass: code === 0 ? 1 : 0, fail: code === 0 ? 0 : 1, skipped: 0 };
+      let fail = 0;
+      for (const args of runs) if ((await run(context, name, program, args)) !== 0) fail = 1;
+      return { pass: 1 - fail, fail, skipped: 0 };
     },
   };
 }
 
+/** @type {Suite} */
 const units = {
   name: 'unit',
   async run(context) {
@@ -66,7 +102,14 @@ const units = {
   },
 };
 
-/** Tests of one folder, in processes of their own. */
+/**
+ * Tests of one folder, in separate processes.
+ *
+ * @param {string} name
+ * @param {readonly string[]} paths
+ * @param {string} [node] the binary to test with
+ * @returns {Suite}
+ */
 function processes(name, paths, node) {
   return {
     name,
@@ -84,7 +127,15 @@ function processes(name, paths, node) {
   };
 }
 
-/** Tests written for pytest, with the environment's Python. */
+/**
+ * Tests written for pytest, with the environment's Python.
+ *
+ * @param {string} name
+ * @param {string} folder
+ * @param {Context} context
+ * @param {NodeJS.ProcessEnv} timeoutEnv
+ * @returns {Suite}
+ */
 function python(name, folder, context, timeoutEnv = {}) {
   return {
     name,
@@ -97,11 +148,12 @@ function python(name, folder, context, timeoutEnv = {}) {
         ...context.env,
         ...timeoutEnv,
         PYTHONDONTWRITEBYTECODE: '1',
-        PATH: `${join(context.environment, 'bin')}:${process.env.PATH}`,
+        PATH: `${join(context.environment, 'bin')}:${process.env['PATH']}`,
       });
       if (!existsSync(report)) return { pass: 0, fail: 1, skipped: 0 };
       const suite = /<testsuite [^>]*>/.exec(readFileSync(report, 'utf8'))?.[0] ?? '';
-      const number = (key) => Number(new RegExp(` ${key}="(\\d+)"`).exec(suite)?.[1] ?? 0);
+      const number = (/** @type {string} */ key) =>
+        Number(new RegExp(` ${key}="(\\d+)"`).exec(suite)?.[1] ?? 0);
       const fail = number('failures') + number('errors');
       const skipped = number('skipped');
       return { pass: number('tests') - fail - skipped, fail: Math.max(fail, code === 0 ? 0 : 1), skipped };
@@ -109,38 +161,52 @@ function python(name, folder, context, timeoutEnv = {}) {
   };
 }
 
-/** Folders with *.test.ts that have no suite of their own, short files first. */
+/**
+ * Folders with *.test.ts that have no suite of their own, short files first.
+ *
+ * @param {Context} context
+ */
 function processFolders(context) {
   const base = join(context.root, 'test');
   return readdirSync(base, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !OTHER_FOLDERS.includes(entry.name))
     .map(({ name }) => name)
     .sort()
-    .map((name) => [name, testFiles(join(base, name)).filter((file) => context.all || !LONG.test(file))])
-    .filter(([, files]) => files.length > 0);
+    .map((name) => ({
+      name,
+      files: testFiles(join(base, name)).filter((file) => context.all || !LONG.test(file)),
+    }))
+    .filter(({ files }) => files.length > 0);
 }
 
 /**
- * All suites for `context` (`{ root, output, environment, all, env }`), in the order in which they run. A suite may
- * have `skip`: the reason why it cannot run here.
+ * All suites, in the order in which they run.
+ *
+ * @param {Context} context
  */
 export function suites(context) {
-  const bin = (name) => join(context.root, 'node_modules', '.bin', name);
+  const bin = (/** @type {string} */ name) => join(context.root, 'node_modules', '.bin', name);
   const folders = processFolders(context);
+  /** @type {Suite[]} */
   const list = [
-    check('types', bin('tsc'), ['--noEmit', '-p', 'tsconfig.json']),
+    check(
+      'types',
+      bin('tsc'),
+      ['--noEmit', '-p', 'tsconfig.json'],
+      ['--noEmit', '-p', 'tsconfig.scripts.json'],
+    ),
     check('lint', bin('oxlint'), ['--type-aware', '--deny-warnings']),
     check('format', bin('oxfmt'), ['--check']),
     check('words', process.execPath, [join(context.root, 'scripts', 'check-words.mjs')]),
     units,
-    ...folders.flatMap(([name, files]) => {
+    ...folders.flatMap(({ name, files }) => {
       if (name !== 'faults') return [processes(name, files)];
       const measuring = files.filter((file) => GROWTH.test(file));
       const others = files.filter((file) => !GROWTH.test(file));
       return [processes('growth', measuring), processes('faults', others)];
     }),
   ];
-  const has = (folder, pattern) =>
+  const has = (/** @type {string} */ folder, /** @type {RegExp} */ pattern) =>
     existsSync(join(context.root, folder)) &&
     readdirSync(join(context.root, folder)).some((name) => pattern.test(name));
   if (has('test/conformance', /^test_.*\.py$/)) list.push(python('conformance', 'test/conformance', context));
@@ -161,8 +227,8 @@ export function suites(context) {
   }
   // The kernel on every version of Node: a part of its tests, more on the newest, all of them with --all.
   const kernel = folders
-    .filter(([name]) => ['kernel', 'kernel-language', 'runtime'].includes(name))
-    .flatMap(([, files]) => files);
+    .filter(({ name }) => ['kernel', 'kernel-language', 'runtime'].includes(name))
+    .flatMap(({ files }) => files);
   const newest = Math.max(...VERSIONS);
   for (const version of VERSIONS) {
     const part = version === newest ? /interrupt|crash|start/ : /interrupt/;

@@ -49,6 +49,9 @@ if (changed >= 0) {
 let passed = 0;
 let failed = 0;
 
+/** @typedef {import('./test-suites.mjs').Suite} Suite */
+
+/** @param {Suite} suite */
 async function report(suite) {
   if (suite.skip) {
     console.log(`${suite.name.padEnd(14)} skipped: ${suite.skip}`);
@@ -105,7 +108,12 @@ const checks = CHECKS.map((names) => chosen.filter(({ name }) => names.includes(
 await Promise.all(checks.map((suites) => lane(suites, [])));
 for (const suite of chosen.filter(({ name }) => ALONE.has(name))) await report(suite);
 
-/** Runs suites from the front of `own`; when there are none left, it takes from the end of `other`. */
+/**
+ * Runs suites from the front of `own`; when there are none left, it takes from the end of `other`.
+ *
+ * @param {Suite[]} own
+ * @param {Suite[]} other
+ */
 async function lane(own, other) {
   for (let suite = own.shift() ?? other.pop(); suite; suite = own.shift() ?? other.pop()) await report(suite);
 }

@@ -5,7 +5,11 @@ import { build } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** By name: the file that is bundled, and the name that it is imported by inside the package. */
+/**
+ * By name: the file that is bundled, and the name that it is imported by inside the package.
+ *
+ * @type {Record<string, { entry: string, format: 'cjs' | 'esm', exports: Record<string, string>, file: string }>}
+ */
 export const VENDORED = {
   zeromq: { entry: 'lib/index.js', format: 'cjs', exports: { '.': './index.cjs' }, file: 'index.cjs' },
   h5wasm: {
@@ -24,6 +28,7 @@ const ADDONS = {
 };
 
 /** Its loader reads a manifest of all builds, with the help of a package of 6 MB. */
+/** @type {import('esbuild').Plugin} */
 const ownLoader = {
   name: 'zeromq-addon',
   setup(builder) {
@@ -35,8 +40,14 @@ const ownLoader = {
   },
 };
 
-/** Writes the packages to `target` (a folder `node_modules`); returns esbuild's inputs, for the list of licences. */
+/**
+ * Writes the packages to `target` (a folder `node_modules`); returns esbuild's inputs, for the list of licences.
+ *
+ * @param {string} root
+ * @param {string} target
+ */
 export async function vendorPackages(root, target) {
+  /** @type {string[]} */
   const inputs = [];
   for (const [name, { entry, format, exports, file }] of Object.entries(VENDORED)) {
     const from = join(root, 'node_modules', name);

@@ -54,13 +54,18 @@ export const VENDORED_TYPES = [
   'undici-types',
 ];
 
+/** @param {string} source */
 function wanted(source) {
   const name = basename(source);
   if (statSync(source).isDirectory()) return name !== 'node_modules';
   return /\.d\.[cm]?ts$/.test(name) || name === 'package.json' || /^LICEN[CS]E/i.test(name);
 }
 
-/** Adds names to the type of an activation. */
+/**
+ * Adds names to the type of an activation.
+ *
+ * @param {string} folder
+ */
 function addActivations(folder) {
   const file = join(folder, '@tensorflow', 'tfjs-layers', 'dist', 'keras_format', 'activation_config.d.ts');
   if (!existsSync(file)) return;
@@ -74,7 +79,11 @@ function addActivations(folder) {
   );
 }
 
-/** Drops folders that hold no file, which the filter leaves behind. */
+/**
+ * Drops folders that hold no file, which the filter leaves behind.
+ *
+ * @param {string} folder
+ */
 function prune(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
@@ -84,12 +93,17 @@ function prune(folder) {
   }
 }
 
-/** Copies the declarations to `target`; a copy for these very versions is kept in the cache. */
+/**
+ * Copies the declarations to `target`; a copy for these very versions is kept in the cache.
+ *
+ * @param {string} root
+ * @param {string} target
+ */
 export function copyVendoredTypes(root, target) {
-  const found = VENDORED_TYPES.map((name) => [name, join(root, 'node_modules', name)]).filter(([, from]) =>
-    existsSync(from),
+  const found = VENDORED_TYPES.map((name) => ({ name, from: join(root, 'node_modules', name) })).filter(
+    ({ from }) => existsSync(from),
   );
-  const versions = found.map(([name, from]) => {
+  const versions = found.map(({ name, from }) => {
     const { version } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
     return `${name.replace('/', '+')}-${version}`;
   });
@@ -105,7 +119,7 @@ export function copyVendoredTypes(root, target) {
   if (!existsSync(cached)) {
     const fresh = `${cached}.${process.pid}`;
     rmSync(fresh, { recursive: true, force: true });
-    for (const [name, from] of found) {
+    for (const { name, from } of found) {
       const to = join(fresh, name);
       mkdirSync(dirname(to), { recursive: true });
       cpSync(from, to, { recursive: true, filter: wanted });

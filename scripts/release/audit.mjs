@@ -4,8 +4,33 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The findings in `npm audit --json`, one per advisory and package. */
+/**
+ * @typedef {object} Advisory
+ * @property {string} [url]
+ * @property {number | string} source
+ * @property {string} severity
+ * @property {string} title
+ */
+
+/**
+ * @typedef {object} AuditReport the output of `npm audit --json`
+ * @property {number} [auditReportVersion]
+ * @property {string} [message]
+ * @property {Record<string, { via?: (Advisory | string)[], isDirect: boolean }>} [vulnerabilities]
+ */
+
+/** @typedef {{ id: string, name: string, severity: string, title: string, isDirect: boolean }} Finding */
+
+/** @typedef {{ asked: true, findings: Finding[], unexplained: Finding[], stale: string[] }} Answered */
+
+/**
+ * The findings in `npm audit --json`, one per advisory and package.
+ *
+ * @param {AuditReport} report
+ * @returns {Finding[]}
+ */
 export function findingsOf(report) {
+  /** @type {Map<string, Finding>} */
   const found = new Map();
   for (const [name, { via = [], isDirect }] of Object.entries(report.vulnerabilities ?? {})) {
     for (const each of via) {
@@ -21,9 +46,13 @@ export function findingsOf(report) {
 /**
  * Asks the registry. Returns `{ asked: false, why }` when it does not answer such questions, else
  * `{ asked: true, findings, unexplained, stale }`; `stale` are explanations that nothing needs any more.
+ *
+ * @param {string} root
+ * @returns {Answered | { asked: false, why: string | undefined }}
  */
 export function audit(root) {
   const done = spawnSync('npm', ['audit', '--json', '--audit=true'], { cwd: root, encoding: 'utf8' });
+  /** @type {AuditReport} */
   let report;
   try {
     report = JSON.parse(done.stdout);

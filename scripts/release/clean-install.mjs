@@ -5,7 +5,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } fro
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Bytes under a folder, links not followed. */
+/**
+ * Bytes under a folder, links not followed.
+ *
+ * @param {string} path
+ * @returns {number}
+ */
 export function folderBytes(path) {
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => !entry.isSymbolicLink())
@@ -26,9 +31,13 @@ function npmScript() {
 /**
  * Installs `tarball` with the Node at `node` and goes through a user's day. Returns what was seen:
  * `{ version, installedBytes, tutorial, left }`, `left` being the paths of ours that are still there at the end.
+ *
+ * @param {string} tarball
+ * @param {string} node
+ * @param {(line: string) => void} notify
  * @throws Error with what a step printed when it failed
  */
-export function cleanInstall(tarball, node, say = () => {}) {
+export function cleanInstall(tarball, node, notify = () => {}) {
   const folder = mkdtempSync(join(tmpdir(), 'tensorcell-release-'));
   const home = join(folder, 'home');
   const prefix = join(folder, 'npm');
@@ -43,11 +52,11 @@ export function cleanInstall(tarball, node, say = () => {}) {
     NPM_CONFIG_USERCONFIG: join(homedir(), '.npmrc'),
     npm_config_cache: join(folder, 'npm-cache'),
     // What was fetched once need not come over the network for each version of Node.
-    PIP_CACHE_DIR: process.env.PIP_CACHE_DIR ?? join(homedir(), '.cache', 'pip'),
-    PATH: `${join(prefix, 'bin')}:${dirname(node)}:${process.env.PATH}`,
+    PIP_CACHE_DIR: process.env['PIP_CACHE_DIR'] ?? join(homedir(), '.cache', 'pip'),
+    PATH: `${join(prefix, 'bin')}:${dirname(node)}:${process.env['PATH']}`,
   };
-  const run = (program, args) => {
-    say(
+  const run = (/** @type {string} */ program, /** @type {string[]} */ args) => {
+    notify(
       `${program === node ? 'npm' : program} ${args.filter((arg) => !arg.endsWith('npm-cli.js')).join(' ')}`,
     );
     const done = spawnSync(program, args, { cwd: home, env, encoding: 'utf8', maxBuffer: 1e8 });
@@ -68,7 +77,7 @@ export function cleanInstall(tarball, node, say = () => {}) {
     const tutorials = join(home, 'tensorcell-tutorials');
     const tutorial = run('tensorcell', ['run', join(tutorials, '01-first-network.ipynb')]).trim();
     const used = run('tensorcell', ['uninstall']);
-    say(used.trim().replaceAll('\n', '\n    '));
+    notify(used.trim().replaceAll('\n', '\n    '));
     run('tensorcell', ['uninstall', '--all']);
     run(node, [...npm, 'uninstall', 'tensorcell']);
     rmSync(tutorials, { recursive: true });

@@ -1,7 +1,10 @@
 // Which dtypes the arguments of ops may have.
-import { ENGINE } from '@tensorflow/tfjs-core/dist/engine';
-import { cast } from '@tensorflow/tfjs-core/dist/ops/cast';
-import { Tensor } from '@tensorflow/tfjs-core/dist/tensor';
+import { ENGINE } from '@tensorflow/tfjs-core/dist/engine.js';
+import { cast } from '@tensorflow/tfjs-core/dist/ops/cast.js';
+import { Tensor } from '@tensorflow/tfjs-core/dist/tensor.js';
+
+/** @typedef {import('@tensorflow/tfjs-core').TensorLike} TensorLike */
+/** @typedef {(x: Tensor | TensorLike, name: string, op: string, type?: string) => Tensor} Convert tfjs's `convertToTensor` */
 
 /** Whether ops run on TensorFlow now. */
 export function onTensorflow() {
@@ -15,19 +18,31 @@ const COMPLEX = new Set(['cos', 'cosh', 'log', 'rsqrt', 'sigmoid', 'sin', 'sqrt'
  * The argument of an op whose result is a float: int32 and bool become float32. tfjs takes them in some of these ops, with a
  * result of the argument's dtype (`sinh` of 1 is 1), and refuses them in others.
  *
- * @param convert tfjs's `convertToTensor`.
- * @param type 'float32' where tfjs has the op for that alone.
+ * @param {Convert} convert
+ * @param {Tensor | TensorLike} x
+ * @param {string} name of the argument
+ * @param {string} op
+ * @param {string} [type] 'float32' where tfjs has the op for that alone
  * @throws Error for texts, and for complex64 where TensorFlow has no such op.
  */
 export function floatArgument(convert, x, name, op, type) {
-  const given = x instanceof Tensor ? x.dtype : undefined;
-  if (given === 'int32' || given === 'bool') return cast(x, 'float32');
-  if (given === 'complex64' && type === 'float32' && COMPLEX.has(op) && onTensorflow()) return x;
+  if (x instanceof Tensor) {
+    if (x.dtype === 'int32' || x.dtype === 'bool') return cast(x, 'float32');
+    if (x.dtype === 'complex64' && type === 'float32' && COMPLEX.has(op) && onTensorflow()) return x;
+  }
   const tensor = convert(x, name, op, type);
   return tensor.dtype === 'int32' || tensor.dtype === 'bool' ? cast(tensor, 'float32') : tensor;
 }
 
-/** The argument of an op that rounds: int32 and bool stay, since they are whole. @param convert tfjs's `convertToTensor`. */
+/**
+ * The argument of an op that rounds: int32 and bool stay, since they are whole.
+ *
+ * @param {Convert} convert
+ * @param {Tensor | TensorLike} x
+ * @param {string} name of the argument
+ * @param {string} op
+ * @param {string} [type]
+ */
 export function roundedArgument(convert, x, name, op, type) {
   if (x instanceof Tensor && (x.dtype === 'int32' || x.dtype === 'bool')) return x;
   return convert(x, name, op, type);
@@ -37,6 +52,10 @@ export function roundedArgument(convert, x, name, op, type) {
  * What `tf.range` is called with, checked. A range that never reaches `stop` is empty, for each step that is given; without
  * one the step is 1 or -1.
  *
+ * @param {number} start
+ * @param {number} stop
+ * @param {number | undefined} step
+ * @param {string} dtype
  * @throws RangeError
  */
 export function rangeArguments(start, stop, step, dtype) {

@@ -2,8 +2,18 @@
 // constructors call the parent as a function, which a real class refuses. The classes that are made to be extended are
 // functions here, which construct the real class either way.
 
-/** A function in the place of a class: `new`, `extends` and `instanceof` do what they do with the class. */
+/** @typedef {new (...args: unknown[]) => object} Constructor */
+
+/**
+ * A function in the place of a class: `new`, `extends` and `instanceof` do what they do with the class.
+ *
+ * @param {Constructor} Class
+ */
 function callable(Class) {
+  /**
+   * @this {{ constructor?: unknown } | undefined}
+   * @param {unknown[]} given
+   */
   function Extendable(...given) {
     // In `_super.call(this, …)` the object that a lowered constructor was given tells its class.
     const target = new.target ?? this?.constructor;
@@ -49,11 +59,19 @@ const EXTENDED = {
   serialization: ['Serializable'],
 };
 
-/** Puts such functions in the place of the classes that packages extend. */
-exports.allowLoweredClasses = (tf) => {
+/**
+ * Puts such functions in the place of the classes that packages extend.
+ *
+ * @param {object} namespace tfjs
+ */
+exports.allowLoweredClasses = (namespace) => {
+  const tf = /** @type {Record<string, unknown>} */ (namespace);
   for (const [group, names] of Object.entries(EXTENDED)) {
-    const owner = group === '' ? tf : { ...tf[group] };
-    for (const name of names) if (typeof owner[name] === 'function') owner[name] = callable(owner[name]);
+    const owner = group === '' ? tf : { .../** @type {Record<string, unknown>} */ (tf[group]) };
+    for (const name of names) {
+      const Class = owner[name];
+      if (typeof Class === 'function') owner[name] = callable(/** @type {Constructor} */ (Class));
+    }
     if (group !== '') tf[group] = owner;
   }
 };

@@ -18,6 +18,7 @@ const {
 const { allowLoweredClasses } = require('./callable-classes.cjs');
 const executor = require('@tensorflow/tfjs-layers/dist/engine/executor');
 const callbacks = require('@tensorflow/tfjs-layers/dist/base_callbacks');
+/** @type {Record<string, unknown>} with the export of dataset-batches.patch */
 const datasets = require('@tensorflow/tfjs-layers/dist/engine/training_dataset');
 const weighting = require('@tensorflow/tfjs-layers/dist/engine/training_utils');
 const objective = require('./objective.mjs');
@@ -30,6 +31,7 @@ tf.io.registerLoadRouter(fileSystem.nodeFileSystemRouter);
 tf.io.registerSaveRouter(fileSystem.nodeFileSystemRouter);
 
 // All that is registered by name before anybody else registers something, and all losses and metrics.
+/** @type {Set<unknown>} */
 const builtIns = new Set([tf.LayersModel, tf.Sequential]);
 for (const [constructor] of Object.values(tf.serialization.SerializationMap.getMap().classNameMap)) {
   builtIns.add(constructor);
@@ -50,9 +52,11 @@ tf.registerBackend('cpu', () => Object.assign(new MathBackendCPU(), { firstUse: 
 
 allowLoweredClasses(tf);
 tf.io = { ...tf.io, ...nodeIo };
-tf.node = node;
-// Packages look at this to see that Node's namespace is there.
-tf.version = { ...tf.version, 'tfjs-node': require('@tensorflow/tfjs-node-gpu/dist/version').version };
+Object.assign(tf, {
+  node,
+  // Packages look at this to see that Node's namespace is there.
+  version: { ...tf.version, 'tfjs-node': require('@tensorflow/tfjs-node-gpu/dist/version').version },
+});
 Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
   value: {
     NodeJSKernelBackend,
@@ -73,7 +77,7 @@ Object.defineProperty(tf, Symbol.for('tensorcell.tfjs'), {
     training: {
       configureCallbacks: callbacks.configureCallbacks,
       standardizeCallbacks: callbacks.standardizeCallbacks,
-      standardizeDataIteratorOutput: datasets.standardizeDataIteratorOutput,
+      standardizeDataIteratorOutput: datasets['standardizeDataIteratorOutput'],
       standardizeClassWeights: weighting.standardizeClassWeights,
       standardizeWeights: weighting.standardizeWeights,
     },

@@ -1,8 +1,19 @@
 // Metrics of models with one output or several, as `compile` takes them and files keep them.
 import { isNone } from './none.mjs';
 
+/** @typedef {string | Function} Metric a name or a function */
+/** @typedef {Metric | null | undefined | Metrics[] | { [output: string]: Metrics }} Metrics as `compile` takes them */
+
+/**
+ * @param {Metrics} one
+ * @returns {Metrics[]}
+ */
 const listed = (one) => (isNone(one) ? [] : Array.isArray(one) ? one : [one]);
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   throw new Error(message);
 }
@@ -12,8 +23,9 @@ function fail(message) {
  * entries as the model has outputs has one entry for each of them. A list of another length, which Keras refuses, and a
  * single metric stand for all outputs, as in tfjs.
  *
- * @param metrics a metric, a list, or an object of metrics or lists by the names of outputs.
- * @returns a list of metrics for each output.
+ * @param {Metrics} metrics a metric, a list, or an object of metrics or lists by the names of outputs
+ * @param {readonly string[]} outputNames
+ * @returns {Metrics[][]} a list of metrics for each output
  * @throws Error
  */
 export function metricsOfOutputs(metrics, outputNames) {
@@ -34,7 +46,7 @@ export function metricsOfOutputs(metrics, outputNames) {
     }
     return outputNames.map((name) => listed(Object.hasOwn(metrics, name) ? metrics[name] : null));
   }
-  if (count === 1) return [metrics.flat(Infinity)];
+  if (count === 1) return [/** @type {Metric[]} */ (/** @type {unknown[]} */ (metrics).flat(Infinity))];
   if (metrics.length === count) return metrics.map(listed);
   if (metrics.some((one) => isNone(one) || Array.isArray(one))) {
     fail(
@@ -44,7 +56,13 @@ export function metricsOfOutputs(metrics, outputNames) {
   return outputNames.map(() => metrics);
 }
 
-/** The same form with each name changed; null stays where an output has no metric. */
+/**
+ * The same form with each name changed; null stays where an output has no metric.
+ *
+ * @param {Metrics} metrics
+ * @param {(metric: Metric) => Metric} change
+ * @returns {Metrics}
+ */
 export function eachMetric(metrics, change) {
   if (isNone(metrics)) return null;
   if (Array.isArray(metrics)) return metrics.map((one) => eachMetric(one, change));

@@ -6,7 +6,7 @@ import { isNone } from './none.mjs';
 export class SeedStream {
   #draws = 0;
 
-  /** @param seed the layer's, a number. */
+  /** @param {number} seed of the layer */
   constructor(seed) {
     this.seed = seed;
   }
@@ -16,9 +16,14 @@ export class SeedStream {
   }
 }
 
+/** @type {WeakMap<object, SeedStream>} */
 const streams = new WeakMap();
 
-/** The stream of a layer with a seed; undefined where it has none. */
+/**
+ * The stream of a layer with a seed; undefined where it has none.
+ *
+ * @param {{ seed?: number | null }} layer
+ */
 export function seedStreamOf(layer) {
   const { seed } = layer;
   if (isNone(seed)) return undefined;

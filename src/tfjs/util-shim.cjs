@@ -3,6 +3,6 @@ const util = require('node:util');
 
 module.exports = {
   ...util,
-  isNullOrUndefined: (value) => value === null || value === undefined,
+  isNullOrUndefined: (/** @type {unknown} */ value) => value === null || value === undefined,
   isArray: Array.isArray,
 };

@@ -2,9 +2,7 @@ import { build, type Plugin } from 'esbuild';
 import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildTfjs as untyped } from '../../scripts/build-tfjs.mjs';
-
-const buildTfjs = untyped as unknown as (root: string, folder: string, options: object) => Promise<void>;
+import { buildTfjs } from '../../scripts/build-tfjs.mjs';
 
 const GRADIENTS = 'export { customGrad, variableGrads, valueAndGrad, valueAndGrads, grad, grads, };';
 

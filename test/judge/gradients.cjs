@@ -1,8 +1,16 @@
 // Between tfjs's functions that take gradients and the tests that call them.
+/** @typedef {(...args: unknown[]) => unknown} Gradient */
+
+/**
+ * @param {Gradient} gradient
+ * @param {unknown[]} args
+ */
 exports.run = (gradient, args) => gradient(...args);
+
+/** @param {(fn: Gradient, ...more: unknown[]) => Gradient} take */
 exports.through =
   (take) =>
-  (fn, ...more) => {
+  (/** @type {Gradient} */ fn, /** @type {unknown[]} */ ...more) => {
     const gradient = take(fn, ...more);
-    return (...args) => exports.run(gradient, args);
+    return (/** @type {unknown[]} */ ...args) => exports.run(gradient, args);
   };

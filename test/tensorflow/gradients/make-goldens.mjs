@@ -8,7 +8,7 @@ import { bundleSource } from '../../../scripts/bundle-source.mjs';
 const [python = 'python3'] = process.argv.slice(2);
 const here = import.meta.dirname;
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-goldens-'));
-const run = (command, args) => {
+const run = (/** @type {string} */ command, /** @type {string[]} */ args) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit' });
   if (status !== 0) throw new Error(`${command} ended with ${status}`);
 };
