@@ -4,9 +4,9 @@ import type { NodeBackend, Tf } from '../tfjs/instance.ts';
 import { compileEnabled } from '../compile/loops/compile-setting.ts';
 import { LossScale } from '../compile/lowering/loss-scale.ts';
 import { CellNames } from '../compile/guards/cell-names.ts';
-import { standFor } from '../compile/guards/own-code.ts';
+import { standFor } from '../compile/guards/user-code.ts';
 import { checkedPrecision, type MixedPrecision } from '../compile/lowering/precision.ts';
-import { StepCache } from '../compile/execution/step-cache.ts';
+import { StepCache } from '../compile/execution/function-cache.ts';
 
 /** Options of `compile`. */
 export interface CompileOptions {

@@ -13,7 +13,7 @@ import { installLossScaling } from '../compile/lowering/loss-scale.ts';
 import { firstNotFinite } from '../compile/loops/model-steps.ts';
 import { installCompiledModels } from '../compile/loops/models.ts';
 import { installOptimizers } from '../compile/lowering/optimizers.ts';
-import { installOwnCode } from '../compile/guards/own-code.ts';
+import { installOwnCode } from '../compile/guards/user-code.ts';
 import { installRecurrentLoops } from '../compile/lowering/recurrent-loop.ts';
 import { installSmallTransposes } from '../compile/lowering/small-transposes.ts';
 import { installSoftmax } from '../compile/lowering/softmax.ts';

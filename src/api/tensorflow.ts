@@ -7,7 +7,7 @@
 export type { ContextOptions } from '../engines/tensorflow/c-api/context-options.ts';
 export { compile, type Compiled, type CompileOptions } from './compile.ts';
 export { isComputing } from '../engines/tensorflow/graph/native-call.ts';
-export { eager, traceable } from '../compile/guards/own-code.ts';
+export { eager, traceable } from '../compile/guards/user-code.ts';
 export type { MixedPrecision } from '../compile/lowering/precision.ts';
 export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';

@@ -5,7 +5,7 @@ import { loadTf } from './load-tf.ts';
 import { trainingSteps } from '../compile/loops/model-steps.ts';
 import { RECOMPILES } from '../compile/execution/xla-compilation.ts';
 import { setXlaGate, XlaGate } from '../engines/tensorflow/xla/gate.ts';
-import { xlaLoopChoices } from '../compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices } from '../compile/execution/loop-autotuner.ts';
 import { MARK, type TrialAnswer } from '../engines/tensorflow/xla/trial.ts';
 
 const [, script = ''] = process.argv;

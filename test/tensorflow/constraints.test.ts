@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { LayersModel, Optimizer, Tensor } from '@tensorflow/tfjs';
 import { lossScaleOf, trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { trainerOf } from '../../src/compile/loops/trainer.ts';
-import { close, notices, tf } from './own-code-trials.ts';
+import { close, notices, tf } from './user-code-trials.ts';
 
 const { constraints, layers, train } = tf;
 

@@ -6,7 +6,7 @@ import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { counting, stepsDone } from './counting-model.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();

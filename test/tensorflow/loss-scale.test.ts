@@ -9,7 +9,7 @@ import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { LossScale } from '../../src/compile/lowering/loss-scale.ts';
 import { lossScaleOf, trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { trainerOf } from '../../src/compile/loops/trainer.ts';
-import { StepCache } from '../../src/compile/execution/step-cache.ts';
+import { StepCache } from '../../src/compile/execution/function-cache.ts';
 import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 

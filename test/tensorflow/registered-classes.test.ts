@@ -1,7 +1,7 @@
 /** One name for classes of several kinds: each is found as what it is asked for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tf } from './own-code-trials.ts';
+import { tf } from './user-code-trials.ts';
 
 type Registered = Parameters<typeof tf.serialization.registerClass>[0];
 type Kind = abstract new (...args: never[]) => object;

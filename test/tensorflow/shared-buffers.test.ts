@@ -15,7 +15,7 @@ import { compile, loadTf, onBackendNotice, type Compiled } from '../../src/api/t
 import { tensorOverMapping } from '../../src/tfjs/memory-tensors.ts';
 import { EarlyStopping } from '../../src/training/index.ts';
 import { assertClose } from './close-tensors.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 const tf = loadTf();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();

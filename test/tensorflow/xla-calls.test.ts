@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import type { SharedFunction } from '../../src/compile/execution/shared-functions.ts';
-import { xlaCallChoices, type XlaCallChoice } from '../../src/compile/execution/xla-call-choice.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaCallChoices, type XlaCallChoice } from '../../src/compile/execution/call-autotuner.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 
 /** Trains until XLA compiles, which takes it seconds for an unrolled network, and leaves the training there. */

@@ -16,8 +16,8 @@ import {
   xlaSubject,
   type XlaGateOptions,
 } from '../../src/engines/tensorflow/xla/gate.ts';
-import { xlaCallChoices } from '../../src/compile/execution/xla-call-choice.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaCallChoices } from '../../src/compile/execution/call-autotuner.ts';
+import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
 import { MARK } from '../../src/engines/tensorflow/xla/trial.ts';
 import { cudaReport } from '../../src/engines/tensorflow/cuda-driver.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';

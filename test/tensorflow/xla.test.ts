@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { layers, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { firstNotFinite, trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';

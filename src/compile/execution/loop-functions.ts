@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
-import { isOfLibrary } from '../guards/own-code.ts';
+import { isOfLibrary } from '../guards/user-code.ts';
 import { identityOf } from '../guards/signature.ts';
 
 /**

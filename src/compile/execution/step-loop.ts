@@ -3,7 +3,7 @@ import { TF } from '../../engines/dtypes.ts';
 import type { FunctionCall } from '../../engines/engine.ts';
 import type { Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import { LoopFunctions, type LoopNames, type LoopShape } from './loop-functions.ts';
 import { enterLoop, leaveLoop, type RunningLoop } from '../state/running-loop.ts';
 import { FunctionParts } from './shared-functions.ts';

@@ -5,7 +5,7 @@ import type { Handle } from '../../engines/ops.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { largestMoments } from '../lowering/adam-update.ts';
-import { CompiledStep } from './compiled-step.ts';
+import { CompiledStep } from './concrete-function.ts';
 import type { FiniteWatch, NotFinite } from '../lowering/finite-watch.ts';
 import {
   currentOf,
@@ -14,7 +14,7 @@ import {
   type GraphInput,
   type Guard,
   type Source,
-} from '../tracing/graph-inputs.ts';
+} from '../tracing/captures.ts';
 import { layerOfScope, layerScope, withLayersRenamed } from '../../engines/scope-names.ts';
 import type { ModelForm } from './model-form.ts';
 import { makeSlots } from '../lowering/optimizer-slots.ts';

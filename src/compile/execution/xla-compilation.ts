@@ -4,8 +4,8 @@ import type { BackgroundCompilation } from '../../engines/engine.ts';
 import { asError } from '../../engines/errors.ts';
 import type { Handle } from '../../engines/ops.ts';
 import { VariableResource } from '../state/variable-resources.ts';
-import type { GraphInput } from '../tracing/graph-inputs.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { GraphInput } from '../tracing/captures.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import type { StepLoop } from './step-loop.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 

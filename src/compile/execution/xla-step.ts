@@ -1,7 +1,7 @@
 import type { Engine } from '../../engines/engine.ts';
 import { debuglog } from 'node:util';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 import { FunctionParts } from './shared-functions.ts';
 

@@ -1,14 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import { batchOf, type Batch, type BatchFeed } from './batch-feed.ts';
-import type { CompiledStep } from '../execution/compiled-step.ts';
+import { batchOf, type Batch, type BatchFeed } from './prefetcher.ts';
+import type { CompiledStep } from '../execution/concrete-function.ts';
 import { FEWEST_STEPS } from './loop-policy.ts';
 import { variableTouches } from '../state/running-loop.ts';
-import type { StepCache } from '../execution/step-cache.ts';
+import type { StepCache } from '../execution/function-cache.ts';
 import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
 import { StepLoop, stepLoops } from '../execution/step-loop.ts';
-import { XlaLoopChoice, type RunnableLoop } from '../execution/xla-loop-choice.ts';
+import { XlaLoopChoice, type RunnableLoop } from '../execution/loop-autotuner.ts';
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
 const CALL_MS = 12;

@@ -1,6 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { tfInternals } from '../../tfjs/instance.ts';
-import { BatchFeed, type Batch, type BatchIterator } from './batch-feed.ts';
+import { BatchFeed, type Batch, type BatchIterator } from './prefetcher.ts';
 import { BatchGroups } from './batch-groups.ts';
 import type { BatchDataset, DatasetModel, DatasetParts } from './dataset-loop.ts';
 

@@ -1,13 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type NodeBackend, type Tf } from '../../tfjs/instance.ts';
-import { BatchFeed, type Batch, type BatchIterator } from './batch-feed.ts';
+import { BatchFeed, type Batch, type BatchIterator } from './prefetcher.ts';
 import { BatchGroups } from './batch-groups.ts';
 import { EpochReports, type CallbackList, type History, type Logs } from './epoch-reports.ts';
 import type { DataFunction, FitModel } from './fit-loop.ts';
 import { LoopPolicy } from './loop-policy.ts';
 import { trainerOf } from './trainer.ts';
-import type { StepCache } from '../execution/step-cache.ts';
-import type { RunnableLoop } from '../execution/xla-loop-choice.ts';
+import type { StepCache } from '../execution/function-cache.ts';
+import type { RunnableLoop } from '../execution/loop-autotuner.ts';
 
 /** tfjs's data sets, and those that are written to be like them. */
 export interface BatchDataset {

@@ -1,13 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
-import type { CompiledStep } from '../execution/compiled-step.ts';
+import type { CompiledStep } from '../execution/concrete-function.ts';
 import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
 import { FEWEST_STEPS, LoopPolicy, type StepTimes } from './loop-policy.ts';
-import type { StepCache } from '../execution/step-cache.ts';
+import type { StepCache } from '../execution/function-cache.ts';
 import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
 import { StepLoop, stepLoops } from '../execution/step-loop.ts';
 import { trainerOf } from './trainer.ts';
-import { XlaLoopChoice, type RunnableLoop } from '../execution/xla-loop-choice.ts';
+import { XlaLoopChoice, type RunnableLoop } from '../execution/loop-autotuner.ts';
 import { XlaStep } from '../execution/xla-step.ts';
 
 /** The model's own part in a training. */

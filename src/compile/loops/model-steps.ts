@@ -3,10 +3,10 @@ import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { FiniteWatch, type NotFinite } from '../lowering/finite-watch.ts';
 import { LossScale } from '../lowering/loss-scale.ts';
 import { formOf } from '../execution/model-form.ts';
-import { declarations, inspectModel } from '../guards/own-code.ts';
-import { OwnState } from '../guards/own-state.ts';
-import { OwnSteps } from '../guards/own-steps.ts';
-import { StepCache } from '../execution/step-cache.ts';
+import { declarations, inspectModel } from '../guards/user-code.ts';
+import { OwnState } from '../guards/guarded-state.ts';
+import { OwnSteps } from '../guards/user-code-steps.ts';
+import { StepCache } from '../execution/function-cache.ts';
 import { trainedModel, trainerOf, type ModelSteps } from './trainer.ts';
 
 /** tfjs's `LayersModel`, as far as its steps are made from it. */

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { checkedSteps } from './batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../../tfjs/instance.ts';
-import type { BatchIterator } from './batch-feed.ts';
+import type { BatchIterator } from './prefetcher.ts';
 import { compileEnabled } from './compile-setting.ts';
 import { evaluateDataset, type EvaluateDatasetArguments } from './dataset-evaluation.ts';
 import {

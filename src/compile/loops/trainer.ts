@@ -1,7 +1,7 @@
 import type { LossScale } from '../lowering/loss-scale.ts';
-import type { Setting } from '../guards/own-code.ts';
+import type { Setting } from '../guards/user-code.ts';
 import type { Precision } from '../lowering/precision.ts';
-import type { StepCache } from '../execution/step-cache.ts';
+import type { StepCache } from '../execution/function-cache.ts';
 
 /** A model's compiled steps, and what they were made from. */
 export interface ModelSteps {

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
-import type { GraphInput } from '../tracing/graph-inputs.ts';
+import type { GraphInput } from '../tracing/captures.ts';
 import { zeros } from './graph-loop.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { VariableResource } from '../state/variable-resources.ts';

@@ -3,7 +3,7 @@ import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
 import { FUNCTION } from '../../engines/ops.ts';
-import type { GraphInput } from '../tracing/graph-inputs.ts';
+import type { GraphInput } from '../tracing/captures.ts';
 import type { ActivationWatch, TraceScope } from '../tracing/trace-scope.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 

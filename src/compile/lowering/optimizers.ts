@@ -5,7 +5,7 @@ import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { activeTrace } from '../tracing/active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
-import { sourceOf } from '../tracing/graph-inputs.ts';
+import { sourceOf } from '../tracing/captures.ts';
 import { identityOf } from '../guards/signature.ts';
 import { makeSlots } from './optimizer-slots.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';

@@ -1,7 +1,7 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import type { AfterRun, GraphInput } from './graph-inputs.ts';
+import type { AfterRun, GraphInput } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 

@@ -8,7 +8,7 @@ import { engineOf } from '../../tfjs/engine.ts';
 import { restoreEngineFields, saveEngineFields } from '../../tfjs/engine-fields.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { addConstraints } from './constraints.ts';
-import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './graph-inputs.ts';
+import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';

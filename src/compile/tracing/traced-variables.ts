@@ -2,7 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import type { GraphInput } from './graph-inputs.ts';
+import type { GraphInput } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import type { Constrained, TracedUpdates } from './trace-scope.ts';

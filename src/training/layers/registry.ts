@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs';
-import { ofLibrary } from '../../compile/guards/own-code.ts';
+import { ofLibrary } from '../../compile/guards/user-code.ts';
 
 export type Tf = typeof tfjs;
 export type Tensor = tfjs.Tensor;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Profile, Tf } from '../../../src/api/tensorflow.ts';
 import { profile, traceable } from '../../../src/api/tensorflow.ts';
 import { trainingSteps } from '../../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices } from '../../../src/compile/execution/xla-loop-choice.ts';
+import { xlaLoopChoices } from '../../../src/compile/execution/loop-autotuner.ts';
 import { median } from '../statistics.ts';
 import { disagreement, FIRST_STEPS } from './comparison.ts';
 import { networkOf, type Row } from './models.ts';

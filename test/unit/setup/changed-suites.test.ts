@@ -35,7 +35,7 @@ test.each([
   [['src/compile/loops/fit-loop.ts'], [...ALWAYS, 'tensorflow', 'keras']],
   [['test/faults/floods.test.ts'], [...ALWAYS, 'faults', 'growth']],
   [
-    ['src/data/index.ts', 'src/compile/guards/own-code.ts'],
+    ['src/data/index.ts', 'src/compile/guards/user-code.ts'],
     [...ALWAYS, 'data', 'tensorflow', 'keras'],
   ],
   [['src/base/home.ts'], null],

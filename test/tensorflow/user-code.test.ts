@@ -14,7 +14,7 @@ import {
   squares,
   tf,
   type Kwargs,
-} from './own-code-trials.ts';
+} from './user-code-trials.ts';
 
 let serial = 0;
 

@@ -3,7 +3,7 @@ import type { OpAttribute } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { XlaCompilation } from './xla-compilation.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './compiled-step.ts';
+import type { CompiledStep } from './concrete-function.ts';
 import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import type { LoopShape } from './loop-functions.ts';
 import { StepLoop } from './step-loop.ts';

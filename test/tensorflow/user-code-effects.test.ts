@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import { allGraphs, layerOf, opByOp, same, squares, tf, type Trial } from './own-code-trials.ts';
+import { allGraphs, layerOf, opByOp, same, squares, tf, type Trial } from './user-code-trials.ts';
 
 test('code that does more than compute runs op by op, as often as before', async () => {
   opByOp(
     await same(() => ({
       layers: [layerOf((x) => tf.mul(x, tf.scalar(Math.random() < 2 ? 1 : 0)))],
     })),
-    /runs eagerly: it calls Math\.random \(.*own-effects\.test\.ts:\d+:\d+\)\. Results/,
+    /runs eagerly: it calls Math\.random \(.*user-code-effects\.test\.ts:\d+:\d+\)\. Results/,
   );
   const log = console.log;
   const lines: unknown[] = [];
@@ -28,7 +28,7 @@ test('code that does more than compute runs op by op, as often as before', async
           seen: () => lines.filter((line) => String(line).startsWith('called,6')).length,
         };
       }),
-      /it calls console\.log \(.*own-effects\.test\.ts:\d+:\d+\)/,
+      /it calls console\.log \(.*user-code-effects\.test\.ts:\d+:\d+\)/,
     );
     // Twelve steps, one prediction.
     assert.equal(lines.filter((line) => String(line).startsWith('called,6')).length, 13);
@@ -214,6 +214,6 @@ test('a branch on a value runs op by op, with the line, once', async () => {
   assert.equal(outcome.notices.length, 1);
   assert.match(
     outcome.notices[0] as string,
-    /^training .* runs eagerly: the value of a tensor is read \(.*own-effects\.test\.ts:\d+:\d+\)/,
+    /^training .* runs eagerly: the value of a tensor is read \(.*user-code-effects\.test\.ts:\d+:\d+\)/,
   );
 });

@@ -1,6 +1,6 @@
 import { Untraceable } from '../../engines/untraceable.ts';
 import { watchEffects } from './effects.ts';
-import type { OwnState } from './own-state.ts';
+import type { OwnState } from './guarded-state.ts';
 
 /** What is known of one combination of arguments and state. */
 export interface OwnEntry {

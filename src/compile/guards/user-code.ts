@@ -1,12 +1,12 @@
 import type { Tf } from '../../tfjs/instance.ts';
 import { tfInternals } from '../../tfjs/instance.ts';
 import { propertyOf } from './known-code.ts';
-import type { Root } from './own-state.ts';
+import type { Root } from './guarded-state.ts';
 import type { Declarations } from './state-walk.ts';
 
 /**
  * Code of users inside a model. What a function or class of theirs reads beside tensors (a counter, a weight that a
- * callback changes) is a constant of a graph: `own/own-state.ts` watches it, unless the user says with `traceable` that
+ * callback changes) is a constant of a graph: `guarded-state.ts` watches it, unless the user says with `traceable` that
  * there is nothing of the kind, or with `eager` that it is never to be compiled.
  */
 

@@ -2,12 +2,12 @@ import { asError } from '../../engines/errors.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
-import { CompiledStep } from './compiled-step.ts';
+import { CompiledStep } from './concrete-function.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
 import type { LossScale } from '../lowering/loss-scale.ts';
 import type { ModelForm } from './model-form.ts';
 import type { CellNames } from '../guards/cell-names.ts';
-import type { OwnSteps } from '../guards/own-steps.ts';
+import type { OwnSteps } from '../guards/user-code-steps.ts';
 import type { Precision } from '../lowering/precision.ts';
 import { takeApart, type Structure } from '../guards/signature.ts';
 import { fingerprintOf } from '../tracing/trace-fingerprint.ts';
@@ -15,7 +15,7 @@ import { Trace } from '../tracing/trace.ts';
 import { TracedForms, type FormStep } from './traced-forms.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
 import { userLine } from '../guards/user-lines.ts';
-import { runByXla } from './xla-call-choice.ts';
+import { runByXla } from './call-autotuner.ts';
 
 interface Entry {
   /** Runs op by op so far: a trace comes after the first, which may create variables. */

@@ -6,7 +6,7 @@ import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { settleLoop } from '../state/running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
-import type { AfterRun, GraphInput, Guard } from '../tracing/graph-inputs.ts';
+import type { AfterRun, GraphInput, Guard } from '../tracing/captures.ts';
 import type { TracedLines } from '../tracing/traced-lines.ts';
 import type { Trace } from '../tracing/trace.ts';
 import type { GraphOutput } from '../../engines/ops.ts';

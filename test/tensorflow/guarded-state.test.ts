@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
-import { close, layerOf, opByOp, same, squares, tf, type Trial } from './own-code-trials.ts';
+import { close, layerOf, opByOp, same, squares, tf, type Trial } from './user-code-trials.ts';
 
 test('a variable that a callback changes now and then counts from the next step on', async () => {
   const outcome = await same(() => {
