@@ -6,7 +6,7 @@ import { LossScale } from '../compile/lowering/loss-scale.ts';
 import { CellNames } from '../compile/guards/cell-names.ts';
 import { standFor } from '../compile/guards/user-code.ts';
 import { checkedPrecision, type MixedPrecision } from '../compile/lowering/precision.ts';
-import { StepCache } from '../compile/execution/function-cache.ts';
+import { FunctionCache } from '../compile/execution/function-cache.ts';
 
 /** Options of `compile`. */
 export interface CompileOptions {
@@ -44,7 +44,7 @@ export function compile<Args extends unknown[], Result>(
   fn: (...args: Args) => Result,
   options: CompileOptions = {},
 ): Compiled<(...args: Args) => Result> {
-  let cache: StepCache | undefined;
+  let cache: FunctionCache | undefined;
   let lossScale: LossScale | undefined;
   const compiled = (...args: Args): Result => {
     const tf: Tf = loadTf();
@@ -53,9 +53,9 @@ export function compile<Args extends unknown[], Result>(
     if (cache === undefined) {
       const precision = checkedPrecision(options.mixedPrecision, backend.binding.isUsingGpuDevice());
       lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
-      cache = new StepCache(tf, backend, {
+      cache = new FunctionCache(tf, backend, {
         what: fn.name === '' ? 'the compiled function' : fn.name,
-        say: options.say ?? ((line) => console.warn(line)),
+        notify: options.say ?? ((line) => console.warn(line)),
         precision,
         lossScale,
         names: new CellNames(tf, fn),

@@ -13,7 +13,7 @@ import { installLossScaling } from '../compile/lowering/loss-scale.ts';
 import { firstNotFinite } from '../compile/loops/model-steps.ts';
 import { installCompiledModels } from '../compile/loops/models.ts';
 import { installOptimizers } from '../compile/lowering/optimizers.ts';
-import { installOwnCode } from '../compile/guards/user-code.ts';
+import { installUserCode } from '../compile/guards/user-code.ts';
 import { installRecurrentLoops } from '../compile/lowering/recurrent-loop.ts';
 import { installSmallTransposes } from '../compile/lowering/small-transposes.ts';
 import { installSoftmax } from '../compile/lowering/softmax.ts';
@@ -102,7 +102,7 @@ export const ENGINE_STEPS: readonly InstallStep<EngineParts>[] = [
     name: "the user's functions",
     place:
       'before anything calls tf.grad and the like: what these return then stands for the function that it differentiates',
-    install: ({ tf }) => installOwnCode(tf),
+    install: ({ tf }) => installUserCode(tf),
   },
   {
     name: 'optimizers in traces',

@@ -5,7 +5,7 @@ import { loadTf } from './load-tf.ts';
 import { trainingSteps } from '../compile/loops/model-steps.ts';
 import { RECOMPILES } from '../compile/execution/xla-compilation.ts';
 import { setXlaGate, XlaGate } from '../engines/tensorflow/xla/gate.ts';
-import { xlaLoopChoices } from '../compile/execution/loop-autotuner.ts';
+import { loopAutotuners } from '../compile/execution/loop-autotuner.ts';
 import { MARK, type TrialAnswer } from '../engines/tensorflow/xla/trial.ts';
 
 const [, script = ''] = process.argv;
@@ -16,7 +16,7 @@ process.env['TENSORCELL_COMPILE'] = 'on';
 /** Why the compilation of the model's steps did not succeed; undefined when it did. */
 function problemOf(model: LayersModel): string | undefined {
   const choices = (trainingSteps(model)?.steps() ?? []).flatMap((step) => [
-    ...xlaLoopChoices.all(step).values(),
+    ...loopAutotuners.all(step).values(),
   ]);
   if (choices.some(({ chosen, reason }) => chosen === 'xla' || reason === RECOMPILES)) return undefined;
   return choices.find(({ reason }) => reason !== undefined)?.reason ?? 'no step was compiled';

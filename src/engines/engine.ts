@@ -83,7 +83,7 @@ export interface FunctionCall {
   /** Runs the call on this thread; the handles belong to the caller. */
   now(): Handle[];
   /** Runs the call on a background thread; the handles belong to the caller. */
-  aside(): Promise<Handle[]>;
+  async(): Promise<Handle[]>;
 }
 
 /** A function that XLA compiles on a background thread: it is called, so that the engine keeps the program. */
@@ -134,9 +134,9 @@ export interface Engine {
   /** A tensor that never becomes part of a graph. */
   createEagerTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
   /** A resource is from now on the only one to hold a value that had the handle `id` (negative: none). */
-  hold(owner: object, shape: readonly number[], dtype: number, id: number): void;
+  retainValue(owner: object, shape: readonly number[], dtype: number, id: number): void;
   /** The resource is gone, or a handle shares its memory and counts instead. */
-  letGo(owner: object): void;
+  releaseValue(owner: object): void;
 
   // ---- values by their handles; the caller frees what it gets
   value(

@@ -20,9 +20,9 @@ export interface OpRecorder {
 
 /** Sees every call into TensorFlow that takes time, while a profile is taken. Times are those of `performance.now()`. */
 export interface BindingObserver {
-  /** @param kind `aside`: on another thread. @param bytes that were copied; 0 for ops. */
+  /** @param kind `async`: on another thread. @param bytes that were copied; 0 for ops. */
   call(
-    kind: 'execute' | 'aside' | 'upload' | 'download',
+    kind: 'execute' | 'async' | 'upload' | 'download',
     name: string,
     begin: number,
     end: number,

@@ -149,7 +149,7 @@ export function gateCallback(tf: typeof Tf, watcher: Watcher): Tf.CustomCallback
   gate.onBatchBegin = pass;
   gate.onBatchEnd = pass;
   // It need not stand between batches that nobody else looks at.
-  Object.assign(gate, { watchesBatches: false });
+  Object.assign(gate, { seesBatches: false });
   return gate;
 }
 

@@ -6,7 +6,7 @@ import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { loadTf, onBackendNotice, setRandomSeed } from '../../src/api/tensorflow.ts';
 import { counting, stepsDone } from './counting-model.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners } from '../../src/compile/execution/loop-autotuner.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
@@ -28,7 +28,7 @@ function loops(model: LayersModel): number {
 /** What loops over the model's steps run now. */
 function choices(model: LayersModel): unknown[] {
   return (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
-    Array.from(xlaLoopChoices.all(step).values(), ({ chosen }) => chosen),
+    Array.from(loopAutotuners.all(step).values(), ({ chosen }) => chosen),
   );
 }
 
@@ -238,10 +238,10 @@ for (const [name, one] of Object.entries(cases)) {
     }
     // So many batches are pulled before their steps run: these draw from the same stream then, in another order.
     if (one.draws === true) return;
-    const wished = await train(one, 'on', false, { stepsPerExecution: 3 });
+    const threeSteps = await train(one, 'on', false, { stepsPerExecution: 3 });
     const plain = await train(one, 'off', false);
-    assertAlike(wished.history, plain.history, 'history, three steps a call');
-    assertAlike(wished.weights, plain.weights, 'weights, three steps a call');
+    assertAlike(threeSteps.history, plain.history, 'history, three steps a call');
+    assertAlike(threeSteps.weights, plain.weights, 'weights, three steps a call');
   });
 }
 
@@ -417,7 +417,7 @@ test('a layer that a callback changes between epochs counts from then on', async
 });
 
 test('an error of the data set comes where its batch would have come, with the steps before it done', async () => {
-  for (const watched of [true, false]) {
+  for (const seesBatches of [true, false]) {
     const model = counting();
     await model.fitDataset(endless(undefined, 20), { epochs: 1, verbose: QUIET });
     const before = tf.memory().numTensors;
@@ -430,13 +430,13 @@ test('an error of the data set comes where its batch would have come, with the s
         {
           epochs: 1,
           verbose: QUIET,
-          callbacks: watched ? { onBatchEnd: (index) => void seen.push(index) } : [],
+          callbacks: seesBatches ? { onBatchEnd: (index) => void seen.push(index) } : [],
         },
       ),
       /^RangeError: row 33 is torn$/,
     );
     assert.equal(stepsDone(model), 20 + 33);
-    if (watched) assert.equal(seen.at(-1), 32);
+    if (seesBatches) assert.equal(seen.at(-1), 32);
     // tfjs's logger keeps the sums of an epoch that did not end: as numbers, or as scalars where it saw every batch.
     assert.ok(tf.memory().numTensors - before <= 1, `${tf.memory().numTensors - before} tensors`);
     model.dispose();

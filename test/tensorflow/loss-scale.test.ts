@@ -9,7 +9,7 @@ import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { LossScale } from '../../src/compile/lowering/loss-scale.ts';
 import { lossScaleOf, trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { trainerOf } from '../../src/compile/loops/trainer.ts';
-import { StepCache } from '../../src/compile/execution/function-cache.ts';
+import { FunctionCache } from '../../src/compile/execution/function-cache.ts';
 import { loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 
@@ -124,12 +124,12 @@ test('a model that is disposed takes its factor along', async () => {
 });
 
 /** A function's graphs as `tensorcell.compile` makes them for float16, in float32. */
-function scaledCache(): { cache: StepCache; lossScale: LossScale; said: string[] } {
+function scaledCache(): { cache: FunctionCache; lossScale: LossScale; said: string[] } {
   const said: string[] = [];
   const lossScale = new LossScale(tf);
-  const cache = new StepCache(tf, tensorflowBackend() as NodeBackend, {
+  const cache = new FunctionCache(tf, tensorflowBackend() as NodeBackend, {
     what: 'the step',
-    say: (line) => said.push(line),
+    notify: (line) => said.push(line),
     lossScale,
   });
   return { cache, lossScale, said };

@@ -15,7 +15,7 @@ import { compile, loadTf, onBackendNotice, type Compiled } from '../../src/api/t
 import { tensorOverMapping } from '../../src/tfjs/memory-tensors.ts';
 import { EarlyStopping } from '../../src/training/index.ts';
 import { assertClose } from './close-tensors.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners } from '../../src/compile/execution/loop-autotuner.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
 
 const tf = loadTf();
@@ -404,7 +404,7 @@ test('a value that is shared keeps its value while XLA updates the variable', as
         await compare(assignment, 'fit', ['clone', 'variable']);
       }
       ran = (trainingSteps(worlds.compiled.model)?.steps() ?? []).flatMap((step) =>
-        [...xlaLoopChoices.all(step).values()].map(({ chosen }) => chosen),
+        [...loopAutotuners.all(step).values()].map(({ chosen }) => chosen),
       );
     }
     assert.ok(ran.includes('xla'), `what ran: ${ran.join()}`);

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners, type LoopAutotuner } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 
 const tf = loadTf();
 
 /** Trains a new model for as long as it takes to know who runs its steps. */
-async function chooser(units: number): Promise<XlaLoopChoice> {
+async function chooser(units: number): Promise<LoopAutotuner> {
   const model = tf.sequential({
     layers: [
       tf.layers.dense({ units, inputShape: [8], activation: 'relu' }),
@@ -17,7 +17,7 @@ async function chooser(units: number): Promise<XlaLoopChoice> {
   model.compile({ optimizer: 'adam', loss: 'categoricalCrossentropy' });
   const x = tf.randomNormal([640, 8]);
   const y = tf.oneHot(tf.zeros([640], 'int32'), 3);
-  let found: XlaLoopChoice | undefined;
+  let found: LoopAutotuner | undefined;
   await model.fit(x, y, {
     batchSize: 16,
     epochs: 100_000,
@@ -25,7 +25,7 @@ async function chooser(units: number): Promise<XlaLoopChoice> {
     callbacks: {
       onEpochEnd: () => {
         for (const step of trainingSteps(model)?.steps() ?? []) {
-          for (const choice of xlaLoopChoices.all(step).values()) found = choice;
+          for (const choice of loopAutotuners.all(step).values()) found = choice;
         }
         if (found?.chosen !== undefined) model.stopTraining = true;
       },
@@ -35,7 +35,7 @@ async function chooser(units: number): Promise<XlaLoopChoice> {
   const { state, reason } = found;
   model.dispose();
   tf.dispose([x, y]);
-  return { state, reason } as XlaLoopChoice;
+  return { state, reason } as LoopAutotuner;
 }
 
 test('who trains one model after the other has five loops of XLA, and no more of its memory', async () => {

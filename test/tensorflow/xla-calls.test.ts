@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { LayersModel, Scalar, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import type { SharedFunction } from '../../src/compile/execution/shared-functions.ts';
-import { xlaCallChoices, type XlaCallChoice } from '../../src/compile/execution/call-autotuner.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
+import { callAutotuners, type CallAutotuner } from '../../src/compile/execution/call-autotuner.ts';
+import { loopAutotuners, type LoopAutotuner } from '../../src/compile/execution/loop-autotuner.ts';
 import { compile, loadTf, setRandomSeed } from '../../src/api/tensorflow.ts';
 
 process.env['TENSORCELL_COMPILE'] = 'on';
@@ -35,13 +35,13 @@ function build(): LayersModel {
 }
 
 /** Every choice among the functions of a model's training. */
-function choices(model: LayersModel): (XlaCallChoice | XlaLoopChoice)[] {
+function choices(model: LayersModel): (CallAutotuner | LoopAutotuner)[] {
   const steps = trainingSteps(model)?.steps() ?? [];
   return steps.flatMap(({ shared }) => choicesOf(shared));
 }
 
-function choicesOf(shared: SharedFunction): (XlaCallChoice | XlaLoopChoice)[] {
-  return [...xlaCallChoices.all({ shared }).values(), ...xlaLoopChoices.all({ shared }).values()];
+function choicesOf(shared: SharedFunction): (CallAutotuner | LoopAutotuner)[] {
+  return [...callAutotuners.all({ shared }).values(), ...loopAutotuners.all({ shared }).values()];
 }
 
 async function compiled(all: () => { state: string }[]): Promise<void> {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 
 /** Trains until XLA compiles, which takes it seconds for an unrolled network, and leaves the training there. */
@@ -19,7 +19,7 @@ async function endWhileCompiling(how: string): Promise<void> {
   const data: [Tensor, Tensor] = [tf.randomNormal([64, 20, 4]), tf.randomNormal([64, 1])];
   const watching = setInterval(() => {
     const running = (trainingSteps(model)?.steps() ?? []).some((step) =>
-      [...xlaLoopChoices.all(step).values()].some(({ state }) => state === 'running'),
+      [...loopAutotuners.all(step).values()].some(({ state }) => state === 'running'),
     );
     if (!running) return;
     clearInterval(watching);

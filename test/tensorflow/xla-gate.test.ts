@@ -16,8 +16,8 @@ import {
   xlaSubject,
   type XlaGateOptions,
 } from '../../src/engines/tensorflow/xla/gate.ts';
-import { xlaCallChoices } from '../../src/compile/execution/call-autotuner.ts';
-import { xlaLoopChoices } from '../../src/compile/execution/loop-autotuner.ts';
+import { callAutotuners } from '../../src/compile/execution/call-autotuner.ts';
+import { loopAutotuners } from '../../src/compile/execution/loop-autotuner.ts';
 import { MARK } from '../../src/engines/tensorflow/xla/trial.ts';
 import { cudaReport } from '../../src/engines/tensorflow/cuda-driver.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
@@ -267,8 +267,8 @@ for (const setting of ['on', 'auto'] as const) {
       for (let i = 0; i < 100; i++) await model.trainOnBatch(tf.ones([4, 2]), tf.ones([4, 1]));
       assert.ok((history['loss']?.at(-1) as number) < 1e-6);
       const steps = trainingSteps(model)?.steps() ?? [];
-      const loops = steps.flatMap((step) => [...xlaLoopChoices.all(step).values()]);
-      const calls = steps.flatMap((step) => [...xlaCallChoices.all(step).values()]);
+      const loops = steps.flatMap((step) => [...loopAutotuners.all(step).values()]);
+      const calls = steps.flatMap((step) => [...callAutotuners.all(step).values()]);
       assert.ok(loops.length > 0);
       assert.ok(calls.length > 0);
       const choices = [...loops, ...calls];

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { layers, LayersModel, ModelFitArgs, Tensor } from '@tensorflow/tfjs';
 import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { firstNotFinite, trainingSteps } from '../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices, type XlaLoopChoice } from '../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners, type LoopAutotuner } from '../../src/compile/execution/loop-autotuner.ts';
 import { loadTf, onBackendNotice, setRandomSeed, traceable } from '../../src/api/tensorflow.ts';
 import type { NodeBackend } from '../../src/tfjs/instance.ts';
 import { stepLoops } from '../../src/compile/execution/step-loop.ts';
@@ -18,8 +18,8 @@ const QUIET = 0 as never;
 type Build = () => LayersModel;
 type Data = () => { x: Tensor | Tensor[]; y: Tensor | Tensor[] };
 
-function choices(model: LayersModel): XlaLoopChoice[] {
-  return (trainingSteps(model)?.steps() ?? []).flatMap((step) => [...xlaLoopChoices.all(step).values()]);
+function choices(model: LayersModel): LoopAutotuner[] {
+  return (trainingSteps(model)?.steps() ?? []).flatMap((step) => [...loopAutotuners.all(step).values()]);
 }
 
 /** Makes JavaScript draw the same numbers each time, for initial weights and shuffling. */
@@ -284,7 +284,7 @@ function slowToCompile(): { model: LayersModel; x: Tensor; y: Tensor } {
 test('a training that is stopped does not wait for XLA, and its step may go meanwhile', async () => {
   process.env['TENSORCELL_XLA'] = 'on';
   const { model, x, y } = slowToCompile();
-  let compiling: XlaLoopChoice | undefined;
+  let compiling: LoopAutotuner | undefined;
   const watching = setInterval(() => {
     compiling = choices(model).find(({ state }) => state === 'running');
     if (compiling !== undefined) model.stopTraining = true;

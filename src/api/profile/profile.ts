@@ -63,7 +63,7 @@ export class Profile<T = unknown> implements ProfileReport {
     this.parts = parts;
     this.ops = ops;
     this.layers = layers;
-    const executed = calls.filter(({ kind }) => kind === 'execute' || kind === 'aside');
+    const executed = calls.filter(({ kind }) => kind === 'execute' || kind === 'async');
     this.graphs = executed.filter(({ name }) => name.startsWith('tensorcell_')).length;
     this.opByOp = executed.length - this.graphs;
     const transfers = (wanted: CallSpan['kind']): Transfers => {

@@ -3,7 +3,7 @@ import type { OpAttribute } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { XlaCompilation } from './xla-compilation.ts';
@@ -27,7 +27,7 @@ let names = 0;
  * How single calls of a function run: as TensorFlow's graph, or as the program that XLA has compiled of it. Both are
  * measured with real calls, in turn, and the faster one goes on. Steps of the same content share the choice.
  */
-export class XlaCallChoice {
+export class CallAutotuner {
   readonly #graph: Measured = { times: [], total: 0 };
   readonly #xla: Measured = { times: [], total: 0 };
   #compilation: XlaCompilation | undefined;
@@ -40,8 +40,8 @@ export class XlaCallChoice {
   /** Why XLA's program cannot be had, or was not taken. */
   reason: string | undefined;
 
-  static of(step: CompiledStep): XlaCallChoice {
-    return xlaCallChoices.of(step, '', () => new XlaCallChoice());
+  static of(step: ConcreteFunction): CallAutotuner {
+    return callAutotuners.of(step, '', () => new CallAutotuner());
   }
 
   /** What was chosen; undefined while that is open. */
@@ -60,7 +60,7 @@ export class XlaCallChoice {
   }
 
   /** Runs a step once. */
-  run(step: CompiledStep, args: readonly Tensor[]): Tensor[] {
+  run(step: ConcreteFunction, args: readonly Tensor[]): Tensor[] {
     if (this.#chosen === 'graph') return step.run(args);
     const known = XlaStep.of(step);
     const prepared = this.#next(step, known);
@@ -71,7 +71,7 @@ export class XlaCallChoice {
   }
 
   /** The step that runs by XLA in this call; undefined where the graph runs. */
-  #next(step: CompiledStep, known: XlaStep): CompiledStep | undefined {
+  #next(step: ConcreteFunction, known: XlaStep): ConcreteFunction | undefined {
     const calls = this.#calls++;
     if (!this.#ready) {
       if (calls % LOOK_EVERY !== 0) return undefined;
@@ -90,7 +90,7 @@ export class XlaCallChoice {
   }
 
   /** Lets XLA compile, where that is expected to pay. */
-  #begin(step: CompiledStep, known: XlaStep, calls: number): void {
+  #begin(step: ConcreteFunction, known: XlaStep, calls: number): void {
     if (known.problem !== undefined) {
       this.#settle('graph', known.problem);
       return;
@@ -158,7 +158,7 @@ export class XlaCallChoice {
 }
 
 /** A function that takes what a step takes, and calls the step's function as XLA has compiled it. */
-function wrapper(step: CompiledStep): { name: string; remove: () => void } {
+function wrapper(step: ConcreteFunction): { name: string; remove: () => void } {
   const { engine } = step.backend;
   const graph = engine.newGraph();
   const name = `tensorcell_xla_${names++}`;
@@ -201,11 +201,11 @@ function wrapper(step: CompiledStep): { name: string; remove: () => void } {
 }
 
 /** Runs a step once, by XLA where that is faster. */
-export function runByXla(step: CompiledStep, args: readonly Tensor[]): Tensor[] {
+export function runByXla(step: ConcreteFunction, args: readonly Tensor[]): Tensor[] {
   const setting = xlaSetting();
   if (setting === 'off') return step.run(args);
-  return XlaCallChoice.of(step).run(step, args);
+  return CallAutotuner.of(step).run(step, args);
 }
 
 /** The choices for single calls of functions. */
-export const xlaCallChoices = new FunctionParts<XlaCallChoice>();
+export const callAutotuners = new FunctionParts<CallAutotuner>();

@@ -3,10 +3,10 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Handle } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import { settleLoop } from '../state/running-loop.ts';
+import { synchronizeLoop } from '../state/running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
-import type { AfterRun, GraphInput, Guard } from '../tracing/captures.ts';
+import type { AfterRun, Capture, Guard } from '../tracing/captures.ts';
 import type { TracedLines } from '../tracing/traced-lines.ts';
 import type { Trace } from '../tracing/trace.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
@@ -18,11 +18,8 @@ import { xlaObstacle } from './xla-kernels.ts';
 
 let names = 0;
 
-/** A variable of the step is gone, or JavaScript state that the graph was made from has changed. */
-export type Stale = { stale: string };
-
 /** What TensorFlow holds for a step; freed when the step is disposed or forgotten. */
-interface Held {
+interface Retained {
   free(): void;
 }
 
@@ -30,7 +27,7 @@ interface Held {
 export interface StepParts {
   readonly tf: Tf;
   readonly backend: NodeBackend;
-  readonly inputs: GraphInput[];
+  readonly inputs: Capture[];
   readonly guards: readonly Guard[];
   readonly lines: TracedLines;
   readonly afterRun: AfterRun[];
@@ -44,8 +41,8 @@ export interface StepFunction {
   readonly scopes: readonly string[];
 }
 
-const forgotten = new FinalizationRegistry<Held>((held) => {
-  held.free();
+const forgotten = new FinalizationRegistry<Retained>((retained) => {
+  retained.free();
 });
 
 /**
@@ -55,20 +52,20 @@ const forgotten = new FinalizationRegistry<Held>((held) => {
  * With the attribute `config_proto` the eager runtime lets grappler optimize it, as in Python; without it a function that
  * is run by its name gets none.
  */
-export class CompiledStep {
+export class ConcreteFunction {
   /** Who knows where a step first was not finite; only for training steps. */
   readonly watch: FiniteWatch | undefined;
   /** The ConfigProto that calls of the function bring along. */
   readonly config: Uint8Array;
   /** Traces the step once more, for XLA; undefined where that would give the same graph. */
-  retraceForXla: (() => CompiledStep) | undefined;
+  retraceForXla: (() => ConcreteFunction) | undefined;
   /** That trace, once there is one. */
-  forXla: CompiledStep | undefined;
+  forXla: ConcreteFunction | undefined;
   /** In what products and convolutions are computed. */
   readonly precision: Precision;
   readonly #parts: StepParts;
-  readonly #inputs: readonly GraphInput[];
-  readonly #variables: Extract<GraphInput, { kind: 'resource' }>[];
+  readonly #inputs: readonly Capture[];
+  readonly #variables: Extract<Capture, { kind: 'resource' }>[];
   /** The function, which other steps may use too. */
   readonly shared: SharedFunction;
   /** What the function is known by. */
@@ -79,7 +76,7 @@ export class CompiledStep {
   readonly #layers: ReadonlyMap<string, string>;
   /** The last value of each number, with a tensor that holds it. */
   readonly #numbers: { value: number; handle: Handle }[];
-  readonly #held: Held;
+  readonly #retained: Retained;
 
   /** The step of a trace, which ends with it. */
   static ofTrace(
@@ -87,11 +84,15 @@ export class CompiledStep {
     outputs: readonly GraphOutput[],
     precision: Precision,
     watch: FiniteWatch | undefined,
-  ): CompiledStep {
+  ): ConcreteFunction {
     const made = share(trace, outputs, precision);
     const { tf, backend, guards, lines, afterRun } = trace;
     const inputs = trace.inputs.map(({ input }) => input);
-    const step = new CompiledStep({ tf, backend, inputs, guards, lines, afterRun, watch }, made, precision);
+    const step = new ConcreteFunction(
+      { tf, backend, inputs, guards, lines, afterRun, watch },
+      made,
+      precision,
+    );
     trace.dispose(true);
     return step;
   }
@@ -111,8 +112,8 @@ export class CompiledStep {
     this.scopes = scopes;
     this.#layers = renamed(shared.scopes, scopes);
     const { engine } = parts.backend;
-    this.#held = hold(engine, this.#inputs, this.#numbers, this.watch, content, shared);
-    forgotten.register(this, this.#held);
+    this.#retained = retained(engine, this.#inputs, this.#numbers, this.watch, content, shared);
+    forgotten.register(this, this.#retained);
   }
 
   /** The function's name. */
@@ -141,7 +142,7 @@ export class CompiledStep {
   }
 
   /** Says what has changed since the trace, if it makes the graph wrong. */
-  stale(): string | undefined {
+  failedGuard(): string | undefined {
     const changed = this.#parts.guards.find((guard) => guard.read() !== guard.expected);
     if (changed !== undefined) return changed.what;
     for (const input of this.#inputs) {
@@ -187,7 +188,7 @@ export class CompiledStep {
   }
 
   /** What the step's function takes, in order. */
-  get inputs(): readonly GraphInput[] {
+  get inputs(): readonly Capture[] {
     return this.#inputs;
   }
 
@@ -264,7 +265,7 @@ export class CompiledStep {
   dispose(): void {
     this.forXla?.dispose();
     this.forXla = undefined;
-    this.#held.free();
+    this.#retained.free();
   }
 }
 
@@ -327,21 +328,21 @@ function renamed(from: readonly string[], to: readonly string[]): ReadonlyMap<st
   return names;
 }
 
-function hold(
+function retained(
   engine: Engine,
-  inputs: readonly GraphInput[],
+  inputs: readonly Capture[],
   numbers: readonly { handle: Handle }[],
   watch: FiniteWatch | undefined,
   content: string,
   shared: SharedFunction,
-): Held {
+): Retained {
   const constants = inputs.flatMap((input) => (input.kind === 'constant' ? [input.handle] : []));
   let freed = false;
   return {
     free() {
       if (freed) return;
       freed = true;
-      settleLoop();
+      synchronizeLoop();
       watch?.dispose();
       for (const { handle } of numbers) if (handle !== 0) engine.free(handle);
       for (const handle of constants) engine.free(handle);

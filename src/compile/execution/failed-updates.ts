@@ -7,7 +7,7 @@ const UPDATE = /^(?:ResourceApply\w+|Assign(?:Add|Sub)?VariableOp)$/;
  * Whether a compiled step failed in one of its updates, which all come last: then others may be done already. Of a failure
  * anywhere else all variables are as before.
  *
- * @param error as `CompiledStep.explain` gives it, which knows the op.
+ * @param error as `ConcreteFunction.explain` gives it, which knows the op.
  */
 export function failedAmongUpdates(error: unknown): boolean {
   return error instanceof TensorflowError && UPDATE.test(error.op ?? '');

@@ -2,14 +2,14 @@ import { asError } from '../../engines/errors.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
-import { CompiledStep } from './concrete-function.ts';
+import { ConcreteFunction } from './concrete-function.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
 import type { LossScale } from '../lowering/loss-scale.ts';
 import type { ModelForm } from './model-form.ts';
 import type { CellNames } from '../guards/cell-names.ts';
-import type { OwnSteps } from '../guards/user-code-steps.ts';
+import type { UserCodeSteps } from '../guards/user-code-steps.ts';
 import type { Precision } from '../lowering/precision.ts';
-import { takeApart, type Structure } from '../guards/signature.ts';
+import { flatten, type Structure } from '../guards/signature.ts';
 import { fingerprintOf } from '../tracing/trace-fingerprint.ts';
 import { Trace } from '../tracing/trace.ts';
 import { TracedForms, type FormStep } from './traced-forms.ts';
@@ -20,7 +20,7 @@ import { runByXla } from './call-autotuner.ts';
 interface Entry {
   /** Runs op by op so far: a trace comes after the first, which may create variables. */
   runs: number;
-  step: CompiledStep | undefined;
+  step: ConcreteFunction | undefined;
   result: Structure | undefined;
   /** Why this one stays op by op. */
   refused: string | undefined;
@@ -37,22 +37,22 @@ interface Entry {
 interface Call {
   key: string;
   specs: readonly { dtype: number; shape: number[] }[];
-  build: Structure['build'];
+  unflatten: Structure['unflatten'];
   run: (...all: unknown[]) => unknown;
 }
 
 /** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
-export class StepCache {
+export class FunctionCache {
   readonly #tf: Tf;
   readonly #backend: NodeBackend;
   readonly #what: string;
   readonly #kind: string;
   readonly #limit: number;
-  readonly #say: (line: string) => void;
+  readonly #notify: (line: string) => void;
   readonly #precision: Precision;
   readonly #watch: (() => FiniteWatch) | undefined;
   readonly #lossScale: LossScale | undefined;
-  readonly #own: OwnSteps | undefined;
+  readonly #userCode: UserCodeSteps | undefined;
   readonly #form: (() => ModelForm | undefined) | undefined;
   #xla: boolean;
   readonly #atOnce: boolean;
@@ -60,7 +60,7 @@ export class StepCache {
   #traces = 0;
   #reused = 0;
   /** The graph that ran last; undefined when the last call ran op by op. */
-  #latest: CompiledStep | undefined;
+  #latest: ConcreteFunction | undefined;
   readonly #names: CellNames | undefined;
   #said = false;
 
@@ -77,7 +77,7 @@ export class StepCache {
       watch?: () => FiniteWatch;
       lossScale?: LossScale | undefined;
       /** Who looks after code of the user's in the function. */
-      own?: OwnSteps | undefined;
+      userCode?: UserCodeSteps | undefined;
       /** The form of the model that the function belongs to, without code of users. */
       form?: (() => ModelForm | undefined) | undefined;
       /** The names of the session that the function reads. */
@@ -86,7 +86,7 @@ export class StepCache {
       xla?: boolean;
       /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
       atOnce?: boolean;
-      say: (line: string) => void;
+      notify: (line: string) => void;
     },
   ) {
     this.#tf = tf;
@@ -97,21 +97,21 @@ export class StepCache {
     this.#precision = options.precision ?? 'float32';
     this.#watch = options.watch;
     this.#lossScale = options.lossScale;
-    this.#own = options.own;
-    this.#form = options.own === undefined && options.lossScale === undefined ? options.form : undefined;
+    this.#userCode = options.userCode;
+    this.#form = options.userCode === undefined && options.lossScale === undefined ? options.form : undefined;
     this.#names = options.names;
     this.#xla = options.xla ?? false;
     this.#atOnce = options.atOnce ?? false;
-    this.#say = options.say;
+    this.#notify = options.notify;
   }
 
   /** The graphs that are in use. */
-  steps(): CompiledStep[] {
+  steps(): ConcreteFunction[] {
     return [...this.#entries.values()].flatMap(({ step }) => step ?? []);
   }
 
   /** The graph that ran the last call; undefined when that went op by op. */
-  get latest(): CompiledStep | undefined {
+  get latest(): ConcreteFunction | undefined {
     return this.#latest;
   }
 
@@ -128,21 +128,23 @@ export class StepCache {
   call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
     this.#latest = undefined;
     if (this.#blocked()) return run(...args);
-    const state = this.#own === undefined ? '' : this.#own.state();
+    const state = this.#userCode === undefined ? '' : this.#userCode.state();
     if (state === undefined) return run(...args);
-    const taken = takeApart(this.#tf, args);
+    const taken = flatten(this.#tf, args);
     // A graph belongs to the device that its variables are on.
     const names = this.#names === undefined ? '' : ` ${this.#names.key()}`;
     const entry = this.#entry(`${this.#backend.engine.device ?? ''} ${taken.key}${names}`, state);
     if (entry.refused !== undefined) return run(...args);
     const first = entry.runs++ === 0;
     if (
-      (first && (this.#own !== undefined || !this.#atOnce)) ||
-      (entry.step === undefined && this.#own?.isRipe(entry) === false)
+      (first && (this.#userCode !== undefined || !this.#atOnce)) ||
+      (entry.step === undefined && this.#userCode?.isRipe(entry) === false)
     ) {
-      return this.#own === undefined ? run(...args) : this.#own.look(entry, () => run(...args));
+      return this.#userCode === undefined
+        ? run(...args)
+        : this.#userCode.runEagerly(entry, () => run(...args));
     }
-    if (entry.step?.stale() !== undefined) {
+    if (entry.step?.failedGuard() !== undefined) {
       entry.step.dispose();
       entry.step = undefined;
     }
@@ -150,19 +152,19 @@ export class StepCache {
     if (entry.step === undefined) this.#trace(entry, taken, run);
     if (entry.step === undefined || entry.result === undefined) return run(...args);
     this.#latest = entry.step;
-    this.#own?.settled();
+    this.#userCode?.settled();
     const results = this.#xla ? runByXla(entry.step, taken.tensors) : entry.step.run(taken.tensors);
     // A function without a result has an output of its own, which waits for its updates.
     for (const extra of results.slice(entry.result.tensors.length)) extra.dispose();
     // The first run has TensorFlow optimize the graph.
-    if (began !== undefined) this.#own?.took(performance.now() - began);
-    return entry.result.build(results) as Result;
+    if (began !== undefined) this.#userCode?.took(performance.now() - began);
+    return entry.result.unflatten(results) as Result;
   }
 
   /** Whether a graph of this cache is there, and right as JavaScript and the device are now. */
-  serves(step: CompiledStep): boolean {
-    if (this.#blocked() || step.stale() !== undefined) return false;
-    const state = this.#own === undefined ? '' : this.#own.state();
+  serves(step: ConcreteFunction): boolean {
+    if (this.#blocked() || step.failedGuard() !== undefined) return false;
+    const state = this.#userCode === undefined ? '' : this.#userCode.state();
     const device = this.#backend.engine.device ?? '';
     return [...this.#entries].some(
       ([key, entry]) => entry.step === step && entry.state === state && key.startsWith(`${device} `),
@@ -223,7 +225,7 @@ export class StepCache {
         dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
         shape: tensor.shape,
       })),
-      build: taken.build.bind(taken),
+      unflatten: taken.unflatten.bind(taken),
       run,
     };
     try {
@@ -275,7 +277,7 @@ export class StepCache {
     this.#traces++;
     entry.traces++;
     if (this.#traces === this.#limit) {
-      this.#say(
+      this.#notify(
         `${this.#what} was traced ${this.#traces} times: each new shape, and each new number or object among its ` +
           'arguments, costs a trace. Pass numbers that change as tensors.',
       );
@@ -289,7 +291,7 @@ export class StepCache {
    */
   #record(
     entry: Entry,
-    { specs, build, run }: Call,
+    { specs, unflatten, run }: Call,
     forXla: boolean,
   ): FormStep & { trace: Trace | undefined } {
     const options = { fused: true, loops: true, forXla };
@@ -300,24 +302,25 @@ export class StepCache {
         ...options,
         watch,
         lossScale: this.#lossScale,
-        compared: this.#own !== undefined,
+        compared: this.#userCode !== undefined,
       });
       try {
         let result: Structure | undefined;
         const inputs = specs.map(({ dtype, shape }, index) =>
           trace.addInput({ kind: 'argument', index, dtype, shape }, dtype, shape),
         );
-        const own = this.#own;
-        const around = <Out>(run: () => Out): Out => (own === undefined ? run() : own.unmoved(entry, run));
+        const userCode = this.#userCode;
+        const around = <Out>(run: () => Out): Out =>
+          userCode === undefined ? run() : userCode.unmoved(entry, run);
         const outputs = trace.record(() => {
           const symbols = inputs.map((input) => trace.symbol(input));
-          const body = () => run(...(build(symbols) as unknown[]));
+          const body = () => run(...(unflatten(symbols) as unknown[]));
           const made = around(body);
           refusePromise(made);
-          result = takeApart(this.#tf, made);
+          result = flatten(this.#tf, made);
           return result.tensors;
         }, around);
-        if (this.#own !== undefined) {
+        if (this.#userCode !== undefined) {
           // What differs from one time to the next is no constant.
           const fingerprint = fingerprintOf(trace);
           if (first === undefined) {
@@ -328,7 +331,7 @@ export class StepCache {
           }
           if (fingerprint !== first) throw new Untraceable('it computes something else each time');
         }
-        const step = CompiledStep.ofTrace(trace, outputs, this.#precision, watch);
+        const step = ConcreteFunction.ofTrace(trace, outputs, this.#precision, watch);
         if (trace.randomOps > 0)
           trace.afterRun.push({
             run: () => {
@@ -359,7 +362,7 @@ export class StepCache {
     if (this.#said) return;
     this.#said = true;
     const line = userLine(error.stack);
-    this.#say(
+    this.#notify(
       `${this.#what} runs eagerly: ${error.message}${line === undefined ? '' : ` (${line})`}. ` +
         'Results are the same, only slower.',
     );

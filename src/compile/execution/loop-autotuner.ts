@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Tensor } from '@tensorflow/tfjs';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import type { LoopShape } from './loop-functions.ts';
 import { StepLoop } from './step-loop.ts';
@@ -12,7 +12,7 @@ import { countCompilation, debug, FASTER, mayCompile, median, XlaStep } from './
 /** A loop with the step that it runs. */
 export interface RunnableLoop {
   loop: StepLoop;
-  step: CompiledStep;
+  step: ConcreteFunction;
 }
 
 /** How often each is measured, unless calls are so short that this says little. */
@@ -33,14 +33,14 @@ interface Measured {
  * are measured with real steps, in turn, and the faster one goes on. XLA compiles where that is expected to pay, while
  * TensorFlow's loop trains. Steps of the same content share the choice, with what was measured and compiled.
  */
-export class XlaLoopChoice {
+export class LoopAutotuner {
   readonly #graph: Measured;
   readonly #shape: LoopShape;
   #xla: Measured | undefined;
   /** The function over which XLA's loop runs. */
   #compiled: SharedFunction | undefined;
   #content = '';
-  #backend: CompiledStep['backend'] | undefined;
+  #backend: ConcreteFunction['backend'] | undefined;
   #compilation: XlaCompilation | undefined;
   #chosen: Measured | undefined;
   /** Whether XLA's loop can be had, although the graph's was taken: it measured slower. */
@@ -54,8 +54,8 @@ export class XlaLoopChoice {
   }
 
   /** The choice for a loop over a step's function; made when it is first asked for. */
-  static of(step: CompiledStep, key: string, loop: StepLoop, shape: LoopShape): XlaLoopChoice {
-    return xlaLoopChoices.of(step, key, () => new XlaLoopChoice(loop, shape));
+  static of(step: ConcreteFunction, key: string, loop: StepLoop, shape: LoopShape): LoopAutotuner {
+    return loopAutotuners.of(step, key, () => new LoopAutotuner(loop, shape));
   }
 
   /** What was chosen; undefined while that is open. */
@@ -81,7 +81,7 @@ export class XlaLoopChoice {
    * @param ended whether the training was told to stop.
    */
   async next(
-    step: CompiledStep,
+    step: ConcreteFunction,
     data: readonly Tensor[],
     left: number,
     ended: () => boolean,
@@ -123,7 +123,7 @@ export class XlaLoopChoice {
   }
 
   /** Lets XLA compile. Variables are not in training at this moment. */
-  #begin(known: XlaStep, step: CompiledStep, data: readonly Tensor[]): void {
+  #begin(known: XlaStep, step: ConcreteFunction, data: readonly Tensor[]): void {
     const prepared = known.prepare(step);
     if (prepared === undefined) {
       this.#settle(this.#graph, known.problem ?? '');
@@ -141,7 +141,7 @@ export class XlaLoopChoice {
   }
 
   /** Keeps the function that XLA compiles, whatever becomes of the step that it was traced for. */
-  #retain(prepared: CompiledStep): void {
+  #retain(prepared: ConcreteFunction): void {
     this.#backend = prepared.backend;
     this.#compiled = prepared.shared;
     this.#content = prepared.content;
@@ -196,7 +196,7 @@ export class XlaLoopChoice {
   }
 
   /** Only the graph's time counts: it says whether XLA would pay. */
-  #spent(step: CompiledStep, loop: StepLoop, ms: number): void {
+  #spent(step: ConcreteFunction, loop: StepLoop, ms: number): void {
     if (loop === this.#graph.loop) XlaStep.of(step).spent += ms;
   }
 
@@ -210,4 +210,4 @@ export class XlaLoopChoice {
 }
 
 /** The choices for loops over functions, by the kind of the loop. */
-export const xlaLoopChoices = new FunctionParts<XlaLoopChoice>();
+export const loopAutotuners = new FunctionParts<LoopAutotuner>();

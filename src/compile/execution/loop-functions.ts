@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 
@@ -49,11 +49,11 @@ export class LoopFunctions {
   readonly names: LoopNames;
   /** The loop of some steps, if XLA compiles one. */
   readonly inner: LoopNames | undefined;
-  readonly #step: CompiledStep;
+  readonly #step: ConcreteFunction;
   readonly #data: readonly Tensor[];
   readonly #shape: LoopShape;
 
-  constructor(step: CompiledStep, data: readonly Tensor[], shape: LoopShape) {
+  constructor(step: ConcreteFunction, data: readonly Tensor[], shape: LoopShape) {
     this.#step = step;
     this.#data = data;
     this.#shape = shape;

@@ -1,6 +1,6 @@
 import type { Engine } from '../../engines/engine.ts';
 import type { Handle } from '../../engines/ops.ts';
-import { settleLoop } from '../state/running-loop.ts';
+import { synchronizeLoop } from '../state/running-loop.ts';
 
 /** Something that belongs to a function and is freed with it. */
 interface FunctionPart {
@@ -179,7 +179,7 @@ export class SharedFunctions {
   }
 
   #remove(shared: SharedFunction): void {
-    settleLoop();
+    synchronizeLoop();
     // Later parts may use earlier ones.
     for (const part of shared.parts.toReversed()) part.dispose();
     this.#engine.removeFunctions(shared.functions);

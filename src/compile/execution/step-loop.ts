@@ -3,9 +3,9 @@ import { TF } from '../../engines/dtypes.ts';
 import type { FunctionCall } from '../../engines/engine.ts';
 import type { Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import { LoopFunctions, type LoopNames, type LoopShape } from './loop-functions.ts';
-import { enterLoop, leaveLoop, type RunningLoop } from '../state/running-loop.ts';
+import { registerLoop, unregisterLoop, type RunningLoop } from '../state/running-loop.ts';
 import { FunctionParts } from './shared-functions.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 
@@ -39,7 +39,7 @@ export class StepLoop {
   #calls = 0;
   #running: RunningLoop | undefined;
 
-  constructor(step: CompiledStep, data: readonly Tensor[], shape: LoopShape) {
+  constructor(step: ConcreteFunction, data: readonly Tensor[], shape: LoopShape) {
     const { backend } = step;
     const { engine } = backend;
     this.#backend = backend;
@@ -89,7 +89,7 @@ export class StepLoop {
    * @throws TensorflowError when a step fails; the steps before it are done then.
    */
   async run(
-    step: CompiledStep,
+    step: ConcreteFunction,
     data: readonly Tensor[],
     order: Tensor | undefined,
     first: number,
@@ -138,14 +138,14 @@ export class StepLoop {
         over: () => over || call.over(),
       };
       this.#running = running;
-      enterLoop(running);
+      registerLoop(running);
       try {
-        results = await call.aside();
+        results = await call.async();
       } catch (error) {
         throw step.explain(error);
       } finally {
         over = true;
-        leaveLoop(running);
+        unregisterLoop(running);
         // Another model of the same form may run this loop by now.
         if (this.#running === running) this.#running = undefined;
       }

@@ -5,13 +5,13 @@ import type { Handle } from '../../engines/ops.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { largestMoments } from '../lowering/adam-update.ts';
-import { CompiledStep } from './concrete-function.ts';
+import { ConcreteFunction } from './concrete-function.ts';
 import type { FiniteWatch, NotFinite } from '../lowering/finite-watch.ts';
 import {
   currentOf,
   guardOf,
   type AfterRun,
-  type GraphInput,
+  type Capture,
   type Guard,
   type Source,
 } from '../tracing/captures.ts';
@@ -32,7 +32,7 @@ interface Place<T> {
 }
 
 type RecordedInput =
-  | { kind: 'as it is'; input: GraphInput }
+  | { kind: 'as it is'; input: Capture }
   | { kind: 'resource'; part: number; updated: boolean }
   | { kind: 'tensor'; place: Place<Tensor>; dtype: number; shape: readonly number[] }
   | { kind: 'number'; place: Place<number>; dtype: number }
@@ -64,7 +64,7 @@ interface Recorded {
 
 /** A step with how its results are handed on. */
 export interface FormStep {
-  step: CompiledStep;
+  step: ConcreteFunction;
   result: Structure;
   differsForXla: boolean;
 }
@@ -253,9 +253,9 @@ function bind(
   backend: NodeBackend,
   recorded: Recorded,
   parts: readonly object[],
-  shared: CompiledStep['shared'],
+  shared: ConcreteFunction['shared'],
   watch: FiniteWatch | undefined,
-): CompiledStep {
+): ConcreteFunction {
   const source = <T>({ part, read }: Place<T>): Source<T> => ({
     owner: new WeakRef(parts[part] as object),
     read,
@@ -267,7 +267,7 @@ function bind(
   const flags = watch?.watchAs(
     (recorded.checks ?? []).map(({ what, layer }) => ({ what, layer: nameOf(layer) })),
   );
-  const inputs = recorded.inputs.map((input): GraphInput => {
+  const inputs = recorded.inputs.map((input): Capture => {
     switch (input.kind) {
       case 'resource': {
         const variable = parts[input.part] as Variable;
@@ -288,7 +288,7 @@ function bind(
             };
       }
       case 'flags':
-        return flags as GraphInput;
+        return flags as Capture;
       case 'largest':
         return largestMoments(backend.engine, input.shape);
       case 'constant':
@@ -313,7 +313,7 @@ function bind(
     withLayersRenamed(`${scope}/`, (layer) => scopeNames.get(layer) ?? layer).slice(0, -1),
   );
   const lines = recorded.lines.fromHere();
-  return new CompiledStep(
+  return new ConcreteFunction(
     { tf, backend, inputs, guards, lines, afterRun, watch },
     { content: recorded.content, shared, scopes },
     recorded.precision,

@@ -4,8 +4,8 @@ import type { BackgroundCompilation } from '../../engines/engine.ts';
 import { asError } from '../../engines/errors.ts';
 import type { Handle } from '../../engines/ops.ts';
 import { VariableResource } from '../state/variable-resources.ts';
-import type { GraphInput } from '../tracing/captures.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { Capture } from '../tracing/captures.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import type { StepLoop } from './step-loop.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
@@ -23,7 +23,7 @@ export class XlaCompilation {
   problem: string | undefined;
   /** Milliseconds that it took, at the precision of the looks that were taken. */
   took: number | undefined;
-  readonly #step: CompiledStep;
+  readonly #step: ConcreteFunction;
   readonly #calls: BackgroundCompilation;
   readonly #copies: VariableResource[] = [];
   readonly #began = performance.now();
@@ -35,7 +35,7 @@ export class XlaCompilation {
    *
    * @param loop over the step; without one XLA compiles the step by itself. @param data what the loop was made for.
    */
-  constructor(step: CompiledStep, loop?: StepLoop, data: readonly Tensor[] = []) {
+  constructor(step: ConcreteFunction, loop?: StepLoop, data: readonly Tensor[] = []) {
     this.#step = step;
     const { backend } = step;
     const { engine } = backend;
@@ -53,7 +53,7 @@ export class XlaCompilation {
     };
     // The second call differs in every number: if that were compiled anew, so would each real one.
     const given: { handle: Handle; other?: Handle }[] = [];
-    const own = (input: GraphInput, handle: Handle) => {
+    const own = (input: Capture, handle: Handle) => {
       if (input.kind === 'number') {
         const value = input.current();
         const next = input.dtype === TF.FLOAT ? value * 0.999 + 1e-6 : value + 1;
@@ -70,7 +70,7 @@ export class XlaCompilation {
         ),
       );
       const handles = step.handles((index) => arguments_.get(index) as Handle);
-      given.push(...handles.map((handle, i) => own(step.inputs[i] as GraphInput, handle)));
+      given.push(...handles.map((handle, i) => own(step.inputs[i] as Capture, handle)));
     } else {
       // From step 0 to step 1, of batches from 0 on.
       for (const value of [0, 1, 0]) {
@@ -81,7 +81,7 @@ export class XlaCompilation {
       // Before the data's: preparing a variable frees the tensor of its value, which may be data, too.
       const handles = step.handles(() => 0).filter((handle) => handle !== 0);
       for (const id of backend.getInputTensorIds([...data])) given.push({ handle: engine.handle(id) });
-      given.push(...handles.map((handle, i) => own(kept[i] as GraphInput, handle)));
+      given.push(...handles.map((handle, i) => own(kept[i] as Capture, handle)));
     }
     const inputs = given.map(({ handle }) => handle);
     const others = given.map(({ handle, other }) => other ?? handle);
@@ -94,7 +94,7 @@ export class XlaCompilation {
   }
 
   /** A resource of its own with the value that the step's has now. */
-  #copy(input: GraphInput, handle: Handle): Handle {
+  #copy(input: Capture, handle: Handle): Handle {
     const resource =
       input.kind === 'resource' ? input.resource : input.kind === 'constant' ? input.resource : undefined;
     if (resource === undefined) throw new Error('a resource of unknown kind');

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engines/engine.ts';
 import { debuglog } from 'node:util';
 import { asError } from '../../engines/errors.ts';
-import type { CompiledStep } from './concrete-function.ts';
+import type { ConcreteFunction } from './concrete-function.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 import { FunctionParts } from './shared-functions.ts';
 
@@ -54,11 +54,11 @@ export class XlaStep {
   #problem: string | undefined;
 
   /** That of a step. */
-  static of(step: CompiledStep): XlaStep {
+  static of(step: ConcreteFunction): XlaStep {
     return xlaSteps.of(step, '', () => new XlaStep(step));
   }
 
-  private constructor(step: CompiledStep) {
+  private constructor(step: ConcreteFunction) {
     let operations = 0;
     for (const [kind, count] of step.histogram) if (kind !== 'Const') operations += count;
     this.#operations = operations;
@@ -66,7 +66,7 @@ export class XlaStep {
     else if (step.retraceForXla === undefined) this.#judge(step);
   }
 
-  #judge(step: CompiledStep): void {
+  #judge(step: ConcreteFunction): void {
     const obstacle = step.xlaObstacle;
     if (obstacle !== undefined) this.#problem = `XLA would not compute ${obstacle} as TensorFlow does`;
   }
@@ -92,11 +92,11 @@ export class XlaStep {
   }
 
   /** The step that XLA compiles, this very one or the same traced once more; undefined if it cannot have it. */
-  prepare(step: CompiledStep): CompiledStep | undefined {
+  prepare(step: ConcreteFunction): ConcreteFunction | undefined {
     if (this.#problem !== undefined) return undefined;
     if (step.retraceForXla === undefined) return step;
     try {
-      if (step.forXla?.stale() !== undefined) {
+      if (step.forXla?.failedGuard() !== undefined) {
         step.forXla.dispose();
         step.forXla = undefined;
       }

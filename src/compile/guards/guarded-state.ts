@@ -16,7 +16,7 @@ export interface Root {
  * close over, and what is reached from there. Which variables those are is told by the names in a function's source, and
  * their values by V8.
  */
-export class OwnState {
+export class GuardedState {
   readonly #tf: Tf;
   readonly #roots: readonly Root[];
   readonly #declarations: Declarations;
@@ -41,7 +41,7 @@ export class OwnState {
   key(): string | undefined {
     if (this.obstacle !== undefined) return undefined;
     try {
-      if (this.#globals < 0 || !this.#unchanged()) this.#look();
+      if (this.#globals < 0 || !this.#unchanged()) this.#walk();
       return this.#key;
     } catch (error) {
       this.obstacle = asError(error).message;
@@ -77,23 +77,23 @@ export class OwnState {
     });
   }
 
-  #look(): void {
+  #walk(): void {
     this.#forget();
     const before = new Map(this.#labels.map((label, i) => [label, this.#values[i]]));
-    const look = new StateWalk(this.#tf, this.#declarations);
-    for (const { name, value } of this.#roots) look.add(value, name);
-    look.finish();
-    this.#slots = look.slots;
-    this.#sizes = look.sizes;
-    this.#checks = look.checks;
-    this.#closures = look.closures;
+    const walk = new StateWalk(this.#tf, this.#declarations);
+    for (const { name, value } of this.#roots) walk.add(value, name);
+    walk.finish();
+    this.#slots = walk.slots;
+    this.#sizes = walk.sizes;
+    this.#checks = walk.checks;
+    this.#closures = walk.closures;
     this.#globals = Reflect.ownKeys(globalThis).length;
-    const parts = look.parts.map(([, part]) => part);
+    const parts = walk.parts.map(([, part]) => part);
     if (before.size > 0) {
-      const different = look.parts.find(([label, part]) => before.get(label) !== part);
+      const different = walk.parts.find(([label, part]) => before.get(label) !== part);
       this.changed = different?.[0];
     }
-    this.#labels = look.parts.map(([label]) => label);
+    this.#labels = walk.parts.map(([label]) => label);
     this.#values = parts;
     this.#key = createHash('sha1').update(parts.join('\n')).digest('base64');
   }

@@ -1,12 +1,12 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Tf } from '../../tfjs/instance.ts';
 
-/** A value with its tensors taken out: `build` puts others in. */
+/** A value with its tensors taken out: `unflatten` puts others in. */
 export interface Structure {
   /** Equal keys mean: a trace of the one serves for the other. */
   key: string;
   tensors: Tensor[];
-  build(tensors: readonly Tensor[]): unknown;
+  unflatten(tensors: readonly Tensor[]): unknown;
 }
 
 const identities = new WeakMap<object, number>();
@@ -26,19 +26,19 @@ export function identityOf(object: object): number {
  * Takes a function's arguments, or its result, apart: tensors by shape and dtype, arrays and plain objects by their
  * parts, numbers, texts and the like by value, variables and everything else by identity.
  */
-export function takeApart(tf: Tf, value: unknown): Structure {
+export function flatten(tf: Tf, value: unknown): Structure {
   const tensors: Tensor[] = [];
-  const visit = (part: unknown): { key: string; build: (from: readonly Tensor[]) => unknown } => {
+  const visit = (part: unknown): { key: string; unflatten: (from: readonly Tensor[]) => unknown } => {
     // A variable may be assigned within, and is then another value than the argument was: it is itself.
     if (part instanceof tf.Tensor && !(part instanceof tf.Variable)) {
       const at = tensors.push(part) - 1;
-      return { key: `${part.dtype}[${part.shape.join()}]`, build: (from) => from[at] };
+      return { key: `${part.dtype}[${part.shape.join()}]`, unflatten: (from) => from[at] };
     }
     if (Array.isArray(part)) {
       const parts = part.map(visit);
       return {
         key: `[${parts.map(({ key }) => key).join(';')}]`,
-        build: (from) => parts.map(({ build }) => build(from)),
+        unflatten: (from) => parts.map(({ unflatten }) => unflatten(from)),
       };
     }
     if (typeof part === 'object' && part !== null) {
@@ -47,7 +47,8 @@ export function takeApart(tf: Tf, value: unknown): Structure {
         const entries = Object.entries(part).map(([name, entry]) => [name, visit(entry)] as const);
         return {
           key: `{${entries.map(([name, { key }]) => `${JSON.stringify(name)}:${key}`).join(';')}}`,
-          build: (from) => Object.fromEntries(entries.map(([name, { build }]) => [name, build(from)])),
+          unflatten: (from) =>
+            Object.fromEntries(entries.map(([name, { unflatten }]) => [name, unflatten(from)])),
         };
       }
     }
@@ -57,8 +58,8 @@ export function takeApart(tf: Tf, value: unknown): Structure {
         : typeof part === 'symbol'
           ? 'symbol'
           : `${typeof part} ${Object.is(part, -0) ? '-0' : typeof part === 'string' ? JSON.stringify(part) : String(part)}`;
-    return { key, build: () => part };
+    return { key, unflatten: () => part };
   };
-  const { key, build } = visit(value);
-  return { key, tensors, build };
+  const { key, unflatten } = visit(value);
+  return { key, tensors, unflatten };
 }

@@ -1,9 +1,9 @@
 import { Untraceable } from '../../engines/untraceable.ts';
 import { watchEffects } from './effects.ts';
-import type { OwnState } from './guarded-state.ts';
+import type { GuardedState } from './guarded-state.ts';
 
 /** What is known of one combination of arguments and state. */
-export interface OwnEntry {
+export interface UserCodeEntry {
   readonly runs: number;
   readonly state: string;
   clean: boolean;
@@ -20,9 +20,9 @@ const FIRST_REST = 50;
  * it changed none of its state, printed nothing, drew no number and read no clock. The graph belongs to the state that it
  * was traced with; another state is another graph.
  */
-export class OwnSteps {
-  readonly #state: OwnState;
-  readonly #say: (why: string) => void;
+export class UserCodeSteps {
+  readonly #state: GuardedState;
+  readonly #notify: (why: string) => void;
   #refused = false;
   #said = false;
   /** Runs in a row in which the state was a new one, or changed. */
@@ -33,10 +33,10 @@ export class OwnSteps {
   /** Milliseconds of the last trace; 0 before there was one. */
   #cost = 0;
 
-  /** @param say is told once why steps run op by op, in words that follow "it runs op by op:". */
-  constructor(state: OwnState, say: (why: string) => void) {
+  /** @param notify is told once why steps run op by op, in words that follow "it runs op by op:". */
+  constructor(state: GuardedState, notify: (why: string) => void) {
     this.#state = state;
-    this.#say = say;
+    this.#notify = notify;
   }
 
   /** The state as it is now; undefined where steps are to run op by op. */
@@ -59,11 +59,11 @@ export class OwnSteps {
   #tell(why: string): void {
     if (this.#said) return;
     this.#said = true;
-    this.#say(why);
+    this.#notify(why);
   }
 
   /** Whether to trace now: it is known to be clean, and has cost as much op by op as a trace does. */
-  isRipe(entry: OwnEntry): boolean {
+  isRipe(entry: UserCodeEntry): boolean {
     return entry.clean && entry.spent >= this.#cost;
   }
 
@@ -78,7 +78,7 @@ export class OwnSteps {
   }
 
   /** Runs a step op by op, and looks at what it does. */
-  look<Result>(entry: OwnEntry, run: () => Result): Result {
+  runEagerly<Result>(entry: UserCodeEntry, run: () => Result): Result {
     const fresh = entry.runs === 1;
     const began = performance.now();
     const { result, effect } = watchEffects(run);
@@ -111,7 +111,7 @@ export class OwnSteps {
    *
    * @throws Untraceable when it does anything but compute.
    */
-  unmoved<Result>(entry: OwnEntry, run: () => Result): Result {
+  unmoved<Result>(entry: UserCodeEntry, run: () => Result): Result {
     const { result, effect } = watchEffects(run);
     if (effect !== undefined) throw new Untraceable(`it ${effect.what}`);
     if (this.#state.key() !== entry.state) {

@@ -52,7 +52,7 @@ export function standFor(ours: object, theirs: object): void {
 }
 
 /** Lets functions that tfjs makes of the user's be known as those. */
-export function installOwnCode(tf: Tf): void {
+export function installUserCode(tf: Tf): void {
   const makers = tf as unknown as Record<string, (f: unknown) => object>;
   for (const name of ['customGrad', 'grad', 'grads', 'valueAndGrad', 'valueAndGrads']) {
     const original = makers[name] as (f: unknown) => object;

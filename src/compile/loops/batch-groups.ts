@@ -1,14 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import { batchOf, type Batch, type BatchFeed } from './prefetcher.ts';
-import type { CompiledStep } from '../execution/concrete-function.ts';
+import { batchOf, type Batch, type Prefetcher } from './prefetcher.ts';
+import type { ConcreteFunction } from '../execution/concrete-function.ts';
 import { FEWEST_STEPS } from './loop-policy.ts';
 import { variableTouches } from '../state/running-loop.ts';
-import type { StepCache } from '../execution/function-cache.ts';
+import type { FunctionCache } from '../execution/function-cache.ts';
 import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
 import { StepLoop, stepLoops } from '../execution/step-loop.ts';
-import { XlaLoopChoice, type RunnableLoop } from '../execution/loop-autotuner.ts';
+import { LoopAutotuner, type RunnableLoop } from '../execution/loop-autotuner.ts';
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
 const CALL_MS = 12;
@@ -31,8 +31,8 @@ const PULLS_IN_ORDER = 3;
 export class BatchGroups {
   readonly #tf: Tf;
   readonly #backend: NodeBackend;
-  readonly #graphs: () => StepCache;
-  readonly #known = new Map<string, { graphs: StepCache; step: CompiledStep }>();
+  readonly #graphs: () => FunctionCache;
+  readonly #known = new Map<string, { graphs: FunctionCache; step: ConcreteFunction }>();
   #pulled = 0;
   #asksModel = false;
   #draws = false;
@@ -44,12 +44,12 @@ export class BatchGroups {
   #bytes = 1;
   readonly #ended: (() => boolean) | undefined;
   #loop: RunnableLoop | undefined;
-  #choice: XlaLoopChoice | undefined;
+  #autotuner: LoopAutotuner | undefined;
 
   /**
    * @param ended whether the training was told to end; with it XLA's steps are tried too.
    */
-  constructor(tf: Tf, backend: NodeBackend, graphs: () => StepCache, ended?: () => boolean) {
+  constructor(tf: Tf, backend: NodeBackend, graphs: () => FunctionCache, ended?: () => boolean) {
     this.#tf = tf;
     this.#backend = backend;
     this.#graphs = graphs;
@@ -75,10 +75,10 @@ export class BatchGroups {
   }
 
   /** The next batches; none at the end. @param most how many go into a call at most. @throws what the data set throws. */
-  async take(feed: BatchFeed, most: number, exactly: boolean): Promise<Batch[]> {
+  async take(prefetcher: Prefetcher, most: number, exactly: boolean): Promise<Batch[]> {
     const looks = this.#pulled > 0 && this.#pulled < PULLS_IN_ORDER;
     const before = [variableTouches(), randomCounter.count];
-    const group = await feed.take(this.#size(feed, most, exactly), exactly ? undefined : CALL_MS);
+    const group = await prefetcher.take(this.#size(prefetcher, most, exactly), exactly ? undefined : CALL_MS);
     if (looks && group.length > 0) {
       this.#asksModel ||= variableTouches() !== before[0];
       this.#draws ||= randomCounter.count !== before[1];
@@ -94,24 +94,24 @@ export class BatchGroups {
   }
 
   /** Has the next batches be pulled meanwhile. */
-  ahead(feed: BatchFeed, most: number, exactly: boolean): void {
+  prefetch(prefetcher: Prefetcher, most: number, exactly: boolean): void {
     if (this.#inOrder) return;
     // One more where steps are long: pulling may take longer now and then.
     const spare = this.#bytes < CALL_BYTES ? 2 : 1;
-    feed.ahead(Math.max(this.#size(feed, most, exactly), spare));
+    prefetcher.prefetch(Math.max(this.#size(prefetcher, most, exactly), spare));
   }
 
   /** Batches of the next call. */
-  #size(feed: BatchFeed, most: number, exactly: boolean): number {
+  #size(prefetcher: Prefetcher, most: number, exactly: boolean): number {
     // The first ones run alone: what they are is not known yet.
     if (exactly) return Array.from(this.#rows.values()).some((row) => row >= FEWEST_IN_A_ROW - 1) ? most : 1;
-    return Math.min(most, this.#stepsOfCall(feed));
+    return Math.min(most, this.#stepsOfCall(prefetcher));
   }
 
-  #stepsOfCall(feed: BatchFeed): number {
+  #stepsOfCall(prefetcher: Prefetcher): number {
     const time = this.#loop?.loop.stepTime;
-    if (this.#inOrder || time === undefined || feed.pullTime === undefined) return 1;
-    const slower = Math.max(time, feed.pullTime);
+    if (this.#inOrder || time === undefined || prefetcher.pullTime === undefined) return 1;
+    const slower = Math.max(time, prefetcher.pullTime);
     if (slower >= ALONE_MS) return 1;
     const steps = Math.ceil(CALL_MS / slower);
     return Math.max(1, Math.min(steps, Math.floor(CALL_BYTES / this.#bytes)));
@@ -155,15 +155,15 @@ export class BatchGroups {
     }
     const loop = stepLoops.of(step, key, () => new StepLoop(step, data, shape));
     this.#loop = { loop, step };
-    this.#choice = undefined;
+    this.#autotuner = undefined;
     if (this.#ended === undefined) return this.#loop;
-    this.#choice = XlaLoopChoice.of(step, key, loop, shape);
-    return (this.#loop = await this.#choice.next(step, data, left ?? 0, this.#ended));
+    this.#autotuner = LoopAutotuner.of(step, key, loop, shape);
+    return (this.#loop = await this.#autotuner.next(step, data, left ?? 0, this.#ended));
   }
 
   /** Tells of a call. @param ms how long it took. */
   called(loop: RunnableLoop, ms: number): void {
-    this.#choice?.ran(loop, ms);
+    this.#autotuner?.ran(loop, ms);
   }
 
   /** One tensor of all batches for each argument of the step. The batches' own are let go. */

@@ -18,15 +18,15 @@ interface Hooks {
   batchEnd?: unknown;
   yield?: unknown;
   /** Says it outright; the library's own callbacks do. */
-  watchesBatches?: boolean;
+  seesBatches?: boolean;
   [COUNTS_STEPS]?: CountSteps;
 }
 
 /** Whether a callback has something to do for every batch. */
-export function watchesBatches(tf: typeof Tf, callback: object): boolean {
+export function seesBatches(tf: typeof Tf, callback: object): boolean {
   const hooks = callback as Hooks;
   if (hooks[COUNTS_STEPS] !== undefined) return false;
-  if (typeof hooks.watchesBatches === 'boolean') return hooks.watchesBatches;
+  if (typeof hooks.seesBatches === 'boolean') return hooks.seesBatches;
   const custom = tf.CustomCallback.prototype as unknown as Hooks;
   const base = Object.getPrototypeOf(custom) as Hooks;
   if (hooks.onBatchBegin === custom.onBatchBegin && hooks.onBatchEnd === custom.onBatchEnd) {

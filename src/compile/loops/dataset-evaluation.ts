@@ -1,6 +1,6 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { tfInternals } from '../../tfjs/instance.ts';
-import { BatchFeed, type Batch, type BatchIterator } from './prefetcher.ts';
+import { Prefetcher, type Batch, type BatchIterator } from './prefetcher.ts';
 import { BatchGroups } from './batch-groups.ts';
 import type { BatchDataset, DatasetModel, DatasetParts } from './dataset-loop.ts';
 
@@ -34,7 +34,7 @@ export async function evaluateDataset(
     const { xs, ys, weights } = tfInternals(tf).training.standardizeDataIteratorOutput(model, element);
     return groups.batch([...xs, ...ys, ...weights]);
   };
-  const feed = new BatchFeed(tf, iterator, prepare, limit);
+  const prefetcher = new Prefetcher(tf, iterator, prepare, limit);
   const sums: number[] = [];
   let samples = 0;
   let batches = 0;
@@ -62,7 +62,7 @@ export async function evaluateDataset(
     try {
       for (let done = 0; done < group.length;) {
         const running = ready.loop.run(ready.step, data, undefined, done, group.length - done);
-        groups.ahead(feed, Infinity, false);
+        groups.prefetch(prefetcher, Infinity, false);
         const result = await running;
         if (result.steps > 0) add(result.sums, first.size, result.steps);
         done += result.steps;
@@ -75,14 +75,14 @@ export async function evaluateDataset(
 
   try {
     for (;;) {
-      const group = await groups.take(feed, Infinity, false);
+      const group = await groups.take(prefetcher, Infinity, false);
       if (group.length === 0) break;
       if (await several(group)) continue;
-      groups.ahead(feed, Infinity, false);
+      groups.prefetch(prefetcher, Infinity, false);
       group.forEach(single);
     }
   } finally {
-    feed.close();
+    prefetcher.close();
   }
   if (limit !== undefined && batches < limit) {
     console.warn(

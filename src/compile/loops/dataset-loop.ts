@@ -1,12 +1,12 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type NodeBackend, type Tf } from '../../tfjs/instance.ts';
-import { BatchFeed, type Batch, type BatchIterator } from './prefetcher.ts';
+import { Prefetcher, type Batch, type BatchIterator } from './prefetcher.ts';
 import { BatchGroups } from './batch-groups.ts';
 import { EpochReports, type CallbackList, type History, type Logs } from './epoch-reports.ts';
 import type { DataFunction, FitModel } from './fit-loop.ts';
 import { LoopPolicy } from './loop-policy.ts';
 import { trainerOf } from './trainer.ts';
-import type { StepCache } from '../execution/function-cache.ts';
+import type { FunctionCache } from '../execution/function-cache.ts';
 import type { RunnableLoop } from '../execution/loop-autotuner.ts';
 
 /** tfjs's data sets, and those that are written to be like them. */
@@ -46,7 +46,7 @@ export interface DatasetParts {
   tf: Tf;
   backend: NodeBackend;
   /** The graphs of the model's step, as the model is now. */
-  graphs: () => StepCache;
+  graphs: () => FunctionCache;
 }
 
 function isDataset(data: unknown): data is BatchDataset {
@@ -140,9 +140,9 @@ class DatasetTraining {
     this.#history = history;
     this.#reports = new EpochReports(tf, model, callbackList, labels);
     this.#policy = new LoopPolicy(this.#reports);
-    const { watched, wished } = this.#reports;
-    this.#most = wished ?? (watched ? 1 : Infinity);
-    this.#exactly = wished !== undefined;
+    const { seesBatches, stepsPerExecution } = this.#reports;
+    this.#most = stepsPerExecution ?? (seesBatches ? 1 : Infinity);
+    this.#exactly = stepsPerExecution !== undefined;
     this.#groups = new BatchGroups(tf, backend, parts.graphs, () => model.stopTraining_);
   }
 
@@ -159,15 +159,15 @@ class DatasetTraining {
       const epochLogs: Logs = {};
       await this.#callbackList.onEpochBegin(epoch);
       if (this.#perEpoch === undefined) iterator = await this.#dataset.iterator();
-      const feed = new BatchFeed(this.#tf, iterator, this.#prepare.bind(this), this.#perEpoch);
+      const prefetcher = new Prefetcher(this.#tf, iterator, this.#prepare.bind(this), this.#perEpoch);
       trainerOf(model).stop = () => {
         this.#groups.stop();
-        feed.close();
+        prefetcher.close();
       };
       try {
-        if (await this.#runEpoch(feed, epoch)) await validate(model, args, this.#labels, epochLogs);
+        if (await this.#runEpoch(prefetcher, epoch)) await validate(model, args, this.#labels, epochLogs);
       } finally {
-        feed.close();
+        prefetcher.close();
       }
       await this.#callbackList.onEpochEnd(epoch, epochLogs);
       if (model.stopTraining_) break;
@@ -178,16 +178,16 @@ class DatasetTraining {
   }
 
   /** One epoch's steps. Tells whether it came to its end. */
-  async #runEpoch(feed: BatchFeed, epoch: number): Promise<boolean> {
+  async #runEpoch(prefetcher: Prefetcher, epoch: number): Promise<boolean> {
     for (let index = 0; ;) {
-      const group = await this.#groups.take(feed, this.#most, this.#exactly);
+      const group = await this.#groups.take(prefetcher, this.#most, this.#exactly);
       if (group.length === 0) {
-        if (!feed.ended) return false;
+        if (!prefetcher.ended) return false;
         if (this.#perEpoch === undefined) return true;
         this.#warnOfEnd(this.#perEpoch, index);
         return false;
       }
-      index += await this.#train(feed, group, index, epoch);
+      index += await this.#train(prefetcher, group, index, epoch);
       if (this.#perEpoch !== undefined && index >= this.#perEpoch) return true;
       if (this.#model.stopTraining_) return false;
       await this.#policy.breathe();
@@ -220,15 +220,15 @@ class DatasetTraining {
   }
 
   /** One call. Gives how many of the batches it has done. */
-  async #train(feed: BatchFeed, group: Batch[], index: number, epoch: number): Promise<number> {
+  async #train(prefetcher: Prefetcher, group: Batch[], index: number, epoch: number): Promise<number> {
     const left = this.#steps === undefined ? undefined : this.#steps * (this.#args.epochs - epoch) - index;
     const ready = this.#policy.runsHere ? undefined : await this.#groups.loopFor(group[0] as Batch, left);
     if (ready !== undefined) {
       const running = this.#several(group, ready, index, left);
-      this.#groups.ahead(feed, this.#most, this.#exactly);
+      this.#groups.prefetch(prefetcher, this.#most, this.#exactly);
       return running;
     }
-    this.#groups.ahead(feed, this.#most, this.#exactly);
+    this.#groups.prefetch(prefetcher, this.#most, this.#exactly);
     let done = 0;
     try {
       for (const batch of group) {

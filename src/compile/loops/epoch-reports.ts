@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { COUNTS_STEPS, watchesBatches, type CountSteps } from './batch-hooks.ts';
+import { COUNTS_STEPS, seesBatches, type CountSteps } from './batch-hooks.ts';
 import { asError } from '../../engines/errors.ts';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
 import { failedAmongUpdates, isOfStep } from '../execution/failed-updates.ts';
@@ -54,9 +54,9 @@ function failedStep(error: Error, first: number, count: number, callbacks: reado
  */
 export class EpochReports {
   /** Whether somebody wants to see every batch. */
-  readonly watched: boolean;
+  readonly seesBatches: boolean;
   /** Steps in a call, where the user said how many. */
-  readonly wished: number | undefined;
+  readonly stepsPerExecution: number | undefined;
   readonly #tf: Tf;
   readonly #model: object;
   readonly #list: CallbackList;
@@ -73,8 +73,8 @@ export class EpochReports {
     const [logger, ...others] = list.callbacks as [BaseLogger, ...Callback[]];
     this.#logger = logger;
     this.#others = others;
-    this.wished = trainerOf(model).stepsPerExecution;
-    this.watched = others.some((callback) => watchesBatches(tf, callback));
+    this.stepsPerExecution = trainerOf(model).stepsPerExecution;
+    this.seesBatches = others.some((callback) => seesBatches(tf, callback));
   }
 
   /** One step, as tfjs reports it. @param run gives the step's outputs, which are kept until they were reported. */
@@ -124,7 +124,7 @@ export class EpochReports {
     run: () => Promise<LoopResult>,
     done?: (steps: number) => void,
   ): Promise<number> {
-    const tells = this.watched || this.wished !== undefined ? this.#others : [];
+    const tells = this.seesBatches || this.stepsPerExecution !== undefined ? this.#others : [];
     for (const callback of tells) await callback.onBatchBegin(index, begin());
     let result: LoopResult;
     try {

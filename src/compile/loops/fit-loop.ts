@@ -1,13 +1,13 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
-import type { CompiledStep } from '../execution/concrete-function.ts';
+import type { ConcreteFunction } from '../execution/concrete-function.ts';
 import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
 import { FEWEST_STEPS, LoopPolicy, type StepTimes } from './loop-policy.ts';
-import type { StepCache } from '../execution/function-cache.ts';
+import type { FunctionCache } from '../execution/function-cache.ts';
 import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
 import { StepLoop, stepLoops } from '../execution/step-loop.ts';
 import { trainerOf } from './trainer.ts';
-import { XlaLoopChoice, type RunnableLoop } from '../execution/loop-autotuner.ts';
+import { LoopAutotuner, type RunnableLoop } from '../execution/loop-autotuner.ts';
 import { XlaStep } from '../execution/xla-step.ts';
 
 /** The model's own part in a training. */
@@ -42,17 +42,17 @@ export type FitLoopArguments = [
 export interface FitLoopParts {
   tf: Tf;
   /** The graphs of the model's step, as the model is now. */
-  graphs(): StepCache;
+  graphs(): FunctionCache;
 }
 
 /** A call takes about this long, so that the display and interrupts have their turn. */
 const CALL_MS = 80;
 
 /** What earlier trainings found out of a model's steps, by the kind of their data: many short ones count as one long. */
-const earlier = new WeakMap<StepCache, Map<string, Earlier>>();
+const earlier = new WeakMap<FunctionCache, Map<string, Earlier>>();
 
 interface Earlier extends StepTimes {
-  step: CompiledStep;
+  step: ConcreteFunction;
   /** How many steps have run. */
   steps: number;
 }
@@ -91,10 +91,10 @@ class ArrayTraining {
   /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
   readonly #kind: string;
   /** The graph of a whole batch's step, once one has run. */
-  #known: { graphs: StepCache; step: CompiledStep } | undefined;
+  #known: { graphs: FunctionCache; step: ConcreteFunction } | undefined;
   /** Steps of earlier trainings of the kind, and of this one. */
   #done = 0;
-  #choice: XlaLoopChoice | undefined;
+  #autotuner: LoopAutotuner | undefined;
 
   constructor(parts: FitLoopParts, model: FitModel, given: FitLoopArguments) {
     const [f, ins, labels, size, epochs = 1, verbose = 1, callbacks, valF, valIns, shuffle = true, ...rest] =
@@ -192,17 +192,17 @@ class ArrayTraining {
     const key = loopKey(data, shape);
     if (stepLoops.get(step, key) === undefined && left + this.#done < FEWEST_STEPS) return undefined;
     const loop = stepLoops.of(step, key, () => new StepLoop(step, data, shape));
-    this.#choice = XlaLoopChoice.of(step, key, loop, shape);
-    const next = await this.#choice.next(step, data, left, () => this.#model.stopTraining_);
+    this.#autotuner = LoopAutotuner.of(step, key, loop, shape);
+    const next = await this.#autotuner.next(step, data, left, () => this.#model.stopTraining_);
     trainerOf(this.#model).stop = next.loop.stop.bind(next.loop);
     return next;
   }
 
   /** Steps of the next call. */
   #stepsOfCall(loop: StepLoop, left: number): number {
-    const { watched, wished } = this.#reports;
-    if (wished !== undefined) return Math.min(wished, left);
-    if (watched) return 1;
+    const { seesBatches, stepsPerExecution } = this.#reports;
+    if (stepsPerExecution !== undefined) return Math.min(stepsPerExecution, left);
+    if (seesBatches) return 1;
     const time = loop.stepTime;
     return Math.min(left, time === undefined ? 2 : Math.max(1, Math.floor(CALL_MS / time)));
   }
@@ -272,7 +272,7 @@ class ArrayTraining {
     const run = async () => {
       const began = performance.now();
       const result = await loop.run(step, this.#data, this.#shuffled ? order : undefined, index, count);
-      this.#choice?.ran({ loop, step }, performance.now() - began);
+      this.#autotuner?.ran({ loop, step }, performance.now() - began);
       return result;
     };
     return this.#reports.several(

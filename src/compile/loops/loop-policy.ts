@@ -31,9 +31,9 @@ export class LoopPolicy implements StepTimes {
 
   /** Whether the next step runs on this thread: a short step that a callback sees gains nothing on another one. */
   get runsHere(): boolean {
-    const { watched, wished } = this.#reports;
+    const { seesBatches, stepsPerExecution } = this.#reports;
     const long = this.timed >= TIMED_STEPS && this.stepTime > LONG_STEP_MS;
-    return watched && wished === undefined && !long;
+    return seesBatches && stepsPerExecution === undefined && !long;
   }
 
   /** Notes that a step ran alone. @param ms how long it took, without a trace. */

@@ -4,9 +4,9 @@ import { FiniteWatch, type NotFinite } from '../lowering/finite-watch.ts';
 import { LossScale } from '../lowering/loss-scale.ts';
 import { formOf } from '../execution/model-form.ts';
 import { declarations, inspectModel } from '../guards/user-code.ts';
-import { OwnState } from '../guards/guarded-state.ts';
-import { OwnSteps } from '../guards/user-code-steps.ts';
-import { StepCache } from '../execution/function-cache.ts';
+import { GuardedState } from '../guards/guarded-state.ts';
+import { UserCodeSteps } from '../guards/user-code-steps.ts';
+import { FunctionCache } from '../execution/function-cache.ts';
 import { trainedModel, trainerOf, type ModelSteps } from './trainer.ts';
 
 /** tfjs's `LayersModel`, as far as its steps are made from it. */
@@ -63,12 +63,12 @@ function makeSteps({ tf, backend, notify }: StepParts, model: SteppedModel, made
     if (trainer.explainOnce())
       notify(`${model.name} runs eagerly: ${reason}. Results are the same, only slower.`);
   };
-  const state = roots.length === 0 ? undefined : new OwnState(tf, roots, declarations);
-  const own = () => (state === undefined ? undefined : new OwnSteps(state, why));
+  const state = roots.length === 0 ? undefined : new GuardedState(tf, roots, declarations);
+  const userCode = () => (state === undefined ? undefined : new UserCodeSteps(state, why));
   const { precision } = trainer;
   const form = roots.length === 0 ? () => formOf(tf, model) : undefined;
   const cache = (kind: 'test' | 'predict', what: string) =>
-    new StepCache(tf, backend, { what, kind, say: notify, precision, own: own(), form });
+    new FunctionCache(tf, backend, { what, kind, notify, precision, userCode: userCode(), form });
   const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
   const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
   const steps: ModelSteps = {
@@ -76,15 +76,15 @@ function makeSteps({ tf, backend, notify }: StepParts, model: SteppedModel, made
     settings,
     obstacle,
     lossScale,
-    train: new StepCache(tf, backend, {
+    train: new FunctionCache(tf, backend, {
       what: `training ${model.name}`,
       kind: 'train',
       form,
-      say: notify,
+      notify,
       precision,
       watch,
       lossScale,
-      own: own(),
+      userCode: userCode(),
       xla: true,
       atOnce: true,
     }),
@@ -96,7 +96,7 @@ function makeSteps({ tf, backend, notify }: StepParts, model: SteppedModel, made
 }
 
 /** The graphs of a model's training step; for tests and profiles. */
-export function trainingSteps(model: object): StepCache | undefined {
+export function trainingSteps(model: object): FunctionCache | undefined {
   return trainerOf(trainedModel(model)).steps?.train;
 }
 

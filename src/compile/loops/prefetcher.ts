@@ -20,12 +20,12 @@ export interface BatchIterator {
 }
 
 /** dtypes that tfjs knows by their own name: others change when tensors are joined. */
-const OWN_TYPES = new Set<number>([TF.FLOAT, TF.INT32, TF.BOOL]);
+const TFJS_TYPES = new Set<number>([TF.FLOAT, TF.INT32, TF.BOOL]);
 
 /** Takes tensors over as a batch. */
 export function batchOf(backend: NodeBackend, tensors: (Tensor | null)[]): Batch {
   const present = tensors.filter((tensor) => tensor !== null);
-  const own = present.every(({ dataId }) => OWN_TYPES.has(backend.tensorMap.get(dataId).dtype));
+  const own = present.every(({ dataId }) => TFJS_TYPES.has(backend.tensorMap.get(dataId).dtype));
   return {
     tensors,
     size: present[0]?.shape[0] ?? 0,
@@ -41,7 +41,7 @@ const TURN_MS = 20;
  * Batches of one epoch from a data set's iterator, in its order, one after the other. Some are pulled ahead, while a
  * step runs. An error of the iterator comes where its batch would have come.
  */
-export class BatchFeed {
+export class Prefetcher {
   /** Milliseconds that a batch takes to be pulled, as of late; undefined before the first. */
   pullTime: number | undefined;
   readonly #tf: Tf;
@@ -78,7 +78,7 @@ export class BatchFeed {
   }
 
   /** Has so many batches be pulled, if they are not there already; does not wait. */
-  ahead(count: number): void {
+  prefetch(count: number): void {
     this.#target = count;
     void this.#pump();
   }
@@ -90,7 +90,7 @@ export class BatchFeed {
    * @throws what the iterator threw.
    */
   async take(count: number, patience = Infinity): Promise<Batch[]> {
-    this.ahead(count);
+    this.prefetch(count);
     let waits = true;
     const timer =
       patience === Infinity

@@ -1,7 +1,7 @@
 import type { LossScale } from '../lowering/loss-scale.ts';
 import type { Setting } from '../guards/user-code.ts';
 import type { Precision } from '../lowering/precision.ts';
-import type { StepCache } from '../execution/function-cache.ts';
+import type { FunctionCache } from '../execution/function-cache.ts';
 
 /** A model's compiled steps, and what they were made from. */
 export interface ModelSteps {
@@ -10,9 +10,9 @@ export interface ModelSteps {
   settings: readonly Setting[];
   /** Why the model runs eagerly; undefined where it can be compiled. */
   obstacle: string | undefined;
-  train: StepCache;
-  test: StepCache;
-  predict: StepCache;
+  train: FunctionCache;
+  test: FunctionCache;
+  predict: FunctionCache;
   lossScale: LossScale | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
-import type { GraphInput } from '../tracing/captures.ts';
+import type { Capture } from '../tracing/captures.ts';
 import { zeros } from './graph-loop.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { VariableResource } from '../state/variable-resources.ts';
@@ -45,7 +45,7 @@ export function adamUpdate(
 }
 
 /** A resource for the largest second moments of a variable, as an input of a step. */
-export function largestMoments(engine: Engine, shape: readonly number[]): GraphInput {
+export function largestMoments(engine: Engine, shape: readonly number[]): Capture {
   const resource = new VariableResource(engine, TF.FLOAT, [...shape]);
   const handle = engine.share(resource.open());
   resource.close();

@@ -3,7 +3,7 @@ import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
 import { FUNCTION } from '../../engines/ops.ts';
-import type { GraphInput } from '../tracing/captures.ts';
+import type { Capture } from '../tracing/captures.ts';
 import type { ActivationWatch, TraceScope } from '../tracing/trace-scope.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 
@@ -146,7 +146,7 @@ export class FiniteWatch implements ActivationWatch {
   }
 
   /** The flags as an input of a step, which frees the handle. */
-  #input(flags: VariableResource): GraphInput {
+  #input(flags: VariableResource): Capture {
     const { engine } = this.#backend;
     const handle = engine.share(flags.handle);
     return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], resource: flags, scratch: 'flags' };
@@ -158,7 +158,7 @@ export class FiniteWatch implements ActivationWatch {
   }
 
   /** Watches the steps of a graph that was made with another watch. @returns the input for its flags. */
-  watchAs(checks: readonly NotFinite[]): GraphInput {
+  watchAs(checks: readonly NotFinite[]): Capture {
     this.#model = undefined;
     this.#checks = checks;
     return this.#input(this.#open(checks.length + 1));

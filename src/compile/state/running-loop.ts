@@ -20,22 +20,22 @@ export function variableTouches(): number {
 const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Says that a loop runs; only one does at a time. */
-export function enterLoop(loop: RunningLoop): void {
-  settleLoop();
+export function registerLoop(loop: RunningLoop): void {
+  synchronizeLoop();
   running = loop;
 }
 
 /** Says that TensorFlow has returned. */
-export function leaveLoop(loop: RunningLoop): void {
+export function unregisterLoop(loop: RunningLoop): void {
   if (running === loop) running = undefined;
 }
 
 /** Ends the loop that runs after its running step, and waits for that. Costs nothing when there is none. */
-export function settleLoop(): void {
+export function synchronizeLoop(): void {
   touches++;
   if (running === undefined) return;
   const loop = running;
   if (!loop.over()) loop.stop();
   while (!loop.over()) Atomics.wait(pause, 0, 0, 0.2);
-  leaveLoop(loop);
+  unregisterLoop(loop);
 }

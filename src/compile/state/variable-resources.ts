@@ -1,7 +1,7 @@
 import type { Variable } from '@tensorflow/tfjs';
 import type { Handle } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
-import { settleLoop } from './running-loop.ts';
+import { synchronizeLoop } from './running-loop.ts';
 import { TensorflowError } from '../../engines/errors.ts';
 import { LAZY, type NodeBackend, type TensorInfo, type Tf, type ValueResource } from '../../tfjs/instance.ts';
 
@@ -32,7 +32,7 @@ export class VariableResource implements ValueResource {
     const memory = this.memory;
     forgotten.register(this, {
       free: () => {
-        engine.letGo(memory);
+        engine.releaseValue(memory);
         if (memory.handle !== 0) engine.free(memory.handle);
       },
     });
@@ -82,7 +82,7 @@ export class VariableResource implements ValueResource {
   materialize(entry: TensorInfo): void {
     if (entry.id !== LAZY) return;
     entry.id = this.#engine.adopt(this.read()).id;
-    this.#engine.letGo(this.memory);
+    this.#engine.releaseValue(this.memory);
   }
 
   /** The entry was disposed: nothing needs its value. @param free whether the resource's memory goes, too. */
@@ -94,7 +94,7 @@ export class VariableResource implements ValueResource {
 
   /** Sets the value from an eager tensor. The entry that had the old value keeps it. */
   assign(tensor: Handle): void {
-    settleLoop();
+    synchronizeLoop();
     this.set(tensor);
   }
 
@@ -106,7 +106,7 @@ export class VariableResource implements ValueResource {
 
   /** An eager tensor with the value; a later update in place leaves it as it is. */
   read(): Handle {
-    settleLoop();
+    synchronizeLoop();
     return this.peek();
   }
 
@@ -121,10 +121,10 @@ export class VariableResource implements ValueResource {
   /** Frees the resource's memory. An entry that has its value here keeps it as a tensor. */
   close(): void {
     if (this.handle === 0) return;
-    settleLoop();
+    synchronizeLoop();
     this.detach();
     const { handle } = this;
-    this.#engine.letGo(this.memory);
+    this.#engine.releaseValue(this.memory);
     this.memory.handle = 0;
     this.#engine.free(handle);
   }
@@ -169,7 +169,7 @@ export function prepareVariable(
   resource: VariableResource,
   updated: boolean,
 ): void {
-  settleLoop();
+  synchronizeLoop();
   let info = backend.tensorMap.get(variable.dataId);
   if (info.resource !== resource || resource.handle === 0) {
     bringIn(tf, backend, variable, resource);
@@ -181,12 +181,12 @@ export function prepareVariable(
     const own: TensorInfo = { ...info, id: LAZY, refCount: 1, resource: undefined };
     resource.attach(own);
     giveOwnEntry(tf, backend, variable, own);
-    backend.engine.hold(resource.memory, resource.shape, resource.dtype, info.id);
+    backend.engine.retainValue(resource.memory, resource.shape, resource.dtype, info.id);
     return;
   }
   if (info.id >= 0) {
     const { id } = info;
-    backend.engine.hold(resource.memory, resource.shape, resource.dtype, id);
+    backend.engine.retainValue(resource.memory, resource.shape, resource.dtype, id);
     info.id = LAZY;
     backend.engine.releaseTensor(id);
   }

@@ -3,7 +3,7 @@ import type { Handle } from '../../engines/ops.ts';
 import type { VariableResource } from '../state/variable-resources.ts';
 
 /** What a compiled function is called with, beside its arguments. */
-export type GraphInput =
+export type Capture =
   | { kind: 'argument'; index: number; dtype: number; shape: readonly number[] }
   | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
   /** A tensor that lives elsewhere and may be another one next time. */

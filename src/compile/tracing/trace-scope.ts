@@ -1,7 +1,7 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import type { AfterRun, GraphInput } from './captures.ts';
+import type { AfterRun, Capture } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 
@@ -69,7 +69,7 @@ export interface TraceScope {
   readonly backend: NodeBackend;
   /** Where ops go now. */
   readonly graph: GraphBuilder;
-  readonly inputs: readonly { input: GraphInput; output: GraphOutput }[];
+  readonly inputs: readonly { input: Capture; output: GraphOutput }[];
   /** Done in JavaScript after each run. */
   readonly afterRun: AfterRun[];
   /** The optimizers that the step applies gradients with, and the variables that each trains. */
@@ -103,7 +103,7 @@ export interface TraceScope {
   addFunction(name: string, pointer: Handle): void;
 
   /** Adds an input of the function. */
-  addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput;
+  addInput(input: Capture, dtype: number, shape: readonly number[] | undefined): GraphOutput;
   /** A number of an object that is read anew for each call. */
   number<Owner extends object>(owner: Owner, read: (owner: Owner) => number): GraphOutput;
   /** A tensor of an object that is looked up anew for each call. */

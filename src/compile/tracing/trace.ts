@@ -8,7 +8,7 @@ import { engineOf } from '../../tfjs/engine.ts';
 import { restoreEngineFields, saveEngineFields } from '../../tfjs/engine-fields.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { addConstraints } from './constraints.ts';
-import { currentOf, guardOf, sourceOf, type AfterRun, type GraphInput, type Guard } from './captures.ts';
+import { currentOf, guardOf, sourceOf, type AfterRun, type Capture, type Guard } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import { StepUpdates } from './step-updates.ts';
@@ -32,7 +32,7 @@ const SMALL_CONSTANT = 64;
 export class Trace implements OpRecorder, TraceScope {
   readonly tf: Tf;
   readonly backend: NodeBackend;
-  readonly inputs: { input: GraphInput; output: GraphOutput }[] = [];
+  readonly inputs: { input: Capture; output: GraphOutput }[] = [];
   readonly guards: Guard[] = [];
   /** Where in the user's code each operation comes from. */
   readonly lines = new TracedLines();
@@ -151,7 +151,7 @@ export class Trace implements OpRecorder, TraceScope {
   }
 
   /** Adds an input of the function. */
-  addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput {
+  addInput(input: Capture, dtype: number, shape: readonly number[] | undefined): GraphOutput {
     const output = this.#root.graph.placeholder(dtype, shape);
     this.inputs.push({ input, output });
     return output;
@@ -172,7 +172,7 @@ export class Trace implements OpRecorder, TraceScope {
     const source = sourceOf(owner, read);
     const now = read(owner);
     const { dtype } = this.backend.tensorMap.get(now.dataId);
-    const input: GraphInput = { kind: 'tensor', current: currentOf(source), dtype, shape: now.shape, source };
+    const input: Capture = { kind: 'tensor', current: currentOf(source), dtype, shape: now.shape, source };
     return this.addInput(input, dtype, now.shape);
   }
 
@@ -314,7 +314,7 @@ export class Trace implements OpRecorder, TraceScope {
     const { registeredVariables } = engineOf(tf).state;
     const variables = this.#variables;
     const saved = saveEngineFields();
-    for (const variable of Object.values(registeredVariables)) variables.hold(variable);
+    for (const variable of Object.values(registeredVariables)) variables.retain(variable);
     let ended = false;
     enterTrace(this, backend.engine, () => {
       restoreStackTraces();
@@ -357,7 +357,7 @@ export class Trace implements OpRecorder, TraceScope {
       const initial = value();
       const variable = this.tf.variable(initial, false);
       initial.dispose();
-      this.#variables.hold(variable);
+      this.#variables.retain(variable);
       return variable;
     });
   }

@@ -2,7 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import type { GraphInput } from './captures.ts';
+import type { Capture } from './captures.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
 import type { Region } from './regions.ts';
 import type { Constrained, TracedUpdates } from './trace-scope.ts';
@@ -26,9 +26,9 @@ interface VariableScope {
   readonly root: Region;
   /** Where ops go now: updates may go into a branch. */
   readonly graph: GraphBuilder;
-  readonly inputs: readonly { input: GraphInput; output: GraphOutput }[];
+  readonly inputs: readonly { input: Capture; output: GraphOutput }[];
   readonly updates: TracedUpdates;
-  addInput(input: GraphInput, dtype: number, shape: readonly number[] | undefined): GraphOutput;
+  addInput(input: Capture, dtype: number, shape: readonly number[] | undefined): GraphOutput;
   outputOf(tensor: Tensor): GraphOutput;
   /** A number stands for an output from now on. */
   symbolic(id: number): void;
@@ -41,7 +41,7 @@ export class TracedVariables {
   readonly #fused = new Set<Variable>();
   readonly #constrained: Constrained[] = [];
   /** Variables by the entry that held their value when the trace began. */
-  readonly #watched = new Map<object, Variable>();
+  readonly #byEntry = new Map<object, Variable>();
   /** Variables that there were when the trace began, or that it made beforehand, and clones that retain their values. */
   readonly #variables: Variable[] = [];
   readonly #holders: Tensor[] = [];
@@ -56,10 +56,10 @@ export class TracedVariables {
   }
 
   /** Watches a variable; what is assigned to it in the trace would free its value. */
-  hold(variable: Variable): void {
+  retain(variable: Variable): void {
     const { tf, backend } = this.#scope;
     detachVariable(tf, backend, variable);
-    this.#watched.set(variable.dataId, variable);
+    this.#byEntry.set(variable.dataId, variable);
     this.#variables.push(variable);
     this.#holders.push(tf.keep(variable.clone()));
   }
@@ -128,7 +128,7 @@ export class TracedVariables {
 
   /** The number of the tensor that stands for a variable's value at the beginning of the call; undefined for other tensors. */
   idOf(dataId: object): number | undefined {
-    const variable = this.#watched.get(dataId);
+    const variable = this.#byEntry.get(dataId);
     if (variable === undefined) return undefined;
     if (this.#fused.has(variable)) {
       throw new Untraceable('a variable is read after it was trained in the same step', 'fused');

@@ -347,15 +347,15 @@ export class Binding implements EagerBinding {
 
   /**
    * A resource is from now on the only one to hold a value that had the handle `id` (negative: none). It counts until
-   * `letGo`.
+   * `releaseValue`.
    */
-  hold(owner: object, shape: readonly number[], dtype: number, id: number): void {
-    this.#ledger.hold(owner, shape, dtype, id);
+  retainValue(owner: object, shape: readonly number[], dtype: number, id: number): void {
+    this.#ledger.retainValue(owner, shape, dtype, id);
   }
 
   /** The resource is gone, or a handle shares its memory and counts instead. */
-  letGo(owner: object): void {
-    this.#ledger.letGo(owner);
+  releaseValue(owner: object): void {
+    this.#ledger.releaseValue(owner);
   }
 
   /** How many values are held, by handles and by resources. */

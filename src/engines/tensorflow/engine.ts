@@ -93,12 +93,12 @@ export class TensorflowEngine implements Engine {
     return this.#binding.createEagerTensor(shape, dtype, values);
   }
 
-  hold(owner: object, shape: readonly number[], dtype: number, id: number): void {
-    this.#binding.hold(owner, shape, dtype, id);
+  retainValue(owner: object, shape: readonly number[], dtype: number, id: number): void {
+    this.#binding.retainValue(owner, shape, dtype, id);
   }
 
-  letGo(owner: object): void {
-    this.#binding.letGo(owner);
+  releaseValue(owner: object): void {
+    this.#binding.releaseValue(owner);
   }
 
   value(

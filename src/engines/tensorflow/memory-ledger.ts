@@ -75,7 +75,7 @@ export class MemoryLedger {
   }
 
   /** A resource is from now on the only one to hold a value that had the handle `id` (negative: none). */
-  hold(owner: object, shape: readonly number[], dtype: number, id: number): void {
+  retainValue(owner: object, shape: readonly number[], dtype: number, id: number): void {
     if (this.#held.has(owner)) return;
     const bytes = bytesOf(shape, dtype);
     const mark = this.#marks.findLast(({ firstId }) => id < 0 || firstId <= id);
@@ -84,7 +84,7 @@ export class MemoryLedger {
     this.#grow(bytes);
   }
 
-  letGo(owner: object): void {
+  releaseValue(owner: object): void {
     this.#sum -= this.#held.get(owner)?.bytes ?? 0;
     this.#held.delete(owner);
   }

@@ -53,7 +53,7 @@ export class BackupAndRestore extends TrainingCallback {
     if ((this.#options.saveFreq ?? 'epoch') === 'epoch') await this.#save();
   }
 
-  override get watchesBatches(): boolean {
+  override get seesBatches(): boolean {
     return (this.#options.saveFreq ?? 'epoch') !== 'epoch';
   }
 

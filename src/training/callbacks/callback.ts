@@ -36,7 +36,7 @@ export abstract class TrainingCallback {
   }
 
   /** Whether this callback wants to see every batch; where none does, many steps run in one call. */
-  get watchesBatches(): boolean {
+  get seesBatches(): boolean {
     const base = TrainingCallback.prototype;
     return this.onBatchBegin !== base.onBatchBegin || this.onBatchEnd !== base.onBatchEnd;
   }

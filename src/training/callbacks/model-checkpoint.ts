@@ -51,7 +51,7 @@ export class ModelCheckpoint extends MonitorCallback {
     this.#epoch = epoch;
   }
 
-  override get watchesBatches(): boolean {
+  override get seesBatches(): boolean {
     return (this.#options.saveFreq ?? 'epoch') !== 'epoch';
   }
 

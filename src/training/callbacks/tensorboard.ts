@@ -33,7 +33,7 @@ export class TensorBoard extends TrainingCallback {
     this.#writers.clear();
   }
 
-  override get watchesBatches(): boolean {
+  override get seesBatches(): boolean {
     return this.#every !== undefined;
   }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Profile, Tf } from '../../../src/api/tensorflow.ts';
 import { profile, traceable } from '../../../src/api/tensorflow.ts';
 import { trainingSteps } from '../../../src/compile/loops/model-steps.ts';
-import { xlaLoopChoices } from '../../../src/compile/execution/loop-autotuner.ts';
+import { loopAutotuners } from '../../../src/compile/execution/loop-autotuner.ts';
 import { median } from '../statistics.ts';
 import { disagreement, FIRST_STEPS } from './comparison.ts';
 import { networkOf, type Row } from './models.ts';
@@ -73,7 +73,7 @@ function compiling(mode: 'on' | 'off'): void {
 /** For each loop of a network's steps whether XLA runs it; undefined where that is open. */
 function choices({ model }: Trainer): ('graph' | 'xla' | undefined)[] {
   const steps = trainingSteps(model)?.steps() ?? [];
-  return steps.flatMap((step) => [...xlaLoopChoices.all(step).values()].map(({ chosen }) => chosen));
+  return steps.flatMap((step) => [...loopAutotuners.all(step).values()].map(({ chosen }) => chosen));
 }
 
 function ourselves(tf: Tf, row: Row, weights: Weights, mode: 'on' | 'off', warmUpMs: number) {

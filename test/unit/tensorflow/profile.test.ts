@@ -66,7 +66,7 @@ test('an op that runs others counts for what it does itself, and only what lies 
   expect(result.parts).toEqual({ ops: 6, transfer: 0, tensorflow: 0, javascript: 0, idle: 0 });
 });
 
-test('while TensorFlow works aside, the waiting event loop is not idle', () => {
+test('while TensorFlow works on a background thread, the waiting event loop is not idle', () => {
   const result = attribute([host('a', event('op1:MatMul', 1000, 5000))], [], { from: 0, to: 10_000 }, 7000);
   expect(result.parts).toEqual({ ops: 4, transfer: 0, tensorflow: 0, javascript: 3, idle: 3 });
 });

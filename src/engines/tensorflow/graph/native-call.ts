@@ -71,7 +71,7 @@ export class NativeCall implements FunctionCall {
   }
 
   /** Runs the call on another thread; the handles belong to the caller. */
-  async aside(): Promise<Pointer[]> {
+  async async(): Promise<Pointer[]> {
     const count = this.#memory + 8 * this.#outputs;
     const begin = performance.now();
     await new Promise<void>((resolve, reject) => {
@@ -88,7 +88,7 @@ export class NativeCall implements FunctionCall {
         },
       );
     });
-    this.#binding.observer?.call('aside', this.#name, begin, performance.now(), 0);
+    this.#binding.observer?.call('async', this.#name, begin, performance.now(), 0);
     return this.#finish();
   }
 

@@ -3,8 +3,8 @@ import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
 /** A call of ours into TensorFlow. Times are microseconds since the profile began. */
 export interface CallSpan {
-  /** `aside`: on a thread of its own. */
-  kind: 'execute' | 'aside' | 'upload' | 'download';
+  /** `async`: on a thread of its own. */
+  kind: 'execute' | 'async' | 'upload' | 'download';
   /** The op, or the name of the compiled function. */
   name: string;
   start: number;
@@ -189,12 +189,12 @@ export function attribute(
     }
   }
   for (const { kind, start, duration } of calls) {
-    add(kind === 'execute' || kind === 'aside' ? TENSORFLOW_CLASS : TRANSFER_CLASS, start, start + duration);
-    if (kind !== 'aside') add(CALL, start, start + duration);
+    add(kind === 'execute' || kind === 'async' ? TENSORFLOW_CLASS : TRANSFER_CLASS, start, start + duration);
+    if (kind !== 'async') add(CALL, start, start + duration);
   }
   // Without TensorFlow's profiler, all that is known of an op is how long its call took.
   if (rows.length === 0) {
-    const ops = calls.filter(({ kind }) => kind === 'execute' || kind === 'aside');
+    const ops = calls.filter(({ kind }) => kind === 'execute' || kind === 'async');
     collectOps(
       ops.map((call) => ({ ...call, op: { kind: call.name, layer: '' } })),
       'CPU',

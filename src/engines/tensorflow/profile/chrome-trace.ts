@@ -43,7 +43,7 @@ export function chromeTrace(
       name,
       ph: 'X',
       pid: JAVASCRIPT,
-      tid: kind === 'aside' ? 2 : 1,
+      tid: kind === 'async' ? 2 : 1,
       ...place(start, duration),
       args,
     });
