@@ -57,111 +57,142 @@ const FRAMES = [
 ];
 
 function parse(source: string): Node | undefined {
-  // Here and not above: whoever has no code of his own in a model needs no parser.
+  // Loaded on first use: a model without user code needs no parser.
   parser ??= (createRequire(import.meta.url)('oxc-parser') as { parseSync: typeof parseSync }).parseSync;
   for (const frame of FRAMES) {
     const { program, errors } = parser('code.js', frame(source), { lang: 'js', sourceType: 'script' });
     if (errors.length > 0) continue;
-    const [statement] = program.body as unknown as Node[];
-    let expression = statement?.['expression'] as Node;
-    while (expression.type === 'ParenthesizedExpression') expression = expression['expression'] as Node;
+    const [statement] = program.body;
+    let expression = nodeIn(statement, 'expression');
+    while (expression?.type === 'ParenthesizedExpression') expression = nodeIn(expression, 'expression');
     return expression;
   }
   return undefined;
 }
 
 function readNames(source: string): SourceNames {
+  const reader = new NameReader();
   const tree = parse(source);
-  const names = new Set<string>();
-  const members = new Map<string, Set<string> | 'any'>();
-  const lookups = new Map<string, Set<string>>();
-  let hasPrivateNames = false;
-  let evades: string | undefined;
-  if (tree === undefined) {
-    return { names, members, lookups, evades: 'cannot be read as source', isClass: false, hasPrivateNames };
-  }
+  if (tree === undefined) reader.evades = 'cannot be read as source';
+  else
+    reader.visit(tree, {
+      ownThis: tree.type !== 'ArrowFunctionExpression',
+      declared: new Set(),
+      outer: undefined,
+    });
+  const { names, members, lookups, evades, hasPrivateNames } = reader;
+  return { names, members, lookups, evades, isClass: tree?.type === 'ClassExpression', hasPrivateNames };
+}
 
-  const member = (name: string, property: string | undefined): void => {
-    names.add(name);
-    const before = members.get(name);
-    if (before === 'any') return;
-    if (property === undefined) members.set(name, 'any');
-    else if (before === undefined) members.set(name, new Set([property]));
-    else before.add(property);
-  };
+/** Collects the names of a syntax tree. */
+class NameReader {
+  readonly names = new Set<string>();
+  readonly members = new Map<string, Set<string> | 'any'>();
+  readonly lookups = new Map<string, Set<string>>();
+  evades: string | undefined;
+  hasPrivateNames = false;
 
-  const visit = (node: unknown, around: Around): void => {
+  visit(node: unknown, around: Around): void {
     if (Array.isArray(node)) {
-      for (const entry of node) visit(entry, around);
+      for (const entry of node) this.visit(entry, around);
       return;
     }
     if (!isNode(node)) return;
-    const { type, ...parts } = node;
-    let inner = around;
-    switch (type) {
-      case 'Identifier': {
-        const name = parts['name'] as string;
-        if (name === 'eval') evades ??= 'uses eval';
-        if (!isDeclared(name, around)) member(name, undefined);
+    switch (node.type) {
+      case 'Identifier':
+        this.#identifier(nameOf(node), around);
         return;
-      }
       case 'PrivateIdentifier':
-        hasPrivateNames = true;
+        this.hasPrivateNames = true;
         return;
       case 'ThisExpression':
       case 'Super':
-        if (!around.ownThis) evades ??= 'is an arrow function with the `this` of where it was made';
+        if (!around.ownThis) this.evades ??= 'is an arrow function with the `this` of where it was made';
         return;
       case 'MetaProperty':
-        return;
-      case 'WithStatement':
-        evades ??= 'uses with';
-        break;
-      case 'ImportExpression':
-        evades ??= 'imports while it runs';
-        break;
-      case 'MemberExpression': {
-        const object = parts['object'] as Node;
-        const property = parts['property'] as Node;
-        if (parts['computed'] === true) break;
-        if (property.type === 'PrivateIdentifier') hasPrivateNames = true;
-        if (object.type !== 'Identifier') visit(object, around);
-        else if (!isDeclared(object['name'] as string, around)) {
-          member(object['name'] as string, property['name'] as string);
-        }
-        return;
-      }
-      case 'CallExpression': {
-        const looked = cellLookup(node);
-        if (looked !== undefined) {
-          lookups.set(looked.context, (lookups.get(looked.context) ?? new Set()).add(looked.name));
-        }
-        break;
-      }
-      case 'Property':
-      case 'MethodDefinition':
-      case 'PropertyDefinition':
-      case 'AccessorProperty': {
-        const key = parts['key'] as Node;
-        if (parts['computed'] === true) visit(key, around);
-        else if (key.type === 'PrivateIdentifier') hasPrivateNames = true;
-        visit(parts['decorators'], around);
-        visit(parts['value'], type === 'Property' ? around : { ...around, ownThis: true });
-        return;
-      }
-      case 'LabeledStatement':
-        visit(parts['body'], around);
-        return;
       case 'BreakStatement':
       case 'ContinueStatement':
         return;
-      default:
-        inner = within(node, around);
+      case 'LabeledStatement':
+        this.visit(node['body'], around);
+        return;
+      case 'MemberExpression':
+        this.#member(node, around);
+        return;
+      case 'Property':
+      case 'MethodDefinition':
+      case 'PropertyDefinition':
+      case 'AccessorProperty':
+        this.#property(node, around);
+        return;
+      case 'WithStatement':
+        this.evades ??= 'uses with';
+        break;
+      case 'ImportExpression':
+        this.evades ??= 'imports while it runs';
+        break;
+      case 'CallExpression':
+        this.#call(node);
     }
-    for (const part of Object.values(parts)) visit(part, inner);
-  };
-  visit(tree, { ownThis: tree.type !== 'ArrowFunctionExpression', declared: new Set(), outer: undefined });
-  return { names, members, lookups, evades, isClass: tree.type === 'ClassExpression', hasPrivateNames };
+    this.#parts(node, within(node, around));
+  }
+
+  #parts(node: Node, around: Around): void {
+    for (const [key, part] of Object.entries(node)) if (key !== 'type') this.visit(part, around);
+  }
+
+  #identifier(name: string, around: Around): void {
+    if (name === 'eval') this.evades ??= 'uses eval';
+    if (!isDeclared(name, around)) this.#use(name, undefined);
+  }
+
+  #member(node: Node, around: Around): void {
+    if (node['computed'] === true) {
+      this.#parts(node, around);
+      return;
+    }
+    const object = nodeIn(node, 'object');
+    const property = nodeIn(node, 'property');
+    if (property?.type === 'PrivateIdentifier') this.hasPrivateNames = true;
+    if (object?.type !== 'Identifier') this.visit(object, around);
+    else if (!isDeclared(nameOf(object), around)) this.#use(nameOf(object), nameOf(property));
+  }
+
+  #property(node: Node, around: Around): void {
+    const key = nodeIn(node, 'key');
+    if (node['computed'] === true) this.visit(key, around);
+    else if (key?.type === 'PrivateIdentifier') this.hasPrivateNames = true;
+    this.visit(node['decorators'], around);
+    this.visit(node['value'], node.type === 'Property' ? around : { ...around, ownThis: true });
+  }
+
+  #call(node: Node): void {
+    const looked = cellLookup(node);
+    if (looked === undefined) return;
+    this.lookups.set(looked.context, (this.lookups.get(looked.context) ?? new Set()).add(looked.name));
+  }
+
+  /** @param property that is read of the name; undefined where it is used in another way. */
+  #use(name: string, property: string | undefined): void {
+    this.names.add(name);
+    const before = this.members.get(name);
+    if (before === 'any') return;
+    if (property === undefined) this.members.set(name, 'any');
+    else if (before === undefined) this.members.set(name, new Set([property]));
+    else before.add(property);
+  }
+}
+
+/** The node in a field of another one. */
+function nodeIn(node: object | undefined, field: string): Node | undefined {
+  const value: unknown = node === undefined ? undefined : Reflect.get(node, field);
+  return isNode(value) ? value : undefined;
+}
+
+/** The name of an identifier. */
+function nameOf(identifier: Node | undefined): string {
+  const name = identifier?.['name'];
+  return typeof name === 'string' ? name : '';
 }
 
 function isDeclared(name: string, around: Around | undefined): boolean {
@@ -183,8 +214,7 @@ function within(node: Node, around: Around): Around {
       }
       patternNames(node['id'], declared);
       patternNames(node['params'], declared);
-      const body = node['body'] as Node;
-      varNames(body, declared);
+      varNames(node['body'], declared);
       break;
     }
     case 'ClassExpression':
@@ -228,7 +258,7 @@ function patternNames(pattern: unknown, into: Set<string>): void {
   if (!isNode(pattern)) return;
   switch (pattern.type) {
     case 'Identifier':
-      into.add(pattern['name'] as string);
+      into.add(nameOf(pattern));
       return;
     case 'ObjectPattern':
       patternNames(pattern['properties'], into);
@@ -274,12 +304,13 @@ function varNames(node: unknown, into: Set<string>): void {
 
 /** `context.lookup("name", …)` and `context.assign("name", …)`, which compiled cells have for names of later cells. */
 function cellLookup(call: Node): { context: string; name: string } | undefined {
-  const callee = call['callee'] as Node;
-  const object = callee['object'] as Node | undefined;
-  const property = callee['property'] as Node | undefined;
-  const [first] = call['arguments'] as (Node | undefined)[];
-  if (callee.type !== 'MemberExpression' || object?.type !== 'Identifier' || first?.type !== 'Literal')
-    return undefined;
-  if (property?.['name'] !== 'lookup' && property?.['name'] !== 'assign') return undefined;
-  return { context: object['name'] as string, name: String(first['value']) };
+  const callee = nodeIn(call, 'callee');
+  const object = nodeIn(callee, 'object');
+  const list = call['arguments'];
+  const first: unknown = Array.isArray(list) ? list[0] : undefined;
+  if (callee?.type !== 'MemberExpression' || object?.type !== 'Identifier') return undefined;
+  if (!isNode(first) || first.type !== 'Literal') return undefined;
+  const property = nameOf(nodeIn(callee, 'property'));
+  if (property !== 'lookup' && property !== 'assign') return undefined;
+  return { context: nameOf(object), name: String(first['value']) };
 }

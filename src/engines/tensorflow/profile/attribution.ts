@@ -1,9 +1,9 @@
 import { layerOfNode } from '../../scope-names.ts';
 import type { TimelineEvent, TimelineRow } from './timeline.ts';
 
-/** A call of ours into TensorFlow. Times are microseconds since the profile began. */
+/** A call into TensorFlow. Times are microseconds since the profile began. */
 export interface CallSpan {
-  /** `async`: on a thread of its own. */
+  /** `async`: on a background thread. */
   kind: 'execute' | 'async' | 'upload' | 'download';
   /** The op, or the name of the compiled function. */
   name: string;
@@ -52,13 +52,12 @@ export interface Attribution {
   layers: LayerTime[];
 }
 
-/** Something that lasts, with what it counts as. */
+/** An op of a thread or stream, from its beginning to its end. */
 interface Segment {
   start: number;
   end: number;
-  /** `op`: by its number in the list of kinds. */
-  op: number;
-  layer: number;
+  op: OpTime;
+  layer: LayerTime;
 }
 
 /** `name:Kind`, as the executor calls an op; names of scopes and functions in C++ have two colons. */
@@ -81,18 +80,21 @@ function deviceOp({ name, details }: TimelineEvent): { kind: string; layer: stri
   return { kind: name.replace(/^void\s+/, '').replace(/[<(].*$/, ''), layer: '' };
 }
 
-/** Numbers for names, in the order in which they are met. */
-class Names<T> {
-  readonly values: T[] = [];
-  readonly #numbers = new Map<string, number>();
+/** Totals by name, in the order of their first appearance. */
+class Totals<T> {
+  readonly #byName = new Map<string, T>();
 
-  of(key: string, make: () => T): number {
-    let number = this.#numbers.get(key);
-    if (number === undefined) {
-      number = this.values.push(make()) - 1;
-      this.#numbers.set(key, number);
+  of(name: string, make: () => T): T {
+    let total = this.#byName.get(name);
+    if (total === undefined) {
+      total = make();
+      this.#byName.set(name, total);
     }
-    return number;
+    return total;
+  }
+
+  all(): T[] {
+    return [...this.#byName.values()];
   }
 }
 
@@ -121,132 +123,183 @@ function innermost(events: readonly Segment[], emit: (segment: Segment) => void)
   until(Infinity);
 }
 
-const OP_CLASS = 0;
-const TRANSFER_CLASS = 1;
-const TENSORFLOW_CLASS = 2;
-/** Not a class of its own: JavaScript's thread is inside a call of ours. */
-const CALL = 3;
+/** The state of a moment; `call`: JavaScript's thread is inside a call into TensorFlow. */
+type Activity = 'op' | 'transfer' | 'tensorflow' | 'call';
+
+/** A moment at which an activity begins (1) or ends (-1). */
+interface Edge {
+  time: number;
+  activity: Activity;
+  step: 1 | -1;
+  segment: Segment | undefined;
+}
+
+/** Profiled time from `from` to `to`, in microseconds. */
+interface Window {
+  from: number;
+  to: number;
+}
+
+/** An event that is an op. */
+type OpEvent = Pick<TimelineEvent, 'start' | 'duration'> & { op: { kind: string; layer: string } };
+
+/** Collects the beginnings and ends of everything that happened in a window, and counts its ops. */
+class Edges {
+  readonly kinds = new Totals<OpTime>();
+  readonly layers = new Totals<LayerTime>();
+  readonly #window: Window;
+  readonly #all: Edge[] = [];
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  sorted(): Edge[] {
+    return this.#all.toSorted((a, b) => a.time - b.time);
+  }
+
+  addRow({ plane, events }: TimelineRow): void {
+    const device = /^\/device:(?!CPU)(\w+:\d+)/.exec(plane)?.[1];
+    if (device !== undefined) this.#addDevice(events, device);
+    else if (plane === '/host:CPU') this.#addHost(events);
+  }
+
+  #addDevice(events: readonly TimelineEvent[], device: string): void {
+    const ops = events.flatMap((event) => {
+      const op = deviceOp(event);
+      if (op !== 'transfer') return [{ ...event, op }];
+      this.#add('transfer', event.start, event.start + event.duration);
+      return [];
+    });
+    this.addOps(ops, device);
+  }
+
+  #addHost(events: readonly TimelineEvent[]): void {
+    const ops = events.flatMap((event) => {
+      const op = hostOp(event.name);
+      return op === undefined ? [] : [{ ...event, op }];
+    });
+    this.addOps(ops, 'CPU');
+    for (const { name, start, duration } of events)
+      if (name === 'EagerExecute') this.#add('tensorflow', start, start + duration);
+  }
+
+  addCall({ kind, start, duration }: CallSpan): void {
+    this.#add(kind === 'execute' || kind === 'async' ? 'tensorflow' : 'transfer', start, start + duration);
+    if (kind !== 'async') this.#add('call', start, start + duration);
+  }
+
+  /** Adds the ops of one thread or stream. */
+  addOps(events: readonly OpEvent[], device: string): void {
+    const { from, to } = this.#window;
+    const segments = events.flatMap(({ start, duration, op: { kind, layer } }) => {
+      const end = start + duration;
+      if (end < from || start > to) return [];
+      const op = this.kinds.of(`${device} ${kind}`, () => ({ kind, device, calls: 0, busyMs: 0, wallMs: 0 }));
+      op.calls++;
+      return [{ start, end, op, layer: this.layers.of(layer, () => ({ layer, wallMs: 0 })) }];
+    });
+    innermost(segments, (segment) => {
+      const { start, end, op } = segment;
+      const busy = Math.min(to, end) - Math.max(from, start);
+      if (busy > 0) op.busyMs += busy / 1000;
+      this.#add('op', start, end, segment);
+    });
+  }
+
+  #add(activity: Activity, start: number, end: number, segment?: Segment): void {
+    const begin = Math.max(this.#window.from, start);
+    const stop = Math.min(this.#window.to, end);
+    if (stop <= begin) return;
+    this.#all.push({ time: begin, activity, step: 1, segment }, { time: stop, activity, step: -1, segment });
+  }
+}
+
+/** Passes from edge to edge, and adds the time between two of them to what was active. */
+class Sweep {
+  /** Milliseconds in which some op ran, values were copied without an op, or TensorFlow prepared ops. */
+  ops = 0;
+  transfer = 0;
+  tensorflow = 0;
+  /** Milliseconds in which TensorFlow did nothing. */
+  free = 0;
+  /** Milliseconds in which TensorFlow worked without JavaScript waiting for it. */
+  background = 0;
+  readonly #active: Record<Activity, number> = { op: 0, transfer: 0, tensorflow: 0, call: 0 };
+  readonly #running = new Map<OpTime | LayerTime, number>();
+  #at: number;
+
+  constructor(from: number) {
+    this.#at = from;
+  }
+
+  /** Time passes up to `time`. */
+  pass(time: number): void {
+    const elapsed = (time - this.#at) / 1000;
+    this.#at = time;
+    if (elapsed <= 0) return;
+    const active = this.#active;
+    if (active.op > 0) {
+      this.ops += elapsed;
+      for (const [total, times] of this.#running) total.wallMs += (elapsed * times) / active.op;
+    } else if (active.transfer > 0) this.transfer += elapsed;
+    else if (active.tensorflow > 0) this.tensorflow += elapsed;
+    else {
+      this.free += elapsed;
+      return;
+    }
+    if (active.call === 0) this.background += elapsed;
+  }
+
+  change({ time, activity, step, segment }: Edge): void {
+    this.pass(time);
+    this.#active[activity] += step;
+    if (segment === undefined) return;
+    this.#count(segment.op, step);
+    this.#count(segment.layer, step);
+  }
+
+  #count(total: OpTime | LayerTime, step: number): void {
+    const next = (this.#running.get(total) ?? 0) + step;
+    if (next === 0) this.#running.delete(total);
+    else this.#running.set(total, next);
+  }
+}
 
 /**
- * Says where the time between `from` and `to` went.
+ * Attributes the time between `from` and `to` to ops, layers and the parts of the wall time.
  *
  * @param idle how long the event loop waited meanwhile, in microseconds.
  */
 export function attribute(
   rows: readonly TimelineRow[],
   calls: readonly CallSpan[],
-  window: { from: number; to: number },
+  window: Window,
   idle: number,
 ): Attribution {
-  const { from, to } = window;
-  const kinds = new Names<OpTime>();
-  const layers = new Names<LayerTime>();
-  /** Beginnings and ends: time, what, +1 or -1, op, layer. */
-  const edges: { time: number; what: number; step: 1 | -1; op: number; layer: number }[] = [];
-  const add = (what: number, start: number, end: number, op = -1, layer = -1) => {
-    const begin = Math.max(from, start);
-    const stop = Math.min(to, end);
-    if (stop <= begin) return;
-    edges.push({ time: begin, what, step: 1, op, layer }, { time: stop, what, step: -1, op, layer });
-  };
-  const collectOps = (
-    events: readonly (TimelineEvent & { op: { kind: string; layer: string } })[],
-    device: string,
-  ) => {
-    const segments = events.flatMap(({ start, duration, op: { kind, layer } }) => {
-      const end = start + duration;
-      if (end < from || start > to) return [];
-      const op = kinds.of(`${device} ${kind}`, () => ({ kind, device, calls: 0, busyMs: 0, wallMs: 0 }));
-      (kinds.values[op] as OpTime).calls++;
-      return [{ start, end, op, layer: layers.of(layer, () => ({ layer, wallMs: 0 })) }];
-    });
-    innermost(segments, ({ start, end, op, layer }) => {
-      const busy = Math.min(to, end) - Math.max(from, start);
-      if (busy > 0) (kinds.values[op] as OpTime).busyMs += busy / 1000;
-      add(OP_CLASS, start, end, op, layer);
-    });
-  };
-  for (const { plane, events } of rows) {
-    const device = /^\/device:(?!CPU)(\w+:\d+)/.exec(plane)?.[1];
-    if (device !== undefined) {
-      const ops = events.flatMap((event) => {
-        const op = deviceOp(event);
-        if (op !== 'transfer') return [{ ...event, op }];
-        add(TRANSFER_CLASS, event.start, event.start + event.duration);
-        return [];
-      });
-      collectOps(ops, device);
-    } else if (plane === '/host:CPU') {
-      collectOps(
-        events.flatMap((event) => {
-          const op = hostOp(event.name);
-          return op === undefined ? [] : [{ ...event, op }];
-        }),
-        'CPU',
-      );
-      for (const { name, start, duration } of events)
-        if (name === 'EagerExecute') add(TENSORFLOW_CLASS, start, start + duration);
-    }
-  }
-  for (const { kind, start, duration } of calls) {
-    add(kind === 'execute' || kind === 'async' ? TENSORFLOW_CLASS : TRANSFER_CLASS, start, start + duration);
-    if (kind !== 'async') add(CALL, start, start + duration);
-  }
+  const edges = new Edges(window);
+  for (const row of rows) edges.addRow(row);
+  for (const call of calls) edges.addCall(call);
   // Without TensorFlow's profiler, all that is known of an op is how long its call took.
   if (rows.length === 0) {
     const ops = calls.filter(({ kind }) => kind === 'execute' || kind === 'async');
-    collectOps(
+    edges.addOps(
       ops.map((call) => ({ ...call, op: { kind: call.name, layer: '' } })),
       'CPU',
     );
   }
-
-  edges.sort((a, b) => a.time - b.time);
-  const active = [0, 0, 0, 0];
-  const running = new Map<number, number>();
-  const runningLayers = new Map<number, number>();
-  const parts: ProfileParts = { ops: 0, transfer: 0, tensorflow: 0, javascript: 0, idle: 0 };
-  /** Time in which nothing of TensorFlow's went on, and time in which it worked without JavaScript waiting for it. */
-  let free = 0;
-  let aside = 0;
-  let at = from;
-  const count = (map: Map<number, number>, key: number, step: number) => {
-    const next = (map.get(key) ?? 0) + step;
-    if (next === 0) map.delete(key);
-    else map.set(key, next);
-  };
-  const pass = (time: number) => {
-    const elapsed = (time - at) / 1000;
-    at = time;
-    if (elapsed <= 0) return;
-    const ops = active[OP_CLASS] as number;
-    if (ops > 0) {
-      parts.ops += elapsed;
-      for (const [op, times] of running) (kinds.values[op] as OpTime).wallMs += (elapsed * times) / ops;
-      for (const [layer, times] of runningLayers)
-        (layers.values[layer] as LayerTime).wallMs += (elapsed * times) / ops;
-    } else if ((active[TRANSFER_CLASS] as number) > 0) parts.transfer += elapsed;
-    else if ((active[TENSORFLOW_CLASS] as number) > 0) parts.tensorflow += elapsed;
-    else {
-      free += elapsed;
-      return;
-    }
-    if (active[CALL] === 0) aside += elapsed;
-  };
-  for (const { time, what, step, op, layer } of edges) {
-    pass(time);
-    (active[what] as number) += step;
-    if (op < 0) continue;
-    count(running, op, step);
-    count(runningLayers, layer, step);
-  }
-  pass(to);
+  const sweep = new Sweep(window.from);
+  for (const edge of edges.sorted()) sweep.change(edge);
+  sweep.pass(window.to);
+  const { ops, transfer, tensorflow, free, background } = sweep;
   // The event loop also waits while TensorFlow works on other threads.
-  parts.idle = Math.min(free, Math.max(0, idle / 1000 - aside));
-  parts.javascript = free - parts.idle;
+  const idleMs = Math.min(free, Math.max(0, idle / 1000 - background));
   return {
-    parts,
-    ops: kinds.values.toSorted((a, b) => b.wallMs - a.wallMs),
-    layers: layers.values.filter(({ layer }) => layer !== '').toSorted((a, b) => b.wallMs - a.wallMs),
+    parts: { ops, transfer, tensorflow, javascript: free - idleMs, idle: idleMs },
+    ops: edges.kinds.all().toSorted((a, b) => b.wallMs - a.wallMs),
+    layers: edges.layers
+      .all()
+      .filter(({ layer }) => layer !== '')
+      .toSorted((a, b) => b.wallMs - a.wallMs),
   };
 }
