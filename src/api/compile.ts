@@ -63,7 +63,7 @@ export function compile<Args extends unknown[], Result>(
         ...(options.limit === undefined ? {} : { limit: options.limit }),
       });
     }
-    return cache.call(args, fn as unknown as (...all: unknown[]) => Result);
+    return cache.call(args, fn);
   };
   Object.defineProperties(compiled, {
     traces: { get: () => cache?.traces ?? 0 },

@@ -6,6 +6,7 @@ import type {
 } from '../machine/devices/backend-description.ts';
 import { tensorflowBackend } from '../tfjs/backend.ts';
 import { contextDevices } from '../engines/tensorflow/c-api/context.ts';
+import { engineOf } from '../tfjs/engine.ts';
 import { dtypeName } from '../engines/dtypes.ts';
 import { asError } from '../engines/errors.ts';
 import {
@@ -79,11 +80,7 @@ export function describeMemory(): MemoryDescription {
   const backend = tensorflowBackend();
   if (loaded === undefined || backend === undefined) return empty;
   const variables = new Map<number | object, string>();
-  const { registeredVariables } = (
-    tfInstance().engine() as unknown as {
-      state: { registeredVariables: Record<string, { dataId: object; name: string }> };
-    }
-  ).state;
+  const { registeredVariables } = engineOf(tfInstance()).state;
   for (const { dataId, name } of Object.values(registeredVariables)) {
     if (!backend.tensorMap.has(dataId)) continue;
     const { id, resource } = backend.tensorMap.get(dataId);

@@ -1,19 +1,24 @@
 import { readRegular } from '../base/files/index.ts';
 import type { Tf } from '../tfjs/instance.ts';
+import { replaceMethod } from '../tfjs/replace-method.ts';
 
+/** The part of tfjs's `FileDataSource` that its types hide. */
 interface FileSource {
   input: unknown;
-  iterator(): Promise<unknown>;
 }
 
 /** `tf.data.csv('file://…')` and other sources read regular files only: devices and pipes may never end. */
 export function installFileSource(tf: Tf): void {
-  const { prototype } = tf.data.FileDataSource as unknown as { prototype: FileSource };
-  // eslint-disable-next-line typescript/unbound-method -- called with its object below
-  const { iterator } = prototype;
-  prototype.iterator = async function read(this: FileSource) {
-    const { input } = this;
-    if (typeof input === 'string' && input.startsWith('file://')) this.input = readRegular(input.slice(7));
-    return iterator.call(this);
-  };
+  const { prototype } = tf.data.FileDataSource;
+  replaceMethod<FileSource, [], Promise<unknown>>(
+    prototype,
+    'iterator',
+    (iterator) =>
+      async function read() {
+        const { input } = this;
+        if (typeof input === 'string' && input.startsWith('file://'))
+          this.input = readRegular(input.slice(7));
+        return iterator.call(this);
+      },
+  );
 }

@@ -8,7 +8,7 @@ import { describeBackend, describeMemory } from './describe.ts';
 import { asError } from '../engines/errors.ts';
 import { TensorflowEngine } from '../engines/tensorflow/engine.ts';
 import { ENGINE_STEPS, LIBRARY_STEPS } from './install-steps.ts';
-import { loadTensorflow, loadTensorflowAside, runtimeChoice } from '../engines/tensorflow/loading.ts';
+import { loadTensorflow, loadTensorflowAsync, runtimeChoice } from '../engines/tensorflow/loading.ts';
 import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from '../tfjs/instance.ts';
 
 let ready: Tf | undefined;
@@ -98,7 +98,7 @@ export function tfIsReady(): boolean {
 export function preload(): Promise<void> {
   preloading ??= (async () => {
     try {
-      const loading = loadTensorflowAside();
+      const loading = loadTensorflowAsync();
       // Evaluated while the libraries are read from disk.
       if (!tfIsEvaluated()) tfInstance();
       await loading;

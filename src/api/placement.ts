@@ -12,21 +12,24 @@ export class PlacementError extends Error {
   }
 }
 
+const FAMILIES = ['cuda', 'directml', 'cpu', 'gpu'] as const;
+
 /**
  * Our name of a device as TensorFlow's: `cuda:1` and `directml:1` are `/device:GPU:1`, `cpu` is `/device:CPU:0`.
  *
  * @throws {PlacementError} `bad-name`
  */
 export function parseDeviceName(name: string): {
-  family: 'cuda' | 'directml' | 'cpu' | 'gpu';
+  family: (typeof FAMILIES)[number];
   device: string;
 } {
-  const match = /^(?:\/device:)?(cuda|directml|gpu|cpu)(?::(\d+))?$/i.exec(name.trim());
-  if (!match) {
+  const [, written, index = 0] =
+    /^(?:\/device:)?(cuda|directml|gpu|cpu)(?::(\d+))?$/i.exec(name.trim()) ?? [];
+  const family = FAMILIES.find((one) => one === written?.toLowerCase());
+  if (family === undefined) {
     throw new PlacementError('bad-name', `"${name}" is not a device: write cuda:0, directml:0, gpu:0 or cpu`);
   }
-  const family = match[1]!.toLowerCase() as 'cuda' | 'directml' | 'cpu' | 'gpu';
-  return { family, device: `/device:${family === 'cpu' ? 'CPU' : 'GPU'}:${Number(match[2] ?? 0)}` };
+  return { family, device: `/device:${family === 'cpu' ? 'CPU' : 'GPU'}:${Number(index)}` };
 }
 
 /**

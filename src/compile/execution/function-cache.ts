@@ -34,11 +34,11 @@ interface Entry {
 }
 
 /** A function with the kinds of its arguments. */
-interface Call {
+interface Call<Args extends unknown[]> {
   key: string;
   specs: readonly { dtype: number; shape: number[] }[];
-  unflatten: Structure['unflatten'];
-  run: (...all: unknown[]) => unknown;
+  unflatten: Structure<Args>['unflatten'];
+  run: (...all: Args) => unknown;
 }
 
 /** Graphs of one function, one for each combination of its arguments' shapes, dtypes and JavaScript values. */
@@ -125,7 +125,7 @@ export class FunctionCache {
   }
 
   /** Calls `body` with the arguments, compiled when it was called like this before. */
-  call<Result>(args: unknown[], run: (...args: unknown[]) => Result): Result {
+  call<Args extends unknown[], Result>(args: Args, run: (...args: Args) => Result): Result {
     this.#latest = undefined;
     if (this.#blocked()) return run(...args);
     const state = this.#userCode === undefined ? '' : this.#userCode.state();
@@ -217,9 +217,9 @@ export class FunctionCache {
     return entry;
   }
 
-  #trace(entry: Entry, taken: Structure, run: (...all: unknown[]) => unknown): void {
+  #trace<Args extends unknown[]>(entry: Entry, taken: Structure<Args>, run: (...all: Args) => unknown): void {
     // The arguments' own tensors are not kept for XLA.
-    const call: Call = {
+    const call: Call<Args> = {
       key: taken.key,
       specs: taken.tensors.map((tensor) => ({
         dtype: this.#backend.tensorMap.get(tensor.dataId).dtype,
@@ -241,7 +241,7 @@ export class FunctionCache {
   }
 
   /** Takes the trace of another model of the same form, or traces the function. @throws Untraceable */
-  #make(entry: Entry, call: Call, forXla: boolean): FormStep {
+  #make<Args extends unknown[]>(entry: Entry, call: Call<Args>, forXla: boolean): FormStep {
     const forms = TracedForms.of(this.#backend.engine);
     const before = this.#form?.();
     const key = before === undefined ? '' : this.#formKey(before, call.key, forXla);
@@ -289,9 +289,9 @@ export class FunctionCache {
    *
    * @returns the step, and the trace where another model of the same form would have the same one. @throws Untraceable
    */
-  #record(
+  #record<Args extends unknown[]>(
     entry: Entry,
-    { specs, unflatten, run }: Call,
+    { specs, unflatten, run }: Call<Args>,
     forXla: boolean,
   ): FormStep & { trace: Trace | undefined } {
     const options = { fused: true, loops: true, forXla };
@@ -305,7 +305,7 @@ export class FunctionCache {
         compared: this.#userCode !== undefined,
       });
       try {
-        let result: Structure | undefined;
+        const recorded: { result?: Structure } = {};
         const inputs = specs.map(({ dtype, shape }, index) =>
           trace.addInput({ kind: 'argument', index, dtype, shape }, dtype, shape),
         );
@@ -314,11 +314,11 @@ export class FunctionCache {
           userCode === undefined ? run() : userCode.unmoved(entry, run);
         const outputs = trace.record(() => {
           const symbols = inputs.map((input) => trace.symbol(input));
-          const body = () => run(...(unflatten(symbols) as unknown[]));
+          const body = () => run(...unflatten(symbols));
           const made = around(body);
           refusePromise(made);
-          result = flatten(this.#tf, made);
-          return result.tensors;
+          recorded.result = flatten(this.#tf, made);
+          return recorded.result.tensors;
         }, around);
         if (this.#userCode !== undefined) {
           // What differs from one time to the next is no constant.
@@ -331,6 +331,8 @@ export class FunctionCache {
           }
           if (fingerprint !== first) throw new Untraceable('it computes something else each time');
         }
+        const { result } = recorded;
+        if (result === undefined) throw new Untraceable('it gave no result');
         const step = ConcreteFunction.ofTrace(trace, outputs, this.#precision, watch);
         if (trace.randomOps > 0)
           trace.afterRun.push({
@@ -342,7 +344,7 @@ export class FunctionCache {
         const usual = options.fused && options.loops;
         return {
           step,
-          result: result as unknown as Structure,
+          result,
           differsForXla: trace.differsForXla,
           trace: usual ? trace : undefined,
         };

@@ -2,11 +2,11 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Tf } from '../../tfjs/instance.ts';
 
 /** A value with its tensors taken out: `unflatten` puts others in. */
-export interface Structure {
+export interface Structure<T = unknown> {
   /** Equal keys mean: a trace of the one serves for the other. */
   key: string;
   tensors: Tensor[];
-  unflatten(tensors: readonly Tensor[]): unknown;
+  unflatten(tensors: readonly Tensor[]): T;
 }
 
 const identities = new WeakMap<object, number>();
@@ -26,7 +26,7 @@ export function identityOf(object: object): number {
  * Takes a function's arguments, or its result, apart: tensors by shape and dtype, arrays and plain objects by their
  * parts, numbers, texts and the like by value, variables and everything else by identity.
  */
-export function flatten(tf: Tf, value: unknown): Structure {
+export function flatten<T>(tf: Tf, value: T): Structure<T> {
   const tensors: Tensor[] = [];
   const visit = (part: unknown): { key: string; unflatten: (from: readonly Tensor[]) => unknown } => {
     // A variable may be assigned within, and is then another value than the argument was: it is itself.
@@ -61,5 +61,6 @@ export function flatten(tf: Tf, value: unknown): Structure {
     return { key, unflatten: () => part };
   };
   const { key, unflatten } = visit(value);
-  return { key, tensors, unflatten };
+  // Other tensors in the same places: a value of the same type.
+  return { key, tensors, unflatten: unflatten as Structure<T>['unflatten'] };
 }

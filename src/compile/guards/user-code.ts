@@ -1,5 +1,6 @@
 import type { Tf } from '../../tfjs/instance.ts';
 import { tfInternals } from '../../tfjs/instance.ts';
+import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { propertyOf } from './known-code.ts';
 import type { Root } from './guarded-state.ts';
 import type { Declarations } from './state-walk.ts';
@@ -53,14 +54,12 @@ export function standFor(ours: object, theirs: object): void {
 
 /** Lets functions that tfjs makes of the user's be known as those. */
 export function installUserCode(tf: Tf): void {
-  const makers = tf as unknown as Record<string, (f: unknown) => object>;
   for (const name of ['customGrad', 'grad', 'grads', 'valueAndGrad', 'valueAndGrads']) {
-    const original = makers[name] as (f: unknown) => object;
-    makers[name] = (f) => {
+    replaceMethod<unknown, [f: unknown], object>(tf, name, (original) => (f) => {
       const made = original(f);
       if (typeof f === 'function') standFor(made, f);
       return made;
-    };
+    });
   }
 }
 

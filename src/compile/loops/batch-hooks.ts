@@ -24,12 +24,13 @@ interface Hooks {
 
 /** Whether a callback has something to do for every batch. */
 export function seesBatches(tf: typeof Tf, callback: object): boolean {
-  const hooks = callback as Hooks;
+  const hooks: Hooks = callback;
   if (hooks[COUNTS_STEPS] !== undefined) return false;
   if (typeof hooks.seesBatches === 'boolean') return hooks.seesBatches;
-  const custom = tf.CustomCallback.prototype as unknown as Hooks;
-  const base = Object.getPrototypeOf(custom) as Hooks;
-  if (hooks.onBatchBegin === custom.onBatchBegin && hooks.onBatchEnd === custom.onBatchEnd) {
+  const custom: object = tf.CustomCallback.prototype;
+  const { onBatchBegin, onBatchEnd }: Hooks = custom;
+  const base: Hooks = Object.getPrototypeOf(custom);
+  if (hooks.onBatchBegin === onBatchBegin && hooks.onBatchEnd === onBatchEnd) {
     return [hooks.batchBegin, hooks.batchEnd, hooks.yield].some((own) => own !== null && own !== undefined);
   }
   return hooks.onBatchBegin !== base.onBatchBegin || hooks.onBatchEnd !== base.onBatchEnd;

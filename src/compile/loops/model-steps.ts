@@ -1,6 +1,5 @@
-import type { LayersModel } from '@tensorflow/tfjs';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
-import { FiniteWatch, type NotFinite } from '../lowering/finite-watch.ts';
+import { FiniteWatch, type NotFinite, type WatchedLayer } from '../lowering/finite-watch.ts';
 import { LossScale } from '../lowering/loss-scale.ts';
 import { formOf } from '../execution/model-form.ts';
 import { declarations, inspectModel } from '../guards/user-code.ts';
@@ -12,7 +11,7 @@ import { trainedModel, trainerOf, type ModelSteps } from './trainer.ts';
 /** tfjs's `LayersModel`, as far as its steps are made from it. */
 export interface SteppedModel {
   name: string;
-  layers: object[];
+  layers: WatchedLayer[];
   lossFunctions?: unknown[];
   metricsTensors?: unknown[];
   optimizer_?: object;
@@ -70,7 +69,7 @@ function makeSteps({ tf, backend, notify }: StepParts, model: SteppedModel, made
   const cache = (kind: 'test' | 'predict', what: string) =>
     new FunctionCache(tf, backend, { what, kind, notify, precision, userCode: userCode(), form });
   const lossScale = precision === 'float16' ? new LossScale(tf) : undefined;
-  const watch = () => new FiniteWatch(backend, model as unknown as LayersModel);
+  const watch = () => new FiniteWatch(backend, model);
   const steps: ModelSteps = {
     made,
     settings,

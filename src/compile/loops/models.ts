@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { checkedSteps } from './batch-hooks.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../../tfjs/instance.ts';
+import { replaceMethod } from '../../tfjs/replace-method.ts';
 import type { BatchIterator } from './prefetcher.ts';
 import { compileEnabled } from './compile-setting.ts';
 import { evaluateDataset, type EvaluateDatasetArguments } from './dataset-evaluation.ts';
@@ -50,11 +51,18 @@ const replaced = [
   'dispose',
 ] as const;
 
+/** Whether tfjs's prototype has all methods that are replaced. */
+function isReplaceable(prototype: object): prototype is ModelMethods {
+  return replaced.every((name) => typeof Reflect.get(prototype, name) === 'function');
+}
+
 type Original = Pick<ModelMethods, (typeof replaced)[number]>;
 
 /** Lets `fit`, `fitDataset`, `trainOnBatch`, `evaluate` and `predict` of every model run compiled. */
 export function installCompiledModels(tf: Tf, backend: NodeBackend, notify: (line: string) => void): void {
-  const prototype = tf.LayersModel.prototype as unknown as ModelMethods;
+  const prototype: object = tf.LayersModel.prototype;
+  if (!isReplaceable(prototype))
+    throw new TypeError(`tfjs's LayersModel has not all of ${replaced.join(', ')}`);
   const original = Object.fromEntries(replaced.map((name) => [name, prototype[name]])) as Original;
   const parts: StepParts = { tf, backend, notify };
   installSteps(prototype, original, parts);
@@ -73,7 +81,7 @@ function installSteps(prototype: ModelMethods, original: Original, parts: StepPa
       if (!compileEnabled() || tf.getBackend() !== 'tensorflow') return plain(data);
       const steps = stepsOf(parts, model);
       if (steps.obstacle !== undefined) return plain(data);
-      return steps[kind].call([data], plain as (...args: unknown[]) => Tensor[]);
+      return steps[kind].call([data], plain);
     };
 
   prototype.makeTrainFunction = function makeTrainFunction() {
@@ -162,15 +170,17 @@ function installCompile(prototype: ModelMethods, original: Original, { tf, backe
   };
 
   // A Sequential trains an inner model, which each `compile` makes anew.
-  const sequential = tf.Sequential.prototype as unknown as {
-    build: (this: { model?: Model }, inputShape?: unknown) => void;
-  };
-  const { build } = sequential;
-  sequential.build = function buildAgain(inputShape) {
-    const { model } = this;
-    build.call(this, inputShape);
-    if (model !== undefined && model !== this.model) trainerOf(model).disposeSteps();
-  };
+  type Build = [inputShape?: unknown];
+  replaceMethod<{ model?: Model }, Build, void>(
+    tf.Sequential.prototype,
+    'build',
+    (build) =>
+      function buildAgain(inputShape) {
+        const { model } = this;
+        build.call(this, inputShape);
+        if (model !== undefined && model !== this.model) trainerOf(model).disposeSteps();
+      },
+  );
 }
 
 /** `stopTraining` and `dispose`. */

@@ -1,4 +1,4 @@
-import type { LayersModel, Tensor, Variable } from '@tensorflow/tfjs';
+import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import type { NodeBackend } from '../../tfjs/instance.ts';
@@ -23,6 +23,16 @@ interface Check extends NotFinite {
   output: GraphOutput;
 }
 
+/** A layer of tfjs, as far as its weights are watched. */
+export interface WatchedLayer {
+  name: string;
+  trainableWeights: readonly { val: Variable }[];
+}
+
+interface WatchedModel {
+  readonly layers: readonly WatchedLayer[];
+}
+
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
 const at = (oper: Handle, index = 0): GraphOutput => ({ oper, index });
 
@@ -36,12 +46,12 @@ let names = 0;
 export class FiniteWatch implements ActivationWatch {
   readonly #backend: NodeBackend;
   /** Let go once the graph is made: what frees the graph must not keep the model. */
-  #model: LayersModel | undefined;
+  #model: WatchedModel | undefined;
   readonly #activations: Check[] = [];
   #checks: readonly NotFinite[] = [];
   #flags: VariableResource | undefined;
 
-  constructor(backend: NodeBackend, model: LayersModel) {
+  constructor(backend: NodeBackend, model: WatchedModel) {
     this.#backend = backend;
     this.#model = model;
   }
@@ -80,7 +90,7 @@ export class FiniteWatch implements ActivationWatch {
         checks.push({ what: 'data', layer: '', output });
     for (const layer of layers) {
       for (const weight of layer.trainableWeights) {
-        const output = read((weight as unknown as { val: Variable }).val);
+        const output = read(weight.val);
         if (output !== undefined) checks.push({ what: 'gradient', layer: layer.name, output });
       }
     }

@@ -3,6 +3,7 @@ import { ATTR } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
+import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { activeTrace } from '../tracing/active-trace.ts';
 import type { ScaledLoss, TraceScope } from '../tracing/trace-scope.ts';
 
@@ -89,8 +90,6 @@ interface VariableGradients {
   grads: Record<string, Tensor>;
 }
 
-type ComputeGradients = (f: () => Scalar, variables?: Variable[]) => VariableGradients;
-
 /**
  * Lets optimizers, and `tf.variableGrads`, scale the loss in traces that ask for it. Op by op nothing changes, and neither
  * does it for gradients within gradients.
@@ -102,16 +101,21 @@ export function installLossScaling(tf: Tf): void {
     if (trace?.lossScale === undefined || state.gradientDepth > 0) return take(f);
     return scaled(tf, trace, trace.lossScale, take, f);
   };
-  const prototype = Object.getPrototypeOf(tf.SGDOptimizer.prototype) as {
-    computeGradients: ComputeGradients;
-  };
-  const compute: ComputeGradients = Reflect.get(prototype, 'computeGradients');
-  prototype.computeGradients = function computeScaled(f, variables) {
-    return scaling((loss) => compute.call(this, loss, variables), f);
-  };
-  const parts = tf as unknown as { variableGrads: ComputeGradients };
-  const { variableGrads } = parts;
-  parts.variableGrads = (f, variables) => scaling((loss) => variableGrads(loss, variables), f);
+  type Arguments = [f: () => Scalar, variables?: Variable[]];
+  const prototype: object = Object.getPrototypeOf(tf.SGDOptimizer.prototype);
+  for (const [owner, name] of [
+    [prototype, 'computeGradients'],
+    [tf, 'variableGrads'],
+  ] as const) {
+    replaceMethod<unknown, Arguments, VariableGradients>(
+      owner,
+      name,
+      (compute) =>
+        function computeScaled(f, ...rest) {
+          return scaling((loss) => compute.call(this, loss, ...rest), f);
+        },
+    );
+  }
 }
 
 function scaled(

@@ -1,4 +1,4 @@
-import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
+import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { Tf } from '../../tfjs/instance.ts';
 
 /** What an optimizer keeps for a variable, as tfjs's optimizers hold it. */
@@ -13,13 +13,13 @@ interface SlotField {
   /** The end of a slot's name in files. */
   name: string;
   /** Whether this optimizer uses it; always where this is left out. */
-  used?: (optimizer: Record<string, unknown>) => boolean;
+  used?: (read: (field: string) => unknown) => boolean;
   /** The first value of every element; 0 where this is left out. */
-  initial?: (optimizer: Record<string, unknown>) => number;
+  initial?: (read: (field: string) => unknown) => number;
 }
 
 /** The state of tfjs's optimizers (tfjs-core/src/optimizers), which their first `applyGradients` makes. */
-function slotFields(tf: Tf, optimizer: Optimizer): readonly SlotField[] {
+function slotFields(tf: Tf, optimizer: object): readonly SlotField[] {
   // `instanceof` is true of every optimizer and every class of them: they have a Symbol.hasInstance of their own.
   const is = ({ prototype }: { prototype: object }): boolean =>
     Object.prototype.isPrototypeOf.call(prototype, optimizer);
@@ -37,7 +37,7 @@ function slotFields(tf: Tf, optimizer: Optimizer): readonly SlotField[] {
     return [
       { field: 'accumulatedMeanSquares', name: 'rms' },
       { field: 'accumulatedMoments', name: 'momentum' },
-      { field: 'accumulatedMeanGrads', name: 'mg', used: ({ centered }) => centered === true },
+      { field: 'accumulatedMeanGrads', name: 'mg', used: (read) => read('centered') === true },
     ];
   // A momentum optimizer extends SGD.
   if (is(tf.MomentumOptimizer)) return [{ field: 'accumulations', name: 'momentum' }];
@@ -46,7 +46,7 @@ function slotFields(tf: Tf, optimizer: Optimizer): readonly SlotField[] {
       {
         field: 'accumulatedGrads',
         name: 'accumulator',
-        initial: ({ initialAccumulatorValue }) => initialAccumulatorValue as number,
+        initial: (read) => Number(read('initialAccumulatorValue')),
       },
     ];
   if (is(tf.AdadeltaOptimizer))
@@ -66,16 +66,16 @@ function slotFields(tf: Tf, optimizer: Optimizer): readonly SlotField[] {
 export function makeSlots(
   tf: Tf,
   make: (value: () => Tensor) => Variable,
-  optimizer: Optimizer,
+  optimizer: object,
   trained: readonly (readonly [string, Variable])[],
 ) {
-  const owner = optimizer as unknown as Record<string, unknown>;
+  const read = (field: string): unknown => Reflect.get(optimizer, field);
   for (const { field, name, used, initial } of slotFields(tf, optimizer)) {
-    if (used?.(owner) === false) continue;
-    const slots = owner[field] as Slot[];
+    if (used?.(read) === false) continue;
+    const slots: Slot[] = Reflect.get(optimizer, field);
     for (const [i, [variableName, { shape }]] of trained.entries()) {
       if (slots[i] !== undefined && slots[i] !== null) continue;
-      const value = (): Tensor => tf.fill(shape, initial?.(owner) ?? 0);
+      const value = (): Tensor => tf.fill(shape, initial?.(read) ?? 0);
       slots[i] = { originalName: `${variableName}/${name}`, variable: make(value) };
     }
   }

@@ -1,8 +1,9 @@
-import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
+import type { Tensor, Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
+import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { activeTrace } from '../tracing/active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
 import { sourceOf } from '../tracing/captures.ts';
@@ -17,7 +18,6 @@ interface Slot {
 
 /** tfjs's optimizers, with the fields that their steps use. */
 interface TfOptimizer {
-  applyGradients(gradients: Gradients): void;
   incrementIterations(): void;
   learningRate: number;
   beta1: number;
@@ -211,25 +211,29 @@ export function installOptimizers(tf: Tf): void {
   ] as const;
   countRuns(Object.getPrototypeOf(tf.SGDOptimizer.prototype) as Counted);
   for (const [constructor, fused] of constructors) {
-    const prototype = constructor.prototype as unknown as TfOptimizer;
-    const original = prototype['applyGradients' as keyof TfOptimizer] as (gradients: Gradients) => void;
-    prototype.applyGradients = function applyGradients(this: TfOptimizer, gradients: Gradients): void {
-      const trace = activeTrace();
-      if (trace === undefined) {
-        original.call(this, gradients);
-        return;
-      }
-      const trained = namedVariables(tf, gradients);
-      trace.trained.push({ optimizer: this, variables: trained.map(([, variable]) => variable) });
-      makeSlots(tf, (value) => trace.beforehand(value), this as unknown as Optimizer, trained);
-      // A class of the user's that extends this one, and calls it with other gradients, gets the same.
-      if (trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients))) {
-        this.incrementIterations();
-        return;
-      }
-      trace.guard('the optimizer was changed', this, settings);
-      original.call(this, gradients);
-    };
+    type Apply = [gradients: Gradients];
+    replaceMethod<TfOptimizer, Apply, void>(
+      constructor.prototype,
+      'applyGradients',
+      (original) =>
+        function applyGradients(gradients) {
+          const trace = activeTrace();
+          if (trace === undefined) {
+            original.call(this, gradients);
+            return;
+          }
+          const trained = namedVariables(tf, gradients);
+          trace.trained.push({ optimizer: this, variables: trained.map(([, variable]) => variable) });
+          makeSlots(tf, (value) => trace.beforehand(value), this, trained);
+          // A class of the user's that extends this one, and calls it with other gradients, gets the same.
+          if (trace.fused && fused?.(trace, this, stepsOf(tf, trace, gradients))) {
+            this.incrementIterations();
+            return;
+          }
+          trace.guard('the optimizer was changed', this, settings);
+          original.call(this, gradients);
+        },
+    );
   }
 }
 

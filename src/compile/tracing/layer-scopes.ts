@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { engineOf, type TfEngine } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
+import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { activeTrace } from './active-trace.ts';
 import { layerOfNode, layerScope } from '../../engines/scope-names.ts';
 import type { TraceScope } from './trace-scope.ts';
@@ -25,37 +26,45 @@ function within<T>(trace: TraceScope, scope: string, action: () => T): T {
 
 /** Lets traces know which layer is at work, on the way there and on the way back. Op by op nothing changes. */
 export function installLayerScopes(tf: Tf): void {
-  const prototype = tf.layers.Layer.prototype as unknown as Layer;
-  const apply: Layer['apply'] = Reflect.get(prototype, 'apply');
-  prototype.apply = function applyInScope(this: Layer, inputs, options) {
-    const trace = activeTrace();
-    if (trace === undefined) return apply.call(this, inputs, options);
-    return within(trace, layerScope(this.name, 'layer'), () => {
-      const made = apply.call(this, inputs, options);
-      // A model inside a model is seen through its own layers.
-      if (trace.watch !== undefined && this.layers === undefined)
-        for (const tensor of [made].flat()) trace.watch.saw(this.name, tensor as Tensor);
-      return made;
-    });
-  };
+  type Apply = [inputs: unknown, options?: unknown];
+  replaceMethod<Layer, Apply, unknown>(
+    tf.layers.Layer.prototype,
+    'apply',
+    (apply) =>
+      function applyInScope(...all) {
+        const trace = activeTrace();
+        if (trace === undefined) return apply.apply(this, all);
+        return within(trace, layerScope(this.name, 'layer'), () => {
+          const made = apply.apply(this, all);
+          // A model inside a model is seen through its own layers.
+          if (trace.watch !== undefined && this.layers === undefined)
+            for (const tensor of [made].flat()) trace.watch.saw(this.name, tensor as Tensor);
+          return made;
+        });
+      },
+  );
 
-  const engine = Object.getPrototypeOf(engineOf(tf)) as TfEngine;
-  const addTapeNode: TfEngine['addTapeNode'] = Reflect.get(engine, 'addTapeNode');
-  engine.addTapeNode = function addTapeNodeInScope(this: TfEngine, ...all) {
-    addTapeNode.apply(this, all);
-    const layer = layerOfNode(activeTrace()?.graph.scope ?? '');
-    const node = this.state.activeTape?.at(-1);
-    const gradient = node?.gradient;
-    if (layer === undefined || node === undefined || gradient === undefined) return;
-    // The scope as it is, since its name was made fit for TensorFlow already.
-    const scope = `${layer.layer}.gradient/`;
-    node.gradient = (dys) => {
-      const trace = activeTrace();
-      if (trace === undefined) return gradient(dys);
-      const parts = within(trace, scope, () => gradient(dys));
-      return Object.fromEntries(
-        Object.entries(parts).map(([name, part]) => [name, () => within(trace, scope, part)]),
-      );
-    };
-  };
+  const engine: object = Object.getPrototypeOf(engineOf(tf));
+  replaceMethod<TfEngine, unknown[], void>(
+    engine,
+    'addTapeNode',
+    (addTapeNode) =>
+      function addTapeNodeInScope(...all) {
+        addTapeNode.apply(this, all);
+        const layer = layerOfNode(activeTrace()?.graph.scope ?? '');
+        const node = this.state.activeTape?.at(-1);
+        const gradient = node?.gradient;
+        if (layer === undefined || node === undefined || gradient === undefined) return;
+        // The scope as it is, since its name was made fit for TensorFlow already.
+        const scope = `${layer.layer}.gradient/`;
+        node.gradient = (dys) => {
+          const trace = activeTrace();
+          if (trace === undefined) return gradient(dys);
+          const parts = within(trace, scope, () => gradient(dys));
+          return Object.fromEntries(
+            Object.entries(parts).map(([name, part]) => [name, () => within(trace, scope, part)]),
+          );
+        };
+      },
+  );
 }

@@ -1,8 +1,8 @@
 import { Binding } from './binding.ts';
-import { contextDevices, newContext, newContextAside, type Context } from './c-api/context.ts';
+import { contextDevices, newContext, newContextAsync, type Context } from './c-api/context.ts';
 import { parseContextOptions, type ContextOptions } from './c-api/context-options.ts';
 import type { CApi } from './c-api/functions.ts';
-import { cText, openLibrary, openLibraryAside, resolveCApi, Status } from './c-api/library.ts';
+import { cText, openLibrary, openLibraryAsync, resolveCApi, Status } from './c-api/library.ts';
 import { configuredVariables } from '../../machine/devices/settings.ts';
 import { asError, nameTensorflow, TensorflowError } from '../errors.ts';
 import { libraryDamage } from '../../machine/runtimes/store.ts';
@@ -158,18 +158,18 @@ export function loadTensorflow(): LoadedTensorflow | undefined {
  * The same on other threads: this one is not blocked for more than a few milliseconds. `loadTensorflow` may be called
  * meanwhile; it then waits for the library, and one of the two contexts is not used.
  */
-export async function loadTensorflowAside(): Promise<LoadedTensorflow | undefined> {
+export async function loadTensorflowAsync(): Promise<LoadedTensorflow | undefined> {
   if (loaded !== undefined) return loaded;
   const { runtime } = runtimeChoice();
   if (runtime === undefined) return undefined;
   quietLog();
   orderDevices();
   const { load, api: files, plugins } = librariesOf(runtime);
-  for (const file of load) await openLibraryAside(file);
+  for (const file of load) await openLibraryAsync(file);
   if (loaded !== undefined) return loaded;
   const api = resolveCApi(files);
   // Mapped on another thread; what is left of loading it is little. A failure shows there.
-  for (const file of plugins) await openLibraryAside(file).catch(() => undefined);
+  for (const file of plugins) await openLibraryAsync(file).catch(() => undefined);
   const problem = loadPlugins(api, plugins);
-  return finish(runtime, await newContextAside(api, contextOptions()), problem);
+  return finish(runtime, await newContextAsync(api, contextOptions()), problem);
 }

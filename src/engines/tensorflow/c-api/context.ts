@@ -44,7 +44,7 @@ export function newContext(api: CApi, options: ContextOptions): Context {
 }
 
 /** The same on a thread of its own: starting a GPU takes a second or more. */
-export async function newContextAside(api: CApi, options: ContextOptions): Promise<Context> {
+export async function newContextAsync(api: CApi, options: ContextOptions): Promise<Context> {
   const { status, wrapped, finish } = prepare(api, options);
   status.check();
   const pointer = await new Promise<Pointer>((resolve, reject) => {

@@ -1,10 +1,10 @@
 import type * as koffiModule from 'koffi';
-import type { KoffiFunc, LibraryHandle } from 'koffi';
+import type { LibraryHandle } from 'koffi';
 import { createRequire } from 'node:module';
 import { TensorflowError, asError, statusError } from '../../errors.ts';
 import { libraryFileProblem } from '../library-file.ts';
 import type { Pointer } from './functions.ts';
-import { bindFunctions, type CApi } from './functions.ts';
+import { bindFunctions, type Async, type CApi } from './functions.ts';
 
 type Koffi = typeof koffiModule;
 
@@ -27,7 +27,7 @@ const RTLD_NODELETE = 0x1000;
 const FLAGS = RTLD_LAZY | RTLD_GLOBAL | RTLD_NODELETE;
 
 interface Loader {
-  dlopen: KoffiFunc<(file: string, flags: number) => Pointer>;
+  dlopen: Async<(file: string, flags: number) => Pointer> & ((file: string, flags: number) => Pointer);
   dlerror: () => string | null;
 }
 
@@ -37,8 +37,8 @@ function systemLoader(): Loader {
   if (loader === undefined) {
     const process = koffi().load(null);
     loader = {
-      dlopen: process.func('int64_t dlopen(const char *file, int flags)') as unknown as Loader['dlopen'],
-      dlerror: process.func('const char *dlerror()') as Loader['dlerror'],
+      dlopen: process.func('int64_t dlopen(const char *file, int flags)'),
+      dlerror: process.func('const char *dlerror()'),
     };
   }
   return loader;
@@ -70,7 +70,7 @@ export function openLibrary(file: string): void {
 }
 
 /** The same on a thread of its own. */
-export async function openLibraryAside(file: string): Promise<void> {
+export async function openLibraryAsync(file: string): Promise<void> {
   const damage = libraryFileProblem(file);
   if (damage !== undefined) throw notLoaded(file, damage);
   const { dlopen } = systemLoader();

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { Socket } from 'node:net';
 
 /** Begins the one line of the child's output that counts. */
 export const MARK = 'tensorcell-xla-trial ';
@@ -52,7 +53,8 @@ export function runXlaTrial(
     const leave = (): void => void child.kill('SIGKILL');
     process.once('exit', leave);
     child.unref();
-    for (const stream of [child.stdout, child.stderr]) (stream as unknown as { unref(): void }).unref();
+    // Node types pipes as any stream; they are sockets.
+    for (const stream of [child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-20_000)));
