@@ -111,8 +111,8 @@ export function installLossScaling(tf: Tf): void {
       owner,
       name,
       (compute) =>
-        function computeScaled(f, ...rest) {
-          return scaling((loss) => compute.call(this, loss, ...rest), f);
+        function computeScaled(f, variables) {
+          return scaling((loss) => compute.call(this, loss, variables), f);
         },
     );
   }

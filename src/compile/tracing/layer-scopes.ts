@@ -31,11 +31,11 @@ export function installLayerScopes(tf: Tf): void {
     tf.layers.Layer.prototype,
     'apply',
     (apply) =>
-      function applyInScope(...all) {
+      function applyInScope(inputs, options) {
         const trace = activeTrace();
-        if (trace === undefined) return apply.apply(this, all);
+        if (trace === undefined) return apply.call(this, inputs, options);
         return within(trace, layerScope(this.name, 'layer'), () => {
-          const made = apply.apply(this, all);
+          const made = apply.call(this, inputs, options);
           // A model inside a model is seen through its own layers.
           if (trace.watch !== undefined && this.layers === undefined)
             for (const tensor of [made].flat()) trace.watch.saw(this.name, tensor as Tensor);
