@@ -10,7 +10,6 @@ import type { TraceScope } from './trace-scope.ts';
 interface Layer {
   name: string;
   layers?: unknown;
-  apply(inputs: unknown, options?: unknown): unknown;
 }
 
 function within<T>(trace: TraceScope, scope: string, action: () => T): T {
