@@ -174,7 +174,7 @@ test('functions: minimize, and gradients of two batches that are clipped, added 
       const { cache, lossScale, said } = scaledCache();
       const call = (scale: number) => {
         const factor = tf.scalar(scale);
-        return values(scaled ? cache.call([factor], step as never) : step(factor))[0] as number;
+        return values(scaled ? cache.call([factor], step) : step(factor))[0] as number;
       };
       const losses = [1, 1, 1, 1].map(call);
       const before = values(weight);
