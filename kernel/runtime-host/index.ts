@@ -5,11 +5,21 @@
 import { dirname, join } from 'node:path';
 import type { ExecuteRequest, MainMessage, RuntimeMessage } from '../contracts/messages.ts';
 import type { ExecuteOutcome, OutputSink, RuntimeHost } from '../contracts/runtime-host.ts';
-import type { CellError } from '../contracts/values.ts';
-import type { ControlReport, InternalMessage } from '../channel/frames.ts';
+import type { InternalMessage } from '../channel/frames.ts';
 import { Delivery } from './delivery.ts';
-import { continueStopped, isStopped } from '../processes/stopped.ts';
+import {
+  diedError,
+  failed,
+  interruptedBeforeStart,
+  RuntimeError,
+  unexpectedAnswer,
+  unsentError,
+} from './failures.ts';
+import { Interrupts } from './interrupts.ts';
+import { Questions, type Answer } from './questions.ts';
 import { RuntimeProcess } from './runtime-process.ts';
+
+export { RuntimeError } from './failures.ts';
 
 export interface RuntimeHostOptions {
   /** Bundle of the runtime process. */
@@ -23,17 +33,6 @@ export interface RuntimeHostOptions {
   log?: (message: string) => void;
 }
 
-/** The runtime process does not answer, or could not. */
-export class RuntimeError extends Error {
-  readonly code: 'timeout' | 'died' | 'failed' | 'disposed';
-
-  constructor(code: RuntimeError['code'], message: string) {
-    super(message);
-    this.name = 'RuntimeError';
-    this.code = code;
-  }
-}
-
 interface Running {
   execution: number;
   request: ExecuteRequest;
@@ -42,15 +41,8 @@ interface Running {
   resolve: (outcome: ExecuteOutcome) => void;
 }
 
-interface Question {
-  resolve: (value: unknown) => void;
-  reject: (error: Error) => void;
-}
-
 /** Native output that does not come through (a pipe that a child process filled) does not keep a cell from ending. */
 const MARKER_MS = 2000;
-/** A control thread that does not confirm an interrupt within this time is not running. */
-const UNHEARD_MS = 2000;
 /** How long a runtime may take to end by itself. */
 const SHUTDOWN_MS = 1000;
 /** A process that dies this often before it is ready is not started again until somebody needs it. */
@@ -65,25 +57,23 @@ class Host implements RuntimeHost {
   readonly #log: (message: string) => void;
   readonly #environment: Record<string, string | undefined>;
   readonly #running = new Map<number, Running>();
-  readonly #questions = new Map<number, Question>();
+  readonly #questions = new Questions();
   readonly #replaced: ((why: string) => void)[] = [];
-  readonly #interrupts = new Map<number, () => void>();
+  readonly #interrupts = new Interrupts({
+    current: () => this.#process,
+    busy: () => this.busy,
+    restart: (why) => this.restart(why),
+    tell: (text) => this.#tell(text),
+  });
+  readonly #afterReplacement: (() => void)[] = [];
   #directory: string;
   #process: RuntimeProcess | undefined;
   #delivery: Delivery;
   #last = 0;
-  #lastId = 0;
-  #lastInterrupt = 0;
-  /** Interrupts since the first of the cells that run now was begun. */
-  #insisted = 0;
   #failures = 0;
   #disposed = false;
-  /** Interrupts that the control thread has not confirmed. */
-  readonly #unheard = new Set<number>();
   /** Why the present process is being ended, when the kernel does it. */
   #why: string | undefined;
-  /** Set while the main thread of the runtime is inside a native call that an interrupt waits for. */
-  #stuck: { warned: boolean; restart: string } | undefined;
   readonly #atExit = (): void => this.#process?.kill();
 
   constructor(options: RuntimeHostOptions) {
@@ -114,11 +104,11 @@ class Host implements RuntimeHost {
   execute(request: Omit<ExecuteRequest, 'type'>): Promise<ExecuteOutcome> {
     return new Promise((resolve) => {
       if (this.#disposed) {
-        resolve({ status: 'error', declared: [], error: diedError('the kernel is shutting down') });
+        resolve(failed(diedError('the kernel is shutting down')));
         return;
       }
       this.#last = request.execution;
-      if (this.#running.size === 0) this.#insisted = 0;
+      if (!this.busy) this.#interrupts.begin();
       const message: ExecuteRequest = { type: 'execute', ...request };
       this.#running.set(request.execution, {
         execution: request.execution,
@@ -130,39 +120,34 @@ class Host implements RuntimeHost {
     });
   }
 
-  evaluate(
+  async evaluate(
     execution: number,
     expressions: Extract<MainMessage, { type: 'evaluate' }>['expressions'],
   ): ReturnType<RuntimeHost['evaluate']> {
-    const id = ++this.#lastId;
-    return this.#question<Awaited<ReturnType<RuntimeHost['evaluate']>>>(id, {
-      type: 'evaluate',
-      id,
-      execution,
-      expressions,
-    }).catch((error: Error) => {
-      const reason: CellError = diedError(error.message);
+    try {
+      const answer = await this.#question((id) => ({ type: 'evaluate', id, execution, expressions }));
+      if (answer.type !== 'evaluated') throw unexpectedAnswer(answer.type);
+      return answer.values;
+    } catch (error) {
+      const reason = diedError(error instanceof Error ? error.message : String(error));
       return Object.fromEntries(Object.keys(expressions).map((name) => [name, { error: reason }]));
-    });
+    }
   }
 
   async inspect(path: string, timeoutMs: number): Promise<{ summary: string; typeName: string } | undefined> {
-    const id = ++this.#lastId;
     try {
-      const found = await this.#question<Extract<RuntimeMessage, { type: 'inspected' }>>(
-        id,
-        { type: 'inspect', id, path },
-        timeoutMs,
-      );
-      return found.found ? { summary: found.summary ?? '', typeName: found.typeName ?? '' } : undefined;
+      const answer = await this.#question((id) => ({ type: 'inspect', id, path }), timeoutMs);
+      if (answer.type !== 'inspected') throw unexpectedAnswer(answer.type);
+      return answer.found ? { summary: answer.summary ?? '', typeName: answer.typeName ?? '' } : undefined;
     } catch {
       return undefined;
     }
   }
 
-  ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown> {
-    const id = ++this.#lastId;
-    return this.#question(id, { type: 'ask', id, question, argument }, timeoutMs);
+  async ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown> {
+    const answer = await this.#question((id) => ({ type: 'ask', id, question, argument }), timeoutMs);
+    if (answer.type !== 'answered') throw unexpectedAnswer(answer.type);
+    return answer.value;
   }
 
   send(message: MainMessage): void {
@@ -178,37 +163,7 @@ class Host implements RuntimeHost {
   }
 
   async interrupt(): Promise<void> {
-    const current = this.#process;
-    if (!current) return;
-    // Nothing runs in a process that is still starting: there is only its own loading to disturb.
-    if (!current.ready && this.#running.size === 0) return;
-    if (this.#stuck) {
-      if (this.#stuck.warned) {
-        await this.restart(this.#stuck.restart);
-        return;
-      }
-      this.#stuck.warned = true;
-      this.#tell('still waiting. Interrupt once more to restart the runtime process (variables are lost).\n');
-    }
-    this.#insisted++;
-    const sequence = ++this.#lastInterrupt;
-    const ended = new Promise<void>((resolve) => this.#interrupts.set(sequence, resolve));
-    current.control({ type: 'interrupt', sequence, sent: current.sent });
-    if (continueStopped(current.pid)) {
-      this.#tell('the runtime process was stopped by a signal; the interrupt resumed it.\n');
-    }
-    this.#unheard.add(sequence);
-    setTimeout(() => {
-      if (this.#process !== current || !this.#interrupts.has(sequence)) return;
-      if (!this.#unheard.delete(sequence) && !isStopped(current.pid)) return;
-      this.#notAnswering(
-        `the runtime process (${current.pid}) does not answer: it is stopped, or the machine is overloaded.`,
-        'it was restarted because it did not answer several interrupts',
-      );
-    }, UNHEARD_MS);
-    // A writer that is blocked by a slow client can only end when somebody reads.
-    current.resume();
-    await ended;
+    await this.#interrupts.interrupt();
   }
 
   async restart(why: string): Promise<void> {
@@ -234,14 +189,11 @@ class Host implements RuntimeHost {
     await current.shutDown(SHUTDOWN_MS);
   }
 
-  readonly #afterReplacement: (() => void)[] = [];
-
   // -------------------------------------------------------------- the process
 
   #spawn(): void {
     this.#why = undefined;
-    this.#stuck = undefined;
-    this.#unheard.clear();
+    this.#interrupts.started();
     const { runtimeFile } = this.#options;
     const delivery = this.#createDelivery();
     this.#delivery = delivery;
@@ -257,10 +209,10 @@ class Host implements RuntimeHost {
         internal: (message) => this.#internal(started, delivery, message),
         unreadable: (why) => this.#tell(`${why}\n`),
         lost: (message, why) => this.#lost(message, new RuntimeError('failed', why)),
-        report: (report) => this.#report(report),
+        report: (report) => this.#interrupts.report(report),
         readOn: () => {
           delivery.pump();
-          return delivery.idle || this.#interrupts.size > 0;
+          return delivery.idle || this.#interrupts.pending;
         },
         native: (name, text) =>
           this.#options.sink.output({ type: 'stream', execution: this.#nativeOwner(), name, text }),
@@ -304,14 +256,14 @@ class Host implements RuntimeHost {
         this.#log(`runtime process ${message.pid} is ready (Node ${message.node})`);
         break;
       case 'inspected':
-        this.#settle(message.id, message);
+        this.#questions.settle(message);
         break;
       case 'answered':
-        if (message.error === undefined) this.#settle(message.id, message.value);
-        else this.#fail(message.id, new RuntimeError('failed', message.error));
+        if (message.error === undefined) this.#questions.settle(message);
+        else this.#questions.fail(message.id, new RuntimeError('failed', message.error));
         break;
       case 'evaluated':
-        delivery.push(() => this.#settle(message.id, message.values));
+        delivery.push(() => this.#questions.settle(message));
         break;
       case 'done':
         delivery.push(() => this.#done(from, message));
@@ -361,53 +313,18 @@ class Host implements RuntimeHost {
 
   #internal(from: RuntimeProcess, delivery: Delivery, message: InternalMessage): void {
     if (message.type === 'interrupted') {
-      this.#stuck = undefined;
+      this.#interrupts.answered();
       // Only when the client has everything from before.
-      delivery.push(() => {
-        for (const [sequence, resolve] of this.#interrupts) {
-          if (sequence > message.sequence) continue;
-          this.#interrupts.delete(sequence);
-          resolve();
-        }
-      });
+      delivery.push(() => this.#interrupts.ended(message.sequence));
     } else if (message.type === 'terminated') {
       const unconfirmed = from.unconfirmedExecutions();
       const known = new Set([...message.running, ...unconfirmed]);
       // The termination hit the runtime between taking such a cell in and starting it.
       const lost = [...this.#running.keys()].filter((execution) => !known.has(execution));
       delivery.push(() => {
-        for (const execution of lost) {
-          this.#finish(execution, { status: 'error', declared: [], error: interruptedBeforeStart() });
-        }
+        for (const execution of lost) this.#finish(execution, failed(interruptedBeforeStart()));
       });
     }
-  }
-
-  #report(report: ControlReport): void {
-    if (report.type === 'heard') {
-      for (const sequence of this.#unheard) if (sequence <= report.sequence) this.#unheard.delete(sequence);
-      return;
-    }
-    if (report.sequence < this.#lastInterrupt || this.#interrupts.size === 0) return;
-    this.#notAnswering(
-      'interrupted: waiting for a native operation to return; it cannot be stopped halfway.',
-      'it was restarted because a native operation did not return after several interrupts',
-    );
-  }
-
-  /** Tells it once; the interrupt after the warning replaces the process. */
-  #notAnswering(why: string, restart: string): void {
-    if (this.#stuck) return;
-    // Who interrupts twice (a training holds the first one until its batch has ended) has waited already.
-    const warned = this.#insisted > 1;
-    this.#stuck = { warned, restart };
-    this.#tell(
-      `${why} ${
-        warned
-          ? 'Interrupt once more to restart the runtime process (variables are lost).'
-          : 'Interrupt again to learn how to abort it.'
-      }\n`,
-    );
   }
 
   #tell(text: string): void {
@@ -437,14 +354,10 @@ class Host implements RuntimeHost {
       if (fresh && !asked && !running.again && unconfirmed.has(execution)) {
         running.again = true;
         fresh.send(running.request);
-      } else this.#finish(execution, { status: 'error', declared: [], error });
+      } else this.#finish(execution, failed(error));
     }
-    for (const [id, question] of this.#questions) {
-      this.#questions.delete(id);
-      question.reject(new RuntimeError('died', why));
-    }
-    for (const resolve of this.#interrupts.values()) resolve();
-    this.#interrupts.clear();
+    this.#questions.failAll(new RuntimeError('died', why));
+    this.#interrupts.ended(Infinity);
     for (const resolve of this.#afterReplacement.splice(0)) resolve();
   }
 
@@ -454,33 +367,9 @@ class Host implements RuntimeHost {
 
   // -------------------------------------------------------------- questions
 
-  #question<T>(id: number, message: MainMessage, timeoutMs?: number): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (this.#disposed) {
-        reject(new RuntimeError('disposed', 'the kernel is shutting down'));
-        return;
-      }
-      let timer: NodeJS.Timeout | undefined;
-      if (timeoutMs !== undefined) {
-        timer = setTimeout(() => {
-          this.#fail(
-            id,
-            new RuntimeError('timeout', `the runtime process is busy: no answer within ${timeoutMs} ms`),
-          );
-        }, timeoutMs);
-      }
-      this.#questions.set(id, {
-        resolve: (value) => {
-          clearTimeout(timer);
-          resolve(value as T);
-        },
-        reject: (error) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      });
-      this.#sendOrFail(message);
-    });
+  async #question(message: (id: number) => MainMessage, timeoutMs?: number): Promise<Answer> {
+    if (this.#disposed) throw new RuntimeError('disposed', 'the kernel is shutting down');
+    return await this.#questions.ask((id) => this.#sendOrFail(message(id)), timeoutMs);
   }
 
   /** What waits for the answer to a message that cannot be sent gets the reason. */
@@ -494,43 +383,8 @@ class Host implements RuntimeHost {
 
   #lost(message: MainMessage, error: Error): void {
     if (message.type === 'execute') {
-      const { name, message: text } = error;
-      this.#finish(message.execution, {
-        status: 'error',
-        declared: [],
-        error: { name, message: text, traceback: [`\u001B[1;31m${name}\u001B[0m: ${text}`] },
-      });
-    } else if ('id' in message && typeof message.id === 'number') this.#fail(message.id, error);
+      this.#finish(message.execution, failed(unsentError(error)));
+    } else if ('id' in message && typeof message.id === 'number') this.#questions.fail(message.id, error);
     else this.#log(`a message (${message.type}) was lost: ${error.message}`);
   }
-
-  #settle(id: number, value: unknown): void {
-    this.#questions.get(id)?.resolve(value);
-    this.#questions.delete(id);
-  }
-
-  #fail(id: number, error: Error): void {
-    this.#questions.get(id)?.reject(error);
-    this.#questions.delete(id);
-  }
-}
-
-function diedError(why: string): CellError {
-  const message = `${why}. Variables are lost; the next cell runs in a new runtime process`;
-  return {
-    name: 'RuntimeDied',
-    message,
-    traceback: [`\u001B[1;31mRuntimeDied\u001B[0m: ${message}`],
-    reason: 'runtime-died',
-  };
-}
-
-function interruptedBeforeStart(): CellError {
-  const message = 'the cell was interrupted before it started';
-  return {
-    name: 'Interrupted',
-    message,
-    traceback: [`\u001B[1;31mInterrupted\u001B[0m: ${message}`],
-    reason: 'interrupted',
-  };
 }

@@ -1,61 +1,10 @@
-import type { Expression } from 'oxc-parser';
+import type { AssignmentExpression, Expression } from 'oxc-parser';
+import { isAsked, isLocal, isMember, textOf } from './access.ts';
+import type { Access } from './access.ts';
 import type { Edits } from './edits.ts';
-import type { NameUse, Site } from './sites.ts';
+import type { InternalNames } from './internal-names.ts';
+import type { NameUse, ReadShape, SiteOf, Site } from './sites.ts';
 import { anonymousFunction } from './nodes.ts';
-
-/** Names that generated code uses for itself; none of them occurs in the source. */
-export class InternalNames {
-  /** The context object: the one parameter of the generated function. */
-  readonly context: string;
-  private count = 0;
-
-  constructor(source: string) {
-    let base = '$$';
-    while (source.includes(base)) base += '$';
-    this.context = base;
-  }
-
-  /** Holds the value of an await, a postfix update and a destructuring assignment while something else is done. */
-  get awaited(): string {
-    return `${this.context}a`;
-  }
-  get updated(): string {
-    return `${this.context}u`;
-  }
-  get assigned(): string {
-    return `${this.context}p`;
-  }
-  /** A `var` whose value nobody reads. */
-  get nothing(): string {
-    return `${this.context}_`;
-  }
-  box(key: string): string {
-    return `${this.context}${key}`;
-  }
-  fresh(): string {
-    return `${this.context}${this.count++}`;
-  }
-}
-
-/** How code gets at a name that is not declared below the top level. */
-export type Access =
-  /** As it stands: a local of the generated function, or a global. */
-  | { mode: 'plain' }
-  /** Top-level code has a local copy and writes to both; functions, and code before the declaration, use the box. */
-  | { mode: 'through'; text: string; writes: Writes; isEarly(use: NameUse): boolean }
-  /** Everything goes to the box. */
-  | { mode: 'box'; text: string; writes: Writes }
-  /** Another expression; assignments to it fail as those to constants do. `inner` is what functions use. */
-  | { mode: 'expression'; text: string; inner?: string; isMember: boolean }
-  /** Declared by a later cell, perhaps. */
-  | { mode: 'lookup' };
-
-/**
- * What an assignment does. `both`: it writes the local copy and the box. `asked`: the name is a constant as far as the
- * compiler knows; whether it still is one is asked when the assignment runs. `own`: the same, but top-level code has a
- * local constant. `merged`: the same for a lowered enum or namespace, whose `name || (name = {})` declares it.
- */
-export type Writes = 'both' | 'asked' | 'own' | 'merged';
 
 export interface EmitOptions {
   names: InternalNames;
@@ -68,220 +17,244 @@ export interface EmitOptions {
   introduces?(use: NameUse): boolean;
 }
 
-const PLAIN: Access = { mode: 'plain' };
+/** Rewrites the places that cells and modules have in common. */
+export class SiteEmitter {
+  readonly #edits: Edits;
+  readonly #options: EmitOptions;
+  readonly #names: InternalNames;
+  readonly #context: string;
 
-/** What remains of an access where it stands: through its box or as it is. */
-function textOf(access: Access, use: NameUse): string | undefined {
-  switch (access.mode) {
-    case 'plain':
-    case 'lookup':
-      return undefined;
-    case 'expression':
-      return use.inFunction ? (access.inner ?? access.text) : access.text;
-    case 'through':
-      return use.inFunction || access.isEarly(use) ? access.text : undefined;
-    default:
-      return access.text;
+  constructor(edits: Edits, options: EmitOptions) {
+    this.#edits = edits;
+    this.#options = options;
+    this.#names = options.names;
+    this.#context = options.names.context;
   }
-}
 
-/** Whether top-level code uses a local copy here. */
-function isLocal(access: Access, use: NameUse): access is Access & { mode: 'through' } {
-  return access.mode === 'through' && textOf(access, use) === undefined;
-}
-
-/** Whether an assignment is done by the name, so that what the name is when it runs decides. */
-function isAsked(access: Access, use: NameUse): boolean {
-  if (access.mode === 'lookup') return true;
-  if (access.mode !== 'through' && access.mode !== 'box') return false;
-  if (access.writes === 'both') return false;
-  return access.writes !== 'own' || !isLocal(access, use);
-}
-
-function isMember(access: Access): boolean {
-  return access.mode !== 'expression' || access.isMember;
-}
-
-/** Rewrites the places that cells and modules have in common. Returns false for the other kinds. */
-export function emitCommon(site: Site, edits: Edits, options: EmitOptions): boolean {
-  const { names } = options;
-  const { context } = names;
-  const lookup = (name: string): string => `${context}.lookup(${JSON.stringify(name)},()=>${name})`;
-  /** What the name is now, for an assignment that needs it. */
-  const current = (access: Access, use: NameUse): string =>
-    access.mode === 'lookup' ? lookup(use.name) : (textOf(access, use) ?? use.name);
-  /** The assignment to a global that no cell has declared. */
-  const fallback = (access: Access, name: string, value: string): string =>
-    access.mode === 'lookup' ? `,${value}=>{${name}=${value}}` : '';
-  switch (site.kind) {
-    case 'read': {
-      const { use, shape } = site;
-      const access = options.access(use);
-      if (access.mode === 'lookup') {
-        const { name } = use;
-        const text =
-          shape === 'typeof'
-            ? `${context}.lookup(${JSON.stringify(name)},()=>typeof ${name}==="undefined"?undefined:${name})`
-            : shape === 'shorthand'
-              ? `${name}:${lookup(name)}`
-              : `(${lookup(name)})`;
-        if (shape === 'callee') edits.replaceCallee(use.start, use.end, text);
-        else edits.replace(use.start, use.end, text);
-        return true;
-      }
-      const text = textOf(access, use);
-      if (text === undefined) return true;
-      const replaced =
-        shape === 'shorthand'
-          ? `${use.name}:${text}`
-          : shape === 'callee' && isMember(access)
-            ? `(0,${text})`
-            : text;
-      if (shape === 'callee') edits.replaceCallee(use.start, use.end, replaced);
-      else edits.replace(use.start, use.end, replaced);
-      return true;
-    }
-    case 'assign': {
-      const { use, node } = site;
-      const access = options.access(use);
-      const { start, right, operator } = node;
-      const isAnonymous = anonymousFunction(right) !== undefined;
-      if (options.introduces?.(use) === true) {
-        const local = access.mode === 'through' ? `${use.name}=` : '';
-        edits.replace(start, right.start, `${local}${context}.introduce(${JSON.stringify(use.name)},`);
-        edits.after(node.end, ')');
-        if (isAnonymous) nameIt(edits, use.name, right);
-        return true;
-      }
-      if (isLocal(access, use) && access.writes === 'merged' && isEmptyObject(right)) {
-        edits.before(node.start, `${context}.declare(${JSON.stringify(use.name)},`);
-        edits.after(node.end, ')');
-        return true;
-      }
-      if (isAsked(access, use)) {
-        const { name } = use;
-        const assign = `${context}.assign(${JSON.stringify(name)},`;
-        const isLogical = operator === '||=' || operator === '&&=' || operator === '??=';
-        const now = current(access, use);
-        if (operator === '=') edits.replace(start, right.start, assign);
-        else if (isLogical) edits.replace(start, right.start, `(${now}${operator.slice(0, -1)}${assign}`);
-        else edits.replace(start, right.start, `${assign}${now}${operator.slice(0, -1)}(`);
-        edits.after(
-          node.end,
-          `${operator === '=' || isLogical ? '' : ')'}${fallback(access, name, '$v')})${isLogical ? ')' : ''}`,
-        );
-        if (isAnonymous) nameIt(edits, name, right);
-        return true;
-      }
-      if (isLocal(access, use)) {
-        if (access.writes === 'both') edits.before(node.start, `${access.text}=`);
-        return true;
-      }
-      const text = textOf(access, use);
-      if (text === undefined) return true;
-      edits.replace(use.start, use.end, text);
-      if (isAnonymous) nameIt(edits, use.name, right);
-      return true;
-    }
-    case 'update': {
-      const { use, node, used } = site;
-      const access = options.access(use);
-      const { name } = use;
-      if (isAsked(access, use)) {
-        const kept = names.updated;
-        const read = `${kept}=${current(access, use)}`;
-        const assign = `${context}.assign(${JSON.stringify(name)},${kept}${fallback(access, name, '$v')})`;
-        const text =
-          node.prefix || !used
-            ? `(${read},${node.operator}${kept},${assign})`
-            : `(${read},${names.assigned}=${kept}${node.operator},${assign},${names.assigned})`;
-        edits.replace(node.start, node.end, text);
-        return true;
-      }
-      if (isLocal(access, use)) {
-        // A constant: the update itself throws.
-        if (access.writes !== 'both') return true;
-        const { text } = access;
-        if (!used) edits.replace(node.start, node.end, `${text}=${node.operator}${name}`);
-        else if (node.prefix) edits.replace(node.start, node.end, `(${text}=${node.operator}${name})`);
-        else {
-          const kept = names.updated;
-          edits.replace(node.start, node.end, `(${kept}=${name}${node.operator},${text}=${name},${kept})`);
+  /** Leaves the kinds alone that cells or modules rewrite themselves. */
+  emit(site: Site): void {
+    const edits = this.#edits;
+    switch (site.kind) {
+      case 'read':
+        this.#read(site);
+        return;
+      case 'assign':
+        this.#assign(site);
+        return;
+      case 'update':
+        this.#update(site);
+        return;
+      case 'target':
+        this.#target(site);
+        return;
+      case 'pattern':
+        this.#pattern(site);
+        return;
+      case 'loop':
+        this.#loop(site);
+        return;
+      case 'await':
+        this.#await(site);
+        return;
+      case 'dynamic-import': {
+        const { node } = site;
+        edits.replace(node.start, node.source.start, `${this.#context}.import(`);
+        if (node.options) {
+          edits.before(node.options.start, '(');
+          edits.after(node.options.end, ')?.with');
         }
-        return true;
+        return;
       }
-      const text = textOf(access, use);
-      if (text !== undefined) edits.replace(use.start, use.end, text);
-      return true;
+      case 'meta':
+        edits.replace(site.node.start, site.node.end, `${this.#context}.meta`);
+        return;
+      case 'this':
+        edits.replace(site.node.start, site.node.end, 'undefined');
+        return;
+      default:
     }
-    case 'target': {
-      const { use, shorthand, anonymousDefault } = site;
-      const access = options.access(use);
-      const introduces = options.introduces?.(use) === true;
-      if (introduces && access.mode === 'through') return true;
-      const text = introduces
-        ? `({set v($v){${context}.introduce(${JSON.stringify(use.name)},$v)}}).v`
-        : isAsked(access, use)
-          ? `({set v($v){${context}.assign(${JSON.stringify(use.name)},$v${fallback(access, use.name, '$w')})}}).v`
-          : textOf(access, use);
-      if (text === undefined) return true;
-      edits.replace(use.start, use.end, shorthand ? `${use.name}:${text}` : text);
-      if (anonymousDefault) nameIt(edits, use.name, anonymousDefault);
-      return true;
-    }
-    case 'pattern': {
-      const { node, used, inFunction } = site;
-      if (inFunction) return true;
-      const copies = copiesOf(site.targets, options);
-      if (copies.length === 0) return true;
-      if (used) {
-        edits.before(node.start, `(${names.assigned}=`);
-        edits.after(node.end, `,${copies.join(',')},${names.assigned})`);
-      } else edits.after(node.end, `,${copies.join(',')}`);
-      return true;
-    }
-    case 'loop': {
-      const { node, inFunction } = site;
-      const isAwait = node.type === 'ForOfStatement' && node.await && options.wrapsAwaits;
-      if (isAwait) {
-        edits.before(node.right.start, `${context}.iterate(`);
-        edits.after(node.right.end, ')');
-      }
-      if (inFunction) return true;
-      const copies = site.declared ? [] : copiesOf(site.targets, options);
-      if (isAwait) copies.push(...options.refresh(node.body.start));
-      atStartOfBody(edits, node.body, copies);
-      return true;
-    }
-    case 'await': {
-      if (!options.wrapsAwaits) return true;
-      const { node, used, inFunction } = site;
-      const refresh = inFunction ? [] : options.refresh(node.start);
-      const refreshes = refresh.length > 0;
-      if (refreshes && used) edits.before(node.start, `(${names.awaited}=`);
-      edits.before(node.argument.start, `${context}.await(`);
-      if (refreshes) edits.after(node.end, `,${refresh.join(',')}${used ? `,${names.awaited})` : ''}`);
-      edits.after(node.argument.end, ')');
-      return true;
-    }
-    case 'dynamic-import': {
-      const { node } = site;
-      edits.replace(node.start, node.source.start, `${context}.import(`);
-      if (node.options) {
-        edits.before(node.options.start, '(');
-        edits.after(node.options.end, ')?.with');
-      }
-      return true;
-    }
-    case 'meta':
-      edits.replace(site.node.start, site.node.end, `${context}.meta`);
-      return true;
-    case 'this':
-      edits.replace(site.node.start, site.node.end, 'undefined');
-      return true;
-    default:
-      return false;
   }
+
+  #lookup(name: string): string {
+    return `${this.#context}.lookup(${JSON.stringify(name)},()=>${name})`;
+  }
+
+  /** The present value of the name, for an assignment that needs it. */
+  #current(access: Access, use: NameUse): string {
+    return access.mode === 'lookup' ? this.#lookup(use.name) : (textOf(access, use) ?? use.name);
+  }
+
+  #read({ use, shape }: SiteOf<'read'>): void {
+    const access = this.#options.access(use);
+    const text = access.mode === 'lookup' ? this.#lookedUp(use.name, shape) : readText(access, use, shape);
+    if (text === undefined) return;
+    if (shape === 'callee') this.#edits.replaceCallee(use.start, use.end, text);
+    else this.#edits.replace(use.start, use.end, text);
+  }
+
+  /** Reads a name that a later cell may declare. */
+  #lookedUp(name: string, shape: ReadShape): string {
+    switch (shape) {
+      case 'typeof':
+        return `${this.#context}.lookup(${JSON.stringify(name)},()=>typeof ${name}==="undefined"?undefined:${name})`;
+      case 'shorthand':
+        return `${name}:${this.#lookup(name)}`;
+      default:
+        return `(${this.#lookup(name)})`;
+    }
+  }
+
+  #assign({ use, node }: SiteOf<'assign'>): void {
+    const edits = this.#edits;
+    const { start, end, right } = node;
+    const { name } = use;
+    const access = this.#options.access(use);
+    const isAnonymous = anonymousFunction(right) !== undefined;
+    if (this.#options.introduces?.(use) === true) {
+      const local = access.mode === 'through' ? `${name}=` : '';
+      edits.replace(start, right.start, `${local}${this.#context}.introduce(${JSON.stringify(name)},`);
+      edits.after(end, ')');
+      if (isAnonymous) nameIt(edits, name, right);
+      return;
+    }
+    if (isLocal(access, use) && access.writes === 'merged' && isEmptyObject(right)) {
+      edits.before(start, `${this.#context}.declare(${JSON.stringify(name)},`);
+      edits.after(end, ')');
+      return;
+    }
+    if (isAsked(access, use)) {
+      this.#assignByName(use, access, node);
+      if (isAnonymous) nameIt(edits, name, right);
+      return;
+    }
+    if (isLocal(access, use)) {
+      if (access.writes === 'both') edits.before(start, `${access.text}=`);
+      return;
+    }
+    const text = textOf(access, use);
+    if (text === undefined) return;
+    edits.replace(use.start, use.end, text);
+    if (isAnonymous) nameIt(edits, name, right);
+  }
+
+  /** The context assigns: what the name is at that moment decides. */
+  #assignByName(use: NameUse, access: Access, { start, end, right, operator }: AssignmentExpression): void {
+    const edits = this.#edits;
+    const assign = `${this.#context}.assign(${JSON.stringify(use.name)},`;
+    const isLogical = operator === '||=' || operator === '&&=' || operator === '??=';
+    const now = this.#current(access, use);
+    if (operator === '=') edits.replace(start, right.start, assign);
+    else if (isLogical) edits.replace(start, right.start, `(${now}${operator.slice(0, -1)}${assign}`);
+    else edits.replace(start, right.start, `${assign}${now}${operator.slice(0, -1)}(`);
+    const isPlain = operator === '=' || isLogical;
+    edits.after(end, `${isPlain ? '' : ')'}${fallback(access, use.name, '$v')})${isLogical ? ')' : ''}`);
+  }
+
+  #update({ use, node, used }: SiteOf<'update'>): void {
+    const edits = this.#edits;
+    const { start, end, prefix, operator } = node;
+    const { name } = use;
+    const access = this.#options.access(use);
+    const { updated: kept, assigned } = this.#names;
+    if (isAsked(access, use)) {
+      const read = `${kept}=${this.#current(access, use)}`;
+      const assign = `${this.#context}.assign(${JSON.stringify(name)},${kept}${fallback(access, name, '$v')})`;
+      const text =
+        prefix || !used
+          ? `(${read},${operator}${kept},${assign})`
+          : `(${read},${assigned}=${kept}${operator},${assign},${assigned})`;
+      edits.replace(start, end, text);
+      return;
+    }
+    if (isLocal(access, use)) {
+      // A constant: the update itself throws.
+      if (access.writes !== 'both') return;
+      const { text } = access;
+      if (!used) edits.replace(start, end, `${text}=${operator}${name}`);
+      else if (prefix) edits.replace(start, end, `(${text}=${operator}${name})`);
+      else edits.replace(start, end, `(${kept}=${name}${operator},${text}=${name},${kept})`);
+      return;
+    }
+    const text = textOf(access, use);
+    if (text !== undefined) edits.replace(use.start, use.end, text);
+  }
+
+  #target({ use, shorthand, anonymousDefault }: SiteOf<'target'>): void {
+    const access = this.#options.access(use);
+    const introduces = this.#options.introduces?.(use) === true;
+    if (introduces && access.mode === 'through') return;
+    const name = JSON.stringify(use.name);
+    const text = introduces
+      ? `({set v($v){${this.#context}.introduce(${name},$v)}}).v`
+      : isAsked(access, use)
+        ? `({set v($v){${this.#context}.assign(${name},$v${fallback(access, use.name, '$w')})}}).v`
+        : textOf(access, use);
+    if (text === undefined) return;
+    this.#edits.replace(use.start, use.end, shorthand ? `${use.name}:${text}` : text);
+    if (anonymousDefault) nameIt(this.#edits, use.name, anonymousDefault);
+  }
+
+  #pattern({ node, used, inFunction, targets }: SiteOf<'pattern'>): void {
+    if (inFunction) return;
+    const copies = this.#copiesOf(targets);
+    if (copies.length === 0) return;
+    const { assigned } = this.#names;
+    if (used) {
+      this.#edits.before(node.start, `(${assigned}=`);
+      this.#edits.after(node.end, `,${copies.join(',')},${assigned})`);
+    } else this.#edits.after(node.end, `,${copies.join(',')}`);
+  }
+
+  #loop({ node, inFunction, declared, targets }: SiteOf<'loop'>): void {
+    const edits = this.#edits;
+    const isAwait = node.type === 'ForOfStatement' && node.await && this.#options.wrapsAwaits;
+    if (isAwait) {
+      edits.before(node.right.start, `${this.#context}.iterate(`);
+      edits.after(node.right.end, ')');
+    }
+    if (inFunction) return;
+    const copies = declared ? [] : this.#copiesOf(targets);
+    if (isAwait) copies.push(...this.#options.refresh(node.body.start));
+    atStartOfBody(edits, node.body, copies);
+  }
+
+  #await({ node, used, inFunction }: SiteOf<'await'>): void {
+    if (!this.#options.wrapsAwaits) return;
+    const edits = this.#edits;
+    const { awaited } = this.#names;
+    const refresh = inFunction ? [] : this.#options.refresh(node.start);
+    const refreshes = refresh.length > 0;
+    if (refreshes && used) edits.before(node.start, `(${awaited}=`);
+    edits.before(node.argument.start, `${this.#context}.await(`);
+    if (refreshes) edits.after(node.end, `,${refresh.join(',')}${used ? `,${awaited})` : ''}`);
+    edits.after(node.argument.end, ')');
+  }
+
+  /** Assignments of what a pattern assigned to local copies, to the boxes. */
+  #copiesOf(targets: readonly NameUse[]): string[] {
+    const copies: string[] = [];
+    for (const use of targets) {
+      const access = this.#options.access(use);
+      if (this.#options.introduces?.(use) === true) {
+        if (access.mode === 'through')
+          copies.push(`${use.name}=${this.#context}.introduce(${JSON.stringify(use.name)},${use.name})`);
+      } else if (isLocal(access, use) && access.writes === 'both') copies.push(`${access.text}=${use.name}`);
+    }
+    return copies;
+  }
+}
+
+/** Undefined: the name stays as it is. */
+function readText(access: Access, use: NameUse, shape: ReadShape): string | undefined {
+  const text = textOf(access, use);
+  if (text === undefined) return undefined;
+  if (shape === 'shorthand') return `${use.name}:${text}`;
+  return shape === 'callee' && isMember(access) ? `(0,${text})` : text;
+}
+
+/** The assignment to a global that no cell has declared. */
+function fallback(access: Access, name: string, value: string): string {
+  return access.mode === 'lookup' ? `,${value}=>{${name}=${value}}` : '';
 }
 
 export function atStartOfBody(
@@ -307,19 +280,3 @@ function nameIt(edits: Edits, name: string, expression: { start: number; end: nu
   edits.before(expression.start, `{${name}:`);
   edits.after(expression.end, `}.${name}`);
 }
-
-function copiesOf(targets: readonly NameUse[], options: EmitOptions): string[] {
-  const copies: string[] = [];
-  for (const use of targets) {
-    const access = options.access(use);
-    if (options.introduces?.(use) === true) {
-      if (access.mode === 'through')
-        copies.push(
-          `${use.name}=${options.names.context}.introduce(${JSON.stringify(use.name)},${use.name})`,
-        );
-    } else if (isLocal(access, use) && access.writes === 'both') copies.push(`${access.text}=${use.name}`);
-  }
-  return copies;
-}
-
-export { PLAIN };

@@ -2,7 +2,8 @@
 import type { Expression, MemberExpression, Node } from 'oxc-parser';
 import { inTypeScript } from '../../slips/index.ts';
 
-type Operation = Extract<Node, { type: 'BinaryExpression' | 'LogicalExpression' }>;
+/** An operator with two operands. */
+export type Operation = Extract<Node, { type: 'BinaryExpression' | 'LogicalExpression' }>;
 
 const COMPARISONS = new Set(['<', '<=', '>', '>=']);
 

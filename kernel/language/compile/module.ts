@@ -1,13 +1,15 @@
 import type { CompiledModule, LoweringOptions } from '../../contracts/compiled-cells.ts';
 import { prepareLowering } from './decorated.ts';
 import type { Edits, PrefixPart, Rendered } from './edits.ts';
-import { emitCommon, InternalNames, PLAIN } from './emit.ts';
-import type { Access, EmitOptions } from './emit.ts';
+import { PLAIN } from './access.ts';
+import type { Access } from './access.ts';
+import { SiteEmitter } from './emit.ts';
+import { InternalNames } from './internal-names.ts';
 import { compileSource, parseTypeScript } from './frontend.ts';
 import { exportedName, importArguments, importedNameOf, member } from './imports.ts';
 import { metadataReads } from './metadata.ts';
 import { SourceMistake } from './nodes.ts';
-import type { NameUse, Site } from './sites.ts';
+import type { NameUse, Site, SiteOf } from './sites.ts';
 import { Walk } from './walk.ts';
 import type { Program } from 'oxc-parser';
 
@@ -55,7 +57,7 @@ interface ModuleOutput extends Rendered {
   hasExports: boolean;
 }
 
-type ExportSite = Extract<Site, { kind: 'export' }>;
+type ExportSite = SiteOf<'export'>;
 
 class ModuleRewriter {
   private readonly accesses = new Map<string, Access>();
@@ -87,14 +89,14 @@ class ModuleRewriter {
     const used = this.valueUses();
     for (const site of walk.sites) this.importsOf(site, used);
     for (const site of walk.sites) if (site.kind === 'export') this.exportSite(site);
-    const options: EmitOptions = {
+    const common = new SiteEmitter(edits, {
       names,
       access: (use) => this.access(use),
       wrapsAwaits: false,
       refresh: () => [],
-    };
+    });
     for (const site of walk.sites) {
-      if (emitCommon(site, edits, options)) continue;
+      common.emit(site);
       if (site.kind === 'import') edits.replace(site.node.start, site.node.end, ';');
       else if (site.kind === 'import-require')
         edits.replace(

@@ -78,6 +78,9 @@ export type Site =
       last: boolean;
     };
 
+/** The places of one kind. */
+export type SiteOf<Kind extends Site['kind']> = Extract<Site, { kind: Kind }>;
+
 /** A declaration whose names live on. */
 export interface TopDeclaration {
   node: VariableDeclaration;

@@ -1,153 +1,35 @@
 import type {
   ArrowFunctionExpression,
-  AssignmentTarget,
-  BindingPattern,
+  AssignmentExpression,
+  CallExpression,
   Class,
   Expression,
   Function as FunctionNode,
   Node,
-  ParamPattern,
+  ObjectExpression,
   Statement,
+  UpdateExpression,
 } from 'oxc-parser';
 import { visitorKeys } from 'oxc-parser';
-import type { Edits } from './edits.ts';
-import { anonymousFunction, checkRegExp, isInterleaved, NeedsLowering, unwrapped } from './nodes.ts';
+import { checkRegExp, isInterleaved, NeedsLowering, unwrapped } from './nodes.ts';
 import { Scope } from './scope.ts';
 import { isNegativeIndex, misreadIndex, misreadOperator, misreadTuple } from './misread.ts';
-import type { NameUse, ReadShape, Site } from './sites.ts';
-import { TypeEraser } from './types.ts';
+import type { Operation } from './misread.ts';
+import type { NameUse, ReadShape } from './sites.ts';
+import { PatternWalk } from './walk-patterns.ts';
 
-/** The walk's half for expressions, patterns, functions and classes; what they hold of statements is the other half's. */
-export abstract class ExpressionWalk {
-  readonly sites: Site[] = [];
+/** The walk's part for expressions, functions and classes; the statements in them are in `walk.ts`. */
+export abstract class ExpressionWalk extends PatternWalk {
   /** Help about code that means something else than in Python. */
   misread: string | undefined;
   /** Names that are assigned where an argument stands, as in `f(a=1)`. */
   readonly named = new Set<string>();
   /** Whether top-level code awaits. */
   hasTopAwait = false;
-
-  /** Where in its pattern a name of the top level has got its value. */
-  protected readonly bound = new Map<string, number>();
-  protected scope = new Scope(undefined, true);
-  protected inFunction = false;
   private ownThis = false;
-  protected readonly types: TypeEraser;
-
-  constructor(source: string, edits: Edits) {
-    this.types = new TypeEraser(source, edits);
-  }
 
   protected abstract list(statements: readonly Statement[]): void;
   protected abstract statement(node: Statement): void;
-
-  // ------------------------------------------------------------------ patterns
-
-  /** Names that a pattern declares; what its defaults and computed keys hold is walked. */
-  protected bind(pattern: BindingPattern | ParamPattern, scope: Scope, names?: string[]): void {
-    switch (pattern.type) {
-      case 'Identifier':
-        this.types.eraseAfterName(pattern);
-        scope.add(pattern.name);
-        names?.push(pattern.name);
-        if (scope.isTop) this.bound.set(pattern.name, pattern.end);
-        return;
-      case 'ObjectPattern':
-        for (const property of pattern.properties) {
-          if (property.type === 'RestElement') this.bind(property.argument, scope, names);
-          else {
-            if (property.computed) this.expression(property.key);
-            this.bind(property.value, scope, names);
-          }
-        }
-        break;
-      case 'ArrayPattern':
-        for (const element of pattern.elements) if (element) this.bind(element, scope, names);
-        break;
-      case 'RestElement':
-        this.bind(pattern.argument, scope, names);
-        break;
-      case 'AssignmentPattern':
-        this.bind(pattern.left, scope, names);
-        if (scope.isTop && pattern.left.type === 'Identifier') this.bound.set(pattern.left.name, pattern.end);
-        this.expression(pattern.right);
-        return;
-      case 'TSParameterProperty':
-        throw NeedsLowering.signal;
-    }
-    if (pattern.typeAnnotation) this.types.eraseOptionalAnnotation(pattern.typeAnnotation);
-  }
-
-  /** What an assignment, or the head of a loop, assigns. */
-  protected target(
-    node: AssignmentTarget | Expression | Node,
-    targets: NameUse[],
-    anonymousDefault?: Expression,
-  ): void {
-    switch (node.type) {
-      case 'Identifier': {
-        const use = this.use(node.name, node.start, node.end);
-        targets.push(use);
-        this.sites.push({
-          kind: 'target',
-          use,
-          shorthand: false,
-          ...(anonymousDefault ? { anonymousDefault } : {}),
-        });
-        return;
-      }
-      case 'ObjectPattern':
-        for (const property of node.properties) {
-          if (property.type === 'RestElement') {
-            this.target(property.argument, targets);
-            continue;
-          }
-          if (property.computed) this.expression(property.key);
-          if (property.shorthand) {
-            const { value } = property;
-            const name = value.type === 'AssignmentPattern' ? value.left : value;
-            if (name.type !== 'Identifier') continue;
-            const use = this.use(name.name, name.start, name.end);
-            targets.push(use);
-            const anonymous = value.type === 'AssignmentPattern' ? anonymousFunction(value.right) : undefined;
-            this.sites.push({
-              kind: 'target',
-              use,
-              shorthand: true,
-              ...(anonymous ? { anonymousDefault: anonymous } : {}),
-            });
-            if (value.type === 'AssignmentPattern') this.expression(value.right);
-          } else this.target(property.value, targets);
-        }
-        return;
-      case 'ArrayPattern':
-        for (const element of node.elements) if (element) this.target(element, targets);
-        return;
-      case 'RestElement':
-        this.target(node.argument, targets);
-        return;
-      case 'AssignmentPattern':
-        this.target(node.left, targets, anonymousFunction(node.right));
-        this.expression(node.right);
-        return;
-      case 'ParenthesizedExpression':
-        this.target(node.expression, targets, anonymousDefault);
-        return;
-      case 'TSAsExpression':
-      case 'TSSatisfiesExpression':
-      case 'TSNonNullExpression':
-      case 'TSTypeAssertion':
-        this.types.eraseAssertion(node);
-        this.target(node.expression, targets, anonymousDefault);
-        return;
-      default:
-        this.expression(node);
-    }
-  }
-
-  private use(name: string, start: number, end: number): NameUse {
-    return { name, start, end, inFunction: this.inFunction, scope: this.scope };
-  }
 
   private read(node: { name: string; start: number; end: number }, shape: ReadShape): void {
     this.sites.push({ kind: 'read', use: this.use(node.name, node.start, node.end), shape });
@@ -221,8 +103,7 @@ export abstract class ExpressionWalk {
 
   // ------------------------------------------------------------------ expressions
 
-  /** `used`: somebody looks at the value, so that rewriting has to keep it. */
-  protected expression(node: Expression | Node, used = true): void {
+  protected override expression(node: Expression | Node, used = true): void {
     switch (node.type) {
       case 'Identifier':
         this.read(node, 'value');
@@ -241,13 +122,7 @@ export abstract class ExpressionWalk {
         if (node.computed) this.expression(node.property);
         return;
       case 'CallExpression':
-        this.callee(node.callee);
-        if (node.typeArguments) this.types.erase(node.typeArguments);
-        for (const argument of node.arguments) {
-          if (argument.type === 'AssignmentExpression' && argument.left.type === 'Identifier')
-            this.named.add(argument.left.name);
-          this.expression(argument);
-        }
+        this.call(node);
         return;
       case 'TaggedTemplateExpression':
         this.callee(node.tag);
@@ -261,72 +136,22 @@ export abstract class ExpressionWalk {
         for (const [index, part] of node.expressions.entries())
           this.expression(part, used && index === node.expressions.length - 1);
         return;
-      case 'UnaryExpression': {
-        const operand = node.operator === 'typeof' ? unwrapped(node.argument) : node.argument;
-        if (node.operator === 'typeof' && operand.type === 'Identifier') {
-          if (operand !== node.argument) this.eraseWrappers(node.argument);
-          this.read(operand, 'typeof');
-        } else this.expression(node.argument);
+      case 'UnaryExpression':
+        if (node.operator === 'typeof') this.typeofOperand(node.argument);
+        else this.expression(node.argument);
         return;
-      }
-      case 'AssignmentExpression': {
-        const target = unwrapped(node.left);
-        if (target.type === 'Identifier') {
-          this.eraseWrappers(node.left);
-          this.sites.push({ kind: 'assign', use: this.use(target.name, target.start, target.end), node });
-        } else if (target.type === 'ObjectPattern' || target.type === 'ArrayPattern') {
-          const targets: NameUse[] = [];
-          this.sites.push({
-            kind: 'pattern',
-            interleaved: isInterleaved(target),
-            targets,
-            node,
-            used,
-            inFunction: this.inFunction,
-          });
-          this.target(target, targets);
-        } else this.expression(node.left);
-        this.misread ??= misreadTuple(node.right);
-        this.expression(node.right);
+      case 'AssignmentExpression':
+        this.assignment(node, used);
         return;
-      }
-      case 'UpdateExpression': {
-        const target = unwrapped(node.argument);
-        if (target.type === 'Identifier') {
-          this.eraseWrappers(node.argument);
-          this.sites.push({
-            kind: 'update',
-            use: this.use(target.name, target.start, target.end),
-            node,
-            used,
-          });
-        } else this.expression(node.argument);
+      case 'UpdateExpression':
+        this.update(node, used);
         return;
-      }
       case 'BinaryExpression':
-      case 'LogicalExpression': {
-        // Long sums lean to the left: no recursion there.
-        const operands: Node[] = [];
-        let left: Node = node;
-        while (left.type === 'BinaryExpression' || left.type === 'LogicalExpression') {
-          this.misread ??= misreadOperator(left);
-          operands.push(left.right);
-          left = left.left;
-        }
-        this.expression(left);
-        for (const operand of operands.toReversed()) this.expression(operand);
+      case 'LogicalExpression':
+        this.operation(node);
         return;
-      }
       case 'ObjectExpression':
-        for (const property of node.properties) {
-          if (property.type === 'SpreadElement') this.expression(property.argument);
-          else if (property.shorthand && property.value.type === 'Identifier')
-            this.read(property.value, 'shorthand');
-          else {
-            if (property.computed) this.expression(property.key);
-            this.expression(property.value);
-          }
-        }
+        this.object(node);
         return;
       case 'FunctionExpression':
       case 'FunctionDeclaration':
@@ -350,6 +175,14 @@ export abstract class ExpressionWalk {
       case 'MetaProperty':
         if (node.meta.name === 'import') this.sites.push({ kind: 'meta', node });
         return;
+      default:
+        this.typeSyntax(node, used);
+    }
+  }
+
+  /** TypeScript's own syntax, which is erased or needs lowering, and nodes that need nothing but a walk. */
+  private typeSyntax(node: Node, used: boolean): void {
+    switch (node.type) {
       case 'TSAsExpression':
       case 'TSSatisfiesExpression':
       case 'TSNonNullExpression':
@@ -371,6 +204,78 @@ export abstract class ExpressionWalk {
         throw NeedsLowering.signal;
       default:
         this.children(node);
+    }
+  }
+
+  private call(node: CallExpression): void {
+    this.callee(node.callee);
+    if (node.typeArguments) this.types.erase(node.typeArguments);
+    for (const argument of node.arguments) {
+      if (argument.type === 'AssignmentExpression' && argument.left.type === 'Identifier')
+        this.named.add(argument.left.name);
+      this.expression(argument);
+    }
+  }
+
+  private typeofOperand(node: Expression): void {
+    const operand = unwrapped(node);
+    if (operand.type !== 'Identifier') {
+      this.expression(node);
+      return;
+    }
+    this.eraseWrappers(node);
+    this.read(operand, 'typeof');
+  }
+
+  private assignment(node: AssignmentExpression, used: boolean): void {
+    const target = unwrapped(node.left);
+    if (target.type === 'Identifier') {
+      this.eraseWrappers(node.left);
+      this.sites.push({ kind: 'assign', use: this.use(target.name, target.start, target.end), node });
+    } else if (target.type === 'ObjectPattern' || target.type === 'ArrayPattern') {
+      const { inFunction } = this;
+      const targets: NameUse[] = [];
+      const interleaved = isInterleaved(target);
+      this.sites.push({ kind: 'pattern', interleaved, targets, node, used, inFunction });
+      this.target(target, targets);
+    } else this.expression(node.left);
+    this.misread ??= misreadTuple(node.right);
+    this.expression(node.right);
+  }
+
+  private update(node: UpdateExpression, used: boolean): void {
+    const target = unwrapped(node.argument);
+    if (target.type !== 'Identifier') {
+      this.expression(node.argument);
+      return;
+    }
+    this.eraseWrappers(node.argument);
+    const use = this.use(target.name, target.start, target.end);
+    this.sites.push({ kind: 'update', use, node, used });
+  }
+
+  /** Long sums lean to the left: no recursion there. */
+  private operation(node: Operation): void {
+    const operands: Node[] = [];
+    let left: Node = node;
+    while (left.type === 'BinaryExpression' || left.type === 'LogicalExpression') {
+      this.misread ??= misreadOperator(left);
+      operands.push(left.right);
+      left = left.left;
+    }
+    this.expression(left);
+    for (const operand of operands.toReversed()) this.expression(operand);
+  }
+
+  private object(node: ObjectExpression): void {
+    for (const property of node.properties) {
+      if (property.type === 'SpreadElement') this.expression(property.argument);
+      else if (property.shorthand && property.value.type === 'Identifier')
+        this.read(property.value, 'shorthand');
+      else {
+        if (property.computed) this.expression(property.key);
+        this.expression(property.value);
+      }
     }
   }
 

@@ -1,4 +1,19 @@
-import type { Class, Function as FunctionNode, Program, Statement, VariableDeclaration } from 'oxc-parser';
+import type {
+  Class,
+  ExportAllDeclaration,
+  ExportDefaultDeclaration,
+  ExportNamedDeclaration,
+  ForStatement,
+  Function as FunctionNode,
+  ImportDeclaration,
+  Program,
+  Statement,
+  SwitchStatement,
+  TryStatement,
+  TSExportAssignment,
+  TSImportEqualsDeclaration,
+  VariableDeclaration,
+} from 'oxc-parser';
 import type { Edits } from './edits.ts';
 import { misreadReturn, misreadTuple } from './misread.ts';
 import { isInterleaved, NeedsLowering } from './nodes.ts';
@@ -23,6 +38,14 @@ export interface TopName {
 }
 
 type List = readonly Statement[];
+
+type ModuleStatement =
+  | ImportDeclaration
+  | ExportNamedDeclaration
+  | ExportDefaultDeclaration
+  | ExportAllDeclaration
+  | TSImportEqualsDeclaration
+  | TSExportAssignment;
 
 /**
  * One walk over a cell or module: erases types, finds out which names the top level declares, and lists the places
@@ -93,42 +116,18 @@ export class Walk extends ExpressionWalk {
       case 'BlockStatement':
         this.block(node.body);
         return;
-      case 'ForStatement': {
-        const outer = this.scope;
-        this.scope = new Scope(outer, false);
-        if (node.init?.type === 'VariableDeclaration') this.variables(node.init);
-        else if (node.init) this.expression(node.init, false);
-        if (node.test) this.expression(node.test);
-        if (node.update) this.expression(node.update, false);
-        this.statement(node.body);
-        this.scope = outer;
+      case 'ForStatement':
+        this.countedLoop(node);
         return;
-      }
       case 'ForInStatement':
       case 'ForOfStatement':
         this.loop(node);
         return;
-      case 'SwitchStatement': {
-        this.expression(node.discriminant);
-        const outer = this.scope;
-        this.scope = new Scope(outer, false);
-        for (const { test, consequent } of node.cases) {
-          if (test) this.expression(test);
-          this.list(consequent);
-        }
-        this.scope = outer;
+      case 'SwitchStatement':
+        this.switch(node);
         return;
-      }
       case 'TryStatement':
-        this.block(node.block.body);
-        if (node.handler) {
-          const outer = this.scope;
-          this.scope = new Scope(outer, false);
-          if (node.handler.param) this.bind(node.handler.param, this.scope);
-          this.block(node.handler.body.body);
-          this.scope = outer;
-        }
-        if (node.finalizer) this.block(node.finalizer.body);
+        this.try(node);
         return;
       case 'LabeledStatement':
         this.statement(node.body);
@@ -142,47 +141,12 @@ export class Walk extends ExpressionWalk {
       case 'DebuggerStatement':
         return;
       case 'ImportDeclaration':
-        this.importDeclaration(node);
-        return;
       case 'ExportNamedDeclaration':
-        if (node.exportKind === 'type' || this.types.isTypeOnly(node.declaration)) {
-          this.types.eraseStatement(node);
-          return;
-        }
-        this.sites.push({ kind: 'export', node, last });
-        if (node.declaration) this.statement(node.declaration);
-        return;
-      case 'ExportDefaultDeclaration': {
-        const { declaration } = node;
-        if (this.types.isTypeOnly(declaration)) {
-          this.types.eraseStatement(node);
-          return;
-        }
-        this.sites.push({ kind: 'export', node, last });
-        if (declaration.type === 'FunctionDeclaration' && declaration.id) this.declareFunction(declaration);
-        else if (declaration.type === 'ClassDeclaration' && declaration.id) this.declareClass(declaration);
-        else this.expression(declaration);
-        return;
-      }
+      case 'ExportDefaultDeclaration':
       case 'ExportAllDeclaration':
-        if (node.exportKind === 'type') this.types.eraseStatement(node);
-        else this.sites.push({ kind: 'export', node, last });
-        return;
-      case 'TSImportEqualsDeclaration': {
-        if (node.importKind === 'type') {
-          this.types.eraseStatement(node);
-          return;
-        }
-        if (node.moduleReference.type !== 'TSExternalModuleReference') throw NeedsLowering.signal;
-        const { name } = node.id;
-        this.top.set(name, { kind: 'const', from: node.end });
-        const specifier = node.moduleReference.expression.value;
-        this.sites.push({ kind: 'import-require', node, name, specifier });
-        return;
-      }
+      case 'TSImportEqualsDeclaration':
       case 'TSExportAssignment':
-        this.sites.push({ kind: 'export-assignment', node });
-        this.expression(node.expression);
+        this.moduleStatement(node, last);
         return;
       case 'TSEnumDeclaration':
       case 'TSModuleDeclaration':
@@ -198,6 +162,109 @@ export class Walk extends ExpressionWalk {
         this.children(node);
     }
   }
+
+  private countedLoop(node: ForStatement): void {
+    const outer = this.scope;
+    this.scope = new Scope(outer, false);
+    if (node.init?.type === 'VariableDeclaration') this.variables(node.init);
+    else if (node.init) this.expression(node.init, false);
+    if (node.test) this.expression(node.test);
+    if (node.update) this.expression(node.update, false);
+    this.statement(node.body);
+    this.scope = outer;
+  }
+
+  private switch(node: SwitchStatement): void {
+    this.expression(node.discriminant);
+    const outer = this.scope;
+    this.scope = new Scope(outer, false);
+    for (const { test, consequent } of node.cases) {
+      if (test) this.expression(test);
+      this.list(consequent);
+    }
+    this.scope = outer;
+  }
+
+  private try(node: TryStatement): void {
+    this.block(node.block.body);
+    if (node.handler) {
+      const outer = this.scope;
+      this.scope = new Scope(outer, false);
+      if (node.handler.param) this.bind(node.handler.param, this.scope);
+      this.block(node.handler.body.body);
+      this.scope = outer;
+    }
+    if (node.finalizer) this.block(node.finalizer.body);
+  }
+
+  // ------------------------------------------------------------------ imports and exports
+
+  private moduleStatement(node: ModuleStatement, last: boolean): void {
+    switch (node.type) {
+      case 'ImportDeclaration':
+        this.importDeclaration(node);
+        return;
+      case 'ExportNamedDeclaration':
+        if (node.exportKind === 'type' || this.types.isTypeOnly(node.declaration)) {
+          this.types.eraseStatement(node);
+          return;
+        }
+        this.sites.push({ kind: 'export', node, last });
+        if (node.declaration) this.statement(node.declaration);
+        return;
+      case 'ExportDefaultDeclaration':
+        this.exportDefault(node, last);
+        return;
+      case 'ExportAllDeclaration':
+        if (node.exportKind === 'type') this.types.eraseStatement(node);
+        else this.sites.push({ kind: 'export', node, last });
+        return;
+      case 'TSImportEqualsDeclaration':
+        this.importRequire(node);
+        return;
+      case 'TSExportAssignment':
+        this.sites.push({ kind: 'export-assignment', node });
+        this.expression(node.expression);
+    }
+  }
+
+  private exportDefault(node: ExportDefaultDeclaration, last: boolean): void {
+    const { declaration } = node;
+    if (this.types.isTypeOnly(declaration)) {
+      this.types.eraseStatement(node);
+      return;
+    }
+    this.sites.push({ kind: 'export', node, last });
+    if (declaration.type === 'FunctionDeclaration' && declaration.id) this.declareFunction(declaration);
+    else if (declaration.type === 'ClassDeclaration' && declaration.id) this.declareClass(declaration);
+    else this.expression(declaration);
+  }
+
+  private importRequire(node: TSImportEqualsDeclaration): void {
+    if (node.importKind === 'type') {
+      this.types.eraseStatement(node);
+      return;
+    }
+    if (node.moduleReference.type !== 'TSExternalModuleReference') throw NeedsLowering.signal;
+    const { name } = node.id;
+    this.top.set(name, { kind: 'const', from: node.end });
+    const specifier = node.moduleReference.expression.value;
+    this.sites.push({ kind: 'import-require', node, name, specifier });
+  }
+
+  private importDeclaration(node: ImportDeclaration): void {
+    if (node.importKind === 'type') {
+      this.types.eraseStatement(node);
+      return;
+    }
+    this.sites.push({ kind: 'import', node });
+    for (const specifier of node.specifiers) {
+      if (specifier.type === 'ImportSpecifier' && specifier.importKind === 'type') continue;
+      this.top.set(specifier.local.name, { kind: 'import', from: 0 });
+    }
+  }
+
+  // ------------------------------------------------------------------ declarations and loops
 
   private declareFunction(node: FunctionNode): void {
     if (this.types.isTypeOnly(node)) {
@@ -288,17 +355,5 @@ export class Walk extends ExpressionWalk {
     this.expression(node.right);
     this.statement(node.body);
     this.scope = outer;
-  }
-
-  private importDeclaration(node: Extract<Statement, { type: 'ImportDeclaration' }>): void {
-    if (node.importKind === 'type') {
-      this.types.eraseStatement(node);
-      return;
-    }
-    this.sites.push({ kind: 'import', node });
-    for (const specifier of node.specifiers) {
-      if (specifier.type === 'ImportSpecifier' && specifier.importKind === 'type') continue;
-      this.top.set(specifier.local.name, { kind: 'import', from: 0 });
-    }
   }
 }

@@ -1,13 +1,5 @@
-/**
- * The language service of a session. The server's project has three documents (two of them also as JSX): the
- * *history* with all cells of the past, the *check* with the cell whose errors are asked for, and the *scratch* with
- * what somebody types. They change one at a time, and all import the same: so the server replaces one document in its
- * project and does not build the project anew.
- */
+/** The language service of a session: diagnostics of cells, completion and inspection from TypeScript's server. */
 import { setMaxListeners } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
 import type {
   CompletionItem as ServerItem,
   CompletionList,
@@ -15,7 +7,6 @@ import type {
   Diagnostic as ServerDiagnostic,
   SignatureHelp,
 } from 'vscode-languageserver-protocol';
-import { pathToFileURL } from 'node:url';
 import type { CellCompiler, CellReading, SessionCompiler } from '../../contracts/compiler.ts';
 import type {
   CompletionItem,
@@ -25,15 +16,14 @@ import type {
   LanguageService,
 } from '../../contracts/language-service.ts';
 import { positionAt, toCompletions, withDetail, type SelectedCompletions } from './completion.ts';
-import { readUserConfig, type UserConfig } from '../../tsconfig/index.ts';
+import { readUserConfig } from '../../tsconfig/index.ts';
 import { analyzeCell } from './declarations.ts';
 import { selectDiagnostics } from './diagnostics.ts';
+import { documentOf, existingFolder, ServiceDocuments } from './documents.ts';
 import { ImportedFiles } from './imported-files.ts';
 import { hoverInspection, signatureInspection, wordAt } from './inspection.ts';
-import { webAssemblyTypes } from './node-libraries.ts';
+import { findTsc } from './kernel-packages.ts';
 import { CellNames, type CellModule } from './names.ts';
-import { HISTORY, OWN_PREFIX } from './own-names.ts';
-import { packageFolder, projectText } from './project.ts';
 import { readTyped, type Reading } from './reading.ts';
 import { LanguageServer, NoAnswerError } from './server.ts';
 
@@ -79,6 +69,7 @@ class TypeScriptService implements LanguageService {
   readonly #options: LanguageServiceOptions;
   readonly #names: CellNames;
   readonly #server: LanguageServer;
+  readonly #documents: ServiceDocuments;
   readonly #files = new ImportedFiles();
   readonly #diagnostics = new Map<number, Promise<Diagnostic[]>>();
   /** `tf.layers.dense` -> what the server said of it. */
@@ -89,23 +80,28 @@ class TypeScriptService implements LanguageService {
   #checking: Promise<unknown> = Promise.resolve();
   #typing: Promise<unknown> = Promise.resolve();
   #newestCompletion: AbortController | undefined;
-  /** The folder that the server has the project of, and the tsconfig.json that it was made with. */
-  #project: { directory: string; config: UserConfig | undefined } | undefined;
   #newest = 0;
-  #historyVersion = -1;
-  #directory: string;
   #tscPath: string | undefined;
   #disposed = false;
 
   constructor(options: LanguageServiceOptions) {
     this.#options = options;
-    this.#directory = existingFolder(options.directory);
-    this.#names = new CellNames(this.#directory, options.split);
+    const directory = existingFolder(options.directory);
+    this.#names = new CellNames(directory, options.split);
     this.#server = new LanguageServer({
       tscPath: () => this.#findTsc(),
-      directory: this.#directory,
+      directory,
       log: options.log,
       ...(options.notify ? { notify: options.notify } : {}),
+    });
+    this.#documents = new ServiceDocuments({
+      directory,
+      server: this.#server,
+      names: this.#names,
+      globalTypes: options.globalTypes,
+      packages: options.packages,
+      tsc: () => this.#findTsc(),
+      log: options.log,
     });
   }
 
@@ -113,17 +109,17 @@ class TypeScriptService implements LanguageService {
     if (this.#disposed) return;
     void this.#inTurn('checking', () =>
       this.#ask('warming up', async () => {
-        this.#prepare();
-        const [plain] = this.#checks;
+        this.#documents.prepare();
+        const [plain] = this.#documents.checks;
         // Loads the types of tf and of Node, so that the first cell does not wait for them.
         this.#server.write(plain, `${this.#names.prelude(analyzeCell('')).text}\ntf.tensor([1]);`);
-        await this.#server.request('textDocument/diagnostic', this.#document(plain), DIAGNOSTICS_LIMIT_MS);
+        await this.#server.request('textDocument/diagnostic', documentOf(plain), DIAGNOSTICS_LIMIT_MS);
       }),
     );
   }
 
   addCell(execution: number, source: string, reading?: CellReading): void {
-    this.#names.directory = this.#directory;
+    this.#names.directory = this.#documents.directory;
     this.#names.magics = this.#options.magics ? new Set(this.#options.magics()) : undefined;
     const module = this.#names.add(execution, source, reading as Reading | undefined);
     if (!module) {
@@ -159,18 +155,18 @@ class TypeScriptService implements LanguageService {
       for (;;) {
         // Before the history: what is new on the disk counts for it too.
         this.#noticeFiles(analysis.imports, directory);
-        await this.#ready();
-        const folder = this.#directory;
-        const [plain, jsx] = this.#checks;
+        await this.#documents.ready(() => new Set(this.#pending).add(this.#newest));
+        const folder = this.#documents.directory;
+        const [plain, jsx] = this.#documents.checks;
         const path = analysis.jsx ? jsx : plain;
         this.#server.write(path, text);
         const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
           'textDocument/diagnostic',
-          this.#document(path),
+          documentOf(path),
           DIAGNOSTICS_LIMIT_MS,
         );
         // A document that was closed in the meantime is outside of every project.
-        if (this.#directory === folder) return report.items ?? [];
+        if (this.#documents.directory === folder) return report.items ?? [];
       }
     });
     this.#pending.delete(execution);
@@ -193,7 +189,7 @@ class TypeScriptService implements LanguageService {
         const list = await this.#server.request<CompletionList | null>(
           'textDocument/completion',
           {
-            ...this.#document(typed.scratch),
+            ...documentOf(typed.scratch),
             position: { line: position.line + 1, character: position.character },
             context: { triggerKind: 1 },
           },
@@ -213,7 +209,7 @@ class TypeScriptService implements LanguageService {
         if (!typed || isBlanked(source, typed.text, cursor)) return undefined;
         const at = (offset: number) => {
           const { line, character } = positionAt(source, offset);
-          return { ...this.#document(typed.scratch), position: { line: line + 1, character } };
+          return { ...documentOf(typed.scratch), position: { line: line + 1, character } };
         };
         const word = wordAt(source, cursor);
         if (word) {
@@ -272,20 +268,16 @@ class TypeScriptService implements LanguageService {
       found === 'light' ? readTyped(source, this.#names.magics) : (found as Reading | undefined);
     if (!reading || reading.foreign) return undefined;
     const { text, analysis } = reading;
-    this.#noticeFiles(analysis.imports, this.#directory);
-    await this.#ready();
-    const [plain, jsx] = this.#scratches;
+    this.#noticeFiles(analysis.imports, this.#documents.directory);
+    await this.#documents.ready(() => new Set(this.#pending).add(this.#newest));
+    const [plain, jsx] = this.#documents.scratches;
     const scratch = analysis.jsx ? jsx : plain;
     this.#server.write(scratch, `${this.#names.prelude(analysis).text}\n${text}`);
     return { text, scratch };
   }
 
   setDirectory(wanted: string): void {
-    const path = existingFolder(wanted);
-    if (path === this.#directory) return;
-    for (const document of this.#documents()) this.#server.remove(document);
-    this.#directory = path;
-    this.#project = undefined;
+    this.#documents.directory = existingFolder(wanted);
   }
 
   reset(): void {
@@ -312,101 +304,10 @@ class TypeScriptService implements LanguageService {
     return this.#names.modules().size;
   }
 
-  // ---------------------------------------------------------------- documents
-
-  /** Documents in pairs, since `<T>x` and `<T>x</T>` cannot be in one language. */
-  #pair(name: string): [plain: string, jsx: string] {
-    const path = `${this.#directory}/${OWN_PREFIX}_${name}.ts`;
-    return [path, `${path}x`];
-  }
-
-  get #checks(): [plain: string, jsx: string] {
-    return this.#pair('check');
-  }
-
-  get #scratches(): [plain: string, jsx: string] {
-    return this.#pair('scratch');
-  }
-
-  get #history(): string {
-    return `${this.#directory}/${HISTORY}.ts`;
-  }
-
-  #documents(): string[] {
-    const own = ['tsconfig.json', `${OWN_PREFIX}_helpers.d.ts`].map((name) => `${this.#directory}/${name}`);
-    return [...own, this.#history, ...this.#checks, ...this.#scratches];
-  }
-
-  #document(path: string): { textDocument: { uri: string } } {
-    return { textDocument: { uri: pathToFileURL(path).href } };
-  }
-
-  /** The project's options and what is declared for every cell; once for a folder and a state of its tsconfig.json. */
-  #prepare(): void {
-    const directory = this.#directory;
-    const config = readUserConfig(directory);
-    if (this.#project?.directory === directory && this.#project.config === config) return;
-    this.#writeProject(directory, config);
-    this.#project = { directory, config };
-  }
-
-  #writeProject(directory: string, config: UserConfig | undefined): void {
-    const { globalTypes, log } = this.#options;
-    if (config?.problem !== undefined) log(`${config.file} is not used: ${config.problem}`);
-    const user = config?.options;
-    const globals = ['index.d.ts', 'index.ts'].map((name) => join(globalTypes, name)).find(existsSync);
-    if (globals === undefined) log(`no types for tf and display: ${globalTypes} has no index.d.ts`);
-    const node = packageFolder(directory, '@types/node') ?? packageFolder(globalTypes, '@types/node');
-    const helpers = `${directory}/${OWN_PREFIX}_helpers.d.ts`;
-    const cells = [...this.#checks, ...this.#scratches];
-    const declared = [...(globals ? [globals] : []), ...(node ? [join(node, 'index.d.ts')] : [])];
-    this.#server.write(
-      `${directory}/tsconfig.json`,
-      projectText({
-        directory,
-        files: [helpers, ...declared, this.#history, ...cells],
-        packages: this.#options.packages ?? kernelPackages(globalTypes),
-        user,
-      }),
-    );
-    this.#server.write(helpers, HELPERS + webAssemblyTypes(this.#findTsc(), user?.['lib']));
-    this.#server.write(this.#history, this.#names.historyText());
-    for (const path of cells) this.#server.write(path, `import * as ${HISTORY} from "./${HISTORY}"; ;\n`);
-  }
-
-  /**
-   * The project and the history of the folder that counts now. The folder may change whenever the server is waited for;
-   * then both are made anew, since the new folder's documents would have no project, and so no types of Node.
-   */
-  async #ready(): Promise<void> {
-    for (;;) {
-      this.#prepare();
-      const { directory } = this.#project!;
-      await this.#writeHistory();
-      if (this.#directory === directory) return;
-    }
-  }
-
-  /**
-   * Brings the history up to date, as a change of its own: the server replaces one changed document in its project,
-   * and builds the project anew for two.
-   */
-  async #writeHistory(): Promise<void> {
-    const path = this.#history;
-    if (this.#historyVersion === this.#names.version && this.#server.has(path)) return;
-    this.#historyVersion = this.#names.version;
-    this.#names.collect(new Set(this.#pending).add(this.#newest));
-    this.#server.write(path, this.#names.historyText());
-    const start = { line: 0, character: 0 };
-    await this.#server.request(
-      'textDocument/hover',
-      { ...this.#document(path), position: start },
-      DIAGNOSTICS_LIMIT_MS,
-    );
-  }
+  // ---------------------------------------------------------------- files and answers
 
   #noticeFiles(imports: readonly string[], directory: string): void {
-    this.#files.paths = readUserConfig(this.#directory)?.paths;
+    this.#files.paths = readUserConfig(this.#documents.directory)?.paths;
     for (const { path, type } of this.#files.changes()) this.#server.fileChanged(path, type);
     this.#files.follow(imports, directory);
   }
@@ -447,67 +348,10 @@ class TypeScriptService implements LanguageService {
   }
 }
 
-/**
- * `__After<D, E>`: a variable declared as D after it was last known as E, which only tells `null` and `undefined`
- * apart, since later cells may run again in any order. `__await`, `__iterate`: see history.ts.
- */
-const HELPERS = `type __After<D, E> = Exclude<D, Exclude<null | undefined, E>>;
-declare function __await<T>(value: T): Awaited<T>;
-declare function __iterate<T>(values: AsyncIterable<T> | Iterable<T | PromiseLike<T>>): T[];
-declare module 'npm:*';
-`;
-
-/** The folder, or the nearest one above it that is there: the server takes options from existing folders only. */
-function existingFolder(path: string): string {
-  let folder = resolve(path);
-  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
-}
-
 /** Whether the cursor stands in a line that is for the kernel, or that may become one. */
 function isBlanked(source: string, blanked: string, cursor: number): boolean {
   const start = source.lastIndexOf('\n', cursor - 1) + 1;
   const before = source.slice(start, cursor);
   if (/^\s*%{1,2}[\w-]*$/.test(before)) return true;
   return before.trim() !== '' && blanked.slice(start, cursor).trim() === '';
-}
-
-/** The native compiler of the `typescript` package that the kernel was installed with. */
-function findTsc(): string {
-  const name = `@typescript/typescript-${process.platform}-${process.arch}/package.json`;
-  const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
-  return join(dirname(createRequire(typescript).resolve(name)), 'lib', 'tsc');
-}
-
-/** What a cell may import though the user has not installed it. */
-function kernelPackages(globalTypes: string): Record<string, string> {
-  const packages: Record<string, string> = {};
-  const tfjs = ['tfjs', 'tfjs-core', 'tfjs-layers', 'tfjs-data', 'tfjs-converter'];
-  // The runtime process resolves from the kernel's own packages when the notebook has none.
-  for (const name of [...tfjs.map((part) => `@tensorflow/${part}`), ...kernelDependencies(globalTypes)]) {
-    const folder = packageFolder(globalTypes, name);
-    if (folder) packages[name] = folder;
-  }
-  const api = dirname(globalTypes);
-  for (const [name, path] of [
-    ['tensorcell', 'index'],
-    ['tslab', '../display/tslab'],
-  ] as const) {
-    const file = ['.d.ts', '.ts'].map((ending) => join(api, path + ending)).find(existsSync);
-    if (file) packages[name] = file;
-  }
-  return packages;
-}
-
-/** Names of the packages that the kernel was installed with. */
-function kernelDependencies(globalTypes: string): string[] {
-  for (let folder = dirname(globalTypes); dirname(folder) !== folder; folder = dirname(folder)) {
-    const file = join(folder, 'package.json');
-    if (!existsSync(file)) continue;
-    const { dependencies } = JSON.parse(readFileSync(file, 'utf8')) as {
-      dependencies?: Record<string, string>;
-    };
-    return Object.keys(dependencies ?? {});
-  }
-  return [];
 }
