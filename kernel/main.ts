@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { requireDescriptors, reserveDescriptors } from '../src/base/spare-descriptors.ts';
 import type { MissingCache } from './processes/code-cache.ts';
 import type { OutputSink } from './contracts/runtime-host.ts';
+import { debug, log } from './log.ts';
 import type { Signals } from './start.ts';
 
 /** Of `runBundle`. */
@@ -21,7 +22,6 @@ process.on('SIGINT', () => signals.interrupt());
 process.on('SIGTERM', () => signals.terminate());
 process.on('SIGHUP', () => signals.terminate());
 
-const log = (message: string): void => void process.stderr.write(`[tensorcell] ${message}\n`);
 const words = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     directory: process.cwd(),
     environment: process.env,
     sink: { output: (message) => sink?.output(message) },
-    log: process.env['TENSORCELL_LOG'] === 'debug' ? log : () => undefined,
+    log: debug,
   });
   host.start();
   const { start } = await import('./start.ts');

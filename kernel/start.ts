@@ -1,24 +1,19 @@
 /**
- * Wires everything. Loaded at the start is only what a client waits for; the compiler, the magics and the language
- * service come later.
+ * Wires everything. Only what a client waits for is loaded at the start; the compiler, the magics and the language
+ * service come later (late-parts.ts).
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { SessionCompiler } from './contracts/compiler.ts';
-import type { LanguageService } from './contracts/language-service.ts';
-import type { MagicRegistry } from './contracts/magics.ts';
 import type { OutputSink, RuntimeHost } from './contracts/runtime-host.ts';
 import type { MissingCache } from './processes/code-cache.ts';
-import { once } from '../src/base/once.ts';
+import { createLateParts } from './late-parts.ts';
+import { debug, log } from './log.ts';
 import { kernelInfo } from './session/kernel-info.ts';
 import { watchParent } from './session/parent-watch.ts';
 import { Session } from './session/session.ts';
 import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
-import { readUserConfig } from './tsconfig/index.ts';
-import { loweringOptions } from './tsconfig/lowering.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
 import { storeCache } from './processes/store-cache.ts';
@@ -30,16 +25,10 @@ import pkg from '../package.json' with { type: 'json' };
 
 /** Time in which a client may still take what was said last. */
 const LINGER_MS = 300;
-/** What the first `%device` needs is started when the first cells are through. */
-const WARM_AFTER_MS = 3000;
 /** The first cells have run by then, with which the code of the kernel that they need was compiled. */
 const STORE_CODE_AFTER_MS = 10_000;
 /** After this the process ends, whatever is in the way. */
 const EXIT_DEADLINE_MS = 1500;
-
-const here = dirname(fileURLToPath(import.meta.url));
-export const log = (message: string): void => void process.stderr.write(`[tensorcell] ${message}\n`);
-const debug = process.env['TENSORCELL_LOG'] === 'debug' ? log : (): void => undefined;
 
 /** What signals mean; the process begins with a version that does next to nothing. */
 export interface Signals {
@@ -83,62 +72,14 @@ export async function start(
     });
   }
 
-  const require = createRequire(import.meta.url);
-  const magics = once(async (): Promise<MagicRegistry> => {
-    const { createMagicRegistry, warmMagics } = await import('./magics/index.ts');
-    setTimeout(warmMagics, WARM_AFTER_MS).unref();
-    return createMagicRegistry({
-      directory: () => session.surroundings.directory,
-      environment: () => session.surroundings.environment,
-    });
-  });
-  /** The names that may follow `%`: what tells a magic from a remainder. */
-  const magicNames = once(async (): Promise<string[]> =>
-    (await magics()).all().flatMap(({ name, aliases = [] }) => [name, ...aliases]),
-  );
-  const cellCompiler = once(async () => {
-    const [{ createCellCompiler }, names] = await Promise.all([
-      import('./language/compile/index.ts'),
-      magicNames(),
-    ]);
-    return createCellCompiler({
-      knownMagics: () => names,
-      declares: () => session.surroundings.settings.typecheck !== 'error',
-      lowering: () => loweringOptions(readUserConfig(session.surroundings.directory)),
-    });
-  });
-  const compiler = once(async (): Promise<SessionCompiler> => {
-    const [cells, { createSessionCompiler }, names] = await Promise.all([
-      cellCompiler(),
-      import('./language/separate/index.ts'),
-      magicNames(),
-    ]);
-    return createSessionCompiler({ compiler: cells, magics: names, file: join(here, 'compiler-process.js') });
-  });
-  const language = once(async (): Promise<LanguageService> => {
-    const [{ createLanguageService }, names, cells, whole] = await Promise.all([
-      import('./language/service/index.ts'),
-      magicNames(),
-      cellCompiler(),
-      compiler(),
-    ]);
-    return createLanguageService({
-      directory,
-      globalTypes: globalTypes(),
-      magics: () => names,
-      split: (source) => cells.split(source),
-      read: (source) => whole.read(source),
-      log: debug,
-      notify: (text) => session.notify(text),
-    });
-  });
+  const parts = createLateParts(directory, () => session);
   const session: Session = new Session({
     codec: createCodec({ signer, session: randomUUID(), username: userName() }),
     transport,
     log,
     info: kernelInfo({
       tensorcell: pkg.version,
-      typescript: (require('typescript/package.json') as { version: string }).version,
+      typescript: typescriptVersion(),
       node: process.versions.node,
     }),
     directory,
@@ -149,27 +90,16 @@ export async function start(
       connectSink(output);
       return host;
     },
-    compiler,
-    language,
-    magics,
-    async createPython({ sink, surroundings, ask }) {
-      const { createPythonHost } = await import('./python/index.ts');
-      return createPythonHost({
-        sink,
-        ask,
-        log: debug,
-        surroundings: () => ({ environment: surroundings.environment, directory: surroundings.directory }),
-        adopt: (change) => surroundings.adopt(change, 'python'),
-      });
-    },
+    ...parts,
     exit: () => void end(0),
   });
 
-  let stored = missingCache === undefined;
+  let unstored = missingCache;
   const storeCode = (): void => {
-    if (stored || !session.hasRun) return;
-    stored = true;
-    storeCache(missingCache!, debug);
+    if (!unstored || !session.hasRun) return;
+    const cache = unstored;
+    unstored = undefined;
+    storeCache(cache, debug);
   };
   setTimeout(storeCode, STORE_CODE_AFTER_MS).unref();
   let ending = false;
@@ -203,16 +133,14 @@ export async function start(
   }
 }
 
-/** The types of what cells have in scope: built beside the bundles, or the sources of a checkout. */
-function globalTypes(): string {
-  const built = join(here, 'types', 'src', 'api', 'globals');
-  return existsSync(built) ? built : join(dirname(here), 'src', 'api', 'globals');
+function typescriptVersion(): string {
+  const { version } = createRequire(import.meta.url)('typescript/package.json') as { version: string };
+  return version;
 }
 
 /** `--connection-file PATH`, `-f PATH`, or the first argument that is no option. Throws when there is none. */
 function connectionFileArgument(args: readonly string[]): string {
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at]!;
+  for (const [at, arg] of args.entries()) {
     const value = /^--connection-file=(.+)$/.exec(arg)?.[1];
     if (value !== undefined) return value;
     if (arg === '--connection-file' || arg === '-f') {

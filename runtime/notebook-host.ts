@@ -1,5 +1,6 @@
 import type { CommMessage, RuntimeMessage } from '../kernel/contracts/messages.ts';
-import type { HostComm, HostPayload, NotebookHost, SessionNames } from '../src/base/host.ts';
+import type { HostPayload, NotebookHost, SessionNames } from '../src/base/host.ts';
+import { Comms } from './comms.ts';
 import type { Execution } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import type { Tracker } from './tracking.ts';
@@ -27,57 +28,11 @@ export interface RuntimeNotebookHost extends NotebookHost {
   ask(question: string, argument: unknown): unknown;
 }
 
-interface OpenComm extends HostComm {
-  receive(data: unknown, buffers: Uint8Array[]): void;
-  receiveClose(data: unknown): void;
-}
-
 export function createNotebookHost(services: HostServices): RuntimeNotebookHost {
   const { send, owner } = services;
-  const comms = new Map<string, OpenComm>();
-  const targets = new Map<string, (comm: HostComm, data: unknown, buffers: Uint8Array[]) => void>();
   const answers = new Map<string, (argument: unknown) => unknown>();
   const ownerId = (): number => owner()?.id ?? 0;
-
-  function createComm(id: string, target: string): OpenComm {
-    const onMessage: ((data: unknown, buffers: Uint8Array[]) => void)[] = [];
-    const onClose: ((data: unknown) => void)[] = [];
-    let open = true;
-    const comm: OpenComm = {
-      id,
-      target,
-      send(data, options = {}) {
-        if (!open) throw new Error(`comm ${id} (${target}) is closed`);
-        send({
-          type: 'comm',
-          action: 'message',
-          id,
-          data,
-          ...(options.metadata ? { metadata: options.metadata } : {}),
-          ...(options.buffers ? { buffers: options.buffers.map(bytesOf) } : {}),
-          execution: ownerId(),
-        });
-      },
-      onMessage: (listener) => void onMessage.push(listener),
-      onClose: (listener) => void onClose.push(listener),
-      close(data = {}) {
-        if (!open) return;
-        open = false;
-        comms.delete(id);
-        send({ type: 'comm', action: 'close', id, data, execution: ownerId() });
-      },
-      receive(data, buffers) {
-        for (const listener of onMessage) listener(data, buffers);
-      },
-      receiveClose(data) {
-        open = false;
-        comms.delete(id);
-        for (const listener of onClose) listener(data);
-      },
-    };
-    comms.set(id, comm);
-    return comm;
-  }
+  const comms = new Comms(send, ownerId);
 
   return {
     names: services.names,
@@ -96,23 +51,8 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
     },
     input: (prompt, options) => services.input.ask(owner(), prompt, options.password),
     inputSync: (prompt) => services.input.askBlocking(owner(), prompt),
-    openComm(target, data, options = {}) {
-      const comm = createComm(crypto.randomUUID(), target);
-      send({
-        type: 'comm',
-        action: 'open',
-        id: comm.id,
-        target,
-        data,
-        ...(options.metadata ? { metadata: options.metadata } : {}),
-        ...(options.buffers ? { buffers: options.buffers.map(bytesOf) } : {}),
-        execution: ownerId(),
-      });
-      return comm;
-    },
-    onComm(target, handler) {
-      targets.set(target, handler);
-    },
+    openComm: (target, data, options) => comms.open(target, data, options),
+    onComm: (target, handler) => comms.handle(target, handler),
     onInterrupt(listener) {
       const execution = owner();
       if (!execution) return () => {};
@@ -148,33 +88,6 @@ export function createNotebookHost(services: HostServices): RuntimeNotebookHost 
       if (!handler) throw new Error(`the runtime process does not know the question '${question}'`);
       return handler(argument);
     },
-    receiveComm(message) {
-      const buffers = message.buffers ?? [];
-      if (message.action === 'open') {
-        const target = message.target ?? '';
-        const handler = targets.get(target);
-        const comm = createComm(message.id, target);
-        // As the specification asks: an unknown target is answered by closing.
-        if (handler) handler(comm, message.data, buffers);
-        else comm.close();
-        return;
-      }
-      const comm = comms.get(message.id);
-      if (message.action === 'message') comm?.receive(message.data, buffers);
-      else comm?.receiveClose(message.data);
-    },
+    receiveComm: (message) => comms.receive(message),
   };
-}
-
-/** A buffer of a comm, as bytes that can be copied. @throws TypeError for what has no bytes */
-function bytesOf(buffer: unknown, index: number): Uint8Array {
-  const view = ArrayBuffer.isView(buffer)
-    ? new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-    : buffer instanceof ArrayBuffer || buffer instanceof SharedArrayBuffer
-      ? new Uint8Array(buffer)
-      : undefined;
-  if (!view)
-    throw new TypeError(`buffer ${index} of a comm message is neither an ArrayBuffer nor a view of one`);
-  // Shared memory cannot be serialized.
-  return view.buffer instanceof SharedArrayBuffer ? view.slice() : view;
 }

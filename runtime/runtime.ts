@@ -5,13 +5,10 @@
  * So whether an execution has ended is never left to a promise alone: `interrupt` and `recover` end executions
  * themselves, and what a promise says afterwards is ignored.
  */
-import { Writable } from 'node:stream';
-import { types } from 'node:util';
-import { constants as vmConstants, Script } from 'node:vm';
 import type { CompiledCell } from '../kernel/contracts/compiled-cells.ts';
 import type { ExecuteRequest, MainMessage } from '../kernel/contracts/messages.ts';
 import type { CellError } from '../kernel/contracts/values.ts';
-import { createCellContext, type CellServices } from './cell-context.ts';
+import { CellRun, type RunEnvironment } from './cell-run.ts';
 import { Shared } from '../kernel/channel/control-link.ts';
 import { describeError } from './errors.ts';
 import { evaluate, type EvaluatedValues } from './evaluation.ts';
@@ -21,17 +18,16 @@ import { inspectPath } from './inspect-path.ts';
 import type { KernelChannel } from './kernel-channel.ts';
 import { KernelRequests } from './kernel-requests.ts';
 import type { Modules } from './modules/index.ts';
-import { mayNeedLibrary, type LazyLibrary } from './lazy-library.ts';
+import type { LazyLibrary } from './lazy-library.ts';
 import { Interrupts } from './interrupts.ts';
 import { LateErrors } from './late-errors.ts';
 import { Names } from './names.ts';
 import type { RuntimeNotebookHost } from './notebook-host.ts';
 import type { Rendered } from './rendered.ts';
 import { describeThrown } from './reported-error.ts';
-import { registerSource } from './stack.ts';
 import type { Settling } from './settling.ts';
 import { SurroundingsReport } from './surroundings-report.ts';
-import { isShownAwaited, isThenable } from './thenable.ts';
+import { isThenable } from './thenable.ts';
 import type { Tracker } from './tracking.ts';
 
 /** The library is loaded when no cell has run for this long. */
@@ -74,7 +70,7 @@ export class Runtime {
   #parts!: RuntimeParts;
   /** Interrupts and terminations. */
   interrupts!: Interrupts;
-  #services!: CellServices;
+  #environment!: RunEnvironment;
   #last: Execution | undefined;
   #idle: NodeJS.Timeout | undefined;
   #engine: unknown;
@@ -94,16 +90,25 @@ export class Runtime {
       restoreHooks: () => parts.restoreHooks(),
       restoreEngine: () => parts.restoreEngine(this.#engine),
     });
-    this.#services = {
+    this.#environment = {
+      tracker,
+      library,
+      state,
       names: this.names,
-      tracker: parts.tracker,
-      fallback: () => this.#fallback(),
-      importModule: (specifier, attributes, names) => parts.modules.import(specifier, attributes, names),
-      meta: () => parts.modules.meta,
-      require: () => parts.modules.require,
-      module: () => parts.modules.module,
-      magic: (execution, name, line) => this.requests.magic(execution, name, line),
-      print: (text) => void process.stdout.write(text),
+      interrupts: this.interrupts,
+      services: {
+        names: this.names,
+        tracker,
+        fallback: () => this.#fallback(),
+        importModule: (specifier, attributes, names) => modules.import(specifier, attributes, names),
+        meta: () => modules.meta,
+        require: () => modules.require,
+        module: () => modules.module,
+        magic: (execution, name, line) => this.requests.magic(execution, name, line),
+        print: (text) => void process.stdout.write(text),
+      },
+      complete: (execution) => this.#complete(execution),
+      end: (execution, error) => this.#end(execution, error),
     };
   }
 
@@ -275,75 +280,7 @@ export class Runtime {
   }
 
   #run(execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void): void {
-    const { tracker } = this.#parts;
-    /** What throws in a callback of a promise would else leave the cell without an end. */
-    const guarded =
-      <T>(action: (value: T) => void) =>
-      (value: T): void => {
-        try {
-          action(value);
-        } catch (error) {
-          fail(error);
-        }
-      };
-    const fail = (error: unknown): void => {
-      // A child process that the interrupt ended makes its caller throw: the reason is the interrupt.
-      const interrupted = Atomics.load(this.#parts.state, Shared.interrupted) === 1;
-      this.#end(execution, interrupted ? interruptedError() : describeThrown(error, this.names));
-    };
-    const rendered = (payload: Rendered | undefined): void => {
-      if (execution.interrupted || execution.ended) return;
-      if (this.interrupts.isInterrupting(execution)) {
-        // What it waited for was ended by the interrupt, before this thread heard of that.
-        this.#end(execution, interruptedError());
-        return;
-      }
-      if (payload) show(payload);
-      this.#complete(execution);
-    };
-    const render = (value: unknown): void => {
-      if (execution.interrupted || execution.ended) return;
-      if (value === undefined) {
-        rendered(undefined);
-        return;
-      }
-      try {
-        const payload = tracker.run(execution, () => this.#parts.library.render(value));
-        if (payload instanceof Promise) payload.then(guarded(rendered), fail);
-        else rendered(payload);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    const finished = (): void => {
-      const value = shownValue(execution);
-      // The value of a cell that ends in a promise is what it resolves to.
-      if (isShownAwaited(value)) void tracker.run(execution, () => Promise.resolve(value).then(render, fail));
-      else render(value);
-    };
-    const { library } = this.#parts;
-    // Once begun it is waited for: a busy cell would keep it half loaded, and a termination then would end the process.
-    if (library.loading || (!library.loaded && mayNeedLibrary(cell.code))) {
-      const run = (): void => {
-        if (!execution.ended) this.#run(execution, cell, show);
-      };
-      library.load().then(run, fail);
-      return;
-    }
-    try {
-      registerSource(cell.filename, cell.map);
-      const script = new Script(cell.code, {
-        filename: cell.filename,
-        importModuleDynamically: vmConstants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-      });
-      const body = script.runInThisContext() as (context: unknown) => unknown;
-      const context = createCellContext(this.#services, execution, cell);
-      const outcome = tracker.run(execution, () => body(context));
-      if (cell.async) (outcome as Promise<unknown>).then(guarded(finished), fail);
-      else finished();
-    } catch (error) {
-      fail(error);
-    }
+    new CellRun(this.#environment, execution, cell, show).start();
   }
 
   /** Its code has run; an unattended execution also waits for what that left behind. */
@@ -444,11 +381,4 @@ export class Runtime {
     // An unattended cell fails with it: nothing more is worth waiting for.
     for (const running of this.#running.values()) running.stopSettling?.();
   }
-}
-
-/** The value of the last expression; nothing for what a method of an output stream returns. */
-function shownValue({ result, receiver }: Execution): unknown {
-  const value = result?.value;
-  const isStreams = typeof value === 'boolean' || value === receiver;
-  return isStreams && !types.isProxy(receiver) && receiver instanceof Writable ? undefined : value;
 }

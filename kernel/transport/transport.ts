@@ -50,39 +50,13 @@ const UNREAD_REPLIES = 10_000;
 /** One frame larger than this ends the connection of whoever sends it. */
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
 
+/** Opens the sockets. @throws Error when one cannot be bound */
 export async function openTransport(
   connection: Connection | Registration,
   log: (message: string) => void,
 ): Promise<Transport> {
-  const { curve } = connection;
-  const common = {
-    linger: 1000,
-    maxMessageSize: MAX_FRAME_BYTES,
-    tcpMaxRetransmitTimeout: STALLED_MS,
-    ...(connection.ip.includes(':') ? { ipv6: true } : {}),
-    ...(curve ? { curveServer: true, curvePublicKey: curve.publicKey, curveSecretKey: curve.secretKey } : {}),
-  };
-  // A client waits for its replies; one that does not read them must not fill the memory.
-  const router = {
-    ...common,
-    sendHighWaterMark: UNREAD_REPLIES,
-    receiveHighWaterMark: 0,
-    handover: true,
-    mandatory: true,
-  };
-  const isLocal = /^(?:127\.|::1$|localhost$)/.test(connection.ip);
-  const sockets = {
-    shell: new zmq.Router(router),
-    control: new zmq.Router(router),
-    stdin: new zmq.Router(router),
-    iopub: new zmq.XPublisher({
-      ...common,
-      verbosity: 'allSubs',
-      noDrop: true,
-      ...(isLocal ? { tcpMaxRetransmitTimeout: SUBSCRIBER_STALLED_MS } : {}),
-      sendHighWaterMark: IOPUB_HIGH_WATER_MARK,
-    }),
-  };
+  const common = commonOptions(connection);
+  const sockets = createSockets(connection, common);
   const wanted = (channel: keyof Ports): string => endpointToBind(connection, channel);
   const [heartbeat] = await Promise.all([
     startHeartbeat(wanted('hb'), common, log),
@@ -103,35 +77,11 @@ export async function openTransport(
   const large = new LargeMessages(() =>
     connection.transport === 'ipc' ? undefined : unsentBytes(ports.iopub),
   );
-  let lostAt = 0;
-  const setNoDrop = (value: boolean): void =>
-    // zeromq.js warns of every option that is set late; libzmq takes this one at once (`xpub_t::xsetsockopt`).
-    quietly(/Socket option/u, () => {
-      sockets.iopub.noDrop = value;
-    });
   const queues = {
     shell: queue('shell'),
     control: queue('control'),
     stdin: queue('stdin'),
-    iopub: new SendQueue({
-      send: (frames) => sockets.iopub.send(frames),
-      patienceMs: IOPUB_PATIENCE_MS,
-      room: (bytes) => large.room(bytes),
-      async leaveBehind(frames) {
-        if (Date.now() - lostAt > LOG_AGAIN_MS) {
-          lostAt = Date.now();
-          log('iopub: a client has stopped reading: it loses messages until it reads again');
-        }
-        setNoDrop(false);
-        try {
-          await sockets.iopub.send(frames);
-        } finally {
-          // libzmq has taken the full pipe out of its list, and asks for no room in it until the client reads.
-          setNoDrop(true);
-        }
-      },
-      log: (message) => log(`iopub: ${message}`),
-    }),
+    iopub: iopubQueue(sockets.iopub, large, (text) => log(`iopub: ${text}`)),
   };
   let closed = false;
 
@@ -171,6 +121,74 @@ export async function openTransport(
       }
     },
   };
+}
+
+/** Options of all sockets. */
+function commonOptions({ ip, curve }: Connection | Registration) {
+  return {
+    linger: 1000,
+    maxMessageSize: MAX_FRAME_BYTES,
+    tcpMaxRetransmitTimeout: STALLED_MS,
+    ...(ip.includes(':') ? { ipv6: true } : {}),
+    ...(curve ? { curveServer: true, curvePublicKey: curve.publicKey, curveSecretKey: curve.secretKey } : {}),
+  };
+}
+
+function createSockets({ ip }: Connection | Registration, common: ReturnType<typeof commonOptions>) {
+  // A client waits for its replies; one that does not read them must not fill the memory.
+  const router = {
+    ...common,
+    sendHighWaterMark: UNREAD_REPLIES,
+    receiveHighWaterMark: 0,
+    handover: true,
+    mandatory: true,
+  };
+  const isLocal = /^(?:127\.|::1$|localhost$)/.test(ip);
+  return {
+    shell: new zmq.Router(router),
+    control: new zmq.Router(router),
+    stdin: new zmq.Router(router),
+    iopub: new zmq.XPublisher({
+      ...common,
+      verbosity: 'allSubs',
+      noDrop: true,
+      ...(isLocal ? { tcpMaxRetransmitTimeout: SUBSCRIBER_STALLED_MS } : {}),
+      sendHighWaterMark: IOPUB_HIGH_WATER_MARK,
+    }),
+  };
+}
+
+/** Output, which waits for slow subscribers up to a limit. */
+function iopubQueue(
+  socket: ReturnType<typeof createSockets>['iopub'],
+  large: LargeMessages,
+  log: (message: string) => void,
+): SendQueue {
+  let lostAt = 0;
+  const setNoDrop = (value: boolean): void =>
+    // zeromq.js warns of every option that is set late; libzmq takes this one at once (`xpub_t::xsetsockopt`).
+    quietly(/Socket option/u, () => {
+      socket.noDrop = value;
+    });
+  return new SendQueue({
+    send: (frames) => socket.send(frames),
+    patienceMs: IOPUB_PATIENCE_MS,
+    room: (bytes) => large.room(bytes),
+    async leaveBehind(frames) {
+      if (Date.now() - lostAt > LOG_AGAIN_MS) {
+        lostAt = Date.now();
+        log('a client has stopped reading: it loses messages until it reads again');
+      }
+      setNoDrop(false);
+      try {
+        await socket.send(frames);
+      } finally {
+        // libzmq has taken the full pipe out of its list, and asks for no room in it until the client reads.
+        setNoDrop(true);
+      }
+    },
+    log,
+  });
 }
 
 /** Replies of one socket. A client that has not read `UNREAD_REPLIES` of them loses the next ones, and holds up no other. */
