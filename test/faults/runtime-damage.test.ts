@@ -17,7 +17,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { damagedFiles, libraryDamage } from '../../src/machine/runtimes/store.ts';
-import { libraryFileProblem } from '../../src/engines/tensorflow/library-file.ts';
+import { libraryFileProblem } from '../../src/engines/library-file.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { copyRuntime, cut, LIBRARY, noRuntime } from './runtime-copy.ts';
 

@@ -23,10 +23,11 @@ export interface Wheel {
 
 export type RuntimeName = 'cpu' | 'cuda' | 'directml';
 
-export interface RuntimeRelease {
-  name: RuntimeName;
+/** What is installed from wheels into a folder of the store. */
+export interface Release {
+  name: string;
   version: string;
-  /** TensorFlow's own version. */
+  /** TensorFlow's own version; empty for a plugin without TensorFlow. */
   tensorflow: string;
   summary: string;
   /** Said before it is fetched. */
@@ -38,6 +39,10 @@ export interface RuntimeRelease {
   required: readonly string[];
   /** Space that it takes once installed. */
   installedBytes: number;
+}
+
+export interface RuntimeRelease extends Release {
+  name: RuntimeName;
 }
 
 /** Licence texts, wherever a wheel has them. */

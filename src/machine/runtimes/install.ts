@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeWhole } from '../../base/files/index.ts';
 import { runtimesFolder } from '../../base/home.ts';
-import type { RuntimeRelease, Wheel } from './catalogue.ts';
+import type { Release, Wheel } from './catalogue.ts';
 import { pythonWithPip, SetupError } from './python.ts';
 import { damagedFiles, findRuntime, type InstalledRuntime, type RuntimeManifest } from './store.ts';
 import { downloadWheel, isWheel, requireSpace, unpackWheel } from './wheels.ts';
@@ -32,7 +32,7 @@ export interface InstallOptions {
 }
 
 /** Bytes to fetch for a release. */
-export function downloadBytes(release: RuntimeRelease): number {
+export function downloadBytes(release: Release): number {
   return release.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
 }
 
@@ -43,7 +43,7 @@ export function downloadBytes(release: RuntimeRelease): number {
  * @throws SetupError with one sentence that says what is missing and what to do
  */
 export async function installRuntime(
-  release: RuntimeRelease,
+  release: Release,
   options: InstallOptions,
 ): Promise<InstalledRuntime> {
   const environment = options.environment ?? process.env;

@@ -1,20 +1,9 @@
-import type * as koffiModule from 'koffi';
 import type { LibraryHandle } from 'koffi';
-import { createRequire } from 'node:module';
 import { TensorflowError, asError, statusError } from '../../errors.ts';
-import { libraryFileProblem } from '../library-file.ts';
+import { koffi } from '../../koffi.ts';
+import { libraryFileProblem } from '../../library-file.ts';
 import type { Pointer } from './functions.ts';
 import { bindFunctions, type Async, type CApi } from './functions.ts';
-
-type Koffi = typeof koffiModule;
-
-let loadedKoffi: Koffi | undefined;
-
-/** koffi, loaded when first needed: a kernel without TensorFlow never pays for it. */
-export function koffi(): Koffi {
-  loadedKoffi ??= createRequire(import.meta.url)('koffi') as Koffi;
-  return loadedKoffi;
-}
 
 /** What one name means in C: lazy binding, symbols for everybody, and never unloaded. */
 const RTLD_LAZY = 0x1;
