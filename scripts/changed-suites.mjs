@@ -5,7 +5,17 @@ import { execFileSync } from 'node:child_process';
 /** Suites that always run: seconds, and each of them reads every file. */
 const ALWAYS = ['types', 'lint', 'format', 'words', 'unit'];
 
-const TENSORS = ['tensorflow', 'training', 'keras', 'pytorch', 'safetensors', 'judge', 'data', 'crossing'];
+const TENSORS = [
+  'tensorflow',
+  'pjrt',
+  'training',
+  'keras',
+  'pytorch',
+  'safetensors',
+  'judge',
+  'data',
+  'crossing',
+];
 const CELLS = ['kernel', 'kernel-language', 'runtime', 'conformance', 'faults', 'growth'];
 
 /**
@@ -32,8 +42,9 @@ export const SUITES = {
   'src/data/': ['data'],
   'src/display/': ['kernel', 'training', 'runtime', 'lab'],
   'src/engines/': TENSORS,
+  'src/engines/pjrt/': ['pjrt'],
   'src/interop/': ['crossing', 'python', 'pytorch', 'safetensors'],
-  'src/machine/': ['machines', 'magics', 'setup', 'tensorflow'],
+  'src/machine/': ['machines', 'magics', 'setup', 'tensorflow', 'pjrt'],
   'src/tfjs/': TENSORS,
   'src/training/': ['training', 'keras', 'pytorch', 'tensorflow'],
   requirements: ['setup', 'conformance', 'notebooks', 'lab'],

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 export type Koffi = typeof koffiModule;
 
 /**
- * koffi runs C on stacks of its own: 2 MiB for calls, 128 KiB for calls on other threads. XLA's compiler needs more; a
+ * koffi runs C on separate stacks: 2 MiB for calls, 128 KiB for calls on other threads. XLA's compiler needs more; a
  * chain of 800 operations overflows the default and ends the process. The sizes are addresses that are reserved, not
  * memory that is used. koffi refuses to change them after it has loaded a library, so they are set for every engine.
  */

@@ -4,10 +4,10 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
 
 /**
- * What is wrong with a shared library's file: it is no ELF file, or shorter than its own tables say. The loader maps a
+ * Finds damage in a shared library's file: it is no ELF file, or shorter than its own tables say. The loader maps a
  * file that was cut short without an error; the process then ends with SIGBUS, seconds later perhaps.
  *
- * @returns undefined for a whole file, and for one that cannot be read: the loader says why.
+ * @returns undefined for a whole file, and for one that cannot be read: the loader reports the reason.
  */
 export function libraryFileProblem(file: string): string | undefined {
   let descriptor: number;

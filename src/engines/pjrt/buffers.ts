@@ -155,7 +155,7 @@ export class DeviceBuffer {
     this.session.release(this.#handle);
   }
 
-  /** Starts a copy to memory of ours. */
+  /** Starts a copy to JavaScript's memory. */
   #copy(): { memory: NativeMemory; completion: Completion } {
     const { session, type } = this;
     const pointer = this.pointer('the tensor');

@@ -213,7 +213,8 @@ export class Executable implements Settler {
       for (const [buffer] of updated) {
         buffer.leave();
         // The plugin may have refused the call after it took the values.
-        if (buffer.deleted) buffer.lose(`${this.program.name} updates it and failed. Set the variables again`);
+        if (buffer.deleted)
+          buffer.lose(`${this.program.name} updates it and failed. Set the variables again`);
       }
       this.#updated = undefined;
       return;

@@ -12,7 +12,7 @@ const HEADER_BYTES = FORMAT.length + 2 * HASH_BYTES;
 const MOST_BYTES = 512 * 2 ** 20;
 
 /**
- * What a compiled program depends on. A plugin loads a program of another plugin or device without an error, and then
+ * Everything that a compiled program depends on. A plugin loads a program of another plugin or device without an error, and then
  * computes something else or ends the process: everything belongs to the key.
  */
 export interface ProgramKey {

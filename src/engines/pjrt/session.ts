@@ -27,7 +27,7 @@ export interface BufferHandle {
   source: Struct<'ClientBufferFromHostBuffer'> | undefined;
 }
 
-/** What buffers and executables of one client share. */
+/** The state that buffers and executables of one client share. */
 export class Session {
   readonly api: Api;
   readonly client: Pointer;
@@ -39,7 +39,7 @@ export class Session {
   #inFlight: Completion[] = [];
   /** Calls that failed while nothing had read their results. */
   #failed: Completion[] = [];
-  /** Copies to memory of ours that run: the memory has to live until the device has written it. */
+  /** Copies to JavaScript's memory that run: the memory has to live until the device has written it. */
   readonly copies = new Set<{ done(): boolean }>();
   readonly #handles = new Set<BufferHandle>();
   /** Programs that are not freed. */
@@ -56,7 +56,8 @@ export class Session {
 
   /** @throws PjrtError once the client is closed */
   checkOpen(): void {
-    if (this.#closed) throw new PjrtError('FAILED_PRECONDITION', 'the PJRT client is closed: create a new one');
+    if (this.#closed)
+      throw new PjrtError('FAILED_PRECONDITION', 'the PJRT client is closed: create a new one');
   }
 
   get closed(): boolean {

@@ -23,7 +23,7 @@ export interface Wheel {
 
 export type RuntimeName = 'cpu' | 'cuda' | 'directml';
 
-/** What is installed from wheels into a folder of the store. */
+/** A set of wheels that is installed into a folder of the store. */
 export interface Release {
   name: string;
   version: string;

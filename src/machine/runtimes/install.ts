@@ -42,10 +42,7 @@ export function downloadBytes(release: Release): number {
  * everything is there.
  * @throws SetupError with one sentence that says what is missing and what to do
  */
-export async function installRuntime(
-  release: Release,
-  options: InstallOptions,
-): Promise<InstalledRuntime> {
+export async function installRuntime(release: Release, options: InstallOptions): Promise<InstalledRuntime> {
   const environment = options.environment ?? process.env;
   const id = `${release.name}-${release.version}`;
   const present = (): InstalledRuntime | undefined => {

@@ -113,7 +113,7 @@ export class Api {
     let struct = this.#shared.get(name) as Struct<Name> | undefined;
     if (struct === undefined) {
       struct = new Struct(name);
-      this.#shared.set(name, struct as Struct<FunctionName>);
+      this.#shared.set(name, struct);
     }
     struct.setWord(FIRST_FIELD, input);
     return this.call(name, struct, what);

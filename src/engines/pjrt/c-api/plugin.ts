@@ -37,10 +37,10 @@ function bad(file: string, why: string): PjrtError {
 }
 
 /**
- * What is wrong with the first bytes of a PJRT_Api: struct_size, extension, and PJRT_Api_Version with its size,
+ * Checks the first bytes of a PJRT_Api: struct_size, extension, and PJRT_Api_Version with its size,
  * extension, major and minor version.
  *
- * @param head at least 40 bytes
+ * @param head at least 40 bytes @returns the problem, for a message
  */
 export function apiProblem(head: Uint8Array): string | undefined {
   const memory = new NativeMemory(head);
@@ -76,16 +76,29 @@ function openTable(file: string): Pointer {
     flags: number,
   ) => Pointer;
   const dlerror = system.func('const char *dlerror()') as unknown as () => string | null;
-  if (dlopen(file, RTLD_LAZY | RTLD_NODELETE) === 0) throw bad(file, dlerror() ?? 'the loader gives no reason');
-  let getApi: () => Pointer;
+  if (dlopen(file, RTLD_LAZY | RTLD_NODELETE) === 0)
+    throw bad(file, dlerror() ?? 'the loader gives no reason');
+  let getApi: () => unknown;
   try {
-    getApi = koffi()
-      .load(file, { lazy: true })
-      .func('GetPjrtApi', 'int64_t', []) as unknown as () => Pointer;
+    getApi = koffi().load(file, { lazy: true }).func('GetPjrtApi', 'int64_t', []);
   } catch {
     throw bad(file, 'it has no function GetPjrtApi, so it is not a PJRT plugin');
   }
-  return getApi();
+  return Number(getApi());
+}
+
+/**
+ * Runs an action in which a plugin reads how much it may log. It logs each error that it also returns, and for each
+ * program from the cache an error about CPU features that are hints to its compiler.
+ */
+function quietly<T>(action: () => T): T {
+  const level = process.env['TF_CPP_MIN_LOG_LEVEL'];
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
+  try {
+    return action();
+  } finally {
+    if (level === undefined) delete process.env['TF_CPP_MIN_LOG_LEVEL'];
+  }
 }
 
 /**
@@ -99,15 +112,13 @@ export function loadPlugin(file: string): Plugin {
   if (!existsSync(file)) throw bad(file, 'the file does not exist');
   const damage = libraryFileProblem(file);
   if (damage !== undefined) throw bad(file, damage);
-  // The plugin logs each error to the terminal that it also returns.
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
-  const table = openTable(file);
+  const table = quietly(() => openTable(file));
   const head = copyBytes(table, TABLE_OFFSET);
   const problem = apiProblem(head);
   if (problem !== undefined) throw bad(file, problem);
   const version = new DataView(head.buffer);
   const api = new Api(table);
-  api.call('PluginInitialize', new Struct('PluginInitialize'), 'initializing the PJRT plugin');
+  quietly(() => api.call('PluginInitialize', new Struct('PluginInitialize'), 'initializing the PJRT plugin'));
   const found = api.call('PluginAttributes', new Struct('PluginAttributes'), 'reading the attributes');
   const attributes = api.namedValues(found.get('attributes'), found.get('count'));
   const current = attributes.get('stablehlo_current_version');

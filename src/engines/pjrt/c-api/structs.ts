@@ -8,7 +8,7 @@ export class NativeMemory {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly address: Pointer;
-  /** What this memory points to, so that it lives as long. */
+  /** Memory whose addresses are in this one, so that it lives as long. */
   readonly #held = new Map<number, NativeMemory>();
 
   constructor(bytes: number | Uint8Array) {
@@ -85,7 +85,13 @@ export const STRUCTS = {
   ClientPlatformName: { client: 'word', name: 'word', nameSize: 'word' },
   ClientPlatformVersion: { client: 'word', version: 'word', versionSize: 'word' },
   ClientAddressableDevices: { client: 'word', devices: 'word', count: 'word' },
-  ClientCompile: { client: 'word', program: 'word', options: 'word', optionsSize: 'word', executable: 'word' },
+  ClientCompile: {
+    client: 'word',
+    program: 'word',
+    options: 'word',
+    optionsSize: 'word',
+    executable: 'word',
+  },
   ClientBufferFromHostBuffer: {
     client: 'word',
     data: 'word',
@@ -149,7 +155,14 @@ export const STRUCTS = {
     completeEvents: 'word',
     executeDevice: 'word',
   },
-  ExecutableDeserializeAndLoad: { client: 'word', bytes: 'word', byteCount: 'word', loaded: 'word' },
+  ExecutableDeserializeAndLoad: {
+    client: 'word',
+    bytes: 'word',
+    byteCount: 'word',
+    loaded: 'word',
+    options: 'word',
+    optionsSize: 'word',
+  },
   BufferDestroy: { buffer: 'word' },
   BufferIsDeleted: { buffer: 'word', isDeleted: 'bool' },
   BufferToHostBuffer: { buffer: 'word', hostLayout: 'word', data: 'word', size: 'word', event: 'word' },
@@ -216,7 +229,7 @@ export function layoutOf(name: StructName): Layout {
   return layout;
 }
 
-/** A struct of the API in memory of ours, with its size filled in. */
+/** A struct of the API in memory, with its size filled in. */
 export class Struct<Name extends StructName> extends NativeMemory {
   readonly #layout: Layout;
 
