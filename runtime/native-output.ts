@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import type * as koffiModule from 'koffi';
 import { writeAll } from '../kernel/channel/frame-writer.ts';
+import { koffi } from '../src/base/koffi.ts';
 
 /** What the runtime writes into its own standard output and error when a cell has ended. */
 function nativeMarker(execution: number): string {
@@ -52,7 +51,6 @@ export function createNativeFlush(critical: <T>(action: () => T) => T): (executi
 }
 
 function loadFlush(): () => unknown {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof koffiModule;
-  const fflush = koffi.load(null).func('int fflush(void *stream)') as (stream: null) => number;
+  const fflush = koffi().load(null).func('int fflush(void *stream)') as (stream: null) => number;
   return () => fflush(null);
 }

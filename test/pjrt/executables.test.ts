@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { TF } from '../../src/engines/dtypes.ts';
+import type { DeviceBuffer } from '../../src/engines/pjrt/buffers.ts';
+import type { FunctionName } from '../../src/engines/pjrt/c-api/api.ts';
+import { loadPlugin } from '../../src/engines/pjrt/c-api/plugin.ts';
 import type { Program } from '../../src/engines/pjrt/executables.ts';
+import { ProgramCache } from '../../src/engines/pjrt/program-cache.ts';
 import { openClient, testPlugins } from './plugins.ts';
-import { add, float, int, loop, program, step } from './programs.ts';
+import { add, chain, failingStep, float, int, loop, program, step } from './programs.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -70,6 +77,11 @@ for (const plugin of await testPlugins()) {
       ],
       [{ ...add(type), text: 'module @m { func.func @main( -> }' }, /line 1, column 29 of the program/],
       [{ ...add(type), text: '  \n' }, /the program of add is empty/],
+      // It would end the process.
+      [
+        wrong('%r = func.call @main(%a0, %a1) : (tensor<4xf32>, tensor<5xf32>) -> tensor<4xf32>'),
+        /calls a func/,
+      ],
       // The text gives something else than the program claims.
       [
         { ...add(type), outputs: [float(2, 2)] },
@@ -143,8 +155,8 @@ for (const plugin of await testPlugins()) {
 
   test(`${name}: the event loop turns while a program runs, is compiled and is read`, { skip }, async () => {
     const client = openClient(plugin);
-    const size = 512;
-    const long = await client.compile(loop(size, 300));
+    const size = 256;
+    const long = await client.compile(loop(size, 400));
     const ones = client.upload(float(size, size), new Float32Array(size * size).fill(1));
     let turns = 0;
     const timer = setInterval(() => turns++, 2);
@@ -159,6 +171,107 @@ for (const plugin of await testPlugins()) {
     assert.ok(read >= 5, `the event loop turned ${read} times`);
     assert.ok(turns >= read + 5, `the event loop turned ${turns} times`);
     client.close();
+  });
+
+  test(`${name}: everything that the plugin makes is destroyed once`, { skip }, async () => {
+    const { api } = loadPlugin(plugin.file);
+    const calls = new Map<FunctionName, number>();
+    const native = api.native.bind(api);
+    api.native = (called) => {
+      calls.set(called, (calls.get(called) ?? 0) + 1);
+      return native(called);
+    };
+    const count = (...names: FunctionName[]) => names.reduce((sum, one) => sum + (calls.get(one) ?? 0), 0);
+    try {
+      const at = mkdtempSync(join(tmpdir(), 'pjrt-balance-'));
+      for (let session = 0; session < 2; session++) {
+        const client = openClient(plugin, { cache: new ProgramCache(at) });
+        const run = client.compileSync(step(4));
+        const sum = await client.compile(add(float(4)));
+        assert.throws(() => client.compileSync(program('wrong', [], [], '%r = stablehlo.nope', [])));
+        const state = [0, 1, 2].map((value) => client.upload(float(4), [value, 0, 0, 0]));
+        for (let i = 0; i < 5; i++) {
+          const [total] = run.run(state);
+          if (i % 2 === 0) total!.destroy();
+          await sum.run([state[0]!, state[1]!])[0]!.read();
+        }
+        sum.destroy();
+        client.close();
+      }
+      rmSync(at, { recursive: true });
+    } finally {
+      api.native = native;
+    }
+    // A client; two programs, compiled and then read from the disk.
+    assert.deepEqual([count('ClientCreate'), count('ClientDestroy')], [2, 2]);
+    assert.deepEqual(
+      [count('ClientCompile', 'ExecutableDeserializeAndLoad'), count('LoadedExecutableDestroy')],
+      // Two compilations fail.
+      [6, 4],
+    );
+    assert.equal(count('LoadedExecutableGetExecutable'), 6);
+    assert.equal(count('ExecutableDestroy'), 6);
+    assert.equal(count('ErrorMessage'), count('ErrorDestroy'));
+    // Three tensors and ten calls with three results and one result; two results take over the place of an input.
+    assert.deepEqual([count('ClientBufferFromHostBuffer'), count('LoadedExecutableExecute')], [6, 20]);
+    assert.equal(count('BufferDestroy'), 6 + 10 * 3 + 10);
+    // Of uploads, calls and copies.
+    assert.equal(count('EventDestroy'), 6 + 20 + 10);
+  });
+
+  test(`${name}: a copy that has begun has the value from before an update in place`, { skip }, async () => {
+    const client = openClient(plugin);
+    const size = 1_000_000;
+    const run = client.compileSync(step(size));
+    const ones = new Float32Array(size).fill(1);
+    const state = [ones, ones, ones].map((values) => client.upload(float(size), values));
+    for (let i = 1; i <= 5; i++) {
+      const before = state[0]!.read();
+      run.run(state);
+      const values = await before;
+      assert.deepEqual([values[0], values[size - 1]], [i, i]);
+    }
+    client.close();
+  });
+
+  test(
+    `${name}: a step that fails on the device loses its state with the reason, and only that`,
+    { skip },
+    () => {
+      const client = openClient(plugin);
+      const run = client.compileSync(failingStep());
+      const [state, other] = [
+        client.upload(float(4_194_304, 1), new Float32Array(4_194_304)),
+        client.upload(float(4), FOUR),
+      ];
+      const full = { code: 'RESOURCE_EXHAUSTED', message: /^running a failing step failed: Out of memory/ };
+      let result: DeviceBuffer | undefined;
+      // The plugin refuses the call, or reports the failure with its completion.
+      try {
+        [result] = run.run([state]);
+      } catch (error) {
+        assert.throws(() => {
+          throw error;
+        }, full);
+      }
+      if (result !== undefined) assert.throws(() => result.readSync(), full);
+      assert.throws(() => state.readSync(), { message: /failed/ });
+      assert.throws(() => run.run([state]), { message: /failed/ });
+      state.destroy();
+      assert.deepEqual([...other.readSync()], FOUR);
+      const sum = client.compileSync(add(float(4)));
+      assert.deepEqual([...sum.run([other, other])[0]!.readSync()], [2, 4, 6, 8]);
+      client.close();
+    },
+  );
+
+  test(`${name}: a client that is closed while it compiles stays until that is done`, { skip }, async () => {
+    const client = openClient(plugin);
+    const compiling = [chain(300), chain(301)].map((one) => client.compile(one));
+    client.close();
+    const closed = { message: /the PJRT client is closed/ };
+    await Promise.all(compiling.map((one) => assert.rejects(one, closed)));
+    await assert.rejects(client.compile(chain(3)), { message: /the PJRT client is closed/ });
   });
 
   test(`${name}: thousands of calls with collections between them keep every address valid`, { skip }, () => {

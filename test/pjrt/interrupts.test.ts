@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runInThisContext } from 'node:vm';
 import { openClient, testPlugins } from './plugins.ts';
-import { float, loop, step } from './programs.ts';
+import { chain, float, loop, step } from './programs.ts';
 
 /** Runs `action` until V8 terminates it, which is what an interrupt of a cell does: no `catch` or `finally` runs. */
 function terminate(ms: number, action: () => void): void {
@@ -54,6 +54,32 @@ for (const plugin of await testPlugins()) {
     const [sum] = run.run(state);
     assert.equal(sum!.readSync()[0], Number(state[0]!.readSync()[0]) * size);
     assert.ok(client.memory().buffers < 3 + 210, `${client.memory().buffers} buffers`);
+    client.close();
+  });
+
+  test(`${name}: a program whose compilation was interrupted is compiled once`, { skip }, () => {
+    const client = openClient(plugin);
+    const wanted = chain(400);
+    let compiled = false;
+    terminate(5, () => {
+      client.compileSync(wanted);
+      compiled = true;
+      for (;;);
+    });
+    assert.equal(compiled, false, 'the program was compiled before the interrupt');
+    const begin = performance.now();
+    const sines = client.compileSync(wanted);
+    // The program from before the interrupt is taken: a compilation takes a hundred times as long.
+    const ms = performance.now() - begin;
+    assert.ok(Number(sines.run([client.upload(float(), [0.5])])[0]!.readSync()[0]) > 0);
+    const again = performance.now();
+    client.compileSync({ ...wanted, text: `${wanted.text}\n` });
+    assert.ok(ms < (performance.now() - again) / 2, `${ms} ms`);
+    // Another one is left at the end.
+    terminate(5, () => {
+      client.compileSync(chain(401));
+      for (;;);
+    });
     client.close();
   });
 

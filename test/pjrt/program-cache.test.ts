@@ -110,7 +110,6 @@ test('the key has everything that the compiled program depends on', () => {
     platform: 'cpu',
     deviceKind: 'cpu',
     cpu: 'x64 avx2',
-    flags: '',
   };
   const cache = new ProgramCache(join(folder, 'keys'));
   cache.write(key, Uint8Array.of(7, 8, 9));
@@ -122,7 +121,6 @@ test('the key has everything that the compiled program depends on', () => {
     { platform: 'cpu 2' },
     { deviceKind: 'gpu' },
     { cpu: 'x64 avx512f' },
-    { flags: '--xla_cpu_enable_fast_math=true' },
     // The same characters, divided differently.
     { platform: 'cp', deviceKind: 'ucpu' },
   ];
@@ -142,7 +140,6 @@ test('the programs that were not used for the longest time make room', () => {
     platform: '',
     deviceKind: '',
     cpu: '',
-    flags: '',
   });
   const age = (seconds: number) => {
     for (const file of files(at)) {

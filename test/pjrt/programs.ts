@@ -90,20 +90,29 @@ stablehlo.return %j, %z : tensor<i32>, ${type} }`,
   );
 }
 
-/** Needs far more temporary memory than there is, for a small result. */
-export function hugeTemporary(): Program {
-  const rows = 4_194_304;
-  const square = `tensor<${rows}x${rows}xf32>`;
-  return program(
-    'a huge product',
-    [float(rows, 1)],
-    [float(rows)],
-    `%z = stablehlo.constant dense<0.0> : tensor<f32>
-%m = stablehlo.dot_general %a0, %a0, contracting_dims = [1] x [1] : (tensor<${rows}x1xf32>, tensor<${rows}x1xf32>) -> ${square}
+const ROWS = 4_194_304;
+
+/** Lines with far more temporary memory than there is, for a small result `%r` from the column `%a0`. */
+function hugeLines(): string {
+  const square = `tensor<${ROWS}x${ROWS}xf32>`;
+  return `%zero = stablehlo.constant dense<0.0> : tensor<f32>
+%m = stablehlo.dot_general %a0, %a0, contracting_dims = [1] x [1] : (tensor<${ROWS}x1xf32>, tensor<${ROWS}x1xf32>) -> ${square}
 %s = "stablehlo.sort"(%m) <{dimension = 1 : i64}> ({ ^bb0(%x: tensor<f32>, %y: tensor<f32>):
 %c = stablehlo.compare LT, %x, %y : (tensor<f32>, tensor<f32>) -> tensor<i1>
 stablehlo.return %c : tensor<i1> }) : (${square}) -> ${square}
-%r = stablehlo.reduce(%s init: %z) applies stablehlo.add across dimensions = [1] : (${square}, tensor<f32>) -> tensor<${rows}xf32>`,
-    ['%r'],
-  );
+%r = stablehlo.reduce(%s init: %zero) applies stablehlo.add across dimensions = [1] : (${square}, tensor<f32>) -> tensor<${ROWS}xf32>`;
+}
+
+/** Needs far more temporary memory than there is, for a small result. */
+export function hugeTemporary(): Program {
+  return program('a huge product', [float(ROWS, 1)], [float(ROWS)], hugeLines(), ['%r']);
+}
+
+/** The same, and updates its input in place. */
+export function failingStep(): Program {
+  const type = float(ROWS, 1);
+  const name = tensorName(type);
+  const lines = `${hugeLines()}
+%new = stablehlo.add %a0, %a0 : ${name}`;
+  return program('a failing step', [type], [type, float(ROWS)], lines, ['%new', '%r'], new Map([[0, 0]]));
 }

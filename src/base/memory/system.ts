@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module';
-import type * as koffiModule from 'koffi';
+import { koffi as loadKoffi } from '../koffi.ts';
 
 /** An address: user space ends at 2^47, so a number holds it exactly. */
 export type Address = number;
@@ -30,7 +29,7 @@ let system: System | undefined;
 /** The C library; loaded when first needed. */
 export function theSystem(): System {
   if (system !== undefined) return system;
-  const koffi = createRequire(import.meta.url)('koffi') as typeof koffiModule;
+  const koffi = loadKoffi();
   const libc = koffi.load(null);
   const call = (symbol: string, result: string, types: string[]) =>
     libc.func(symbol, result, types) as unknown as (...values: unknown[]) => number;

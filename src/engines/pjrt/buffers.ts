@@ -29,7 +29,7 @@ export class DeviceBuffer {
   constructor(session: Session, type: TensorType) {
     this.session = session;
     this.type = type;
-    this.#handle = { pointer: 0, bytes: bytesOf(type), source: undefined };
+    this.#handle = { pointer: 0, bytes: bytesOf(type), counted: false, source: undefined };
     session.watch(this, this.#handle);
   }
 
@@ -176,19 +176,11 @@ export class DeviceBuffer {
     const what = `reading a tensor of ${describeType(type)}`;
     // After an interrupt the device may still write: the struct and its memory live until it has.
     let completion: Completion | undefined;
-    const copy = {
-      struct,
-      done() {
-        const event = struct.get('event');
-        if (completion === undefined && event === 0) return true;
-        completion ??= new Completion(session.api, event, what);
-        return completion.poll();
-      },
-    };
+    const current = () => (completion ??= new Completion(session.api, struct.get('event'), what));
+    const copy = { memory, done: () => current().poll(), settle: () => current().settleSync() };
     session.copies.add(copy);
     session.api.call('BufferToHostBuffer', struct, what);
-    completion = new Completion(session.api, struct.get('event'), what);
-    return { memory, completion };
+    return { memory, completion: current() };
   }
 
   #values({ bytes }: NativeMemory): NumericArray {

@@ -1,13 +1,12 @@
 import { DeviceBuffer } from './buffers.ts';
-import { copyBytes, encodeNamedValues, type NamedValue } from './c-api/api.ts';
-import { pluginHash, type Plugin } from './c-api/plugin.ts';
-import { NativeMemory, Struct, textBytes, type Pointer } from './c-api/structs.ts';
-import { koffi } from '../koffi.ts';
-import { compileOptions } from './compile-options.ts';
+import { encodeNamedValues, type NamedValue } from './c-api/api.ts';
+import type { Plugin } from './c-api/plugin.ts';
+import { Struct, type Pointer } from './c-api/structs.ts';
+import { Compiler, type CompileCounts } from './compiler.ts';
 import type { TensorType } from './dtypes.ts';
 import { PjrtError } from './errors.ts';
-import { Executable, withExecutable, type Program } from './executables.ts';
-import { cpuFeatures, type ProgramCache, type ProgramKey } from './program-cache.ts';
+import type { Executable, Program } from './executables.ts';
+import type { ProgramCache } from './program-cache.ts';
 import { Session, type MemoryUse } from './session.ts';
 
 /** A device of a client. */
@@ -25,18 +24,6 @@ export interface ClientOptions {
   readonly cache?: ProgramCache;
 }
 
-/** How programs came about. */
-export interface CompileCounts {
-  compiled: number;
-  /** Read from the disk. */
-  cached: number;
-}
-
-/** Program text must not be empty: the plugin ends the process. */
-function checkProgram({ name, text }: Program): void {
-  if (text.trim() === '') throw new PjrtError('INVALID_ARGUMENT', `the program of ${name} is empty`);
-}
-
 /** The devices of a plugin, and what runs on the first of them. */
 export class Client {
   readonly plugin: Plugin;
@@ -44,10 +31,8 @@ export class Client {
   /** Such as `cpu`, `cuda`. */
   readonly platform: string;
   readonly platformVersion: string;
-  readonly counts: CompileCounts = { compiled: 0, cached: 0 };
   readonly #session: Session;
-  readonly #cache: ProgramCache | undefined;
-  readonly #options = new NativeMemory(compileOptions());
+  readonly #compiler: Compiler;
 
   /**
    * Starts the devices of a plugin. Blocks while they start.
@@ -63,7 +48,6 @@ export class Client {
     }
     const client = api.call('ClientCreate', struct, 'starting the devices').get('client');
     this.plugin = plugin;
-    this.#cache = options.cache;
     const name = api.act('ClientPlatformName', client, 'asking for the platform');
     this.platform = api.text(name.get('name'), name.get('nameSize'));
     const version = api.act('ClientPlatformVersion', client, 'asking for the version');
@@ -71,9 +55,12 @@ export class Client {
     this.devices = this.#listDevices(client);
     const [first] = this.devices;
     if (first === undefined) {
+      api.act('ClientDestroy', client, 'closing the devices');
       throw new PjrtError('UNAVAILABLE', `the PJRT plugin ${plugin.file} has no devices here`);
     }
     this.#session = new Session(api, client, first.pointer);
+    const platform = `${this.platform} ${this.platformVersion}`;
+    this.#compiler = new Compiler(plugin, this.#session, { platform, deviceKind: first.kind }, options.cache);
   }
 
   #listDevices(client: Pointer): Device[] {
@@ -99,105 +86,17 @@ export class Client {
   }
 
   /** Compiles a program, or loads it from the disk, without blocking the event loop. @throws PjrtError */
-  async compile(program: Program): Promise<Executable> {
-    const known = this.#load(program);
-    if (known !== undefined) return known;
-    const struct = this.#compileStruct(program);
-    await this.plugin.api.callAsync('ClientCompile', struct, `compiling ${program.name}`);
-    return this.#made(program, struct);
+  compile(program: Program): Promise<Executable> {
+    return this.#compiler.compile(program);
   }
 
   /** The same; blocks this thread, and cannot be interrupted. @throws PjrtError */
   compileSync(program: Program): Executable {
-    const known = this.#load(program);
-    if (known !== undefined) return known;
-    const struct = this.#compileStruct(program);
-    this.plugin.api.call('ClientCompile', struct, `compiling ${program.name}`);
-    return this.#made(program, struct);
+    return this.#compiler.compileSync(program);
   }
 
-  #compileStruct(program: Program): Struct<'ClientCompile'> {
-    this.#session.checkOpen();
-    checkProgram(program);
-    const code = textBytes(program.text);
-    const format = textBytes('mlir');
-    const about = new Struct('Program')
-      .set('code', code)
-      .set('codeSize', code.bytes.length)
-      .set('format', format)
-      .set('formatSize', format.bytes.length);
-    return new Struct('ClientCompile')
-      .set('client', this.#session.client)
-      .set('program', about)
-      .set('options', this.#options)
-      .set('optionsSize', this.#options.bytes.length);
-  }
-
-  #made(program: Program, struct: Struct<'ClientCompile'>): Executable {
-    const loaded = struct.get('executable');
-    const executable = new Executable(this.#session, loaded, program);
-    this.counts.compiled++;
-    if (this.#cache !== undefined) {
-      const bytes = this.#serialize(loaded);
-      if (bytes !== undefined) this.#cache.write(this.#key(program), bytes);
-    }
-    return executable;
-  }
-
-  #key({ text }: Program): ProgramKey {
-    return {
-      text,
-      options: this.#options.bytes,
-      plugin: pluginHash(this.plugin.file),
-      platform: `${this.platform} ${this.platformVersion}`,
-      deviceKind: this.devices[0]!.kind,
-      cpu: cpuFeatures(),
-      flags: process.env['XLA_FLAGS'] ?? '',
-    };
-  }
-
-  #load(program: Program): Executable | undefined {
-    if (this.#cache === undefined) return undefined;
-    this.#session.checkOpen();
-    checkProgram(program);
-    const key = this.#key(program);
-    const bytes = this.#cache.read(key);
-    if (bytes === undefined) return undefined;
-    const struct = new Struct('ExecutableDeserializeAndLoad')
-      .set('client', this.#session.client)
-      .set('bytes', new NativeMemory(bytes))
-      .set('byteCount', bytes.length);
-    try {
-      this.plugin.api.call('ExecutableDeserializeAndLoad', struct, `loading ${program.name}`);
-      const executable = new Executable(this.#session, struct.get('loaded'), program);
-      this.counts.cached++;
-      return executable;
-    } catch {
-      // Compiled again; the plugin knows why, and the user cannot act on it.
-      this.#cache.remove(key);
-      return undefined;
-    }
-  }
-
-  /** A compiled program as bytes; undefined where the plugin cannot serialize it. */
-  #serialize(loaded: Pointer): Uint8Array | undefined {
-    const { api } = this.plugin;
-    try {
-      return withExecutable(this.#session, loaded, (executable) => {
-        const struct = new Struct('ExecutableSerialize').set('executable', executable);
-        api.call('ExecutableSerialize', struct, 'serializing a program');
-        const bytes = copyBytes(struct.get('bytes'), struct.get('byteCount'));
-        const types = koffi();
-        const free = types.decode(BigInt(struct.get('deleter')), types.proto('void', ['int64_t'])) as (
-          serialized: Pointer,
-        ) => void;
-        free(struct.get('serialized'));
-        return bytes;
-      });
-    } catch (error) {
-      if (error instanceof PjrtError) return undefined;
-      throw error;
-    }
+  get counts(): Readonly<CompileCounts> {
+    return this.#compiler.counts;
   }
 
   /** Memory in use: the device's own count where the plugin has one, else the live buffers. */
@@ -231,10 +130,17 @@ export class Client {
     this.#session.checkFailed();
   }
 
-  /** Frees the devices and everything on them; a second call does nothing. */
+  /**
+   * Frees the devices and everything on them; waits for running programs. A second call does nothing. Where another
+   * thread still compiles, the devices stay until it is done.
+   */
   close(): void {
     if (this.#session.closed) return;
     this.#session.close();
-    this.plugin.api.act('ClientDestroy', this.#session.client, 'closing the devices');
+    this.#compiler.close();
+    const destroy = () =>
+      void this.plugin.api.act('ClientDestroy', this.#session.client, 'closing the devices');
+    if (this.#compiler.busy) void this.#compiler.idle().then(destroy);
+    else destroy();
   }
 }

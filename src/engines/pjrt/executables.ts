@@ -63,10 +63,18 @@ export class Executable implements Settler {
   /** Outputs that are new buffers. */
   readonly #fresh: readonly number[];
 
-  /** @param loaded a PJRT_LoadedExecutable, owned by this object. @throws PjrtError when it gives other results than `program` */
-  constructor(session: Session, loaded: Pointer, program: Program) {
+  /** Called before the native program is freed. */
+  readonly #forget: () => void;
+
+  /**
+   * @param loaded a PJRT_LoadedExecutable, owned by this object; the object that an interrupt left with it is dropped
+   * @param forget makes others forget the pointer; called before it is freed
+   * @throws PjrtError when it gives other results than `program`
+   */
+  constructor(session: Session, loaded: Pointer, program: Program, forget: () => void = () => undefined) {
     this.#session = session;
     this.#loaded = loaded;
+    this.#forget = forget;
     this.program = program;
     const memory = (words: number) => new NativeMemory(Math.max(1, words) * 8);
     const lists = [memory(program.inputs.length), memory(program.outputs.length), memory(1)] as const;
@@ -89,7 +97,7 @@ export class Executable implements Settler {
       .set('completeEvents', event);
     const aliased = new Set(program.updates?.values());
     this.#fresh = program.outputs.map((_, i) => i).filter((i) => !aliased.has(i));
-    session.executables.add(this);
+    session.executables.set(loaded, this);
     this.#checkResults();
   }
 
@@ -236,8 +244,9 @@ export class Executable implements Settler {
   destroy(): void {
     this.settle();
     const loaded = this.#loaded;
+    this.#forget();
     this.#loaded = 0;
-    this.#session.executables.delete(this);
+    this.#session.executables.delete(loaded);
     if (loaded === 0 || this.#session.closed) return;
     this.#session.api.act('LoadedExecutableDestroy', loaded, 'freeing a program');
   }

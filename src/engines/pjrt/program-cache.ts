@@ -17,6 +17,7 @@ const MOST_BYTES = 512 * 2 ** 20;
  */
 export interface ProgramKey {
   readonly text: string;
+  /** The compile options, with XLA_FLAGS. */
   readonly options: Uint8Array;
   /** SHA-256 of the plugin's file. */
   readonly plugin: string;
@@ -24,8 +25,6 @@ export interface ProgramKey {
   readonly deviceKind: string;
   /** Names of the CPU's instruction sets, which the CPU's programs use. */
   readonly cpu: string;
-  /** XLA_FLAGS, which change what the compiler makes. */
-  readonly flags: string;
 }
 
 function digest(...parts: (string | Uint8Array)[]): Buffer {
@@ -39,7 +38,7 @@ function digest(...parts: (string | Uint8Array)[]): Buffer {
 }
 
 function digestOf(key: ProgramKey): Buffer {
-  return digest(key.text, key.options, key.plugin, key.platform, key.deviceKind, key.cpu, key.flags);
+  return digest(key.text, key.options, key.plugin, key.platform, key.deviceKind, key.cpu);
 }
 
 let cpu: string | undefined;

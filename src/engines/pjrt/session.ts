@@ -23,8 +23,17 @@ export interface BufferHandle {
   /** 0 before it exists and after it was destroyed. */
   pointer: Pointer;
   bytes: number;
+  /** Whether `bytes` is part of the sums. */
+  counted: boolean;
   /** The struct of the call that makes it: the pointer is there even when an interrupt came right after the call. */
   source: Struct<'ClientBufferFromHostBuffer'> | undefined;
+}
+
+/** A copy to JavaScript's memory. */
+export interface HostCopy {
+  done(): boolean;
+  /** Blocks until it is done. */
+  settle(): void;
 }
 
 /** The state that buffers and executables of one client share. */
@@ -40,10 +49,10 @@ export class Session {
   /** Calls that failed while nothing had read their results. */
   #failed: Completion[] = [];
   /** Copies to JavaScript's memory that run: the memory has to live until the device has written it. */
-  readonly copies = new Set<{ done(): boolean }>();
+  readonly copies = new Set<HostCopy>();
   readonly #handles = new Set<BufferHandle>();
-  /** Programs that are not freed. */
-  readonly executables = new Set<{ destroy(): void }>();
+  /** Programs that are not freed, by their native pointers. */
+  readonly executables = new Map<Pointer, { destroy(): void }>();
   readonly #lost: FinalizationRegistry<BufferHandle>;
 
   constructor(api: Api, client: Pointer, device: Pointer) {
@@ -72,6 +81,7 @@ export class Session {
 
   /** Counts a buffer that exists now. */
   count(handle: BufferHandle): void {
+    handle.counted = true;
     this.#bytes += handle.bytes;
     this.#buffers++;
     if (this.#bytes > this.#peak) this.#peak = this.#bytes;
@@ -81,15 +91,16 @@ export class Session {
   release(handle: BufferHandle): void {
     this.#lost.unregister(handle);
     this.#handles.delete(handle);
-    const counted = handle.pointer !== 0;
+    const { counted } = handle;
     const pointer = handle.pointer || (handle.source?.get('buffer') ?? 0);
     handle.pointer = 0;
     handle.source = undefined;
-    if (pointer === 0 || this.#closed) return;
+    handle.counted = false;
     if (counted) {
       this.#bytes -= handle.bytes;
       this.#buffers--;
     }
+    if (pointer === 0 || this.#closed) return;
     this.destroyBuffer(pointer);
   }
 
@@ -130,10 +141,10 @@ export class Session {
     for (const copy of this.copies) if (copy.done()) this.copies.delete(copy);
   }
 
-  /** Calls that are not done. */
+  /** Calls that are not done now. */
   get inFlight(): readonly Completion[] {
     this.sweep();
-    return this.#inFlight;
+    return [...this.#inFlight];
   }
 
   /** Throws the error of a call whose results nothing has read. */
@@ -146,7 +157,8 @@ export class Session {
   close(): void {
     if (this.#closed) return;
     for (const completion of this.#inFlight) completion.settleSync();
-    for (const executable of this.executables) executable.destroy();
+    for (const executable of this.executables.values()) executable.destroy();
+    for (const copy of this.copies) copy.settle();
     for (const handle of this.#handles) this.release(handle);
     this.#closed = true;
   }

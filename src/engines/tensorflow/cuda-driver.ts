@@ -3,7 +3,7 @@ import { readCuda } from '../../machine/devices/cuda/read.ts';
 import type { CudaReport } from '../../machine/devices/cuda/report.ts';
 import { CUDA_WHEEL, type BuildInfo } from '../../machine/devices/runtimes.ts';
 import { libraryProblem } from './c-api/library.ts';
-import { koffi } from '../koffi.ts';
+import { koffi } from '../../base/koffi.ts';
 
 /** Where WSL keeps the Windows driver's library; not every distribution's loader looks there. */
 const CANDIDATES = ['libcuda.so.1', '/usr/lib/wsl/lib/libcuda.so.1'];

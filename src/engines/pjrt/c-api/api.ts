@@ -1,5 +1,5 @@
 import { asError } from '../../errors.ts';
-import { koffi } from '../../koffi.ts';
+import { koffi } from '../../../base/koffi.ts';
 import { pjrtError, type PjrtError } from '../errors.ts';
 import { layoutOf, NativeMemory, Struct, textBytes, type Pointer, type StructName } from './structs.ts';
 
@@ -73,7 +73,6 @@ const KIND = { text: 0, integer: 1, integers: 2, float: 3, bool: 4 } as const;
 /** A plugin's function table. */
 export class Api {
   readonly #functions = new Map<FunctionName, NativeFunction>();
-  readonly #free: NativeFunction;
   readonly #shared = new Map<FunctionName, Struct<FunctionName>>();
 
   /** @param table the address of PJRT_Api, checked before. */
@@ -85,7 +84,6 @@ export class Api {
       const call = types.decode(BigInt(addresses.word(slot * 8)), prototype) as NativeFunction;
       this.#functions.set(name, call);
     }
-    this.#free = this.#functions.get('ErrorDestroy')!;
   }
 
   /** The native function, for calls that are too frequent for a look-up. */
@@ -142,8 +140,9 @@ export class Api {
     const text = this.text(message.get('message'), message.get('messageSize'));
     const code = new Struct('ErrorGetCode').set('error', error);
     const failed = this.native('ErrorGetCode')(code.address);
-    this.#free(new Struct('ErrorDestroy').set('error', error).address);
-    if (failed !== 0) this.#free(new Struct('ErrorDestroy').set('error', failed).address);
+    for (const read of [error, failed]) {
+      if (read !== 0) this.native('ErrorDestroy')(new Struct('ErrorDestroy').set('error', read).address);
+    }
     return pjrtError(failed === 0 ? code.get('code') : 2, text, what);
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { libraryFileProblem } from '../../library-file.ts';
-import { koffi } from '../../koffi.ts';
+import { koffi, largeStacks } from '../../../base/koffi.ts';
 import { PjrtError } from '../errors.ts';
 import { Api, copyBytes, NEEDED_FUNCTIONS, TABLE_OFFSET, type NamedValue } from './api.ts';
 import { NativeMemory, Struct, type Pointer } from './structs.ts';
@@ -87,18 +87,41 @@ function openTable(file: string): Pointer {
   return Number(getApi());
 }
 
+/** Sets variables of the environment during an action; undefined removes one. */
+function withEnvironment<T>(variables: Readonly<Record<string, string | undefined>>, action: () => T): T {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  const set = (name: string, value: string | undefined) => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  for (const [name, value] of Object.entries(variables)) set(name, value);
+  try {
+    return action();
+  } finally {
+    for (const [name, value] of before) set(name, value);
+  }
+}
+
 /**
  * Runs an action in which a plugin reads how much it may log. It logs each error that it also returns, and for each
  * program from the cache an error about CPU features that are hints to its compiler.
  */
 function quietly<T>(action: () => T): T {
-  const level = process.env['TF_CPP_MIN_LOG_LEVEL'];
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-  try {
-    return action();
-  } finally {
-    if (level === undefined) delete process.env['TF_CPP_MIN_LOG_LEVEL'];
-  }
+  return withEnvironment({ TF_CPP_MIN_LOG_LEVEL: process.env['TF_CPP_MIN_LOG_LEVEL'] ?? '3' }, action);
+}
+
+const withReadFlags = new WeakSet<Plugin>();
+
+/**
+ * Runs the first compilation of a plugin, in which it reads XLA_FLAGS: it ends the process at a word that it does not
+ * know. So it reads none, and gets them with each program, where an unknown one is an error (`compileOptions`).
+ *
+ * @param compile compiles any program
+ */
+export function readNoFlags(plugin: Plugin, compile: () => void): void {
+  if (withReadFlags.has(plugin)) return;
+  if (process.env['XLA_FLAGS'] !== undefined) withEnvironment({ XLA_FLAGS: undefined }, compile);
+  withReadFlags.add(plugin);
 }
 
 /**
@@ -112,6 +135,12 @@ export function loadPlugin(file: string): Plugin {
   if (!existsSync(file)) throw bad(file, 'the file does not exist');
   const damage = libraryFileProblem(file);
   if (damage !== undefined) throw bad(file, damage);
+  if (!largeStacks()) {
+    throw new PjrtError(
+      'BAD_PLUGIN',
+      `cannot use the PJRT plugin ${file}: a cell has loaded a library with koffi before, and XLA needs larger stacks than koffi allows from then on. Restart the kernel, and run a cell with tf first`,
+    );
+  }
   const table = quietly(() => openTable(file));
   const head = copyBytes(table, TABLE_OFFSET);
   const problem = apiProblem(head);

@@ -1,4 +1,4 @@
-import { koffi } from '../../koffi.ts';
+import { koffi } from '../../../base/koffi.ts';
 
 /** An address: user space ends at 2^47, so a number holds it exactly. */
 export type Pointer = number;

@@ -1,6 +1,6 @@
 import type { LibraryHandle } from 'koffi';
 import { TensorflowError, asError, statusError } from '../../errors.ts';
-import { koffi } from '../../koffi.ts';
+import { koffi } from '../../../base/koffi.ts';
 import { libraryFileProblem } from '../../library-file.ts';
 import type { Pointer } from './functions.ts';
 import { bindFunctions, type Async, type CApi } from './functions.ts';

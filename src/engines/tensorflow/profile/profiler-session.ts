@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { koffi } from '../../koffi.ts';
+import { koffi } from '../../../base/koffi.ts';
 import { ProtoWriter } from '../../../base/protobuf/writer.ts';
 import type { Pointer } from '../c-api/functions.ts';
 import type { LoadedTensorflow } from '../loading.ts';
