@@ -16,7 +16,7 @@ export interface Kernelspec {
 }
 
 /** See "Kernel specs" in jupyter_client's documentation. */
-export function kernelspec(kernel: string, node: string = process.execPath): Kernelspec {
+function kernelspec(kernel: string, node: string = process.execPath): Kernelspec {
   return {
     argv: [node, kernel, '{connection_file}'],
     display_name: 'TypeScript (Tensorcell)',

@@ -12,7 +12,7 @@ import { TerminalLine } from './terminal-line.ts';
  * `process.stdout` and `process.stderr` of a notebook: text goes to the cell at once and in order. Nothing is kept
  * back, so a line that a cell printed before an endless loop is seen.
  */
-export class CellStream extends Writable {
+class CellStream extends Writable {
   readonly fd: number;
   readonly columns = 80;
   readonly rows = 24;

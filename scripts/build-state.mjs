@@ -43,7 +43,7 @@ function newest(path) {
  *
  * @param {string} root
  */
-export function isBuilt(root) {
+function isBuilt(root) {
   const bundle = ['kernel.js', 'tensorcell.js', 'cli.js']
     .map((name) => join(root, 'dist', name))
     .find((path) => existsSync(path));

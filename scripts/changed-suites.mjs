@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 
 /** Suites that always run: seconds, and each of them reads every file. */
-const ALWAYS = ['types', 'lint', 'format', 'words', 'unit'];
+const ALWAYS = ['types', 'lint', 'format', 'unused', 'words', 'unit'];
 
 const TENSORS = [
   'tensorflow',

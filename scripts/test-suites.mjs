@@ -197,6 +197,7 @@ export function suites(context) {
     ),
     check('lint', bin('oxlint'), ['--type-aware', '--deny-warnings']),
     check('format', bin('oxfmt'), ['--check']),
+    check('unused', process.execPath, [join(context.root, 'scripts', 'check-unused.mjs')]),
     check('words', process.execPath, [join(context.root, 'scripts', 'check-words.mjs')]),
     units,
     ...folders.flatMap(({ name, files }) => {

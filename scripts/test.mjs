@@ -90,7 +90,7 @@ async function report(suite) {
 /** Checks of texts. */
 const CHECKS = [
   ['format', 'types'],
-  ['words', 'lint'],
+  ['unused', 'words', 'lint'],
 ];
 
 /** Suites that run alone: they take all cores, or measure how time grows. */

@@ -3,10 +3,10 @@
  * gives up at about 1,000 levels; V8's serializer and `JSON.stringify` overflow their stack at a few thousand, each at
  * its own depth, so that one side could read what the other side has sent, or not.
  */
-export const MAX_NESTING = 900;
+const MAX_NESTING = 900;
 
 /** True when arrays and objects in `value` are nested deeper than `limit`, which includes those that hold themselves. */
-export function isNestedTooDeeply(value: unknown, limit = MAX_NESTING): boolean {
+function isNestedTooDeeply(value: unknown, limit = MAX_NESTING): boolean {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
   if (limit === 0) return true;
   if (Array.isArray(value)) return value.some((item) => isNestedTooDeeply(item, limit - 1));

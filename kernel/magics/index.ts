@@ -20,10 +20,6 @@ import { training } from './training.ts';
 import { typecheck } from './typecheck.ts';
 import { who } from './who.ts';
 
-export { CellFailedError, MagicError } from './magic-error.ts';
-export type { MagicErrorCode } from './magic-error.ts';
-export { formatDuration } from '../../src/base/duration.ts';
-
 /** Does what a first `%device` would wait for: the process that asks NVIDIA's driver, and a first look. */
 export function warmMagics(): void {
   void warmDevices(currentMachine());

@@ -30,7 +30,7 @@ const LONGEST = 20_000;
  * @param names of the session
  * @param source of the cell, whose own names count too
  */
-export function nameHint(name: string, names: readonly string[], source: string): string | undefined {
+function nameHint(name: string, names: readonly string[], source: string): string | undefined {
   const python = pythonName(name);
   if (python !== undefined) return python;
   const own = wordsOf(source, name);

@@ -1,4 +1,4 @@
-export { declaredHint, errorHint, nameHint, typeHint } from './hints.ts';
+export { declaredHint, errorHint, typeHint } from './hints.ts';
 export { likelyTypo, nearestKnown } from './near.ts';
 export { inTypeScript, pythonMember, tensorflowMember } from './python.ts';
 export type { Receiver } from './python.ts';

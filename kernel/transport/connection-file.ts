@@ -40,7 +40,7 @@ export interface Registration extends Common {
 }
 
 /** A connection file that cannot be used. */
-export class ConnectionFileError extends Error {
+class ConnectionFileError extends Error {
   readonly code = 'connection-file';
 
   constructor(message: string, options?: ErrorOptions) {

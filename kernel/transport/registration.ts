@@ -8,7 +8,7 @@ import type { Ports, Registration } from './connection-file.ts';
 import { zmq } from './zeromq.ts';
 
 /** Nobody acknowledged: the kernel has to end, since nobody can reach it. */
-export class RegistrationError extends Error {
+class RegistrationError extends Error {
   readonly code = 'registration';
 
   constructor(message: string, options?: ErrorOptions) {

@@ -268,7 +268,7 @@ function classify(path: string, attributes: Record<string, string> | undefined):
 }
 
 /** The folder `node_modules/<name>` that Node would use. */
-export function packageFolder(name: string, directory: string): string | undefined {
+function packageFolder(name: string, directory: string): string | undefined {
   for (let folder = directory; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
     if (existsSync(join(candidate, 'package.json'))) return candidate;

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
  * @param {string} path
  * @returns {number}
  */
-export function folderBytes(path) {
+function folderBytes(path) {
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => !entry.isSymbolicLink())
     .reduce((sum, entry) => {

@@ -24,7 +24,7 @@ const maskBackticks = (/** @type {string} */ text) =>
  * constructions about the first word of a sentence do not match in it.
  * @param {string} text
  */
-export function markdownProse(text) {
+function markdownProse(text) {
   return maskBackticks(
     text
       .replaceAll(/^( *)(`{3,}|~{3,})[^\n]*\n[\s\S]*?^\1\2[ \t]*$/gm, (block) => mask(block, ' '))
@@ -135,7 +135,7 @@ function stringsOf(source, program, titlesOnly) {
  * @param {string} source
  * @returns {Prose[]}
  */
-export function codeProse(file, source) {
+function codeProse(file, source) {
   if (!mayHave(source)) return [];
   const result = parseSync(file, source);
   const fatal = result.errors.find(({ severity }) => /** @type {string} */ (severity) === 'Error');
@@ -160,7 +160,7 @@ const PYTHON = /"""[\s\S]*?"""|'''[\s\S]*?'''|"(?:\\[\s\S]|[^"\\\n])*"|'(?:\\[\s
  * @param {string} source
  * @returns {Prose[]}
  */
-export function pythonProse(file, source) {
+function pythonProse(file, source) {
   const tokens = [...source.matchAll(PYTHON)].map(({ 0: text, index }) => ({ start: index, text }));
   const comments = tokens
     .filter(({ text }) => text.startsWith('#'))

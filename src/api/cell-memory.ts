@@ -26,7 +26,7 @@ const MANY_BYTES = 2 ** 30;
  * tensors where nobody can look. JavaScript's own garbage collector knows, and a tensor that it has collected can be
  * disposed without any risk. After each cell it is asked to collect.
  */
-export class CellMemory {
+class CellMemory {
   #on = false;
   #said = false;
   #execution = 0;

@@ -4,15 +4,13 @@
  * `loadTf()` gives tfjs with TensorFlow's C library behind it, `preload()` does the slow part of that beforehand
  * without blocking, and `describeBackend()` says what is used and why.
  */
-export type { ContextOptions } from '../engines/tensorflow/c-api/context-options.ts';
 export { compile, type Compiled, type CompileOptions } from './compile.ts';
 export { isComputing } from '../engines/tensorflow/graph/native-call.ts';
 export { eager, traceable } from '../compile/guards/user-code.ts';
 export type { MixedPrecision } from '../compile/lowering/precision.ts';
 export { describeBackend, describeMemory } from './describe.ts';
 export { restoreEngineState, saveEngineState, type EngineState } from './engine-state.ts';
-export { TensorflowError, type TensorflowErrorCode } from '../engines/errors.ts';
-export { setContextOptions } from '../engines/tensorflow/loading.ts';
+export { TensorflowError } from '../engines/errors.ts';
 export { profile, Profile } from './profile/profile.ts';
 export { setRandomSeed } from '../compile/lowering/random.ts';
 export type { Tf } from '../tfjs/instance.ts';

@@ -3,7 +3,7 @@
 import { isNone } from './none.mjs';
 
 /** Stands for a seed in calls of random ops. A backend that draws in JavaScript asks for its text once a draw. */
-export class SeedStream {
+class SeedStream {
   #draws = 0;
 
   /** @param {number} seed of the layer */

@@ -116,7 +116,7 @@ export function loadCase(tfjs: typeof tf, layerCase: LayerCase): tf.LayersModel 
 }
 
 /** At most 12 of a tensor's numbers, and a sum over all of them, as in make-layer-cases.py. */
-export function summary(tensor: tf.Tensor): Summary {
+function summary(tensor: tf.Tensor): Summary {
   const values = [...tensor.dataSync()].map(Number);
   const step = Math.max(1, Math.floor(values.length / 12));
   const weights = fill(values.length, 99);

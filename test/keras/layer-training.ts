@@ -190,7 +190,7 @@ async function trainingProblem(layerCase: LayerCase, compiled: boolean): Promise
 }
 
 /** What differs among the chosen cases, a line for each, and how many were compared. */
-export async function trainingProblems(
+async function trainingProblems(
   chosen: readonly LayerCase[],
   mode: 'compiled' | 'eager' = 'compiled',
 ): Promise<{ problems: string[]; compared: number }> {

@@ -37,7 +37,7 @@ export interface RandomNetwork {
 export const CLASSES = 3;
 
 /** mulberry32 */
-export function generator(seed: number): Draw {
+function generator(seed: number): Draw {
   let state = seed;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;

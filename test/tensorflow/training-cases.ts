@@ -189,7 +189,7 @@ const listOf = <T>(one: T | T[]): T[] => (Array.isArray(one) ? one : [one]);
 const scalars = (tensors: Tensor | Tensor[]) => listOf(tensors).map((one) => one.dataSync()[0] as number);
 
 /** The model of a case, with its weights and what is frozen. */
-export function caseModel(one: Case): LayersModel {
+function caseModel(one: Case): LayersModel {
   const model = modelOf(one.model);
   setWeights(one.model, model, one.scale ?? 0.5);
   for (const path of one.frozen ?? []) (path === '' ? model : find(model, path)).trainable = false;
@@ -197,7 +197,7 @@ export function caseModel(one: Case): LayersModel {
   return model;
 }
 
-export const caseInputs = (one: Case) => single(one.x.map(valuesOf));
+const caseInputs = (one: Case) => single(one.x.map(valuesOf));
 
 /** tfjs's names are Keras', but for accuracy. */
 const named = (labels: readonly string[], values: readonly number[]) =>

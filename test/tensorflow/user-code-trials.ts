@@ -36,7 +36,7 @@ export interface Outcome {
 export const squares: Loss = (truth, guess) => tf.mean(tf.square(tf.sub(truth, guess)));
 
 /** Twelve steps on the same data from the same weights. */
-export async function trial(make: () => Trial, compiled: boolean, steps = 12): Promise<Outcome> {
+async function trial(make: () => Trial, compiled: boolean, steps = 12): Promise<Outcome> {
   process.env['TENSORCELL_COMPILE'] = compiled ? 'on' : 'off';
   notices.length = 0;
   setRandomSeed(5);

@@ -122,7 +122,7 @@ function specifierText(source: Node, directory: string): string {
 }
 
 /** The history does not move when the folder does. */
-export function absolute(specifier: string, directory: string): string {
+function absolute(specifier: string, directory: string): string {
   return /^\.{1,2}(?:\/|$)/.test(specifier) ? resolve(directory, specifier) : specifier;
 }
 

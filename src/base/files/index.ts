@@ -7,4 +7,4 @@ export { parseJson, readJson } from './json.ts';
 export { openRegular, pathText, readRegular } from './read.ts';
 export type { FilePath } from './read.ts';
 export { writeFailure, writeTogether, writeWhole } from './write.ts';
-export type { WriteOptions, WrittenFile } from './write.ts';
+export type { WrittenFile } from './write.ts';

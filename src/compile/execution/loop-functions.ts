@@ -36,7 +36,7 @@ export function loopKey(data: readonly Tensor[], shape: LoopShape): string {
 }
 
 /** The shape of a call's data: -1 samples are any number. */
-export function samplesOf({ open }: LoopShape, size: readonly number[]): readonly number[] {
+function samplesOf({ open }: LoopShape, size: readonly number[]): readonly number[] {
   return open === true ? [-1, ...size.slice(1)] : size;
 }
 

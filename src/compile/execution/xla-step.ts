@@ -114,4 +114,4 @@ export class XlaStep {
 }
 
 /** XLA's knowledge of functions. */
-export const xlaSteps = new FunctionParts<XlaStep>();
+const xlaSteps = new FunctionParts<XlaStep>();

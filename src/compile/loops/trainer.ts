@@ -17,7 +17,7 @@ export interface ModelSteps {
 }
 
 /** One model as this library knows it: how it was compiled, its compiled steps, and the training that runs. */
-export class Trainer {
+class Trainer {
   /** The precision that `compile` was given. */
   precision: Precision = 'float32';
   /** Steps in a call as `compile` was told; undefined for `auto`. */

@@ -44,19 +44,11 @@ export function runtimeChoice(): RuntimeChoice {
   return choice;
 }
 
-/** Options of the context: what was set in code, over `TENSORCELL_CONTEXT`. */
+/** Options of the context, from `TENSORCELL_CONTEXT`. */
 export function contextOptions(): ContextOptions {
   applyConfigFile();
   options ??= parseContextOptions(process.env['TENSORCELL_CONTEXT']);
   return options;
-}
-
-/** Sets options of the context. @throws Error once TensorFlow runs: a context's options cannot change. */
-export function setContextOptions(changes: ContextOptions): void {
-  if (loaded !== undefined) {
-    throw new Error('TensorFlow is already running: its options can only be set before the first use of tf');
-  }
-  options = { ...contextOptions(), ...changes };
 }
 
 export function loadedTensorflow(): LoadedTensorflow | undefined {

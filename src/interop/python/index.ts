@@ -15,7 +15,7 @@ import type { PythonProcessDescription, PythonRequest, PythonStatus } from './re
 export { PythonError } from './errors.ts';
 export type { PythonErrorCode } from './errors.ts';
 export type { PythonEnvironment } from './environments.ts';
-export type { PythonProcessDescription, PythonStatus } from './requests.ts';
+export type { PythonStatus } from './requests.ts';
 
 // eslint-disable-next-line typescript/consistent-type-definitions -- a type may go where any options may
 export type CrossingOptions = {

@@ -10,7 +10,7 @@ import { libraryChecks } from './library-checks.ts';
 import { runtimeChecks } from './runtime-checks.ts';
 import { wslChecks } from './wsl-checks.ts';
 
-export type { Finding, Report, Severity } from './finding.ts';
+export type { Report } from './finding.ts';
 export { formatReport, reportHtml } from './finding.ts';
 export type { FirstOp } from './context.ts';
 

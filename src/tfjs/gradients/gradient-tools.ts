@@ -139,6 +139,3 @@ export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
     pullBack,
   };
 }
-
-/** Outputs of a kernel as tfjs hands them on. */
-export type KernelResult = TensorInfo | TensorInfo[];

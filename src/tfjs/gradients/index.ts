@@ -15,7 +15,7 @@ import { installSparseGradients } from './sparse.ts';
 import { installSpectralGradients } from './spectral.ts';
 
 /** Kernels that have no gradient, and the reason. */
-export const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
+const WITHOUT_GRADIENT: Readonly<Record<string, string>> = {
   NonMaxSuppressionV5:
     'which boxes are kept jumps with the scores, and TensorFlow has no gradient of it either',
   Unique: 'equal values fall into one, so that no single one has the gradient',

@@ -55,7 +55,7 @@ export function installLinearGradients(tools: GradientTools): void {
 }
 
 /** Labels of an equation's inputs and its output. @throws Error for an equation that cannot be read. */
-export function parseEquation(
+function parseEquation(
   equation: string,
   shapes: readonly (readonly number[])[],
 ): {

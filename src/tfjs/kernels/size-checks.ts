@@ -59,7 +59,7 @@ const STEPS = ['strides', 'dilations', 'filterSize'];
  * @param filter the shape of the window, where an input has it.
  * @throws RangeError for steps that are none, and for a window that reaches further than TensorFlow counts
  */
-export function checkWindow(
+function checkWindow(
   op: string,
   attributes: Readonly<Record<string, unknown>>,
   filter: readonly number[],

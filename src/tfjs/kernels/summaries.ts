@@ -35,7 +35,7 @@ interface SummaryBackend {
  *
  * @param buckets a positive integer
  */
-export function histogramBuckets(values: ArrayLike<number>, buckets: number): Float64Array {
+function histogramBuckets(values: ArrayLike<number>, buckets: number): Float64Array {
   const rows = new Float64Array(buckets * 3);
   if (values.length === 0) return rows;
   let least = Infinity;

@@ -44,7 +44,7 @@ const sparsemax: Formula = (tf, x) => {
 };
 
 /** Keras's activations that tfjs lacks, or has under the same name for another function. */
-export const ACTIVATION_FORMULAS: Readonly<Record<string, Formula>> = {
+const ACTIVATION_FORMULAS: Readonly<Record<string, Formula>> = {
   celu: (tf, x) => tf.add(tf.relu(x), tf.expm1(tf.minimum(x, 0))),
   exponential: (tf, x) => tf.exp(x),
   glu: (tf, x) => {

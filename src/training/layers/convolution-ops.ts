@@ -13,7 +13,7 @@ type Pair = [number, number];
 type Triple = [number, number, number];
 
 /** A kernel with zeros between its numbers: what a dilated convolution is equal to, for kernels without dilations. */
-export function dilateKernel(tf: Tf, kernel: Tensor, rates: readonly number[]): Tensor {
+function dilateKernel(tf: Tf, kernel: Tensor, rates: readonly number[]): Tensor {
   let result = kernel;
   for (const [axis, rate] of rates.entries()) {
     if (rate === 1) continue;

@@ -18,7 +18,7 @@ interface Margins {
 }
 
 /** A number, a number for each dimension, or two for each; in one dimension also two numbers. @throws RangeError */
-export function readSides(value: unknown, rank: number, option: string): Sides[] {
+function readSides(value: unknown, rank: number, option: string): Sides[] {
   const wrong = (): never => {
     throw new RangeError(
       `${option} is ${JSON.stringify(value)}; it must be a whole number, ${rank === 1 ? 'or two' : `${rank} of them, or ${rank} pairs`}`,

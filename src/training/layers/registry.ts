@@ -66,7 +66,7 @@ const SHORT: Readonly<Record<string, string>> = {
  *
  * @throws Error when there is no class of that name.
  */
-export function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null {
+function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null {
   if (given === null || given === undefined) return null;
   if (given instanceof tf.serialization.Serializable) return given;
   const { className, config } =
@@ -80,14 +80,6 @@ export function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null 
     fromConfig(constructor: unknown, config: Config): Serializable;
   };
   return made.fromConfig(made, { ...config });
-}
-
-/** An activation from its name or itself; `linear` by default. */
-export function activationOf(tf: Tf, given: unknown): Activation {
-  if (given instanceof tf.serialization.Serializable) return given as unknown as Activation;
-  const name =
-    typeof given === 'string' ? given : ((given as { className?: string } | null)?.className ?? 'linear');
-  return new (registered(tf, name) as unknown as new () => Activation)();
 }
 
 export interface Activation extends Serializable {

@@ -27,7 +27,7 @@ function alongAxis(tf: Tf, x: Tensor, axis: number, weights: Float32Array): Tens
 }
 
 /** Resizes pictures [batch, height, width, channels] as `tf.image.resize` of TensorFlow: half-pixel centres. */
-export function resizePictures(
+function resizePictures(
   tf: Tf,
   x: Tensor,
   [height, width]: readonly [number, number],

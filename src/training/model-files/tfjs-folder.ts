@@ -124,7 +124,7 @@ function weightsPath(file: string, path: unknown): string {
 }
 
 /** `model.json` and its weights. @throws ModelFileError, FileError */
-export function readArtifacts(file: string): Tf.io.ModelArtifacts {
+function readArtifacts(file: string): Tf.io.ModelArtifacts {
   const json = parseModelJson(readRegular(file), file);
   const manifest = json['weightsManifest'];
   if (!Array.isArray(manifest)) throw malformed(`${file} is not a tfjs model: it has no weightsManifest`);

@@ -1,5 +1,4 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import type { Tf } from '../../../src/tfjs/instance.ts';
 
 /** tfjs without the ranks of its declarations: cases are about values. */
 // eslint-disable-next-line typescript/no-explicit-any
@@ -78,5 +77,3 @@ export function factors(shape: readonly number[], seed: number): number[] {
 export function title({ op, name }: GradientCase): string {
   return name === '' ? op : `${op}: ${name}`;
 }
-
-export type { Tf };

@@ -28,7 +28,7 @@ interface Engine {
 const STEP = 2 ** -6;
 
 /** The functions of a case: its weighted result, and the weighted sum of the gradients of that. */
-export function orders(tf: Loose, one: GradientCase, shape: readonly number[]) {
+function orders(tf: Loose, one: GradientCase, shape: readonly number[]) {
   const engine = tf.engine() as Engine;
   const gradients = (f: (...xs: Tensor[]) => Tensor, xs: Tensor[]): Tensor[] =>
     // Where the function does not depend on an input, as the gradient of a linear one, it is 0.
@@ -49,7 +49,7 @@ export function resultShape(tf: Loose, one: GradientCase, values: number[][]): n
   return tf.tidy(() => one.run(tf, ...tensorsOf(tf, one, values)).shape) as number[];
 }
 
-export function tensorsOf(tf: Loose, { inputs }: GradientCase, values: number[][]): Tensor[] {
+function tensorsOf(tf: Loose, { inputs }: GradientCase, values: number[][]): Tensor[] {
   return inputs.map(({ shape }, i) => tf.tensor(values[i], shape, 'float32') as Tensor);
 }
 
@@ -90,7 +90,7 @@ function differences(
 }
 
 /** Compares lists of numbers; gives what is wrong, or nothing. `NaN` equals `NaN`. */
-export function compare(what: string, actual: number[][], expected: number[][], tolerance: number): string[] {
+function compare(what: string, actual: number[][], expected: number[][], tolerance: number): string[] {
   const problems: string[] = [];
   const largest = Math.max(1, ...expected.flat().filter(Number.isFinite).map(Math.abs));
   for (const [i, list] of expected.entries()) {

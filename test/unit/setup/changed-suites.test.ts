@@ -8,6 +8,7 @@ const KNOWN = [
   'types',
   'lint',
   'format',
+  'unused',
   'words',
   'unit',
   'tensorflow',
@@ -27,7 +28,7 @@ function evaluate(expression: string): unknown {
   );
 }
 
-const ALWAYS = ['types', 'lint', 'format', 'words', 'unit'];
+const ALWAYS = ['types', 'lint', 'format', 'unused', 'words', 'unit'];
 
 test.each([
   [['docs/training.md', 'README.md'], ALWAYS],

@@ -146,7 +146,7 @@ export function newHandle(
 }
 
 /** The values behind a TF_Tensor, copied. */
-export function tensorValues(api: CApi, tensor: Pointer, dtype: number, count: number): TensorValues {
+function tensorValues(api: CApi, tensor: Pointer, dtype: number, count: number): TensorValues {
   if (dtype === TF.STRING) return unpackStrings(api, api.TF_TensorData(tensor), count);
   const element = elementOf(dtype);
   if (element === undefined) {

@@ -22,7 +22,7 @@ interface OpDefinition {
 const definitions = new Map<string, OpDefinition>();
 
 /** Outputs as C reads a list of TF_Output: an address, a 32-bit index, padding. */
-export function outputList(outputs: readonly GraphOutput[]): BigInt64Array {
+function outputList(outputs: readonly GraphOutput[]): BigInt64Array {
   const words = new BigInt64Array(Math.max(1, 2 * outputs.length));
   outputs.forEach(({ oper, index }, i) => {
     words[2 * i] = BigInt(oper);
