@@ -2,7 +2,7 @@
 //
 // Fails (1) where a file, an exported value or a dependency is used nowhere, or a package is imported that package.json does not
 // list. Entry points are tests, files whose first line has the command that runs them, and files whose path is text in another
-// file: in the build, in package.json, where a test starts a program. A type may be exported for the signatures of its own file.
+// file: in the build, in package.json, where a test starts a program. A type may be exported for signatures in the same file.
 import { parseSync } from 'oxc-parser';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, posix } from 'node:path';
@@ -60,7 +60,7 @@ function sourceFiles(root) {
 }
 
 /**
- * The file of a relative specifier; undefined where it is no source of ours.
+ * The file of a relative specifier; undefined where it is not a source.
  *
  * @param {Map<string, Source>} sources
  * @param {string} from
@@ -197,7 +197,7 @@ function followExports(sources) {
 }
 
 /**
- * What is unused under a root: one line each.
+ * Finds what is unused under a root: one line each.
  *
  * @param {string} root
  * @returns {string[]}

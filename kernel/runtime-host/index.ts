@@ -19,8 +19,6 @@ import { Interrupts } from './interrupts.ts';
 import { Questions, type Answer } from './questions.ts';
 import { RuntimeProcess } from './runtime-process.ts';
 
-export { RuntimeError } from './failures.ts';
-
 export interface RuntimeHostOptions {
   /** Bundle of the runtime process. */
   runtimeFile: string;

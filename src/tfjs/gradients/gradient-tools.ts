@@ -1,4 +1,4 @@
-import type { NamedAttrMap, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
 import { ATTR } from '../../engines/dtypes.ts';
 import type { OpAttribute } from '../../engines/ops.ts';
 import { kernelReplacer, type KernelInputs, type ReplaceKernel } from '../kernel-replacer.ts';
