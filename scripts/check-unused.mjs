@@ -71,11 +71,11 @@ function target(sources, from, specifier) {
   return [path, `${path}.ts`, `${path}.mjs`, `${path}.cjs`].find((each) => sources.has(each));
 }
 
-/**
- * @param {import('oxc-parser').ImportName} imported
- */
-function nameOf({ kind, name }) {
-  return String(kind) === 'NamespaceObject' ? '*' : (name ?? 'default');
+/** @param {import('oxc-parser').ImportName} imported */
+function nameOf(imported) {
+  /** @type {string} */
+  const kind = imported.kind;
+  return kind === 'NamespaceObject' ? '*' : (imported.name ?? 'default');
 }
 
 /**
@@ -117,7 +117,9 @@ function readSource(file, original, use) {
   for (const { entries } of module.staticExports) {
     for (const entry of entries) {
       const from = entry.moduleRequest?.value;
-      if (String(entry.exportName.kind) === 'None') {
+      /** @type {string} */
+      const kind = entry.exportName.kind;
+      if (kind === 'None') {
         if (from !== undefined) source.all.push(from);
         continue;
       }
