@@ -13,7 +13,7 @@ export function registerTensorflowBackend(tf: Tf, engine: Engine): void {
   backend = made;
   extend(made, engine.eager);
   internals.registerKernels();
-  tf.registerBackend('tensorflow', () => made as unknown as ReturnType<typeof tf.backend>, 3);
+  tf.registerBackend('tensorflow', () => made, 3);
   // With a backend that is made at once this is done when the call returns.
   void tf.setBackend('tensorflow');
 }

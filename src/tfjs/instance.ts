@@ -7,9 +7,16 @@ import type { node } from '@tensorflow/tfjs-node-gpu/dist/node.js';
 import type { Engine } from '../engines/engine.ts';
 import type { EagerBinding } from '../engines/eager.ts';
 
+const INTERNALS: unique symbol = Symbol.for('tensorcell.tfjs');
+
 export type Tf = typeof tfjs & {
   node: typeof node;
+  /** Set by the bundle's entry. */
+  readonly [INTERNALS]: TfInternals;
 };
+
+/** tfjs's interface to a backend. */
+type KernelBackend = ReturnType<typeof tfjs.backend>;
 
 /** What an entry of the backend's tensor map holds. */
 export interface TensorInfo {
@@ -60,11 +67,17 @@ export interface NodeBackend {
     attributes: { name: string; type: number; value: unknown }[],
     inputs: readonly { dataId: object }[],
   ): tfjs.Tensor;
+  executeMultipleOutputs(
+    name: string,
+    attributes: { name: string; type: number; value: unknown }[],
+    inputs: readonly { dataId: object }[],
+    outputs: number,
+  ): tfjs.Tensor[];
 }
 
 /** Parts of the bundle that only this library uses. */
 export interface TfInternals {
-  NodeJSKernelBackend: new (binding: EagerBinding, packageName: string) => NodeBackend;
+  NodeJSKernelBackend: new (binding: EagerBinding, packageName: string) => NodeBackend & KernelBackend;
   registerKernels(): void;
   /** Every class and function of tfjs's that a model may be made of. */
   builtIns: ReadonlySet<unknown>;
@@ -195,8 +208,6 @@ export interface TfInternals {
   };
 }
 
-const INTERNALS = Symbol.for('tensorcell.tfjs');
-
 /** The bundle `tf.cjs`: beside our own bundles, or, when run from source, in the checkout's `dist`. */
 function tfBundle(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -234,5 +245,5 @@ export function tfIsEvaluated(): boolean {
 }
 
 export function tfInternals(tf: Tf): TfInternals {
-  return (tf as unknown as Record<symbol, TfInternals>)[INTERNALS] as TfInternals;
+  return tf[INTERNALS];
 }

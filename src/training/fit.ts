@@ -56,13 +56,17 @@ export function installTraining(tf: Tfjs, options: TrainingOptions = {}): void {
     const samples = countSamples(x, args.validationSplit ?? 0);
     const steps = samples === undefined ? undefined : Math.ceil(samples / (args.batchSize ?? 32));
     const seen = { steps, data: { x, y }, options };
-    return watched(tf, this, args, seen, async (watchedArgs) => fit.call(this, x, y, watchedArgs));
+    const own = tfjsArgs(args);
+    return watched(tf, this, args, seen, async (changes) => fit.call(this, x, y, { ...own, ...changes }));
   };
   const fitDatasetShown: FitDataset = async function fitDatasetShown(dataset, args) {
     const size = args.batchesPerEpoch ?? dataset.size;
     const steps = typeof size === 'number' && Number.isFinite(size) ? size : undefined;
     const seen = { steps, data: {}, options };
-    return watched(tf, this, args, seen, async (watchedArgs) => fitDataset.call(this, dataset, watchedArgs));
+    const own = tfjsArgs(args);
+    return watched(tf, this, args, seen, async (changes) =>
+      fitDataset.call(this, dataset, { ...own, ...changes }),
+    );
   };
   Object.assign(prototype, { fit: fitShown, fitDataset: fitDatasetShown });
   rememberOwners(tf);
@@ -92,20 +96,27 @@ function countSamples(x: unknown, validationSplit: number): number | undefined {
 type FitArgs = Pick<Tf.ModelFitArgs, 'epochs' | 'initialEpoch' | 'verbose' | 'callbacks' | 'yieldEvery'> &
   TensorcellFitArgs;
 
-async function watched<Args extends FitArgs>(
+/** The arguments that tfjs knows. */
+function tfjsArgs<Args extends TensorcellFitArgs>(args: Args): Omit<Args, keyof TensorcellFitArgs> {
+  const { onInterrupt: _onInterrupt, progress: _progress, stepsPerExecution: _steps, ...given } = args;
+  return given;
+}
+
+/** @param train calls tfjs with the user's arguments and these changes of them. */
+async function watched(
   tf: Tfjs,
   model: Tf.LayersModel,
-  args: Args,
+  args: FitArgs,
   seen: { steps: number | undefined; data: FitData; options: TrainingOptions },
-  train: (args: Args) => Promise<Tf.History>,
+  train: (changes: Pick<FitArgs, 'initialEpoch' | 'callbacks'>) => Promise<Tf.History>,
 ): Promise<Tf.History> {
-  const { onInterrupt = 'end', progress, stepsPerExecution, ...given } = args;
+  const { onInterrupt = 'end', progress, stepsPerExecution } = args;
   trainerOf(model).stepsOnFit = checkedSteps(stepsPerExecution);
-  const rest = { ...given } as unknown as Args;
+  const changes: Pick<FitArgs, 'initialEpoch' | 'callbacks'> = {};
   for (const callback of callbackList(args)) {
     if (!(callback instanceof TrainingCallback)) continue;
     const start = await callback.beforeFit(ownerOf(model));
-    if (start?.initialEpoch !== undefined) rest.initialEpoch = start.initialEpoch;
+    if (start?.initialEpoch !== undefined) changes.initialEpoch = start.initialEpoch;
   }
   const mode = (args.verbose as number | undefined) === 0 ? 'quiet' : (progress ?? progressMode());
   const ours = callbackList(args).filter((callback) => callback instanceof TrainingCallback);
@@ -115,7 +126,7 @@ async function watched<Args extends FitArgs>(
     callbacks: ours,
     mode,
     epochs: args.epochs ?? 1,
-    firstEpoch: rest.initialEpoch ?? 0,
+    firstEpoch: changes.initialEpoch ?? args.initialEpoch ?? 0,
     steps: seen.steps,
     data: seen.data,
     load: mode === 'chart' ? seen.options.load?.() : undefined,
@@ -142,8 +153,8 @@ async function watched<Args extends FitArgs>(
     return onInterrupt === 'return' ? 'continue' : undefined;
   });
   try {
-    const callbacks = [...asCallbacks(tf, args, watcher), watcherCallback(tf, watcher)];
-    const history = await train({ ...rest, callbacks });
+    changes.callbacks = [...asCallbacks(tf, args, watcher), watcherCallback(tf, watcher)];
+    const history = await train(changes);
     watcher.end(watcher.stopping ? 'interrupted' : 'finished');
     // As the value of its cell it would be shown once more; nor does quiet mean a chart at the end.
     markShown(history);

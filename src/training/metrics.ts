@@ -101,6 +101,5 @@ export class Metrics {
 
 /** As `tf.keep`, without naming a copy of tfjs: an enclosing `tidy` leaves it alone. */
 function keep(tensor: Tf.Scalar): Tf.Scalar {
-  (tensor as unknown as { kept: boolean }).kept = true;
-  return tensor;
+  return Object.assign(tensor, { kept: true });
 }

@@ -1,4 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { layerFields } from '../tfjs/layers-view.ts';
 import { setRendering } from '../display/index.ts';
 import type { Rendered } from '../display/index.ts';
 import { escapeHtml } from '../base/text/html.ts';
@@ -40,9 +41,7 @@ function rowsOf(model: Tf.LayersModel): LayerRow[] {
     parameters: layer.countParams(),
     from: [
       ...new Set(
-        (layer as unknown as { inboundNodes: { inboundLayers: Layer[] }[] }).inboundNodes.flatMap((node) =>
-          node.inboundLayers.map(({ name }) => name),
-        ),
+        layerFields(layer).inboundNodes.flatMap((node) => node.inboundLayers.map(({ name }) => name)),
       ),
     ].filter((name) => model.layers.some((other) => other.name === name)),
   }));

@@ -2,13 +2,17 @@ import type * as Tf from '@tensorflow/tfjs';
 
 /** tfjs declares the learning rate as protected, though every optimizer of its own has one. */
 interface OptimizerInside {
-  learningRate?: number;
+  learningRate: number;
   setLearningRate?(rate: number): void;
 }
 
+function hasLearningRate(optimizer: object | undefined): optimizer is OptimizerInside {
+  return optimizer !== undefined && 'learningRate' in optimizer && typeof optimizer.learningRate === 'number';
+}
+
 function inside(model: Tf.LayersModel): OptimizerInside {
-  const optimizer = model.optimizer as unknown as OptimizerInside | undefined;
-  if (typeof optimizer?.learningRate !== 'number') {
+  const optimizer: object | undefined = model.optimizer;
+  if (!hasLearningRate(optimizer)) {
     throw new TypeError('the model’s optimizer has no learningRate: compile the model with one of tf.train');
   }
   return optimizer;
@@ -16,7 +20,7 @@ function inside(model: Tf.LayersModel): OptimizerInside {
 
 /** The present learning rate. @throws TypeError for an optimizer without one. */
 export function learningRate(model: Tf.LayersModel): number {
-  return inside(model).learningRate as number;
+  return inside(model).learningRate;
 }
 
 /** Sets it, from the next batch on. @throws TypeError for an optimizer without one, RangeError for what is none. */

@@ -11,8 +11,8 @@ export function rememberOwners(tf: typeof Tf): void {
   for (const name of ['fit', 'fitDataset'] as const) {
     const method = Reflect.get(prototype, name) as (...args: unknown[]) => Promise<unknown>;
     Object.assign(prototype, {
-      async [name](this: { model?: object }, ...args: unknown[]): Promise<unknown> {
-        if (this.model) owners.set(this.model, this as unknown as Tf.LayersModel);
+      async [name](this: Tf.LayersModel & { model?: object }, ...args: unknown[]): Promise<unknown> {
+        if (this.model) owners.set(this.model, this);
         return method.apply(this, args);
       },
     });

@@ -14,9 +14,11 @@ function handleOf({ file, stamp }: StoredArray): number {
   const known = handles.get(key);
   if (known !== undefined) return known;
   if (handles.size >= MOST_HANDLES) {
-    const [[oldest, handle]] = handles as unknown as [[string, number]];
-    handles.delete(oldest);
-    closeSync(handle);
+    for (const [oldest, handle] of handles) {
+      handles.delete(oldest);
+      closeSync(handle);
+      break;
+    }
   }
   const handle = openSync(file, 'r');
   handles.set(key, handle);

@@ -63,7 +63,7 @@ async function encodeTensor(tensor: Tensor, context: CrossingContext): Promise<L
   const { shape } = tensor;
   const as = pythonArray(context);
   if (tensor.dtype === 'string') {
-    const values = (tensor.dataSync() as unknown as string[]).slice();
+    const values = tensor.dataSync<'string'>().slice();
     return { $: 'strings', shape, values, as };
   }
   const dtype = storedDtype(tensor);

@@ -97,15 +97,23 @@ export async function sendBytes(
   return { bytes, segment: { name: segment.name, path: segment.path, pid: process.pid } };
 }
 
+function hasPayload(leaf: Leaf): leaf is Leaf & Payload {
+  const { bytes, data, segment } = leaf;
+  if (!Number.isSafeInteger(bytes)) return false;
+  if (typeof data === 'string') return true;
+  return (
+    typeof segment === 'object' &&
+    segment !== null &&
+    'path' in segment &&
+    typeof segment.path === 'string' &&
+    'name' in segment &&
+    typeof segment.name === 'string'
+  );
+}
+
 export function payloadOf(leaf: Leaf): Payload {
-  const { bytes, data, segment } = leaf as Partial<Payload>;
-  const valid =
-    Number.isSafeInteger(bytes) &&
-    (typeof data === 'string' || (typeof segment?.path === 'string' && typeof segment.name === 'string'));
-  if (!valid) {
-    throw new CrossingError('malformed', `the other process sent a ${leaf.$} without its bytes`);
-  }
-  return leaf as unknown as Payload;
+  if (hasPayload(leaf)) return leaf;
+  throw new CrossingError('malformed', `the other process sent a ${leaf.$} without its bytes`);
 }
 
 /** A mapping's bytes in memory of our own; the mapping is gone then. */

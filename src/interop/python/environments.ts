@@ -212,7 +212,7 @@ async function ask(
           done(stdout);
           return;
         }
-        const why = stderr.trim().split('\n').at(-1) || error.message.split('\n')[0]!;
+        const why = stderr.trim().split('\n').at(-1) || (error.message.split('\n')[0] ?? '');
         fail(new PythonError('no-environment', `${executable} does not run: ${why}`, { cause: error }));
       },
     );

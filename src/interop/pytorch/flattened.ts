@@ -1,4 +1,5 @@
-import type { layers, Shape } from '@tensorflow/tfjs';
+import type { layers } from '@tensorflow/tfjs';
+import { layerFields, type LayerNode } from '../../tfjs/layers-view.ts';
 
 type Layer = layers.Layer;
 
@@ -16,11 +17,6 @@ const ELEMENTWISE = new Set([
   'ThresholdedReLU',
 ]);
 
-interface Node {
-  inboundLayers: Layer[];
-  inputShapes: Shape[];
-}
-
 /**
  * Where a layer's features are a flattened picture: its shape without the batch, channels last ([height, width,
  * channels]). PyTorch flattens with the channels first, so features come in another order there.
@@ -28,14 +24,14 @@ interface Node {
 export function flattenedPicture(layer: Layer): number[] | undefined {
   let at: Layer | undefined = layer;
   while (at !== undefined) {
-    const node: Node | undefined = (at as unknown as { inboundNodes: Node[] }).inboundNodes[0];
+    const node: LayerNode | undefined = layerFields(at).inboundNodes[0];
     const before: Layer | undefined = node?.inboundLayers[0];
     if (before === undefined) return undefined;
     const name = before.getClassName();
     if (name === 'Flatten') {
-      const inner = (before as unknown as { inboundNodes: Node[] }).inboundNodes[0];
-      const shape = inner?.inputShapes[0]?.slice(1) as number[] | undefined;
-      const first = (before as unknown as { dataFormat?: string }).dataFormat === 'channelsFirst';
+      const { inboundNodes, dataFormat } = layerFields(before);
+      const shape = inboundNodes[0]?.inputShapes[0]?.slice(1).map(Number);
+      const first = dataFormat === 'channelsFirst';
       if (shape === undefined || shape.length < 2 || first) return undefined;
       // One pixel has no order.
       return shape.slice(0, -1).every((length) => length === 1) ? undefined : shape;

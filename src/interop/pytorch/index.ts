@@ -3,6 +3,7 @@
  * `tensorcell.safetensors.load` gives, or `python.get('model.state_dict()')`.
  */
 import type { LayersModel, Tensor } from '@tensorflow/tfjs';
+import { isModel } from '../../tfjs/layers-view.ts';
 import { toFloat32 } from '../../base/arrays/convert.ts';
 import { arrayTag, type TaggedArray } from '../../base/arrays/tagged.ts';
 import { theTf } from '../../tfjs/current.ts';
@@ -32,8 +33,7 @@ interface Part {
 /** A model's layers with weights, also of models inside it. */
 function partsOf(model: LayersModel): Part[] {
   return model.layers.flatMap((layer) => {
-    const inner = (layer as Partial<LayersModel>).layers;
-    if (Array.isArray(inner)) return partsOf(layer as unknown as LayersModel);
+    if (isModel(layer)) return partsOf(layer);
     const counterpart = counterpartOf(layer);
     return counterpart === undefined ? [] : [{ layer, counterpart }];
   });

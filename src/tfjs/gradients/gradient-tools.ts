@@ -1,4 +1,4 @@
-import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
+import type { GradFunc, NamedAttrMap, Tensor } from '@tensorflow/tfjs';
 import { ATTR } from '../../engines/dtypes.ts';
 import type { OpAttribute } from '../../engines/ops.ts';
 import { kernelReplacer, type KernelInputs, type ReplaceKernel } from '../kernel-replacer.ts';
@@ -9,10 +9,17 @@ import type { NodeBackend, Tf } from '../instance.ts';
 export type InputGradients = Record<string, () => Tensor>;
 
 /**
- * A gradient: of `dy` (a list for ops with several outputs), what the op saved (inputs first, then outputs) and its
+ * A gradient: of `dy`, what the op saved (inputs first, then outputs) and its
  * attributes. It must consist of ops that have gradients, so that the second order works.
  */
 export type Gradient = (dy: Tensor, saved: Tensor[], attributes: NamedAttrMap) => InputGradients;
+
+/** The same for an op with several outputs: `dys` has one tensor for each. */
+export type ListGradient = (
+  dys: readonly Tensor[],
+  saved: Tensor[],
+  attributes: NamedAttrMap,
+) => InputGradients;
 
 /** What a gradient needs of the op: names of inputs, and for each output whether it is kept. */
 export interface Saves {
@@ -40,8 +47,12 @@ export interface GradientTools {
   ) => Tensor;
   /** Calls a registered kernel, which is recorded for a gradient of this one. */
   readonly call: (kernel: string, inputs: KernelInputs, attributes?: NamedAttrMap) => Tensor;
+  /** The same for a kernel with several outputs. */
+  readonly callList: (kernel: string, inputs: KernelInputs, attributes?: NamedAttrMap) => readonly Tensor[];
   /** Registers the gradient of an op, in place of tfjs's where there is one. */
   readonly define: (kernel: string, saves: Saves, gradient: Gradient) => void;
+  /** The same for an op with several outputs. */
+  readonly defineList: (kernel: string, saves: Saves, gradient: ListGradient) => void;
   /** Numbers that gradients can be computed of: complex ones as they are, all others as float32. */
   readonly numbers: (x: Tensor) => Tensor;
   /** The complex conjugate; real tensors as they are. */
@@ -68,12 +79,42 @@ export function perAxis(value: unknown, axes: number): number[] {
   return typeof value === 'number' ? Array.from({ length: axes }, () => value) : [...(value as number[])];
 }
 
+/** One of an op's tensors. @throws RangeError where there are fewer */
+export function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
+  const tensor = tensors[index];
+  if (tensor === undefined)
+    throw new RangeError(`there are ${tensors.length} tensors, and no number ${index}`);
+  return tensor;
+}
+
+function isListLike(value: unknown): value is ArrayLike<unknown> {
+  return typeof value === 'object' && value !== null && 'length' in value;
+}
+
+/** The numbers of an attribute that is a list. @throws TypeError for an attribute that is none */
+export function numberList(value: unknown): number[] {
+  if (isListLike(value)) return Array.from(value, Number);
+  throw new TypeError(`an attribute of an op is ${String(value)}, not a list of numbers`);
+}
+
+/** The pairs of an attribute such as `paddings`. @throws TypeError for an attribute that is no list of pairs */
+export function numberPairs(value: unknown): [number, number][] {
+  if (!isListLike(value))
+    throw new TypeError(`an attribute of an op is ${String(value)}, not a list of pairs`);
+  return Array.from(value, (pair) => {
+    const [first = 0, second = 0] = numberList(pair);
+    return [first, second];
+  });
+}
+
 export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
   const engine = engineOf(tf);
   const onTensorflow = () => tf.getBackend() === 'tensorflow';
   const replaceKernel = kernelReplacer(tf, backend);
   const call = (kernel: string, inputs: KernelInputs, attributes?: NamedAttrMap) =>
     tf.engine().runKernel<Tensor>(kernel, inputs, attributes);
+  const callList = (kernel: string, inputs: KernelInputs, attributes?: NamedAttrMap) =>
+    tf.engine().runKernel<Tensor[]>(kernel, inputs, attributes);
 
   const run: GradientTools['run'] = (op, inputs, attributes = [], type = 'T') =>
     backend.executeSingleOutput(
@@ -82,15 +123,25 @@ export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
       inputs,
     );
 
-  const define: GradientTools['define'] = (kernel, { inputs = [], outputs = [], all = false }, gradient) => {
+  const register = (
+    kernel: string,
+    { inputs = [], outputs = [], all = false }: Saves,
+    gradFunc: GradFunc,
+  ) => {
     if (tf.getGradient(kernel) !== undefined) tf.unregisterGradient(kernel);
     tf.registerGradient({
       kernelName: kernel,
       inputsToSave: inputs,
       outputsToSave: outputs,
       ...(all ? { saveAllInputs: true } : {}),
-      gradFunc: (dy, saved, attributes) => gradient(dy as Tensor, saved, attributes),
+      gradFunc,
     });
+  };
+  const define: GradientTools['define'] = (kernel, saves, gradient) => {
+    register(kernel, saves, (dy, saved, attributes) => gradient(dy as Tensor, saved, attributes));
+  };
+  const defineList: GradientTools['defineList'] = (kernel, saves, gradient) => {
+    register(kernel, saves, (dys, saved, attributes) => gradient([dys].flat(), saved, attributes));
   };
 
   const numbers = (x: Tensor) =>
@@ -131,7 +182,9 @@ export function gradientTools(tf: Tf, backend: NodeBackend): GradientTools {
     replaceKernel,
     run,
     call,
+    callList,
     define,
+    defineList,
     numbers,
     conj,
     noGradient,

@@ -1,5 +1,12 @@
 import type { NamedAttrMap, Tensor } from '@tensorflow/tfjs';
-import { intAttribute, typeAttribute, type GradientTools } from './gradient-tools.ts';
+import {
+  intAttribute,
+  typeAttribute,
+  type GradientTools,
+  numberList,
+  numberPairs,
+  tensorAt,
+} from './gradient-tools.ts';
 import { TF } from '../../engines/dtypes.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
@@ -57,7 +64,7 @@ function installPlaces({ tf, define, noGradient }: GradientTools): void {
   });
 }
 
-function installSegments({ tf, define, noGradient }: GradientTools): void {
+function installSegments({ tf, define, defineList, noGradient }: GradientTools): void {
   define('UnsortedSegmentSum', { inputs: ['segmentIds'] }, (dy, saved) => {
     const [ids] = saved as [Tensor];
     return {
@@ -71,9 +78,9 @@ function installSegments({ tf, define, noGradient }: GradientTools): void {
     };
   });
 
-  define('TopK', { inputs: ['x'], outputs: [false, true] }, (dys, saved) => {
+  defineList('TopK', { inputs: ['x'], outputs: [false, true] }, (dys, saved) => {
     const [x, indices] = saved as [Tensor, Tensor];
-    const [dy] = dys as unknown as [Tensor];
+    const dy = tensorAt(dys, 0);
     return {
       x: () => {
         const size = x.shape.at(-1) as number;
@@ -121,7 +128,7 @@ function installArrangements(tools: GradientTools): void {
   }));
   define('Tile', { inputs: ['x'] }, (dy, saved, attributes) => {
     const [x] = saved as [Tensor];
-    const reps = attributes['reps'] as unknown as number[];
+    const reps = numberList(attributes['reps']);
     return {
       x: () => {
         const split = x.shape.flatMap((size, i) => [reps[i] as number, size]);
@@ -251,7 +258,7 @@ function installPaddings(tools: GradientTools): void {
   // A padding below 0 takes places away.
   replaceKernel('PadV2', (original) => (inputs, attributes) => {
     const x = inputs['x'] as Tensor;
-    const paddings = attributes['paddings'] as unknown as [number, number][];
+    const paddings = numberPairs(attributes['paddings']);
     for (const [axis, [before, after]] of paddings.entries()) {
       const size = x.shape[axis] as number;
       if (Math.max(0, -before) + Math.max(0, -after) > size) {
@@ -275,7 +282,7 @@ function installPaddings(tools: GradientTools): void {
   });
   define('PadV2', {}, (dy, _, attributes) => ({
     x: () => {
-      const paddings = attributes['paddings'] as unknown as [number, number][];
+      const paddings = numberPairs(attributes['paddings']);
       return tf.pad(
         dy,
         paddings.map(([before, after]): [number, number] => [0 - before, 0 - after]),
@@ -288,7 +295,7 @@ function installPaddings(tools: GradientTools): void {
 function installMirrorPad({ tf, define }: GradientTools): void {
   define('MirrorPad', { inputs: ['x'] }, (dy, saved, attributes) => {
     const [x] = saved as [Tensor];
-    const paddings = attributes['paddings'] as unknown as [number, number][];
+    const paddings = numberPairs(attributes['paddings']);
     const shared = attributes['mode'] === 'symmetric' ? 0 : 1;
     return {
       // What lies in the padding belongs to the place that it mirrors.

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { tfInternals } from '../instance.ts';
-import { boolAttribute, typeAttribute, type GradientTools } from './gradient-tools.ts';
+import { boolAttribute, typeAttribute, type GradientTools, tensorAt } from './gradient-tools.ts';
 
 /**
  * TensorFlow's ops on matrices in batches, where tfjs composes a graph for each matrix, and their gradients after
@@ -70,28 +70,19 @@ function installTriangularSolve(tools: GradientTools): void {
 }
 
 function installQr(tools: GradientTools): void {
-  const { tf, backend, define, replaceKernel, onTensorflow, depth, numbers } = tools;
-  const several = backend as unknown as {
-    executeMultipleOutputs(
-      op: string,
-      attributes: object[],
-      inputs: readonly Tensor[],
-      count: number,
-    ): Tensor[];
-  };
+  const { backend, callList, defineList, replaceKernel, onTensorflow, depth, numbers, tf } = tools;
   replaceKernel('Qr', () => ({ x }, { fullMatrices }) => {
     const { dtype } = backend.tensorMap.get((x as Tensor).dataId);
     const attributes = [
       { name: 'T', type: ATTR.TYPE, value: dtype },
       boolAttribute('full_matrices', fullMatrices),
     ];
-    return several.executeMultipleOutputs('Qr', attributes, [x as Tensor], 2);
+    return backend.executeMultipleOutputs('Qr', attributes, [x as Tensor], 2);
   });
-  define('Qr', { inputs: ['x'], outputs: [true, true] }, (dys, saved) => ({
+  defineList('Qr', { inputs: ['x'], outputs: [true, true] }, (dys, saved) => ({
     x: () => {
-      const [dq, dr] = dys as unknown as [Tensor, Tensor];
       const [x, q, r] = saved as [Tensor, Tensor, Tensor];
-      return qrGradient(tools, x, q, r, dq, dr);
+      return qrGradient(tools, x, q, r, tensorAt(dys, 0), tensorAt(dys, 1));
     },
   }));
   tfInternals(tf).matrices.qr = (given, fullMatrices) => {
@@ -101,7 +92,8 @@ function installQr(tools: GradientTools): void {
     const [rows, columns] = x.shape.slice(-2) as [number, number];
     // The columns of q beyond those of x are not determined by x. TensorFlow has no gradient then; tfjs's has that of its reflections.
     if (fullMatrices && rows > columns && depth() > 0 && x.dtype === 'float32') return undefined;
-    return tf.engine().runKernel('Qr', { x }, { fullMatrices }) as unknown as [Tensor, Tensor];
+    const made = callList('Qr', { x }, { fullMatrices });
+    return [tensorAt(made, 0), tensorAt(made, 1)];
   };
 }
 

@@ -1,11 +1,11 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Composites } from './composites.ts';
-import { intAttribute, perAxis, textAttribute, type GradientTools } from './gradient-tools.ts';
+import { intAttribute, perAxis, textAttribute, type GradientTools, tensorAt } from './gradient-tools.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
 /** Gradients of pools, after tensorflow/python/ops/nn_grad.py. */
 export function installPoolGradients(tools: GradientTools, composites: Composites): void {
-  const { tf, define, call, noGradient, replaceKernel, run } = tools;
+  const { tf, define, defineList, call, noGradient, replaceKernel, run } = tools;
 
   for (const suffix of ['', '3D']) {
     const axes = suffix === '' ? 2 : 3;
@@ -52,9 +52,9 @@ export function installPoolGradients(tools: GradientTools, composites: Composite
     });
   }
 
-  define('MaxPoolWithArgmax', { inputs: ['x'], outputs: [false, true] }, (dys, saved, attributes) => {
+  defineList('MaxPoolWithArgmax', { inputs: ['x'], outputs: [false, true] }, (dys, saved, attributes) => {
     const [x, places] = saved as [Tensor, Tensor];
-    const [dy] = dys as unknown as [Tensor];
+    const dy = tensorAt(dys, 0);
     return {
       x: () => {
         const perImage = elementCount(x.shape.slice(1));

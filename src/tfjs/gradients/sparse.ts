@@ -1,10 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { Composites } from './composites.ts';
-import type { GradientTools } from './gradient-tools.ts';
+import { tensorAt, type GradientTools } from './gradient-tools.ts';
 
 /** Gradients of sparse, ragged and counting ops, after tensorflow/python/ops/sparse_grad.py and math_grad.py. */
 export function installSparseGradients(tools: GradientTools, composites: Composites): void {
-  const { tf, define, call, depth, noGradient } = tools;
+  const { tf, define, defineList, call, callList, depth, noGradient } = tools;
 
   for (const name of ['SparseSegmentSum', 'SparseSegmentMean']) {
     define(name, { inputs: ['data', 'indices', 'segmentIds'] }, (dy, saved) => {
@@ -26,11 +26,11 @@ export function installSparseGradients(tools: GradientTools, composites: Composi
     });
   }
 
-  define(
+  defineList(
     'SparseFillEmptyRows',
     { inputs: ['values'], outputs: [false, false, false, true] },
     (dys, saved) => {
-      const [, dy] = dys as unknown as [Tensor, Tensor];
+      const dy = tensorAt(dys, 1);
       const [, places] = saved as [Tensor, Tensor];
       const ofValues = () => tf.gather(dy, places);
       return {
@@ -81,7 +81,7 @@ export function installSparseGradients(tools: GradientTools, composites: Composi
     if (depth() === 0 || values.dtype !== 'float32') return undefined;
     return tf.tidy(() => {
       const paramsDenseValues = tf.range(0, values.shape[0], 1, 'int32');
-      const parts = call('RaggedGather', { ...inputs, paramsDenseValues }, attributes) as unknown as Tensor[];
+      const parts = callList('RaggedGather', { ...inputs, paramsDenseValues }, attributes);
       return [...parts.slice(0, -1), tf.gather(values, parts.at(-1) as never)];
     });
   });

@@ -2,13 +2,6 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { flag, text, type, type KernelTools } from './kernel-tools.ts';
 
-type MultipleOutputs = (
-  name: string,
-  attributes: { name: string; type: number; value: unknown }[],
-  inputs: readonly Tensor[],
-  outputs: number,
-) => Tensor[];
-
 /** Kernels on images. */
 export function installImages(tools: KernelTools): void {
   const { tf, backend, replaceKernel, dtypeOf, slowly } = tools;
@@ -50,9 +43,6 @@ export function installImages(tools: KernelTools): void {
 }
 
 function installMaxPoolWithArgmax({ tf, backend, replaceKernel, dtypeOf, slowly }: KernelTools): void {
-  const execute = (
-    backend as unknown as { executeMultipleOutputs: MultipleOutputs }
-  ).executeMultipleOutputs.bind(backend);
   replaceKernel('MaxPoolWithArgmax', () => (inputs, attributes) => {
     const x = inputs['x'] as Tensor;
     const { filterSize, strides, pad, includeBatchInIndex } = attributes as {
@@ -72,7 +62,7 @@ function installMaxPoolWithArgmax({ tf, backend, replaceKernel, dtypeOf, slowly 
       return slowly('MaxPoolWithArgmax', inputs, attributes);
     }
     const list = (name: string, values: number[]) => ({ name, type: ATTR.INT, value: values });
-    return execute(
+    return backend.executeMultipleOutputs(
       'MaxPoolWithArgmax',
       [
         list('ksize', [1, info.filterHeight, info.filterWidth, 1]),

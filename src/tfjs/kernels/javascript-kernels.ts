@@ -9,6 +9,10 @@ interface JavaScriptBackend {
   disposeData(dataId: object, force: boolean): boolean;
 }
 
+function isJavaScriptBackend(backend: object | null): backend is JavaScriptBackend {
+  return backend !== null && 'data' in backend && 'write' in backend && 'disposeData' in backend;
+}
+
 /** Runs a kernel by its name. */
 export type RunKernel = (
   name: string,
@@ -20,7 +24,8 @@ export type RunKernel = (
 export function javaScriptKernels(tf: Tf, backend: NodeBackend): RunKernel {
   const ours = backend as NodeBackend & { write(values: unknown, shape: number[], dtype: string): object };
   return (name, inputs, attrs) => {
-    const javaScript = tf.findBackend('cpu') as unknown as JavaScriptBackend;
+    const javaScript: object | null = tf.findBackend('cpu');
+    if (!isJavaScriptBackend(javaScript)) throw new Error(`tfjs has no backend cpu, which runs ${name}`);
     const made: object[] = [];
     const there = (part: Tensor | Tensor[]): TensorInfo | TensorInfo[] => {
       if (Array.isArray(part)) return part.map((one) => there(one) as TensorInfo);

@@ -13,7 +13,7 @@ type Check = (inputs: KernelInputs, attributes: NamedAttrMap) => void;
 
 export const LIST_CHECKS: Readonly<Record<string, Check>> = {
   RaggedTensorToTensor: ({ values, rowPartitionTensors }, { rowPartitionTypes }) => {
-    const partitions = rowPartitionTensors as unknown as Tensor[];
+    const partitions: readonly Tensor[] = [rowPartitionTensors ?? []].flat();
     const types = rowPartitionTypes as string[];
     const first = types[0] === 'FIRST_DIM_SIZE' ? 1 : 0;
     let rows = first === 1 ? partitions[0]?.dataSync()[0] : undefined;

@@ -1,6 +1,7 @@
 import type { GradConfig, Tensor } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { engineOf } from '../engine.ts';
+import { tensorAt } from '../gradients/gradient-tools.ts';
 import { tfInternals, type NodeBackend, type Tf } from '../instance.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
@@ -26,16 +27,7 @@ function installBatchKernels(tf: Tf, backend: NodeBackend): void {
     { name: 'is_training', type: ATTR.BOOL, value: true },
   ];
   const execute = (name: string, epsilon: number, inputs: Tensor[]): Tensor[] =>
-    (
-      backend as unknown as {
-        executeMultipleOutputs(
-          name: string,
-          attributes: object[],
-          inputs: Tensor[],
-          outputs: number,
-        ): Tensor[];
-      }
-    ).executeMultipleOutputs(name, attributes(epsilon), inputs, 5);
+    backend.executeMultipleOutputs(name, attributes(epsilon), inputs, 5);
 
   // Version 2 of the op: the third version's last output has a shape that only a run tells.
   tf.registerKernel({
@@ -77,11 +69,11 @@ function installBatchKernels(tf: Tf, backend: NodeBackend): void {
       const [x, gamma, mean, variance] = saved as [Tensor, Tensor, Tensor, Tensor];
       const [dx, dgamma, dbeta] = tf
         .engine()
-        .runKernel(
+        .runKernel<Tensor[]>(
           `${TRAINING}Grad`,
           { dy: dy as Tensor, x, gamma, mean, variance },
           { epsilon: attrs['epsilon'] as number },
-        ) as unknown as Tensor[];
+        );
       return { x: () => dx as Tensor, gamma: () => dgamma as Tensor, beta: () => dbeta as Tensor };
     },
   } satisfies GradConfig);
@@ -101,7 +93,7 @@ function installBatchHook(tf: Tf): void {
     const last = axis === x.rank - 1 ? x : tf.transpose(x, order);
     const [batch = 1] = last.shape;
     const shape4 = x.rank === 4 ? last.shape : [batch, rows / batch, 1, channels];
-    const [y, mean, unbiased] = tf.engine().runKernel(
+    const results = tf.engine().runKernel<Tensor[]>(
       TRAINING,
       {
         x: tf.reshape(last, shape4),
@@ -109,7 +101,8 @@ function installBatchHook(tf: Tf): void {
         beta: beta ?? tf.zeros([channels]),
       },
       { epsilon },
-    ) as unknown as [Tensor, Tensor, Tensor];
+    );
+    const [y, mean, unbiased] = [tensorAt(results, 0), tensorAt(results, 1), tensorAt(results, 2)];
     // TensorFlow gives the variance as an estimate for the population; tfjs and Keras keep that of the batch.
     const variance = tf.mul(unbiased, Math.max(1, rows - 1) / rows);
     const result = tf.reshape(y, last.shape);

@@ -72,7 +72,7 @@ function checkWindow(
   const sizes = (filter.length > 0 ? filter : [attributes['filterSize'] ?? []].flat()) as number[];
   const dilations = [attributes['dilations'] ?? 1].flat() as number[];
   for (const [axis, size] of sizes.entries()) {
-    const dilation = dilations.length === 1 ? dilations[0]! : (dilations[axis] ?? 1);
+    const dilation = dilations[dilations.length === 1 ? 0 : axis] ?? 1;
     if ((size - 1) * dilation < LARGEST) continue;
     throw new RangeError(
       `${op} has a window of ${size} values with a dilation of ${dilation}, which reaches further than ${LARGEST}: give a smaller dilation`,
@@ -86,7 +86,7 @@ export function installSizeChecks(tf: Tf, backend: NodeBackend): void {
   for (const [name, ranks] of Object.entries(WINDOWS)) {
     replaceKernel(name, (original) => (inputs, attributes) => {
       for (const [input, rank] of Object.entries(ranks)) {
-        const { shape } = inputs[input]!;
+        const shape = inputs[input]?.shape ?? [];
         if (shape.length === rank) continue;
         throw new RangeError(
           `${name} takes ${input} of ${rank} axes, not of the shape [${shape.join(', ')}]`,

@@ -133,33 +133,35 @@ function eventsOf(writer: SummaryWriter): EventFile {
  * @param report gets one line for each file that could not be written.
  */
 export function installSummaries(backend: NodeBackend, report: (line: string) => void): void {
-  const made = backend as unknown as SummaryBackend;
-  made.summaryWriter = () => new SummaryWriter();
-  made.createSummaryFileWriter = (writer, folder, _maxQueue, _flushMillis, suffix) => {
-    checkFolder(folder);
-    writer.events = new EventFile(folder, (text) => report(`summaryFileWriter: ${text}`), suffix);
-  };
-  // The system has everything that was written.
-  made.flushSummaryWriter = (writer) => void eventsOf(writer);
+  const summaries: SummaryBackend = {
+    summaryWriter: () => new SummaryWriter(),
+    createSummaryFileWriter: (writer, folder, _maxQueue, _flushMillis, suffix) => {
+      checkFolder(folder);
+      writer.events = new EventFile(folder, (text) => report(`summaryFileWriter: ${text}`), suffix);
+    },
+    // The system has everything that was written.
+    flushSummaryWriter: (writer) => void eventsOf(writer),
 
-  made.writeScalarSummary = (writer, step, name, value) => {
-    checkStep(step);
-    eventsOf(writer).write(step, [{ tag: name, simple: scalarOf(name, value) }]);
-  };
+    writeScalarSummary: (writer, step, name, value) => {
+      checkStep(step);
+      eventsOf(writer).write(step, [{ tag: name, simple: scalarOf(name, value) }]);
+    },
 
-  made.writeHistogramSummary = (writer, step, name, data, buckets = BUCKETS, description) => {
-    checkStep(step);
-    if (!Number.isInteger(buckets) || buckets <= 0) {
-      throw new RangeError(
-        `the number of buckets of histogram ${name} is a positive integer, not ${buckets}`,
-      );
-    }
-    if (data.dtype === 'string' || data.dtype === 'complex64') {
-      throw new TypeError(`histogram ${name} is of a tensor of ${data.dtype}: give one of real numbers`);
-    }
-    const values = histogramBuckets(data.dataSync(), buckets);
-    eventsOf(writer).write(step, [
-      { tag: name, shape: [buckets, 3], values, metadata: histogramMetadata(description) },
-    ]);
+    writeHistogramSummary: (writer, step, name, data, buckets = BUCKETS, description) => {
+      checkStep(step);
+      if (!Number.isInteger(buckets) || buckets <= 0) {
+        throw new RangeError(
+          `the number of buckets of histogram ${name} is a positive integer, not ${buckets}`,
+        );
+      }
+      if (data.dtype === 'string' || data.dtype === 'complex64') {
+        throw new TypeError(`histogram ${name} is of a tensor of ${data.dtype}: give one of real numbers`);
+      }
+      const values = histogramBuckets(data.dataSync(), buckets);
+      eventsOf(writer).write(step, [
+        { tag: name, shape: [buckets, 3], values, metadata: histogramMetadata(description) },
+      ]);
+    },
   };
+  Object.assign(backend, summaries);
 }

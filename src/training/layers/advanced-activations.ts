@@ -95,7 +95,7 @@ function softmax(tf: Tf): LayerClass {
       return { ...super.getConfig(), axis: this.axis };
     }
   };
-  return register(tf, made as unknown as LayerClass);
+  return register(tf, made);
 }
 
 /** TensorFlow's softmax is along the last axis: others come there and go back. */

@@ -108,7 +108,7 @@ function cellClass(tf: Tf, rank: number): LayerClass<Cell> {
       return { ...super.getConfig(), kernelSize, strides, dilationRate };
     }
   };
-  return register(tf, made as unknown as LayerClass<Cell>);
+  return register(tf, made);
 }
 
 function convLstm(tf: Tf, rank: number): LayerClass {

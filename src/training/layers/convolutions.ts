@@ -378,6 +378,6 @@ export function installConvolutions(tf: Tf): Record<string, LayerClass> {
     separable(tf, 2),
   ];
   return Object.fromEntries(
-    made.map((layer) => [(layer as unknown as { className: string }).className, register(tf, layer)]),
+    made.map((layer) => [String(Reflect.get(layer, 'className')), register(tf, layer)]),
   );
 }

@@ -223,7 +223,7 @@ function groupNormalization(tf: Tf): LayerClass {
       };
     }
   };
-  return register(tf, made as unknown as LayerClass);
+  return register(tf, made);
 }
 
 /** Division by the root of the mean square (Zhang and Sennrich, 2019). */
@@ -269,7 +269,7 @@ function rmsNormalization(tf: Tf): LayerClass {
       return { ...super.getConfig(), axis: this.axis, epsilon: this.epsilon };
     }
   };
-  return register(tf, made as unknown as LayerClass);
+  return register(tf, made);
 }
 
 function unitNormalization(tf: Tf): LayerClass {

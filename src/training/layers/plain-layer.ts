@@ -50,11 +50,13 @@ export function plainLayer<Options extends object>(tf: Tf, layer: PlainLayer<Opt
     }
 
     override getConfig(): Config {
-      const written = layer.write?.(this.options) ?? (this.options as unknown as Config);
-      return { ...super.getConfig(), ...written };
+      const config = super.getConfig();
+      return layer.write === undefined
+        ? { ...config, ...this.options }
+        : { ...config, ...layer.write(this.options) };
     }
   };
-  return register(tf, made as unknown as LayerClass);
+  return register(tf, made);
 }
 
 /** Runs code whose errors are about a layer's options, and puts its name before them. */

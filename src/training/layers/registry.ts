@@ -50,6 +50,9 @@ export function serialized(part: Serializable | null | undefined): Config | null
 
 type Kind = 'initializer' | 'regularizer' | 'constraint';
 
+/** An object with one method, `apply`; its class has decided of which kind it is. */
+type Part = NonNullable<Initializer> & NonNullable<Regularizer> & NonNullable<Constraint> & Activation;
+
 /** Short names, and what Keras and tfjs call the same class. */
 const SHORT: Readonly<Record<string, string>> = {
   l1l2: 'L1L2',
@@ -61,14 +64,23 @@ const SHORT: Readonly<Record<string, string>> = {
   unitNorm: 'UnitNorm',
 };
 
+function isPart(part: Serializable): part is Part {
+  return 'apply' in part && typeof part.apply === 'function';
+}
+
 /**
  * An initializer, regularizer or constraint from its name, its configuration, or itself, as tfjs's own layers read them.
  *
- * @throws Error when there is no class of that name.
+ * @throws Error when there is no class of that name. @throws TypeError for an object of another kind.
  */
-function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null {
+function partOf(tf: Tf, kind: Kind, given: unknown): Part | null {
   if (given === null || given === undefined) return null;
-  if (given instanceof tf.serialization.Serializable) return given;
+  const made = given instanceof tf.serialization.Serializable ? given : fromConfig(tf, kind, given);
+  if (isPart(made)) return made;
+  throw new TypeError(`${made.getClassName()} is not a ${kind}`);
+}
+
+function fromConfig(tf: Tf, kind: Kind, given: unknown): Serializable {
   const { className, config } =
     typeof given === 'string'
       ? { className: given, config: {} }
@@ -76,9 +88,7 @@ function partOf(tf: Tf, kind: Kind, given: unknown): Serializable | null {
   const name =
     SHORT[className] ??
     (kind === 'initializer' ? className.charAt(0).toUpperCase() + className.slice(1) : className);
-  const made = registered(tf, name) as unknown as {
-    fromConfig(constructor: unknown, config: Config): Serializable;
-  };
+  const made = registered(tf, name);
   return made.fromConfig(made, { ...config });
 }
 
@@ -149,13 +159,9 @@ export class WeightOptions {
 
   constructor(tf: Tf, args: Args, name: string, initializer: string) {
     this.name = name;
-    this.initializer = partOf(
-      tf,
-      'initializer',
-      args[`${name}Initializer`] ?? initializer,
-    ) as unknown as Initializer;
-    this.regularizer = partOf(tf, 'regularizer', args[`${name}Regularizer`]) as unknown as Regularizer;
-    this.constraint = partOf(tf, 'constraint', args[`${name}Constraint`]) as unknown as Constraint;
+    this.initializer = partOf(tf, 'initializer', args[`${name}Initializer`] ?? initializer) ?? undefined;
+    this.regularizer = partOf(tf, 'regularizer', args[`${name}Regularizer`]) ?? undefined;
+    this.constraint = partOf(tf, 'constraint', args[`${name}Constraint`]) ?? undefined;
   }
 
   /** Adds the weight to a layer. */

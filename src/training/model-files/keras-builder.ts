@@ -1,6 +1,7 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { layerFields } from '../../tfjs/layers-view.ts';
 import { installLayers } from '../layers/install.ts';
-import { registered } from '../layers/registry.ts';
+import { layerClass } from '../layers/registry.ts';
 import { malformed, unsupported } from './errors.ts';
 import { ATTENTION, attentionOptions } from './keras-attention.ts';
 import { callOf, keepCallOrder, sources, type Call, type Source } from './keras-calls.ts';
@@ -116,9 +117,7 @@ function buildLayer(tf: typeof Tf, part: Part, file: string, more: Json = {}): L
   if (MODELS.has(className)) return buildModel(tf, part, file);
   const own = fromKerasLayer(className, config, (inner) => buildLayer(tf, inner, file));
   const arguments_ = { ...(inCamelCase(own) as Json), ...more };
-  const made = (installLayers(tf)[className] ?? registered(tf, className)) as unknown as new (
-    given: Json,
-  ) => Layer;
+  const made = installLayers(tf)[className] ?? layerClass(tf, className);
   try {
     return new made(arguments_);
   } catch (error) {
@@ -186,7 +185,7 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
   });
   if (bare.length > 0) {
     const places = keys.flatMap((key, at) => (bare.includes(key) ? [at] : []));
-    (model as unknown as { unmaskedOutputs: number[] }).unmaskedOutputs = places;
+    layerFields(model).unmaskedOutputs = places;
   }
   // What belongs to the model, in the order in which Keras counts weights.
   rememberOrder(
@@ -281,7 +280,7 @@ function applied(layer: Layer, inputs: Symbolic[]): Symbolic | Symbolic[] {
   try {
     const outputs = layer.apply(inputs.length === 1 ? (inputs[0] as Symbolic) : inputs);
     // tfjs notes states as keywords too, and warns when it cannot write them: they are among the inputs.
-    const { callArgs } = layer.inboundNodes.at(-1) as unknown as { callArgs?: Json };
+    const callArgs = layerFields(layer).inboundNodes.at(-1)?.callArgs;
     if (callArgs !== undefined) delete callArgs['initialState'];
     return outputs as Symbolic | Symbolic[];
   } catch (error) {

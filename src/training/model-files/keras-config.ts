@@ -1,4 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { layerFields } from '../../tfjs/layers-view.ts';
 import { unsupported } from './errors.ts';
 import { toKerasLayer } from './keras-layers.ts';
 import type { Json } from './keras-layers.ts';
@@ -104,7 +105,7 @@ function kerasLayer(
 
 /** What is inside of a wrapper; models are taken from the wrapper itself. */
 function innerLayer(inner: TopologyLayer, wrapper: Tf.layers.Layer): Json {
-  const { layer } = wrapper as unknown as { layer?: Tf.layers.Layer };
+  const { layer } = layerFields(wrapper);
   const config = inner.config ?? {};
   return kerasLayer({ class_name: inner.class_name, config }, layer ?? wrapper);
 }

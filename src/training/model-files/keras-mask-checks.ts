@@ -1,4 +1,5 @@
 import { unsupported } from './errors.ts';
+import { layerFields } from '../../tfjs/layers-view.ts';
 import { ATTENTION } from './keras-attention.ts';
 import { axisOf, isFromModel, MODELS, type LayerCall, type MaskTracker } from './keras-masks.ts';
 import { WITH_STATES } from './keras-properties.ts';
@@ -85,7 +86,7 @@ function checkAttention(masks: MaskTracker): void {
 /** A recurrent layer that begins with given states has only a mask that is named, and that of a model inside has no name. */
 function checkInitialStates(masks: MaskTracker): void {
   for (const { layer, inputs } of masks.calls) {
-    const { maskWithStates } = layer as unknown as { maskWithStates: boolean };
+    const { maskWithStates } = layerFields(layer);
     const className = layer.getClassName();
     if (!maskWithStates || inputs.length < 2 || !WITH_STATES.has(className)) continue;
     if (!isFromModel(masks.maskAt(inputs[0] as string) ?? '')) continue;

@@ -1,4 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { layerFields } from '../../tfjs/layers-view.ts';
 import { unsupported } from './errors.ts';
 import type { Json } from './keras-layers.ts';
 import { MERGING, WITH_STATES } from './keras-properties.ts';
@@ -65,10 +66,7 @@ function fromEnd(axis: number, rank: number | undefined): number {
 
 /** The axis of a concatenation, counted from the end. */
 export function axisOf(layer: Layer): number {
-  const { axis, inboundNodes } = layer as unknown as {
-    axis: number;
-    inboundNodes: { outputShapes: Tf.Shape[] }[];
-  };
+  const { axis = -1, inboundNodes } = layerFields(layer);
   return fromEnd(axis, inboundNodes[0]?.outputShapes[0]?.length);
 }
 
@@ -218,7 +216,7 @@ export class MaskTracker {
       );
     }
     this.withStates.set(layer, named);
-    (layer as unknown as { maskWithStates: boolean }).maskWithStates = named;
+    layerFields(layer).maskWithStates = named;
   }
 
   /** The mask of a tensor, as a text that says how it is made; undefined where it has none. */
@@ -230,12 +228,14 @@ export class MaskTracker {
   outputOf(layer: Layer, inputs: readonly string[], output: string, named = false): void {
     this.calls.push({ layer, inputs, output, named });
     const className = layer.getClassName();
-    const { maskZero, maskValue, returnSequences, supportsMasking } = layer as unknown as {
-      maskZero?: boolean;
-      maskValue?: number;
-      returnSequences?: boolean;
-      supportsMasking: boolean;
-    };
+    const {
+      maskZero,
+      maskValue,
+      returnSequences,
+      mergeMode,
+      outputs = [],
+      unmaskedOutputs = [],
+    } = layerFields(layer);
     const [input = ''] = inputs;
     let mask = this.ofTensors.get(input);
     if (MERGING.has(className)) mask = this.merged(layer, inputs);
@@ -245,17 +245,15 @@ export class MaskTracker {
     else if (className === 'Masking') mask = this.any(this.notEqual(input, maskValue ?? 0));
     else if (className === 'Embedding') mask = maskZero === true ? this.notEqual(input, 0) : undefined;
     else if (SEQUENCES.has(className)) mask = returnSequences === true ? mask : undefined;
-    else if (!supportsMasking) mask = undefined;
+    else if (!layer.supportsMasking) mask = undefined;
     if (mask === undefined) return;
     this.ofTensors.set(output, mask);
-    const { mergeMode, outputs = [] } = layer as unknown as { mergeMode?: unknown; outputs?: unknown[] };
     // Both directions of a Bidirectional that does not merge them have the mask; each output of a model may have one.
     const others = MODELS.has(className) ? outputs.length - 1 : Number(mergeMode === null);
     for (let at = 1; at <= others; at++) {
       const key = `${output.slice(0, output.lastIndexOf('/'))}/${at}`;
       this.ofTensors.set(key, MODELS.has(className) ? fromModel(key) : mask);
     }
-    const { unmaskedOutputs = [] } = layer as unknown as { unmaskedOutputs?: number[] };
     for (const at of unmaskedOutputs)
       this.ofTensors.delete(`${output.slice(0, output.lastIndexOf('/'))}/${at}`);
   }
@@ -329,7 +327,7 @@ export class MaskTracker {
   /** The mask that a layer is handed by name in Keras; undefined where there is none, or none is known. */
   maskFor(layer: Layer, inputs: readonly string[]): string | undefined {
     const mask = this.ofTensors.get(inputs[0] as string);
-    const { maskWithStates } = layer as unknown as { maskWithStates: boolean };
+    const { maskWithStates = false } = layerFields(layer);
     if (mask === undefined || isFromModel(mask) || !USERS.has(layer.getClassName())) return undefined;
     return inputs.length > 1 && !maskWithStates ? undefined : mask;
   }
@@ -342,9 +340,9 @@ export class MaskTracker {
 
 /** Whether a model has a layer, at any depth, that makes a mask. */
 function makesMasks(model: Layer): boolean {
-  const { layers = [] } = model as unknown as { layers?: readonly Layer[] };
+  const { layers = [] } = layerFields(model);
   return layers.some((layer) => {
-    const { maskZero } = layer as unknown as { maskZero?: boolean };
+    const { maskZero } = layerFields(layer);
     return layer.getClassName() === 'Masking' || maskZero === true || makesMasks(layer);
   });
 }

@@ -1,20 +1,9 @@
 import type * as Tf from '@tensorflow/tfjs';
 
+import { layerFields, type LayerCell } from '../../tfjs/layers-view.ts';
+
 type Layer = Tf.layers.Layer;
-
-/** A cell of a recurrent layer, or cells that are stacked. */
-interface Cell {
-  cells?: readonly Cell[];
-  stateSize: number | readonly number[];
-}
-
-/** Fields of recurrent layers, and of Bidirectional around them. */
-interface Recurrent {
-  cell?: Cell;
-  forwardLayer?: Layer;
-  backwardLayer?: Layer;
-  mergeMode?: string | null;
-}
+type Cell = Pick<LayerCell, 'cells' | 'stateSize'>;
 
 function plainCells(cell: Cell): readonly Cell[] {
   return cell.cells === undefined ? [cell] : cell.cells.flatMap((inner) => plainCells(inner));
@@ -27,7 +16,7 @@ const stateCount = ({ stateSize }: Cell): number => (typeof stateSize === 'numbe
  * Keras (keras/src/layers/rnn/stacked_rnn_cells.py), and from the last to the first in tfjs; those of one cell alike in both.
  */
 function statePlaces(layer: Layer): number[] {
-  const { cell, forwardLayer, backwardLayer } = layer as unknown as Recurrent;
+  const { cell, forwardLayer, backwardLayer } = layerFields(layer);
   if (forwardLayer !== undefined && backwardLayer !== undefined) {
     const first = statePlaces(forwardLayer);
     return [...first, ...statePlaces(backwardLayer).map((place) => first.length + place)];
@@ -42,7 +31,7 @@ function statePlaces(layer: Layer): number[] {
 
 /** How many outputs of a layer come before its states. */
 function outputsBefore(layer: Layer): number {
-  const { forwardLayer, mergeMode } = layer as unknown as Recurrent;
+  const { forwardLayer, mergeMode } = layerFields(layer);
   return forwardLayer !== undefined && (mergeMode === null || mergeMode === undefined) ? 2 : 1;
 }
 
@@ -76,7 +65,7 @@ export function statesToKeras(layer: Layer, states: readonly unknown[]): unknown
 }
 
 function nested(layer: Layer, ordered: readonly unknown[]): unknown[] {
-  const { cell, forwardLayer, backwardLayer } = layer as unknown as Recurrent;
+  const { cell, forwardLayer, backwardLayer } = layerFields(layer);
   if (forwardLayer !== undefined && backwardLayer !== undefined) {
     const half = ordered.length / 2;
     return [...nested(forwardLayer, ordered.slice(0, half)), ...nested(backwardLayer, ordered.slice(half))];

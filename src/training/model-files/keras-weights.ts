@@ -1,22 +1,11 @@
 import type * as Tf from '@tensorflow/tfjs';
+import { layerFields, weightFields } from '../../tfjs/layers-view.ts';
 import { malformed } from './errors.ts';
 import type { StoredArray, StoredGroup } from './hdf5.ts';
 import { snakeCase } from './keras-layers.ts';
 
 type Layer = Tf.layers.Layer;
 type LayerVariable = Tf.LayersModel['weights'][number];
-
-/** What a layer may hold inside: tfjs's names. */
-interface Inside {
-  layers?: Layer[];
-  cell?: Layer;
-  cells?: Layer[];
-  layer?: Layer;
-  forwardLayer?: Layer;
-  backwardLayer?: Layer;
-  /** Weights that belong to layers inside of the one of Keras, where the one here has no layers inside. */
-  kerasParts?: readonly (readonly [string, readonly LayerVariable[]])[];
-}
 
 const orders = new WeakMap<object, readonly Layer[]>();
 
@@ -50,7 +39,7 @@ const KERAS_CLASSES: Readonly<Record<string, string>> = { Model: 'Functional' };
 
 /** What is inside of a layer by its path, in the order in which Keras goes through it. */
 function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
-  const { layers, cell, cells, layer: wrapped, forwardLayer, backwardLayer } = layer as unknown as Inside;
+  const { layers, cell, cells, layer: wrapped, forwardLayer, backwardLayer } = layerFields(layer);
   if (layers !== undefined) {
     // A Sequential of Keras does not count its input among its layers.
     const sequential = layer.getClassName() === 'Sequential';
@@ -74,14 +63,14 @@ function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
 function* groupsOf(layer: Layer, path = '', seen = new Set<Layer>(), around = false): Generator<Group> {
   if (seen.has(layer)) return;
   seen.add(layer);
-  const isModelInside = path !== '' && (layer as unknown as Inside).layers !== undefined;
+  const isModelInside = path !== '' && layerFields(layer).layers !== undefined;
   const frozen = around || (!layer.trainable && !isModelInside);
   let hasParts = false;
   for (const [place, part] of insideOf(layer, path)) {
     hasParts = true;
     yield* groupsOf(part, place, seen, frozen);
   }
-  const { kerasParts = [] } = layer as unknown as Inside;
+  const { kerasParts = [] } = layerFields(layer);
   for (const [place, weights] of kerasParts) {
     hasParts = true;
     yield {
@@ -155,7 +144,7 @@ function splitWeights(groups: Iterable<Group>): SplitWeights {
   const split: SplitWeights = { trained: [], others: [] };
   for (const { layer, weights, frozen } of groups) {
     for (const weight of weights) {
-      const { trainable } = weight as unknown as { trainable: boolean };
+      const { trainable } = weightFields(weight);
       (trainable && !frozen ? split.trained : split.others).push({ layer, weight });
     }
   }
@@ -203,7 +192,7 @@ export function writeAll(
 
 /** A file's weights are what they are: a constraint holds for what training makes of them. */
 function writeUnconstrained(weight: LayerVariable, value: Tf.Tensor): void {
-  const open = weight as unknown as { constraint: unknown };
+  const open = weightFields(weight);
   const { constraint } = open;
   open.constraint = null;
   try {

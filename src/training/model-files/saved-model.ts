@@ -164,6 +164,11 @@ function checkInputs({ inputs }: Signature, tensors: readonly Tf.Tensor[], path:
   }
 }
 
+/** Whether a backend is that of tfjs-node. */
+function runsSavedModels(backend: object): backend is SavedModelBackend {
+  return 'loadSavedModelMetaGraph' in backend && typeof backend.loadSavedModelMetaGraph === 'function';
+}
+
 /**
  * A SavedModel as a model that predicts: one layer, whose inputs and outputs are those of its signature in the order of
  * their names. It has no weights that tfjs could see, so it is neither trained nor saved again.
@@ -171,14 +176,13 @@ function checkInputs({ inputs }: Signature, tensors: readonly Tf.Tensor[], path:
  * @throws ModelFileError for what has no signature, or types and shapes that tfjs does not have.
  */
 export function loadSavedModel(tf: typeof Tf, folder: string): Tf.LayersModel {
-  const backend = tf.backend() as unknown as Partial<SavedModelBackend>;
-  if (typeof backend.loadSavedModelMetaGraph !== 'function') {
+  const runner: object = tf.backend();
+  if (!runsSavedModels(runner)) {
     throw new ModelFileError(
       'TENSORCELL_MODEL_UNSUPPORTED',
       `${folder} is a SavedModel, which only TensorFlow runs, and the backend is '${tf.getBackend()}': \`%doctor\` shows why`,
     );
   }
-  const runner = backend as SavedModelBackend;
   const signature = readSignature(readRegular(join(folder, 'saved_model.pb')), folder);
   const inputs = signature.inputs.map((one) =>
     tf.input({
