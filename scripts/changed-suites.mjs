@@ -14,7 +14,7 @@ const TENSORS = [
   'safetensors',
   'judge',
   'data',
-  'crossing',
+  'conversion',
 ];
 const CELLS = ['kernel', 'kernel-language', 'runtime', 'conformance', 'faults', 'growth'];
 
@@ -32,7 +32,7 @@ export const SUITES = {
   'kernel/contracts/': 'all',
   'kernel/language/': ['language', 'kernel-language', 'service', 'kernel'],
   'kernel/magics/': ['magics', 'kernel', 'machines'],
-  'kernel/python/': ['python', 'crossing'],
+  'kernel/python/': ['python', 'conversion'],
   'kernel/slips/': ['language', 'kernel-language', 'kernel'],
   'kernel/tsconfig/': ['language', 'kernel-language', 'service'],
   'runtime/': [...CELLS, 'node-22', 'node-24', 'node-26'],
@@ -43,7 +43,7 @@ export const SUITES = {
   'src/display/': ['kernel', 'training', 'runtime', 'lab'],
   'src/engines/': TENSORS,
   'src/engines/pjrt/': ['pjrt'],
-  'src/interop/': ['crossing', 'python', 'pytorch', 'safetensors'],
+  'src/interop/': ['conversion', 'python', 'pytorch', 'safetensors'],
   'src/machine/': ['machines', 'magics', 'setup', 'tensorflow', 'pjrt'],
   'src/tfjs/': TENSORS,
   'src/training/': ['training', 'keras', 'pytorch', 'tensorflow'],

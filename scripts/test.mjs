@@ -98,7 +98,7 @@ const ALONE = new Set(['unit', 'growth']);
 
 /** Suites that compute most of the time. They run next to those that mostly wait for processes and sockets. */
 const COMPUTES =
-  /^(crossing|data|judge|keras|node-\d+|notebooks|pjrt|pytorch|safetensors|tensorflow|training)$/;
+  /^(conversion|data|judge|keras|node-\d+|notebooks|pjrt|pytorch|safetensors|tensorflow|training)$/;
 
 const chosen = list.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const first = new Set([...ALONE, ...CHECKS.flat()]);

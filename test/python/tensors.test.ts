@@ -1,4 +1,4 @@
-// Tensors, arrays and tables through a real kernel and a real PyTorch; test/crossing has every dtype of the codec alone.
+// Tensors, arrays and tables through a real kernel and a real PyTorch; test/conversion has every dtype of the codec alone.
 import { strict as assert } from 'node:assert';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';

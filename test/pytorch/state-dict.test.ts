@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import type { LayersModel, layers, Tensor } from '@tensorflow/tfjs';
-import { segmentPool } from '../../src/interop/crossing/payload.ts';
+import { segmentPool } from '../../src/interop/conversion/payload.ts';
 import { multiHeadAttention } from '../../src/training/layers/index.ts';
 import { loadStateDict, stateDict, type StateDict } from '../../src/interop/pytorch/index.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 import { progressMode } from '../../src/training/index.ts';
-import { Peer } from '../crossing/peer.ts';
-import { NO_TORCH, torchPython } from '../crossing/pythons.ts';
+import { Peer } from '../conversion/peer.ts';
+import { NO_TORCH, torchPython } from '../conversion/pythons.ts';
 
 const tf = loadTf();
 progressMode('quiet');

@@ -10,7 +10,7 @@ import { DTYPES } from '../../src/base/arrays/dtype.ts';
 import { tagArray, type TaggedArray } from '../../src/base/arrays/tagged.ts';
 import { load, open, save } from '../../src/interop/safetensors/index.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
-import { environmentPython } from '../crossing/pythons.ts';
+import { environmentPython } from '../conversion/pythons.ts';
 
 const tf = loadTf();
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-'));

@@ -15,7 +15,7 @@ import { deepRow, rows, type Row } from '../bench/train/models.ts';
 import { Peer } from '../bench/train/peer.ts';
 import type { Column } from '../bench/train/peers.ts';
 import { drawWeights, readWeights, setWeights, writeWeights } from '../bench/train/weights.ts';
-import { NO_TORCH, torchPython } from '../crossing/pythons.ts';
+import { NO_TORCH, torchPython } from '../conversion/pythons.ts';
 
 const tf = loadTf();
 const folder = mkdtempSync(join(tmpdir(), 'bench-peers-'));

@@ -8,7 +8,7 @@ import { ReportedError } from '../../base/reported-error.ts';
 import { leaves } from './leaves.ts';
 import { PythonError } from './errors.ts';
 import type { PythonEnvironment } from './environments.ts';
-import type { CrossingContext } from '../crossing/index.ts';
+import type { CrossingContext } from '../conversion/index.ts';
 import { decodeValue, encodeValue } from './plain-values.ts';
 import type { PythonProcessDescription, PythonRequest, PythonStatus } from './requests.ts';
 

@@ -1,5 +1,5 @@
-import type * as Crossing from '../crossing/index.ts';
-import type { CrossingContext, Leaf, LeafCodec } from '../crossing/index.ts';
+import type * as Crossing from '../conversion/index.ts';
+import type { CrossingContext, Leaf, LeafCodec } from '../conversion/index.ts';
 import { PythonError } from './errors.ts';
 import { importInTurn } from '../../base/spare-descriptors.ts';
 
@@ -15,7 +15,7 @@ export const leaves: Leaves = {
 };
 
 async function failing<T>(action: (crossing: typeof Crossing) => Promise<T>): Promise<T> {
-  const crossing = await importInTurn(() => import('../crossing/index.ts'));
+  const crossing = await importInTurn(() => import('../conversion/index.ts'));
   try {
     return await action(crossing);
   } catch (error) {

@@ -14,7 +14,7 @@
  */
 import { setOwn } from '../../base/own-property.ts';
 import { PythonError } from './errors.ts';
-import type { CrossingContext, Leaf } from '../crossing/index.ts';
+import type { CrossingContext, Leaf } from '../conversion/index.ts';
 import type { Leaves } from './leaves.ts';
 
 /** Deeper than anybody nests on purpose; less than where the stack of either side ends. */

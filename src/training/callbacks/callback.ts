@@ -1,5 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { say } from '../say.ts';
+import { say } from '../notify.ts';
 
 /** What a training tells after a batch or an epoch: numbers, or scalars that are still on the device. */
 export type Logs = Record<string, number | Tf.Scalar>;

@@ -1,7 +1,7 @@
 """Plain values as a tree of JSON, and back. The same rules as plain-values.ts.
 
 What JSON has no word for is an object with the key "$", which names its kind. Kinds that are not known here belong to
-tensorcell_crossing (tensors, tables), which is loaded when the first of them comes by.
+tensorcell_conversion (tensors, tables), which is loaded when the first of them comes by.
 """
 
 import base64
@@ -28,10 +28,10 @@ def crossing():
     if _crossing is None:
         import importlib.util
 
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tensorcell_crossing.py")
-        spec = importlib.util.spec_from_file_location("tensorcell_crossing", path)
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tensorcell_conversion.py")
+        spec = importlib.util.spec_from_file_location("tensorcell_conversion", path)
         module = importlib.util.module_from_spec(spec)
-        sys.modules["tensorcell_crossing"] = module
+        sys.modules["tensorcell_conversion"] = module
         spec.loader.exec_module(module)
         _crossing = module
     return _crossing

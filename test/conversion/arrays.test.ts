@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { taggedOver, tagArray, type TaggedArray } from '../../src/base/arrays/tagged.ts';
 import { dtypeBytes, DTYPES, type Dtype } from '../../src/base/arrays/dtype.ts';
-import { segmentPool } from '../../src/interop/crossing/payload.ts';
+import { segmentPool } from '../../src/interop/conversion/payload.ts';
 import { loadTf, type Tf } from '../../src/api/tensorflow.ts';
 import { Peer } from './peer.ts';
 import { environmentPython, NO_TORCH, torchPython } from './pythons.ts';

@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { leaves, type CrossingContext, type Leaf } from '../../src/interop/crossing/index.ts';
+import { leaves, type CrossingContext, type Leaf } from '../../src/interop/conversion/index.ts';
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url));
 const crossing = fileURLToPath(
-  new URL('../../src/interop/python/bridge/tensorcell_crossing.py', import.meta.url),
+  new URL('../../src/interop/python/bridge/tensorcell_conversion.py', import.meta.url),
 );
 
 interface Reply {

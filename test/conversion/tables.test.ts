@@ -1,7 +1,7 @@
 /** Tables to pandas, polars and Arrow, and back. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { segmentPool } from '../../src/interop/crossing/payload.ts';
+import { segmentPool } from '../../src/interop/conversion/payload.ts';
 import { Peer } from './peer.ts';
 import { environmentPython } from './pythons.ts';
 

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import sys
 
-spec = importlib.util.spec_from_file_location("tensorcell_crossing", sys.argv[1])
+spec = importlib.util.spec_from_file_location("tensorcell_conversion", sys.argv[1])
 crossing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(crossing)
 names = {"crossing": crossing}
