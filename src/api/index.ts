@@ -49,7 +49,7 @@ export { tagArray, type TaggedArray } from '../base/arrays/tagged.ts';
 export { toFloat32 } from '../base/arrays/convert.ts';
 export { python, PythonError } from '../interop/python/index.ts';
 export type {
-  CrossingOptions,
+  ConversionOptions,
   PythonEnvironment,
   PythonErrorCode,
   PythonStatus,

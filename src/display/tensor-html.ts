@@ -59,7 +59,7 @@ function short(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : String(value);
 }
 
-/** Least, greatest, mean and spread of a tensor of numbers; of the finite values, where some are not. */
+/** Minimum, maximum, mean and standard deviation of a tensor of numbers; of its finite values where some are not finite. */
 function tensorStatistics(tensor: TensorLike): Statistics | undefined {
   if (tensor.dtype !== 'float32' && tensor.dtype !== 'int32') return undefined;
   if (tensor.size > READ_AT_MOST) return onDevice(tensor);

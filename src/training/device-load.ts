@@ -84,11 +84,11 @@ export class DeviceLoad {
     const before = this.#before;
     this.#before = { cpu, time: now };
     const busy = before === undefined ? undefined : (cpu - before.cpu) / (now - before.time);
-    const processors = availableParallelism();
+    const cpus = availableParallelism();
     const use =
       busy === undefined
         ? ''
-        : `${Math.min(busy, processors).toFixed(1)} of ${processors} CPU${processors === 1 ? '' : 's'} · `;
+        : `${Math.min(busy, cpus).toFixed(1)} of ${cpus} CPU${cpus === 1 ? '' : 's'} · `;
     return `CPU: ${use}memory ${formatBytes(process.memoryUsage.rss())}`;
   }
 }

@@ -1,4 +1,4 @@
-/** Arrays to Python and back: every dtype, both ways of carrying, and what cannot cross. */
+/** Arrays to Python and back: every dtype, both ways of carrying, and values that cannot be converted. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +39,7 @@ function pattern(dtype: Dtype, count: number): ArrayBuffer {
 }
 
 for (const count of [6, 60_000]) {
-  test(`every dtype of NumPy crosses and comes back, ${count} values`, async () => {
+  test(`every dtype of NumPy is converted and comes back, ${count} values`, async () => {
     for (const dtype of numpys) {
       const array = taggedOver(dtype, [2, count / 2], pattern(dtype, count));
       await peer.set('x', array);
@@ -79,14 +79,14 @@ test('tensors of tfjs arrive with their dtype and shape, and come back as tensor
   }
 });
 
-test('a result of tf that is still being computed, and a variable, cross with their values', async () => {
+test('a result of tf that is still being computed, and a variable, arrive with their values', async () => {
   const variable = tf.variable(tf.ones([100, 200]));
   variable.assign(variable.mul(3));
   await peer.set('v', variable);
   assert.equal(await peer.eval('float(v.sum())'), 60_000);
 });
 
-test('text crosses as arrays of objects', async () => {
+test('text arrives as arrays of objects', async () => {
   await peer.set('s', tf.tensor2d(['a', 'ü', '', 'd'], [2, 2]));
   assert.deepEqual(await peer.eval('[s.dtype.name, s.tolist()]'), [
     'object',
@@ -152,19 +152,19 @@ function shared(): number {
   return readFileSync('/proc/self/maps', 'latin1').split('tensorcell-segment').length - 1;
 }
 
-test('crossing 200 times keeps neither memory nor descriptors', async () => {
-  const cross = async () => {
+test('200 conversions keep neither memory nor descriptors', async () => {
+  const convert = async () => {
     const sent = tf.ones([300, 300]);
     await peer.set('x', sent);
     sent.dispose();
     const back = (await peer.get('x + 1')) as Tensor;
     back.dispose();
   };
-  for (let i = 0; i < 10; i++) await cross();
+  for (let i = 0; i < 10; i++) await convert();
   const start = [shared(), readdirSync('/proc/self/fd').length];
   const tensors = tf.memory().numTensors;
   const there = (await peer.request('segment_counts', {})) as Record<string, number>;
-  for (let i = 0; i < 200; i++) await cross();
+  for (let i = 0; i < 200; i++) await convert();
   const end = [shared(), readdirSync('/proc/self/fd').length];
   assert.ok((end[0] ?? 0) <= (start[0] ?? 0) + 1, `${String(start[0])} mappings grew to ${String(end[0])}`);
   assert.ok((end[1] ?? 0) <= (start[1] ?? 0) + 2);
@@ -214,7 +214,7 @@ test('bfloat16 and 8-bit floats are NumPy arrays where ml_dtypes is installed', 
   assert.deepEqual([back.dtype, [...back]], ['bfloat16', [0x4000, 0xc080]]);
 });
 
-test('PyTorch tensors cross both ways', async (t) => {
+test('PyTorch tensors are converted in both directions', async (t) => {
   const found = torchPython();
   if (found === undefined) return t.skip(NO_TORCH);
   const peer = new Peer(found);
@@ -245,7 +245,7 @@ test('a Python that dies in the middle leaves nothing behind', async () => {
   await other.run('import numpy as np, os, signal');
   await other.set('x', tf.ones([400, 400]));
   const tensor = (await other.get('np.full((400, 400), 3, "float32")')) as Tensor;
-  await other.run('crossing.decode_leaf = lambda leaf: os.kill(os.getpid(), signal.SIGKILL)');
+  await other.run('conversion.decode_leaf = lambda leaf: os.kill(os.getpid(), signal.SIGKILL)');
   await assert.rejects(other.set('y', tf.ones([400, 400])), /Python died/);
   // What had arrived is still there.
   assert.equal(tensor.sum().dataSync()[0], 480_000);
@@ -255,19 +255,19 @@ test('a Python that dies in the middle leaves nothing behind', async () => {
 });
 
 test('where one process may not open the memory of another, files carry the bytes and are removed', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'crossing-'));
+  const home = mkdtempSync(join(tmpdir(), 'conversion-'));
   process.env['TENSORCELL_HOME'] = home;
   const folder = join(home, 'segments');
   const other = new Peer(python);
   await other.run('import numpy as np');
-  await other.run('crossing.OPERATIONS["segment_probe"] = lambda argument: False');
+  await other.run('conversion.OPERATIONS["segment_probe"] = lambda argument: False');
   await other.set('x', tf.ones([400, 400]));
   assert.equal(await other.eval('float(x.sum())'), 160_000);
   assert.equal(readdirSync(folder).length, 1);
   // The other direction: a path that nobody may open for writing, root included.
   await other.run(
-    'inner = crossing._payload\ndef refused(flat):\n  leaf = inner(flat)\n' +
-      '  leaf["segment"]["path"] = "/proc/sys/kernel/ostype"\n  return leaf\ncrossing._payload = refused',
+    'inner = conversion._payload\ndef refused(flat):\n  leaf = inner(flat)\n' +
+      '  leaf["segment"]["path"] = "/proc/sys/kernel/ostype"\n  return leaf\nconversion._payload = refused',
   );
   const back = (await other.get('x + 1')) as Tensor;
   assert.equal(back.sum().dataSync()[0], 320_000);

@@ -5,18 +5,18 @@ import json
 import sys
 
 spec = importlib.util.spec_from_file_location("tensorcell_conversion", sys.argv[1])
-crossing = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(crossing)
-names = {"crossing": crossing}
+conversion = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(conversion)
+names = {"conversion": conversion}
 
 
 def answer(request):
     op, argument = request["op"], request["argument"]
     if op == "set":
-        names[argument["name"]] = crossing.decode_leaf(argument["leaf"])
+        names[argument["name"]] = conversion.decode_leaf(argument["leaf"])
         return None
     if op == "get":
-        leaf = crossing.encode_leaf(eval(argument["code"], names), argument.get("options", {}))
+        leaf = conversion.encode_leaf(eval(argument["code"], names), argument.get("options", {}))
         if leaf is None:
             raise TypeError("not a leaf")
         return leaf
@@ -25,7 +25,7 @@ def answer(request):
         return None
     if op == "eval":
         return eval(argument["code"], names)
-    return crossing.OPERATIONS[op](argument)
+    return conversion.OPERATIONS[op](argument)
 
 
 for line in sys.stdin:

@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { leaves, type CrossingContext, type Leaf } from '../../src/interop/conversion/index.ts';
+import { leaves, type ConversionContext, type Leaf } from '../../src/interop/conversion/index.ts';
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url));
-const crossing = fileURLToPath(
+const conversion = fileURLToPath(
   new URL('../../src/interop/python/bridge/tensorcell_conversion.py', import.meta.url),
 );
 
@@ -15,7 +15,7 @@ interface Reply {
   error?: string;
 }
 
-/** A Python process with our side of the crossing in it, without a kernel around it. */
+/** A Python process with the bridge's module for conversion, without a kernel around it. */
 export class Peer {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<
@@ -25,7 +25,7 @@ export class Peer {
   #id = 0;
 
   constructor(python: string) {
-    const child = spawn(python, [script, crossing], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(python, [script, conversion], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
       const reply = JSON.parse(line) as Reply;
@@ -52,7 +52,7 @@ export class Peer {
     });
   }
 
-  #context(as: string | undefined): CrossingContext & { finish(): void } {
+  #context(as: string | undefined): ConversionContext & { finish(): void } {
     const actions: (() => void)[] = [];
     return {
       options: { as },

@@ -95,7 +95,7 @@ test('memory for Python that lies in files: the cell has the error, and all vari
         {
           environment: {
             TENSORCELL_HOME: disk.folder,
-            TENSORCELL_CROSSING: 'file',
+            TENSORCELL_INTEROP: 'file',
             TENSORCELL_RUNTIME: 'js',
           },
         },

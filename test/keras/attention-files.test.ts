@@ -1,4 +1,4 @@
-/** Multi-head attention in files: what a call in Keras says that a layer says here, and what cannot cross. */
+/** Multi-head attention in files: what a call in Keras says that a layer says here, and calls that cannot be converted. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -41,7 +41,7 @@ const tfjsClasses = new Set(
 
 /** How each case went that was loaded so far. */
 const results = new Map<LayerCase, Result>();
-const REFUSAL = /^layer \w+\b.*(is not supported here|cannot cross|is a LeakyReLU)/s;
+const REFUSAL = /^layer \w+\b.*(is not supported here|cannot be converted|is a LeakyReLU)/s;
 
 /** The model of a case; undefined where it is refused as it has to be. @throws AssertionError for any other refusal */
 function loaded(layerCase: LayerCase): Tf.LayersModel | undefined {

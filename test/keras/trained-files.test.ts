@@ -117,7 +117,7 @@ test('an optimizer state of other weights is announced, and training goes on wit
   assert.match(String(await restored(wrong)), /has adam\/a_bias_momentum of shape/);
 });
 
-test('losses and metrics of several outputs cross in both directions', async () => {
+test('losses and metrics of several outputs are converted in both directions', async () => {
   const path = join(folder, 'several.keras');
   const input = tf.input({ shape: [3] });
   const outputs = ['a', 'b'].map((name) =>

@@ -114,7 +114,7 @@ test('what does not exist or cannot be converted is a clear error; both sides go
     object.reply['evalue'],
     /the value is __main__\.Model, which has no counterpart in TypeScript/,
   );
-  assert.equal(object.reply['ename'], 'CannotCross');
+  assert.equal(object.reply['ename'], 'CannotConvert');
   await ok('%%python\nring = []; ring.append([ring])');
   assert.match((await fails('await python.get("ring")')).reply['evalue'], /contains itself/);
   assert.match(

@@ -234,7 +234,7 @@ test('ModelCheckpoint keeps the files that Keras keeps', async () => {
 test('a metric that is not there is said, and nothing stops', async () => {
   const said: string[] = [];
   class Saying extends tensorcell.EarlyStopping {
-    protected override say(text: string): void {
+    protected override notify(text: string): void {
       said.push(text);
     }
   }

@@ -138,7 +138,7 @@ test('what cannot be converted is refused by name', async () => {
   await assert.rejects(loadModel(join(here, 'refused.golden.keras')), {
     code: 'TENSORCELL_MODEL_UNSUPPORTED',
     message:
-      'layer spectral of class SpectralNormalization cannot cross between tfjs and Keras: its weight changes with each step of training',
+      'layer spectral of class SpectralNormalization cannot be converted between tfjs and Keras: its weight changes with each step of training',
   });
   const recurrent = tf.sequential({
     layers: [tf.layers.lstm({ inputShape: [2, 2], units: 1, name: 'memory' })],

@@ -9,8 +9,8 @@ import {
   withTensorMemory,
 } from '../../tfjs/memory-tensors.ts';
 import { theTf } from '../../tfjs/current.ts';
-import { CrossingError } from './errors.ts';
-import type { CrossingContext, Leaf } from './leaf.ts';
+import { ConversionError } from './errors.ts';
+import type { ConversionContext, Leaf } from './leaf.ts';
 import { copyOut, payloadOf, receiveBytes, receiveMapping, sendBytes } from './payload.ts';
 
 /** What an array can be asked to become in Python; the default is NumPy's. */
@@ -27,14 +27,14 @@ function isTensor(value: unknown): value is Tensor {
 }
 
 /** A leaf for a tensor or a typed array. */
-export async function encodeArray(value: unknown, context: CrossingContext): Promise<Leaf | undefined> {
+export async function encodeArray(value: unknown, context: ConversionContext): Promise<Leaf | undefined> {
   if (isTensor(value)) return encodeTensor(value, context);
   if (!ArrayBuffer.isView(value) || value instanceof DataView || Buffer.isBuffer(value)) return undefined;
   const array = value as NodeJS.TypedArray;
   const { dtype, shape } = arrayTag(array);
   if (dtypeBytes(dtype) < 1) {
-    throw new CrossingError(
-      'cannot-cross',
+    throw new ConversionError(
+      'cannot-convert',
       `Python has no arrays of ${dtype}: several of its numbers share a byte`,
     );
   }
@@ -48,15 +48,15 @@ export async function encodeArray(value: unknown, context: CrossingContext): Pro
   return { $: 'array', dtype, shape, as: pythonArray(context), ...payload };
 }
 
-function pythonArray({ options }: CrossingContext): string {
+function pythonArray({ options }: ConversionContext): string {
   const { as } = options;
   return as !== undefined && PYTHON_ARRAYS.includes(as) ? as : 'numpy';
 }
 
-async function encodeTensor(tensor: Tensor, context: CrossingContext): Promise<Leaf> {
+async function encodeTensor(tensor: Tensor, context: ConversionContext): Promise<Leaf> {
   if (tensor.isDisposed) {
-    throw new CrossingError(
-      'cannot-cross',
+    throw new ConversionError(
+      'cannot-convert',
       `the tensor of shape [${tensor.shape.join(', ')}] was disposed: its values are gone`,
     );
   }
@@ -81,24 +81,24 @@ async function encodeTensor(tensor: Tensor, context: CrossingContext): Promise<L
 function shapeOf(leaf: Leaf): number[] {
   const { shape } = leaf;
   if (!Array.isArray(shape) || !shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
-    throw new CrossingError('malformed', `the other process sent a ${leaf.$} without a shape`);
+    throw new ConversionError('malformed', `the other process sent a ${leaf.$} without a shape`);
   }
   return shape as number[];
 }
 
 /** A tensor for what tfjs has a dtype for, a tagged array for the rest; or what `as` names. */
-export async function decodeArray(leaf: Leaf, context: CrossingContext): Promise<unknown> {
+export async function decodeArray(leaf: Leaf, context: ConversionContext): Promise<unknown> {
   const shape = shapeOf(leaf);
   const { as } = context.options;
   if (leaf.$ === 'strings') return theTf().tensor(leaf['values'] as string[], shape, 'string');
   const dtype = String(leaf['dtype']);
   if (!isDtype(dtype)) {
-    throw new CrossingError('malformed', `the other process sent numbers of an unknown dtype, ${dtype}`);
+    throw new ConversionError('malformed', `the other process sent numbers of an unknown dtype, ${dtype}`);
   }
   const payload = payloadOf(leaf);
   const expected = elementCount(shape) * dtypeBytes(dtype);
   if (payload.bytes !== expected) {
-    throw new CrossingError(
+    throw new ConversionError(
       'malformed',
       `${dtype} of shape [${shape.join(', ')}] takes ${expected} bytes; ${payload.bytes} arrived`,
     );
@@ -128,8 +128,8 @@ export async function decodeArray(leaf: Leaf, context: CrossingContext): Promise
   if (as === 'float32') return theTf().tensor(toFloat32(array), shape, 'float32');
   if (as === 'int32') return theTf().tensor(toInt32(array), shape, 'int32');
   if (as === 'tensor') {
-    throw new CrossingError(
-      'cannot-cross',
+    throw new ConversionError(
+      'cannot-convert',
       `tfjs has no ${dtype}: pass { as: 'float32' } or { as: 'int32' }, or omit \`as\` for the numbers as they are`,
     );
   }

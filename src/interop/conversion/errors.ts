@@ -1,17 +1,17 @@
-export type CrossingErrorCode =
+export type ConversionErrorCode =
   /** The value has no counterpart on the other side, or would lose something there. */
-  | 'cannot-cross'
+  | 'cannot-convert'
   /** The other side answered what this version does not understand. */
   | 'malformed'
   /** Memory could not be shared. */
   | 'memory';
 
-/** A value could not cross to the other language; `code` says why. */
-export class CrossingError extends Error {
-  override readonly name = 'CrossingError';
-  readonly code: CrossingErrorCode;
+/** A value could not be converted for the other language; `code` gives the reason. */
+export class ConversionError extends Error {
+  override readonly name = 'ConversionError';
+  readonly code: ConversionErrorCode;
 
-  constructor(code: CrossingErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ConversionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

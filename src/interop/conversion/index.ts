@@ -3,12 +3,12 @@
  * processes map, with one copy on the sending side.
  */
 import { decodeArray, encodeArray } from './arrays.ts';
-import { CrossingError } from './errors.ts';
-import type { CrossingContext, Leaf, LeafCodec } from './leaf.ts';
+import { ConversionError } from './errors.ts';
+import type { ConversionContext, Leaf, LeafCodec } from './leaf.ts';
 import { decodeTable, encodeTable } from './tables.ts';
 
-export type { CrossingContext, Leaf, LeafCodec } from './leaf.ts';
-export { CrossingError, type CrossingErrorCode } from './errors.ts';
+export type { ConversionContext, Leaf, LeafCodec } from './leaf.ts';
+export { ConversionError, type ConversionErrorCode } from './errors.ts';
 
 /** Tells the two numbers that JSON keeps apart from the rest: a NumPy scalar as a number or a BigInt. */
 function decodeScalar(leaf: Leaf): unknown {
@@ -19,7 +19,7 @@ function decodeScalar(leaf: Leaf): unknown {
   return leaf['value'];
 }
 
-const decoders: Record<string, (leaf: Leaf, context: CrossingContext) => unknown> = {
+const decoders: Record<string, (leaf: Leaf, context: ConversionContext) => unknown> = {
   array: decodeArray,
   strings: decodeArray,
   table: decodeTable,
@@ -34,7 +34,7 @@ export const leaves: LeafCodec = {
   decode(leaf, context) {
     const decode = decoders[leaf.$];
     if (decode === undefined) {
-      throw new CrossingError('malformed', `the other process sent a value of an unknown kind, ${leaf.$}`);
+      throw new ConversionError('malformed', `the other process sent a value of an unknown kind, ${leaf.$}`);
     }
     return decode(leaf, context);
   },

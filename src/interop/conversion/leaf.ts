@@ -1,5 +1,5 @@
 /**
- * How a value that is not plain JSON crosses to the other process: as a *leaf* of the JSON tree. Its codec knows
+ * How a value that is not plain JSON is converted for the other process: as a *leaf* of the JSON tree. Its codec knows
  * nothing of who carries the tree.
  */
 export interface Leaf {
@@ -9,7 +9,7 @@ export interface Leaf {
 }
 
 /** What a codec may use while it encodes or decodes. */
-export interface CrossingContext {
+export interface ConversionContext {
   /** What the caller of `get`, `set` or `call` asked for. */
   readonly options: { readonly as?: string | undefined; readonly [key: string]: unknown };
   /** The other process. */
@@ -23,6 +23,6 @@ export interface CrossingContext {
 export interface LeafCodec {
   readonly kinds: ReadonlySet<string>;
   /** The leaf for `value`; undefined when it is not one of this codec's. */
-  encode(value: unknown, context: CrossingContext): Promise<Leaf | undefined> | Leaf | undefined;
-  decode(leaf: Leaf, context: CrossingContext): unknown;
+  encode(value: unknown, context: ConversionContext): Promise<Leaf | undefined> | Leaf | undefined;
+  decode(leaf: Leaf, context: ConversionContext): unknown;
 }

@@ -4,8 +4,8 @@ import { tensorcellHome } from '../../base/home.ts';
 import { mapPath, type Mapping } from '../../base/memory/mapping.ts';
 import { SegmentPool } from '../../base/memory/segments.ts';
 import { theSystem, type Address } from '../../base/memory/system.ts';
-import { CrossingError } from './errors.ts';
-import type { CrossingContext, Leaf } from './leaf.ts';
+import { ConversionError } from './errors.ts';
+import type { ConversionContext, Leaf } from './leaf.ts';
 
 /** Below this, bytes travel in the message: opening and mapping a segment costs more. */
 const INLINE_BYTES = 32 * 1024;
@@ -14,8 +14,8 @@ export type Source = { address: Address } | { array: NodeJS.ArrayBufferView };
 
 let pool: SegmentPool | undefined;
 
-/** Whether segments are files: set by `TENSORCELL_CROSSING=file`, or when the other side could not open ours. */
-let files = process.env['TENSORCELL_CROSSING'] === 'file';
+/** Whether segments are files: set by `TENSORCELL_INTEROP=file`, or when the other side could not open ours. */
+let files = process.env['TENSORCELL_INTEROP'] === 'file';
 
 export function segmentPool(): SegmentPool {
   pool ??= new SegmentPool(files ? join(tensorcellHome(), 'segments') : undefined);
@@ -49,7 +49,7 @@ function bytesOf(source: Source, bytes: number): Buffer {
 const opened = new Set<number>();
 
 /** Finds out once a process whether it may open our memory through /proc; otherwise files are used from then on. */
-async function agreeOnSegments(context: CrossingContext): Promise<void> {
+async function agreeOnSegments(context: ConversionContext): Promise<void> {
   if (files || opened.has(context.pid)) return;
   const probe = segmentPool().take(1);
   try {
@@ -68,7 +68,7 @@ async function agreeOnSegments(context: CrossingContext): Promise<void> {
 export async function sendBytes(
   withSource: (use: (source: Source) => void) => void,
   bytes: number,
-  context: CrossingContext,
+  context: ConversionContext,
 ): Promise<Payload> {
   if (bytes <= INLINE_BYTES) {
     let data = '';
@@ -113,7 +113,7 @@ function hasPayload(leaf: Leaf): leaf is Leaf & Payload {
 
 export function payloadOf(leaf: Leaf): Payload {
   if (hasPayload(leaf)) return leaf;
-  throw new CrossingError('malformed', `the other process sent a ${leaf.$} without its bytes`);
+  throw new ConversionError('malformed', `the other process sent a ${leaf.$} without its bytes`);
 }
 
 /** A mapping's bytes in memory of our own; the mapping is gone then. */
@@ -128,12 +128,12 @@ export function copyOut(mapping: Mapping): ArrayBuffer {
 }
 
 /** A payload's bytes in memory of our own. */
-export async function receiveBytes(payload: Payload, context: CrossingContext): Promise<ArrayBuffer> {
+export async function receiveBytes(payload: Payload, context: ConversionContext): Promise<ArrayBuffer> {
   const { bytes, data } = payload;
   if (data === undefined) return copyOut(await receiveMapping(payload, context));
   const decoded = Buffer.from(data, 'base64');
   if (decoded.length !== bytes) {
-    throw new CrossingError('malformed', `${decoded.length} bytes arrived where ${bytes} were announced`);
+    throw new ConversionError('malformed', `${decoded.length} bytes arrived where ${bytes} were announced`);
   }
   const buffer = new ArrayBuffer(bytes);
   decoded.copy(new Uint8Array(buffer));
@@ -146,9 +146,9 @@ const WHAT = 'a segment of the other process';
  * A payload's segment, mapped here. Where the system does not let us open another process's memory, the other side is
  * asked for a file.
  */
-export async function receiveMapping(payload: Payload, context: CrossingContext): Promise<Mapping> {
+export async function receiveMapping(payload: Payload, context: ConversionContext): Promise<Mapping> {
   const { segment, bytes } = payload;
-  if (segment === undefined) throw new CrossingError('malformed', 'bytes arrived without a segment');
+  if (segment === undefined) throw new ConversionError('malformed', 'bytes arrived without a segment');
   try {
     return mapPath(segment.path, bytes, 'shared', WHAT);
   } catch (error) {
@@ -169,8 +169,8 @@ export async function receiveMapping(payload: Payload, context: CrossingContext)
   }
 }
 
-function lost(bytes: number, error: unknown): CrossingError {
-  return new CrossingError(
+function lost(bytes: number, error: unknown): ConversionError {
+  return new ConversionError(
     'memory',
     `${bytes} bytes could not be read from the other process: ${(error as Error).message}`,
     { cause: error },

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as flechetteModule from '@uwdata/flechette';
 import type { Column, DataType } from '@uwdata/flechette';
-import { CrossingError } from './errors.ts';
-import type { CrossingContext, Leaf } from './leaf.ts';
+import { ConversionError } from './errors.ts';
+import type { ConversionContext, Leaf } from './leaf.ts';
 import { payloadOf, receiveBytes, sendBytes } from './payload.ts';
 import { importInTurn } from '../../base/spare-descriptors.ts';
 
@@ -46,7 +46,7 @@ function isRow(value: unknown): value is Row {
  * The Arrow type of a column of JavaScript values; `null` and `undefined` are missing ones. Whole numbers are int64 as in
  * pandas, others float64; text utf8; dates timestamps in UTC.
  *
- * @throws CrossingError for a column of mixed or unknown values.
+ * @throws ConversionError for a column of mixed or unknown values.
  */
 function columnType(flechette: Flechette, name: string, values: readonly unknown[]): DataType {
   let kind: string | undefined;
@@ -62,8 +62,8 @@ function columnType(flechette: Flechette, name: string, values: readonly unknown
     else if ((kind === 'integer' && now === 'bigint') || (kind === 'bigint' && now === 'integer'))
       kind = 'bigint';
     else {
-      throw new CrossingError(
-        'cannot-cross',
+      throw new ConversionError(
+        'cannot-convert',
         `column '${name}' mixes types: row ${i} is a ${now}, earlier rows are ${kind}s. Use one type in the column`,
       );
     }
@@ -83,8 +83,8 @@ function columnType(flechette: Flechette, name: string, values: readonly unknown
     case undefined:
       return flechette.nullType();
     default:
-      throw new CrossingError(
-        'cannot-cross',
+      throw new ConversionError(
+        'cannot-convert',
         `column '${name}' holds ${kind}s: a table takes numbers, BigInts, text, booleans and dates`,
       );
   }
@@ -96,8 +96,8 @@ async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
   const names = new Set<string>();
   for (const [i, row] of rows.entries()) {
     if (!isRow(row)) {
-      throw new CrossingError(
-        'cannot-cross',
+      throw new ConversionError(
+        'cannot-convert',
         `a table is an array of objects: element ${i} is not an object`,
       );
     }
@@ -112,12 +112,12 @@ async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
     setOwn(columns, name, flechette.columnFromArray<unknown>(values, type));
   }
   const bytes = flechette.tableToIPC(flechette.tableFromColumns(columns), { format: 'stream' });
-  if (bytes === null) throw new CrossingError('cannot-cross', 'the table could not be written as Arrow');
+  if (bytes === null) throw new ConversionError('cannot-convert', 'the table could not be written as Arrow');
   return bytes;
 }
 
 /** A leaf for a table: a data frame of nodejs-polars, or an array of objects where a table was asked for. */
-export async function encodeTable(value: unknown, context: CrossingContext): Promise<Leaf | undefined> {
+export async function encodeTable(value: unknown, context: ConversionContext): Promise<Leaf | undefined> {
   const { as } = context.options;
   const asked = as !== undefined && PYTHON_TABLES.includes(as) ? as : undefined;
   let array: Uint8Array;
@@ -151,8 +151,8 @@ function userPolars(): { readIPCStream(bytes: Buffer): unknown } {
     return (loaded['default'] ?? loaded) as { readIPCStream(bytes: Buffer): unknown };
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && !installed();
-    throw new CrossingError(
-      'cannot-cross',
+    throw new ConversionError(
+      'cannot-convert',
       missing
         ? "the package nodejs-polars is not installed in the notebook's folder: `npm install nodejs-polars`, or omit { as: 'polars' } for an array of objects"
         : `the package nodejs-polars is installed but does not load: ${(error as Error).message.split('\n')[0]}`,
@@ -173,7 +173,7 @@ async function arrowToRows(bytes: Uint8Array): Promise<Row[]> {
 }
 
 /** Rows; or columns, or a data frame of nodejs-polars, where `as` says so. */
-export async function decodeTable(leaf: Leaf, context: CrossingContext): Promise<unknown> {
+export async function decodeTable(leaf: Leaf, context: ConversionContext): Promise<unknown> {
   const bytes = new Uint8Array(await receiveBytes(payloadOf(leaf), context));
   switch (context.options.as) {
     case 'polars':

@@ -7,7 +7,7 @@ export type PythonErrorCode =
   /** Python has no variable of that name. */
   | 'unknown-name'
   /** A value that the other side has no counterpart for. */
-  | 'cannot-cross'
+  | 'cannot-convert'
   /** Memory could not be shared between the two. */
   | 'memory'
   /** There is no Python at the path, or it does not run. */
@@ -24,7 +24,7 @@ export type PythonErrorCode =
 
 const CODES: ReadonlySet<string> = new Set<PythonErrorCode>([
   'unknown-name',
-  'cannot-cross',
+  'cannot-convert',
   'memory',
   'no-environment',
   'no-ipykernel',

@@ -8,7 +8,7 @@ import { ReportedError } from '../../base/reported-error.ts';
 import { leaves } from './leaves.ts';
 import { PythonError } from './errors.ts';
 import type { PythonEnvironment } from './environments.ts';
-import type { CrossingContext } from '../conversion/index.ts';
+import type { ConversionContext } from '../conversion/index.ts';
 import { decodeValue, encodeValue } from './plain-values.ts';
 import type { PythonProcessDescription, PythonRequest, PythonStatus } from './requests.ts';
 
@@ -18,7 +18,7 @@ export type { PythonEnvironment } from './environments.ts';
 export type { PythonStatus } from './requests.ts';
 
 // eslint-disable-next-line typescript/consistent-type-definitions -- a type may go where any options may
-export type CrossingOptions = {
+export type ConversionOptions = {
   /**
    * What the value becomes on the other side. On the way to Python: `numpy`, `torch`, `tensorflow`, `pandas`, `polars` or
    * `arrow`. On the way here: a dtype such as `float32`, or `array`, `tensor`, `polars`, `columns`.
@@ -49,10 +49,10 @@ export const python = {
 
   /**
    * The value of a Python variable, or of any expression, as it is now.
-   * @throws PythonError `unknown-name`, `cannot-cross`, `raised`
+   * @throws PythonError `unknown-name`, `cannot-convert`, `raised`
    */
-  async get<T = Arriving>(name: string, options: CrossingOptions = {}): Promise<T> {
-    return (await crossing(options, async (context) => {
+  async get<T = Arriving>(name: string, options: ConversionOptions = {}): Promise<T> {
+    return (await converting(options, async (context) => {
       const tree = await context.request('get', { name, options });
       return await decodeValue(tree, context, leaves);
     })) as T;
@@ -60,14 +60,14 @@ export const python = {
 
   /**
    * Gives a Python variable a value: `python.set('x', 1)`, or several at once: `python.set({ x: 1, y: [2, 3] })`.
-   * @throws PythonError `cannot-cross` that names the place in the value; then no variable has changed
+   * @throws PythonError `cannot-convert` that names the place in the value; then no variable has changed
    */
   async set(
-    ...args: [name: string, value: unknown, options?: CrossingOptions] | [values: object]
+    ...args: [name: string, value: unknown, options?: ConversionOptions] | [values: object]
   ): Promise<void> {
     const [first, value, options = {}] = args;
     const values = typeof first === 'string' ? { [first]: value } : (first as Record<string, unknown>);
-    await crossing(options, async (context) => {
+    await converting(options, async (context) => {
       const trees: Record<string, unknown> = {};
       for (const [name, each] of Object.entries(values)) {
         if (!NAME.test(name)) {
@@ -85,7 +85,7 @@ export const python = {
   /**
    * Calls a Python function by its name (`model.predict` too). Arguments by name come last, through `python.kwargs`,
    * or as the one plain object at the end: `python.call('f', a, { k: b })`.
-   * @throws PythonError `raised` with Python's traceback, `unknown-name`, `cannot-cross`
+   * @throws PythonError `raised` with Python's traceback, `unknown-name`, `cannot-convert`
    */
   async call<T = Arriving>(name: string, ...args: unknown[]): Promise<T> {
     return (await call(name, args, {})) as T;
@@ -145,7 +145,7 @@ async function call(name: string, args: readonly unknown[], { as, result }: Call
   const last = args.at(-1);
   const named = last instanceof KeywordArguments ? last.values : isPlainObject(last) ? last : undefined;
   const positional = named ? args.slice(0, -1) : args;
-  return await crossing(as === undefined ? {} : { as }, async (context) => {
+  return await converting(as === undefined ? {} : { as }, async (context) => {
     const encoded: unknown[] = [];
     for (const [at, value] of positional.entries())
       encoded.push(await encodeValue(value, context, leaves, `argument ${at + 1} of ${name}`));
@@ -166,10 +166,10 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Whatever comes of it, the other side's answer or its end is told to those who wait to free what they lent. */
-async function crossing<T>(
-  options: CrossingOptions,
-  action: (context: CrossingContext) => Promise<T>,
+/** Runs a conversion. After it, also after a failure, the callbacks given to `done` free the memory that was lent to Python. */
+async function converting<T>(
+  options: ConversionOptions,
+  action: (context: ConversionContext) => Promise<T>,
 ): Promise<T> {
   const done: (() => void)[] = [];
   try {

@@ -14,16 +14,16 @@
  */
 import { setOwn } from '../../base/own-property.ts';
 import { PythonError } from './errors.ts';
-import type { CrossingContext, Leaf } from '../conversion/index.ts';
+import type { ConversionContext, Leaf } from '../conversion/index.ts';
 import type { Leaves } from './leaves.ts';
 
 /** Deeper than anybody nests on purpose; less than where the stack of either side ends. */
 const DEEPEST = 200;
 
-/** @throws PythonError `cannot-cross` that names the place in the value */
+/** @throws PythonError `cannot-convert` that names the place in the value */
 export async function encodeValue(
   value: unknown,
-  context: CrossingContext,
+  context: ConversionContext,
   leaves: Leaves,
   name = 'the value',
 ): Promise<unknown> {
@@ -33,11 +33,11 @@ export async function encodeValue(
 }
 
 class Encoder {
-  readonly #context: CrossingContext;
+  readonly #context: ConversionContext;
   readonly #leaves: Leaves;
   readonly #above: unknown[] = [];
 
-  constructor(context: CrossingContext, leaves: Leaves) {
+  constructor(context: ConversionContext, leaves: Leaves) {
     this.#context = context;
     this.#leaves = leaves;
   }
@@ -57,7 +57,7 @@ class Encoder {
         return { $: 'undefined' };
       case 'function':
       case 'symbol':
-        throw cannotCross(where, `a ${typeof value}`);
+        throw cannotConvert(where, `a ${typeof value}`);
       default:
         return value === null ? null : this.#encodeObject(value as object, where);
     }
@@ -65,7 +65,7 @@ class Encoder {
 
   async #encodeObject(value: object, where: string): Promise<unknown> {
     if (value instanceof Date) {
-      if (Number.isNaN(value.getTime())) throw cannotCross(where, 'an invalid Date');
+      if (Number.isNaN(value.getTime())) throw cannotConvert(where, 'an invalid Date');
       return { $: 'date', value: value.getTime() };
     }
     if (Buffer.isBuffer(value)) return { $: 'bytes', value: value.toString('base64') };
@@ -75,13 +75,13 @@ class Encoder {
       const leaf = await this.#leaves.encode(value, this.#context);
       if (leaf) return leaf;
       const name = (value.constructor as { name?: string } | undefined)?.name;
-      throw cannotCross(
+      throw cannotConvert(
         where,
         `an object of class ${name === undefined || name === '' ? '(unnamed)' : name}`,
       );
     }
-    if (this.#above.includes(value)) throw cannotCross(where, 'a value that contains itself');
-    if (this.#above.length >= DEEPEST) throw cannotCross(where, `nested more than ${DEEPEST} deep`);
+    if (this.#above.includes(value)) throw cannotConvert(where, 'a value that contains itself');
+    if (this.#above.length >= DEEPEST) throw cannotConvert(where, `nested more than ${DEEPEST} deep`);
     this.#above.push(value);
     try {
       if (Array.isArray(value)) return await this.#encodeAll(value, (at) => `${where}[${at}]`);
@@ -123,8 +123,12 @@ class Encoder {
   }
 }
 
-/** @throws PythonError `cannot-cross` when a kind is not known */
-export async function decodeValue(tree: unknown, context: CrossingContext, leaves: Leaves): Promise<unknown> {
+/** @throws PythonError `cannot-convert` when a kind is not known */
+export async function decodeValue(
+  tree: unknown,
+  context: ConversionContext,
+  leaves: Leaves,
+): Promise<unknown> {
   if (typeof tree !== 'object' || tree === null) return tree;
   if (Array.isArray(tree)) return await decodeAll(tree, context, leaves);
   if (!Object.hasOwn(tree, '$')) {
@@ -170,7 +174,7 @@ export async function decodeValue(tree: unknown, context: CrossingContext, leave
 
 async function decodeAll(
   items: readonly unknown[],
-  context: CrossingContext,
+  context: ConversionContext,
   leaves: Leaves,
 ): Promise<unknown[]> {
   const decoded: unknown[] = [];
@@ -193,6 +197,6 @@ function isObjectPrototype(prototype: unknown): boolean {
   );
 }
 
-function cannotCross(where: string, what: string): PythonError {
-  return new PythonError('cannot-cross', `${where} is ${what}, which has no counterpart in Python`);
+function cannotConvert(where: string, what: string): PythonError {
+  return new PythonError('cannot-convert', `${where} is ${what}, which has no counterpart in Python`);
 }

@@ -83,7 +83,7 @@ export function perAxis(value: unknown, axes: number): number[] {
 export function tensorAt(tensors: readonly Tensor[], index: number): Tensor {
   const tensor = tensors[index];
   if (tensor === undefined)
-    throw new RangeError(`there are ${tensors.length} tensors, and no number ${index}`);
+    throw new RangeError(`tensor ${index} is not among the ${tensors.length} tensors of an op`);
   return tensor;
 }
 

@@ -40,7 +40,7 @@ export class BackupAndRestore extends TrainingCallback {
     if (!existsSync(notes)) return undefined;
     const { epoch, weights } = readNotes(notes);
     await loadTrainingState(model, join(this.#folder, weights));
-    this.say(`BackupAndRestore: continuing with epoch ${epoch + 1}`);
+    this.notify(`BackupAndRestore: continuing with epoch ${epoch + 1}`);
     return { initialEpoch: epoch };
   }
 

@@ -1,5 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
-import { say } from '../notify.ts';
+import { notify } from '../notify.ts';
 
 /** What a training tells after a batch or an epoch: numbers, or scalars that are still on the device. */
 export type Logs = Record<string, number | Tf.Scalar>;
@@ -54,8 +54,8 @@ export abstract class TrainingCallback {
   async onBatchEnd(_batch: number, _logs?: Logs): Promise<void> {}
 
   /** Says something about the training under its display. */
-  protected say(text: string): void {
-    say(text);
+  protected notify(text: string): void {
+    notify(text);
   }
 }
 

@@ -16,7 +16,7 @@ export class CSVLogger extends TrainingCallback {
 
   constructor(file: string, options: { separator?: string; append?: boolean } = {}) {
     super();
-    this.#log = new AppendLog(file, (text) => this.say(`CSVLogger: ${text}`));
+    this.#log = new AppendLog(file, (text) => this.notify(`CSVLogger: ${text}`));
     this.#separator = options.separator ?? ',';
     this.#append = options.append ?? false;
   }

@@ -65,9 +65,10 @@ export class EarlyStopping extends MonitorCallback {
 
   override async onTrainEnd(): Promise<void> {
     const verbose = this.#options.verbose === 1;
-    if (this.stoppedEpoch > 0 && verbose) this.say(`Epoch ${this.stoppedEpoch + 1}: early stopping`);
+    if (this.stoppedEpoch > 0 && verbose) this.notify(`Epoch ${this.stoppedEpoch + 1}: early stopping`);
     if (this.#weights === undefined) return;
-    if (verbose) this.say(`Restoring model weights from the end of the best epoch: ${this.bestEpoch + 1}.`);
+    if (verbose)
+      this.notify(`Restoring model weights from the end of the best epoch: ${this.bestEpoch + 1}.`);
     this.model.setWeights(this.#weights);
     this.#forget();
   }

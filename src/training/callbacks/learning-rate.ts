@@ -69,7 +69,7 @@ export class ReduceLROnPlateau extends MonitorCallback {
     this.#cooldown = cooldown;
     this.#wait = 0;
     if (this.#options.verbose === 1) {
-      this.say(`Epoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${reduced}.`);
+      this.notify(`Epoch ${epoch + 1}: ReduceLROnPlateau reducing learning rate to ${reduced}.`);
     }
   }
 }
@@ -93,7 +93,7 @@ export class LearningRateScheduler extends TrainingCallback {
     }
     setLearningRate(this.model, rate);
     if (this.#verbose)
-      this.say(`Epoch ${epoch + 1}: LearningRateScheduler setting learning rate to ${rate}.`);
+      this.notify(`Epoch ${epoch + 1}: LearningRateScheduler setting learning rate to ${rate}.`);
   }
 
   override async onEpochEnd(_epoch: number, logs: Logs = {}): Promise<void> {

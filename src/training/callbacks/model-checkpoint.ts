@@ -91,7 +91,7 @@ export class ModelCheckpoint extends MonitorCallback {
   #shouldSave(epoch: number, values: Record<string, number>, path: string): boolean {
     const verbose = this.#options.verbose === 1;
     if (this.#options.saveBestOnly !== true) {
-      if (verbose) this.say(`Epoch ${epoch + 1}: saving model to ${path}`);
+      if (verbose) this.notify(`Epoch ${epoch + 1}: saving model to ${path}`);
       return true;
     }
     const current = this.monitored(values);
@@ -99,11 +99,11 @@ export class ModelCheckpoint extends MonitorCallback {
     if (current === undefined) return true;
     const before = this.#best === undefined ? 'None' : this.#best.toFixed(5);
     if (!this.isImprovement(current, this.#best)) {
-      if (verbose) this.say(`Epoch ${epoch + 1}: ${this.monitor} did not improve from ${before}`);
+      if (verbose) this.notify(`Epoch ${epoch + 1}: ${this.monitor} did not improve from ${before}`);
       return false;
     }
     if (verbose) {
-      this.say(
+      this.notify(
         `Epoch ${epoch + 1}: ${this.monitor} improved from ${before} to ${current.toFixed(5)}, saving model to ${path}`,
       );
     }

@@ -35,7 +35,7 @@ export abstract class MonitorCallback extends TrainingCallback {
     const value = values[this.monitor] ?? values[ALIASES[this.monitor] ?? this.monitor];
     if (value === undefined && !this.#warned) {
       this.#warned = true;
-      this.say(
+      this.notify(
         `${this.constructor.name}: no metric '${this.monitor}'; this training has ${Object.keys(values).join(', ')}`,
       );
     }

@@ -56,7 +56,7 @@ export class TensorBoard extends TrainingCallback {
   }
 
   #report(text: string): void {
-    if (!this.#reported) this.say(`TensorBoard: ${text}`);
+    if (!this.#reported) this.notify(`TensorBoard: ${text}`);
     this.#reported = true;
   }
 

@@ -20,7 +20,7 @@ export class TerminateOnNaN extends TrainingCallback {
     if (Number.isFinite(value)) return;
     if (this.#raiseError)
       throw new RangeError(`the loss of batch ${batch} is ${value}: training has diverged`);
-    this.say(`Batch ${batch}: Invalid loss, terminating training`);
+    this.notify(`Batch ${batch}: Invalid loss, terminating training`);
     this.model.stopTraining = true;
   }
 }

@@ -20,8 +20,8 @@ import {
 } from './registry.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
-/** A weight of some axes, shaped to meet all axes of an input. */
-function spread(
+/** A weight of some axes, reshaped so that it broadcasts over all axes of an input. */
+function broadcastable(
   tf: Tf,
   weight: Tensor,
   rank: number,
@@ -123,8 +123,8 @@ function layerNormalization(tf: Tf): LayerClass {
       return tf.tidy(() => {
         const { mean, variance } = tf.moments(x, axes, true);
         let y: Tensor = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, this.epsilon)));
-        if (this.gamma !== null) y = tf.mul(y, spread(tf, this.gamma.read(), x.rank, axes, x.shape));
-        if (this.beta !== null) y = tf.add(y, spread(tf, this.beta.read(), x.rank, axes, x.shape));
+        if (this.gamma !== null) y = tf.mul(y, broadcastable(tf, this.gamma.read(), x.rank, axes, x.shape));
+        if (this.beta !== null) y = tf.add(y, broadcastable(tf, this.beta.read(), x.rank, axes, x.shape));
         return y;
       });
     }
@@ -203,8 +203,8 @@ function groupNormalization(tf: Tf): LayerClass {
         const { mean, variance } = tf.moments(grouped, [1, 3], true);
         const normal = tf.mul(tf.sub(grouped, mean), tf.rsqrt(tf.add(variance, this.epsilon)));
         let y: Tensor = tf.reshape(normal, x.shape);
-        if (this.gamma !== null) y = tf.mul(y, spread(tf, this.gamma.read(), x.rank, [axis], x.shape));
-        if (this.beta !== null) y = tf.add(y, spread(tf, this.beta.read(), x.rank, [axis], x.shape));
+        if (this.gamma !== null) y = tf.mul(y, broadcastable(tf, this.gamma.read(), x.rank, [axis], x.shape));
+        if (this.beta !== null) y = tf.add(y, broadcastable(tf, this.beta.read(), x.rank, [axis], x.shape));
         return y;
       });
     }
@@ -260,7 +260,7 @@ function rmsNormalization(tf: Tf): LayerClass {
         const x = oneTensor(inputs);
         const axes = axesOf(this.axis, x.rank);
         const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), axes, true), this.epsilon));
-        const scale = spread(tf, (this.scale as Weight).read(), x.rank, axes, x.shape);
+        const scale = broadcastable(tf, (this.scale as Weight).read(), x.rank, axes, x.shape);
         return tf.mul(tf.mul(x, inverse), scale);
       });
     }

@@ -86,7 +86,7 @@ function propertiesOf(className: string, layer: string): readonly string[] {
   if (properties === undefined) {
     const why = REFUSED_CLASSES[className];
     throw unsupported(
-      `layer ${layer} of class ${className} cannot cross between tfjs and Keras${why === undefined ? '' : `: ${why}`}`,
+      `layer ${layer} of class ${className} cannot be converted between tfjs and Keras${why === undefined ? '' : `: ${why}`}`,
     );
   }
   return properties;

@@ -2,7 +2,7 @@
  * npm run bench -- python [--python PATH] [--rounds N] [--largest MB]
  *
  * float32 tensors to Python and back, from cells of a real kernel: through shared memory as users get it, through a file
- * in /dev/shm, and as JSON, one after the other in each round. Printed are medians; *cold* is the first crossing of a
+ * in /dev/shm, and as JSON, one after the other in each round. Printed are medians; *cold* is the first conversion of a
  * size, whose memory has never been touched.
  */
 import { existsSync, statfsSync } from 'node:fs';

@@ -39,7 +39,7 @@ test('equal values are one range', () => {
   expect(data.values).toEqual([{ from: 3, to: 4, count: 2 }]);
 });
 
-test('ROC: the area is the chance that a positive scores higher than a negative', () => {
+test('ROC: the area is the probability that a positive scores higher than a negative', () => {
   const truth = [1, 0, 1, 1, 0, 0, 1];
   const scores = [0.9, 0.8, 0.7, 0.4, 0.4, 0.2, 0.1];
   let wins = 0;

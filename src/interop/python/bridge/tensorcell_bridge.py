@@ -201,7 +201,7 @@ def main():
                     "%d MB of plain values are too many for one message (at most %d MB): pass a NumPy array or a table"
                     % (size >> 20, LARGEST >> 20)
                 )
-                error.code = "cannot-cross"
+                error.code = "cannot-convert"
                 raise error
 
         def tensorcell_error(self, error):
@@ -213,10 +213,10 @@ def main():
                 frames = error.__traceback__
                 while frames is not None and frames.tb_frame.f_code.co_filename.startswith(HERE):
                     frames = frames.tb_next
-                cannot_cross = frames is None
-                if cannot_cross:
+                cannot_convert = frames is None
+                if cannot_convert:
                     traceback = ["\x1b[31m%s\x1b[39m: %s" % (name, error)]
-                    code = getattr(error, "code", "cannot-cross" if isinstance(error, TypeError) else None)
+                    code = getattr(error, "code", "cannot-convert" if isinstance(error, TypeError) else None)
                 else:
                     traceback = self.shell.InteractiveTB.structured_traceback(type(error), error, frames)
             return {

@@ -18,7 +18,7 @@ INLINE_BYTES = 32 * 1024
 IDLE_SECONDS = 30.0
 PREFIX = "tensorcell-segment"
 
-# The dtypes that cross. NumPy has no bfloat16 and no 8-bit floats of its own: ml_dtypes gives them where installed.
+# The dtypes that are converted. NumPy has no bfloat16 and no 8-bit floats: ml_dtypes gives them where installed.
 BYTES = {
     "bool": 1,
     "uint8": 1,
@@ -476,7 +476,7 @@ def _decode_table(leaf):
 
 
 def encode_leaf(value, options):
-    """The leaf of a value that is not plain; None when it is not ours. Raises TypeError when it cannot cross."""
+    """The leaf of a value that is not plain; None when it is not ours. Raises TypeError when it cannot be converted."""
     leaf = _encode_array(value)
     return leaf if leaf is not None else _encode_table(value, options)
 

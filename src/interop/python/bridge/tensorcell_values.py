@@ -15,17 +15,17 @@ DEEPEST = 200
 #: Integers that JavaScript's numbers hold exactly.
 SAFE = 2**53 - 1
 
-_crossing = None
+_conversion = None
 
 
-class CannotCross(TypeError):
-    code = "cannot-cross"
+class CannotConvert(TypeError):
+    code = "cannot-convert"
 
 
-def crossing():
+def conversion():
     """The helper for tensors and tables."""
-    global _crossing
-    if _crossing is None:
+    global _conversion
+    if _conversion is None:
         import importlib.util
 
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tensorcell_conversion.py")
@@ -33,8 +33,8 @@ def crossing():
         module = importlib.util.module_from_spec(spec)
         sys.modules["tensorcell_conversion"] = module
         spec.loader.exec_module(module)
-        _crossing = module
-    return _crossing
+        _conversion = module
+    return _conversion
 
 
 def encode(value, options=None):
@@ -53,9 +53,9 @@ def _encode(value, options, where, above):
         return {"$": "number", "value": repr(value)}
     if kind in (list, tuple, dict, set, frozenset):
         if any(outer is value for outer in above):
-            raise CannotCross("%s contains itself" % where)
+            raise CannotConvert("%s contains itself" % where)
         if len(above) >= DEEPEST:
-            raise CannotCross("%s is nested more than %d deep" % (where, DEEPEST))
+            raise CannotConvert("%s is nested more than %d deep" % (where, DEEPEST))
         above.append(value)
         try:
             return _encode_container(value, kind, options, where, above)
@@ -71,7 +71,7 @@ def _encode(value, options, where, above):
     if isinstance(value, datetime.date):
         day = datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.timezone.utc)
         return {"$": "date", "value": day.timestamp() * 1000}
-    helper = crossing()
+    helper = conversion()
     leaf = helper.encode_leaf(value, options)
     if leaf is not None:
         return leaf
@@ -86,7 +86,7 @@ def _encode(value, options, where, above):
     if hasattr(value, "__index__") or hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return _encode(value.item() if hasattr(value, "item") else int(value), options, where, above)
     name = "%s.%s" % (type(value).__module__, type(value).__qualname__)
-    raise CannotCross(
+    raise CannotConvert(
         "%s is %s, which has no counterpart in TypeScript: extract the values that you need in Python first" % (where, name)
     )
 
@@ -133,9 +133,9 @@ def decode(tree):
         return {_hashable(decode(key)): decode(item) for key, item in tree["value"]}
     if kind == "object":
         return {key: decode(item) for key, item in tree["value"]}
-    helper = crossing()
+    helper = conversion()
     if kind not in helper.LEAVES:
-        raise CannotCross("Python's side knows no value of kind %r" % kind)
+        raise CannotConvert("Python's side knows no value of kind %r" % kind)
     return helper.decode_leaf(tree)
 
 
@@ -198,7 +198,7 @@ class _Operations(dict):
     """Those of the helper, loaded when one is asked for."""
 
     def __missing__(self, op):
-        operations = crossing().OPERATIONS
+        operations = conversion().OPERATIONS
         if op not in operations:
             raise KeyError("Python's side knows no operation %r" % op)
         return operations[op]
