@@ -173,14 +173,14 @@ test(
       const options = { from: wheels, say: () => undefined, progress: () => undefined, environment };
       disk.fill();
       disk.free(60_000);
-      await assert.rejects(installRuntime(release as never, options), {
+      await assert.rejects(installRuntime(release, options), {
         name: 'SetupError',
         code: 'disk-full',
         message: /the disk or the quota is full, so .*small.*whl could not be fetched: free some space/,
       });
       assert.deepEqual(installedRuntimes(environment), []);
       disk.free();
-      await installRuntime(release as never, options);
+      await installRuntime(release, options);
       assert.equal(installedRuntimes(environment).length, 1);
     }),
 );
