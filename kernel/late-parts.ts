@@ -9,7 +9,7 @@ import type { Session } from './session/session.ts';
 import { readUserConfig } from './tsconfig/index.ts';
 import { loweringOptions } from './tsconfig/lowering.ts';
 
-/** What the first `%device` needs is started after the first cells. */
+/** Time after which the first `%device` is prepared: the first cells have run by then. */
 const WARM_AFTER_MS = 3000;
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -83,7 +83,7 @@ const createPython: LateParts['createPython'] = async ({ sink, surroundings, ask
   });
 };
 
-/** The types of what cells have in scope: built beside the bundles, or the sources of a checkout. */
+/** The types of what cells have in scope: built into the folder of the bundles, or the sources of a checkout. */
 function globalTypes(): string {
   const built = join(here, 'types', 'src', 'api', 'globals');
   return existsSync(built) ? built : join(dirname(here), 'src', 'api', 'globals');

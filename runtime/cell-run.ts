@@ -94,7 +94,7 @@ export class CellRun {
     else this.#render(value);
   }
 
-  /** What throws in a callback of a promise would else leave the cell without an end. */
+  /** Otherwise, an error in a callback of a promise would leave the cell without an end. */
   #guarded<T>(action: (value: T) => void): (value: T) => void {
     return (value) => {
       try {

@@ -4,7 +4,7 @@ import type { HostComm } from '../src/base/host.ts';
 
 type Handler = (comm: HostComm, data: unknown, buffers: Uint8Array[]) => void;
 
-/** What a cell may add to the data of a comm message. */
+/** Metadata and buffers that a cell may add to the data of a comm message. */
 type Additions = Parameters<HostComm['send']>[1];
 
 export class Comms {

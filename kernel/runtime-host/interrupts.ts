@@ -17,7 +17,7 @@ export interface InterruptParts {
 
 export class Interrupts {
   readonly #parts: InterruptParts;
-  /** What waits for the end of an interrupt, by its number. */
+  /** Callbacks for the end of an interrupt, by its number. */
   readonly #waiting = new Map<number, () => void>();
   /** Interrupts that the control thread has not confirmed. */
   readonly #unheard = new Set<number>();

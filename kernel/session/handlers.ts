@@ -22,7 +22,7 @@ export type Handler = (message: Incoming) => Promise<object | undefined> | objec
 
 type Handlers = Partial<Record<RequestType, Handler>>;
 
-/** What a request needs of the session besides its parts. */
+/** Handlers need these of the session, in addition to its parts. */
 export interface HandlerOptions {
   options: SessionOptions;
   parts: SessionParts;
@@ -30,7 +30,7 @@ export interface HandlerOptions {
   interrupt: () => Promise<void>;
 }
 
-/** What cannot be interrupted (a native operation) does not delay the answer longer. */
+/** Longest delay of the answer by something that cannot be interrupted, such as a native operation. */
 const INTERRUPT_MS = 500;
 /** The handlers of each socket; `execute_request` on shell is not among them. */
 export function createHandlers(options: HandlerOptions): Record<RequestChannel, Handlers> {

@@ -1,4 +1,4 @@
-/** What a session is made of. */
+/** The parts and settings of a session. */
 import type { SessionCompiler } from '../contracts/compiler.ts';
 import type { LanguageService } from '../contracts/language-service.ts';
 import type { MagicRegistry } from '../contracts/magics.ts';
@@ -9,7 +9,7 @@ import type { Codec } from '../wire/codec.ts';
 import type { KernelInfoReply } from '../wire/messages.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** What Python's side needs of the session. */
+/** The parts of the session that the Python host needs. */
 export interface PythonParts {
   sink: OutputSink;
   surroundings: Surroundings;
@@ -33,6 +33,6 @@ export interface SessionOptions {
   magics: () => Promise<MagicRegistry>;
   /** Loaded when a cell uses Python. */
   createPython: (options: PythonParts) => Promise<PythonHost>;
-  /** Ends the process; called when a client has asked for it and has its answer. */
+  /** Ends the process; called after the reply to a shutdown request. */
   exit: () => void;
 }

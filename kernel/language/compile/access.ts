@@ -14,7 +14,7 @@ export type Access =
   | { mode: 'lookup' };
 
 /**
- * What an assignment does. `both`: it writes the local copy and the box. `asked`: the name is a constant as far as the
+ * The effect of an assignment. `both`: it writes the local copy and the box. `asked`: the name is a constant as far as the
  * compiler knows; whether it still is one is asked when the assignment runs. `own`: the same, but top-level code has a
  * local constant. `merged`: the same for a lowered enum or namespace, whose `name || (name = {})` declares it.
  */
@@ -22,7 +22,7 @@ export type Writes = 'both' | 'asked' | 'own' | 'merged';
 
 export const PLAIN: Access = { mode: 'plain' };
 
-/** What remains of an access where it stands: through its box or as it is. */
+/** The text that replaces a name: its box; undefined where the name stays. */
 export function textOf(access: Access, use: NameUse): string | undefined {
   switch (access.mode) {
     case 'plain':

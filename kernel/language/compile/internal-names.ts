@@ -20,7 +20,7 @@ export class InternalNames {
   get assigned(): string {
     return `${this.context}p`;
   }
-  /** A `var` whose value nobody reads. */
+  /** A `var` whose value is never read. */
   get nothing(): string {
     return `${this.context}_`;
   }

@@ -6,7 +6,7 @@ import { CompileError, problemAt } from './problems.ts';
 /**
  * Puts the calls of the magics in their places.
  *
- * @throws CompileError for a magic that cannot stand where it does
+ * @throws CompileError for a magic in a place that allows none
  */
 export function putMagics(source: string, found: FoundMagics, edits: Edits, names: InternalNames): void {
   const { context } = names;

@@ -29,7 +29,7 @@ export interface Variable {
 /** `object`: enums and namespaces. */
 export type OriginalKind = 'const' | 'let' | 'class' | 'object';
 
-/** What the names of a cell depend on besides its text. */
+/** The names of a cell depend on these, in addition to its text. */
 export interface NamesInput {
   names: InternalNames;
   /** Names of the top level that lowering brought in. */
@@ -38,7 +38,7 @@ export interface NamesInput {
   original: ReadonlyMap<string, OriginalKind>;
   /** Assignments that declare names which nothing else declares. */
   assigned: readonly AssignedStatement[];
-  /** What was found in the cell as typed. */
+  /** Findings in the cell as typed. */
   slips: CellSlips;
 }
 
@@ -287,7 +287,7 @@ export class TopVariables {
     if (replacement !== undefined && scope?.hides(name) === false)
       return { mode: 'expression', text: this.input.names.context + replacement, isMember: false };
     if (!this.isUnresolved(use)) return PLAIN;
-    // While top-level code runs, only a cell that runs beside it can declare the name.
+    // While top-level code runs, only a cell that runs at the same time can declare the name.
     return use.inFunction || this.session.isExpected(name) ? { mode: 'lookup' } : PLAIN;
   }
 }

@@ -56,7 +56,7 @@ export abstract class PatternWalk {
     if (pattern.typeAnnotation) this.types.eraseOptionalAnnotation(pattern.typeAnnotation);
   }
 
-  /** What an assignment, or the head of a loop, assigns. */
+  /** The target of an assignment, or of the head of a loop. */
   protected target(
     node: AssignmentTarget | Expression | Node,
     targets: NameUse[],

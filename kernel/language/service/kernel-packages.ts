@@ -11,7 +11,7 @@ export function findTsc(): string {
   return join(dirname(createRequire(typescript).resolve(name)), 'lib', 'tsc');
 }
 
-/** What a cell may import though the user has not installed it. */
+/** Packages that a cell may import although the user has not installed them. */
 export function kernelPackages(globalTypes: string): Record<string, string> {
   const packages: Record<string, string> = {};
   const tfjs = ['tfjs', 'tfjs-core', 'tfjs-layers', 'tfjs-data', 'tfjs-converter'];
