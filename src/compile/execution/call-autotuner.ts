@@ -3,6 +3,7 @@ import type { OpAttribute } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import { asError } from '../../engines/errors.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import type { ConcreteFunction } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import { FunctionParts, SharedFunctions, type SharedFunction } from './shared-functions.ts';
@@ -20,8 +21,6 @@ interface Measured {
   times: number[];
   total: number;
 }
-
-let names = 0;
 
 /**
  * How single calls of a function run: as TensorFlow's graph, or as the program that XLA has compiled of it. Both are
@@ -114,7 +113,7 @@ export class CallAutotuner {
       this.#compiled = { shared: prepared.shared, content: prepared.content, engine };
       SharedFunctions.of(engine).retain(prepared.content, () => prepared.shared);
       this.#compilation = new XlaCompilation(prepared);
-      countCompilation();
+      countCompilation(engine);
     } catch (error) {
       this.#settle('graph', asError(error).message);
     }
@@ -161,7 +160,7 @@ export class CallAutotuner {
 function wrapper(step: ConcreteFunction): { name: string; remove: () => void } {
   const { engine } = step.backend;
   const graph = engine.newGraph();
-  const name = `tensorcell_xla_${names++}`;
+  const name = EngineSession.of(engine).functionName('xla');
   try {
     graph.addFunction(step.function, step.name);
     const inputs = step.inputs.map((input) =>

@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { Handle } from '../../engines/ops.ts';
 import type { Engine } from '../../engines/engine.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import { synchronizeLoop } from '../state/running-loop.ts';
 import { saysWhatIsDone } from './failed-updates.ts';
 import type { FiniteWatch } from '../lowering/finite-watch.ts';
@@ -15,8 +16,6 @@ import { callConfig, type Precision } from '../lowering/precision.ts';
 import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { prepareVariable } from '../state/variable-resources.ts';
 import { xlaObstacle } from './xla-kernels.ts';
-
-let names = 0;
 
 /** What TensorFlow holds for a step; freed when the step is disposed or forgotten. */
 interface Retained {
@@ -272,7 +271,7 @@ export class ConcreteFunction {
 /** Makes the function of a trace, or takes the one that has its content. */
 function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precision): StepFunction {
   const { engine } = trace.backend;
-  const name = `tensorcell_step_${names++}`;
+  const name = EngineSession.of(engine).functionName('step');
   const made = trace.graph.toFunction(
     name,
     trace.inputs.map(({ output }) => output),

@@ -103,7 +103,7 @@ export class LoopAutotuner {
       const bound = mayCompile(step.backend.engine);
       if (bound !== undefined) return this.#settleGraph(graph, bound);
       this.#begin(known, step, data);
-      if (this.#compilation !== undefined) countCompilation();
+      if (this.#compilation !== undefined) countCompilation(step.backend.engine);
     }
     if (setting === 'on') while (this.state === 'running' && !ended()) await pause(5);
     if (this.#chosen === this.#graph) return graph;

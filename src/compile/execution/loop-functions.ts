@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import type { OpAttribute } from '../../engines/ops.ts';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import type { ConcreteFunction } from './concrete-function.ts';
 import { FUNCTION, XLA_COMPILES } from '../../engines/ops.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
@@ -42,8 +43,6 @@ function samplesOf({ open }: LoopShape, size: readonly number[]): readonly numbe
 
 const type = (name: string, value: number | number[]): OpAttribute => ({ name, type: ATTR.TYPE, value });
 
-let made = 0;
-
 /** The functions of a loop over a step: its condition, its body, and the loop itself; twice where XLA compiles an inner one. */
 export class LoopFunctions {
   readonly names: LoopNames;
@@ -57,7 +56,7 @@ export class LoopFunctions {
     this.#step = step;
     this.#data = data;
     this.#shape = shape;
-    const name = `tensorcell_loop_${made++}`;
+    const name = EngineSession.of(step.backend.engine).functionName('loop');
     const namesOf = (whole: string) => ({ body: `${whole}_body`, condition: `${whole}_condition`, whole });
     this.names = namesOf(name);
     // XLA compiles for shapes: where the number of samples is not known it gets single steps.

@@ -1,5 +1,6 @@
 import type { Engine } from '../../engines/engine.ts';
 import type { Handle } from '../../engines/ops.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import { synchronizeLoop } from '../state/running-loop.ts';
 
 /** Something that belongs to a function and is freed with it. */
@@ -96,25 +97,18 @@ export class FunctionParts<Part extends FunctionPart> {
 const MOST_UNUSED = 32;
 const MOST_UNUSED_OPERATIONS = 20_000;
 
-/** The functions of a process by their content. */
+/** The functions of an engine by their content; `of` gives the only one. */
 export class SharedFunctions {
   readonly #engine: Engine;
   readonly #byContent = new Map<string, SharedFunction>();
   /** Functions that no step uses, the one that was used last at the end. */
   readonly #unused = new Map<SharedFunction, string>();
 
-  private static readonly all = new WeakMap<Engine, SharedFunctions>();
-
   static of(engine: Engine): SharedFunctions {
-    let known = SharedFunctions.all.get(engine);
-    if (known === undefined) {
-      known = new SharedFunctions(engine);
-      SharedFunctions.all.set(engine, known);
-    }
-    return known;
+    return EngineSession.of(engine).part(SharedFunctions, () => new SharedFunctions(engine));
   }
 
-  private constructor(engine: Engine) {
+  constructor(engine: Engine) {
     this.#engine = engine;
   }
 

@@ -5,6 +5,7 @@ import type { Handle } from '../../engines/ops.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
 import { largestMoments } from '../lowering/adam-update.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import { ConcreteFunction } from './concrete-function.ts';
 import type { FiniteWatch, NotFinite } from '../lowering/finite-watch.ts';
 import {
@@ -90,18 +91,11 @@ export class TracedForms {
   readonly #engine: Engine;
   readonly #byKey = new Map<string, Recorded>();
 
-  private static readonly all = new WeakMap<Engine, TracedForms>();
-
   static of(engine: Engine): TracedForms {
-    let known = TracedForms.all.get(engine);
-    if (known === undefined) {
-      known = new TracedForms(engine);
-      TracedForms.all.set(engine, known);
-    }
-    return known;
+    return EngineSession.of(engine).part(TracedForms, () => new TracedForms(engine));
   }
 
-  private constructor(engine: Engine) {
+  constructor(engine: Engine) {
     this.#engine = engine;
   }
 

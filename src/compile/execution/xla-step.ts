@@ -1,6 +1,7 @@
 import type { Engine } from '../../engines/engine.ts';
 import { debuglog } from 'node:util';
 import { asError } from '../../engines/errors.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import type { ConcreteFunction } from './concrete-function.ts';
 import { isXlaAsked, xlaSetting } from './xla-setting.ts';
 import { FunctionParts } from './shared-functions.ts';
@@ -24,19 +25,18 @@ export const FASTER = 0.9;
  */
 const MOST_UNASKED = 5;
 
-/** Programs that were compiled unasked. */
-let unasked = 0;
-
 /** Why nothing more is compiled; undefined where it may be. Asked when no trial of XLA is under way. */
-export function mayCompile({ compileGate }: Engine): string | undefined {
+export function mayCompile(engine: Engine): string | undefined {
+  const { compileGate } = engine;
   if (compileGate.look() === 'shut') return compileGate.why;
-  if (isXlaAsked() || unasked < MOST_UNASKED) return undefined;
-  return `${unasked} programs were compiled before, and their memory is kept`;
+  const { unrequestedCompilations } = EngineSession.of(engine);
+  if (isXlaAsked() || unrequestedCompilations < MOST_UNASKED) return undefined;
+  return `${unrequestedCompilations} programs were compiled before, and their memory is kept`;
 }
 
 /** Counts a compilation that has begun. */
-export function countCompilation(): void {
-  if (!isXlaAsked()) unasked++;
+export function countCompilation(engine: Engine): void {
+  if (!isXlaAsked()) EngineSession.of(engine).unrequestedCompilations++;
 }
 
 export function median(values: readonly number[]): number {

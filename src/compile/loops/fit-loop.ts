@@ -2,11 +2,10 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { tfInternals, type Tf } from '../../tfjs/instance.ts';
 import type { ConcreteFunction } from '../execution/concrete-function.ts';
 import { EpochReports, type Callback, type CallbackList, type History, type Logs } from './epoch-reports.ts';
-import { FEWEST_STEPS, LoopPolicy, type StepTimes } from './loop-policy.ts';
-import type { FunctionCache } from '../execution/function-cache.ts';
+import { FEWEST_STEPS, LoopPolicy } from './loop-policy.ts';
 import { loopKey, type LoopShape } from '../execution/loop-functions.ts';
 import { StepLoop, stepLoops } from '../execution/step-loop.ts';
-import { trainerOf } from './trainer.ts';
+import { trainerOf, type ModelSteps } from './trainer.ts';
 import { LoopAutotuner, type RunnableLoop } from '../execution/loop-autotuner.ts';
 import { XlaStep } from '../execution/xla-step.ts';
 
@@ -41,21 +40,12 @@ export type FitLoopArguments = [
 
 export interface FitLoopParts {
   tf: Tf;
-  /** The graphs of the model's step, as the model is now. */
-  graphs(): FunctionCache;
+  /** The compiled steps of the model as it is now. */
+  steps(): ModelSteps;
 }
 
 /** A call takes about this long, so that the display and interrupts have their turn. */
 const CALL_MS = 80;
-
-/** What earlier trainings found out of a model's steps, by the kind of their data: many short ones count as one long. */
-const earlier = new WeakMap<FunctionCache, Map<string, Earlier>>();
-
-interface Earlier extends StepTimes {
-  step: ConcreteFunction;
-  /** How many steps have run. */
-  steps: number;
-}
 
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
@@ -91,7 +81,7 @@ class ArrayTraining {
   /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
   readonly #kind: string;
   /** The graph of a whole batch's step, once one has run. */
-  #known: { graphs: FunctionCache; step: ConcreteFunction } | undefined;
+  #known: { steps: ModelSteps; step: ConcreteFunction } | undefined;
   /** Steps of earlier trainings of the kind, and of this one. */
   #done = 0;
   #autotuner: LoopAutotuner | undefined;
@@ -181,8 +171,8 @@ class ArrayTraining {
   /** A loop over the step as it is now. */
   async #loopFor(left: number): Promise<RunnableLoop | undefined> {
     if (this.#known === undefined || this.#policy.runsHere) return undefined;
-    const { graphs, step } = this.#known;
-    if (this.#parts.graphs() !== graphs || !graphs.serves(step)) {
+    const { steps, step } = this.#known;
+    if (this.#parts.steps() !== steps || !steps.train.serves(step)) {
       this.#known = undefined;
       return undefined;
     }
@@ -209,10 +199,10 @@ class ArrayTraining {
 
   /** Continues where the last training of this kind has ended. */
   #recall(): void {
-    const graphs = this.#parts.graphs();
-    const before = earlier.get(graphs)?.get(this.#kind);
-    if (before === undefined || !graphs.serves(before.step)) return;
-    this.#known = { graphs, step: before.step };
+    const steps = this.#parts.steps();
+    const before = steps.trainings.get(this.#kind);
+    if (before === undefined || !steps.train.serves(before.step)) return;
+    this.#known = { steps, step: before.step };
     this.#done = before.steps;
     this.#policy.stepTime = before.stepTime;
     this.#policy.timed = before.timed;
@@ -220,10 +210,9 @@ class ArrayTraining {
 
   #remember(): void {
     if (this.#known === undefined) return;
-    const { graphs, step } = this.#known;
+    const { steps, step } = this.#known;
     const { stepTime, timed } = this.#policy;
-    const all = earlier.get(graphs) ?? new Map<string, Earlier>();
-    earlier.set(graphs, all.set(this.#kind, { step, steps: this.#done, stepTime, timed }));
+    steps.trainings.set(this.#kind, { step, steps: this.#done, stepTime, timed });
   }
 
   async #single(order: Tensor, index: number, epochLogs: Logs): Promise<void> {
@@ -234,13 +223,14 @@ class ArrayTraining {
       const began = performance.now();
       const again = this.#known !== undefined;
       const ids = tf.slice(order, [begin], [count]) as ReturnType<Tf['tensor1d']>;
-      const graphs = this.#parts.graphs();
+      const steps = this.#parts.steps();
+      const graphs = steps.train;
       const outs = this.#reports.tried(index, () =>
         graphs.withoutXla(() =>
           this.#step(this.#ins.map((tensor) => (tensor ? tf.gather(tensor, ids) : tensor))),
         ),
       );
-      if (count === this.#batch && graphs.latest !== undefined) this.#known = { graphs, step: graphs.latest };
+      if (count === this.#batch && graphs.latest !== undefined) this.#known = { steps, step: graphs.latest };
       // The first step of a graph includes its trace.
       if (again) {
         const ms = performance.now() - began;

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EpochReports } from './epoch-reports.ts';
+import type { StepTimes } from './trainer.ts';
 
 /** Below this many steps a loop is not worth being made. */
 export const FEWEST_STEPS = 12;
@@ -9,14 +10,6 @@ const LONG_STEP_MS = 10;
 const TIMED_STEPS = 3;
 /** After this long the event loop gets its turn. */
 const TURN_MS = 30;
-
-/** Times of the steps of a training that ran alone. */
-export interface StepTimes {
-  /** Milliseconds of the shortest one. */
-  stepTime: number;
-  /** How many were measured. */
-  timed: number;
-}
 
 /** Decides for `fit` and `fitDataset` whether a step runs alone or in a call of several, from what is measured. */
 export class LoopPolicy implements StepTimes {

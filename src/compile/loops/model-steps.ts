@@ -75,6 +75,7 @@ function makeSteps({ tf, backend, notify }: StepParts, model: SteppedModel, made
     settings,
     obstacle,
     lossScale,
+    trainings: new Map(),
     train: new FunctionCache(tf, backend, {
       what: `training ${model.name}`,
       kind: 'train',

@@ -134,7 +134,7 @@ function installTrainings(prototype: ModelMethods, original: Original, parts: St
     if (!usual || !compileEnabled() || tf.getBackend() !== 'tensorflow') {
       return original.fitLoop.call(this, ...all);
     }
-    return fitLoop({ tf, graphs: () => stepsOf(parts, this).train }, this, ...all);
+    return fitLoop({ tf, steps: () => stepsOf(parts, this) }, this, ...all);
   };
 
   /** Whether a data set's batches may run compiled. What tfjs would refuse is left to tfjs. */

@@ -1,6 +1,7 @@
 import type { LossScale } from '../lowering/loss-scale.ts';
 import type { Setting } from '../guards/user-code.ts';
 import type { Precision } from '../lowering/precision.ts';
+import type { ConcreteFunction } from '../execution/concrete-function.ts';
 import type { FunctionCache } from '../execution/function-cache.ts';
 
 /** A model's compiled steps, and what they were made from. */
@@ -14,6 +15,23 @@ export interface ModelSteps {
   test: FunctionCache;
   predict: FunctionCache;
   lossScale: LossScale | undefined;
+  /** Measurements of trainings on tensors, by the kind of their data: many short trainings count as one long training. */
+  readonly trainings: Map<string, PastTraining>;
+}
+
+/** Times of the steps of a training that ran alone. */
+export interface StepTimes {
+  /** Milliseconds of the shortest one. */
+  stepTime: number;
+  /** How many were measured. */
+  timed: number;
+}
+
+/** Measurements of a step by trainings on tensors. */
+export interface PastTraining extends StepTimes {
+  step: ConcreteFunction;
+  /** How many steps have run. */
+  steps: number;
 }
 
 /** One model as this library knows it: how it was compiled, its compiled steps, and the training that runs. */

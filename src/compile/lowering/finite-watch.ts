@@ -5,6 +5,7 @@ import type { NodeBackend } from '../../tfjs/instance.ts';
 import { FUNCTION } from '../../engines/ops.ts';
 import type { Capture } from '../tracing/captures.ts';
 import type { ActivationWatch, TraceScope } from '../tracing/trace-scope.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 
 /** Where a training step first held a number that is not finite. */
@@ -35,8 +36,6 @@ interface WatchedModel {
 
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
 const at = (oper: Handle, index = 0): GraphOutput => ({ oper, index });
-
-let names = 0;
 
 /**
  * Watches a training step for numbers that are not finite. The step's graph looks at its loss, one number; only when that is
@@ -101,7 +100,7 @@ export class FiniteWatch implements ActivationWatch {
     // One for each check, and one that says that there was something to look at.
     const flags = this.#open(checks.length + 1);
     const resource = trace.addInput(this.#input(flags), TF.RESOURCE, undefined);
-    const name = `tensorcell_finite_${names++}`;
+    const name = EngineSession.of(engine).functionName('finite');
     const inputs = [resource, ...checks.map(({ output }) => output)];
     for (const wrong of [true, false]) {
       const branchName = `${name}_${String(wrong)}`;

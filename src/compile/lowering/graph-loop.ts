@@ -3,6 +3,7 @@ import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import { FUNCTION } from '../../engines/ops.ts';
 import type { GraphBuilder } from '../../engines/engine.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import type { Region } from '../tracing/regions.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 
@@ -63,8 +64,6 @@ interface Round {
   inside: GraphOutput;
   next: GraphOutput | undefined;
 }
-
-let names = 0;
 
 /**
  * A loop that runs a given number of times inside the graph that a trace fills. Its body is a region of the trace; this
@@ -143,7 +142,7 @@ export class GraphLoop {
   build(): void {
     const { graph, captures } = this.region;
     const outer = this.#outer;
-    const name = `tensorcell_recurrence_${names++}`;
+    const name = EngineSession.of(this.#trace.backend.engine).functionName('recurrence');
     const fixed = [
       ...this.#lists.map(({ outside, inside: list }) => ({ outside: outside(), inside: list })),
       ...captures,

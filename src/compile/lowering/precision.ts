@@ -66,7 +66,11 @@ export function checkedPrecision(option: unknown, gpu: boolean): Precision {
 const ON = 1;
 const TWO_ITERATIONS = 2;
 
-function grapplerConfig(precision: Precision): Uint8Array {
+/**
+ * The ConfigProto that every call of a function brings along: without it a function gets none of TensorFlow's
+ * optimizer, and so no mixed precision.
+ */
+export function callConfig(precision: Precision): Uint8Array {
   // RewriterConfig { meta_optimizer_iterations = 12, auto_mixed_precision = 23,
   // auto_mixed_precision_onednn_bfloat16 = 31 }
   const rewrite = new ProtoWriter().int(12, TWO_ITERATIONS);
@@ -74,19 +78,4 @@ function grapplerConfig(precision: Precision): Uint8Array {
   if (precision === 'float16') rewrite.int(23, ON);
   // ConfigProto { graph_options = 10 { rewrite_options = 10 } }
   return new ProtoWriter().bytes(10, new ProtoWriter().bytes(10, rewrite)).finish();
-}
-
-const configs = new Map<Precision, Uint8Array>();
-
-/**
- * The ConfigProto that every call of a function brings along: without it a function gets none of TensorFlow's
- * optimizer, and so no mixed precision.
- */
-export function callConfig(precision: Precision): Uint8Array {
-  let config = configs.get(precision);
-  if (config === undefined) {
-    config = grapplerConfig(precision);
-    configs.set(precision, config);
-  }
-  return config;
 }

@@ -1,12 +1,11 @@
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput, Handle } from '../../engines/ops.ts';
 import { FUNCTION } from '../../engines/ops.ts';
+import { EngineSession } from '../state/engine-session.ts';
 import type { TraceScope } from './trace-scope.ts';
 
 const type = (name: string, value: number | number[]) => ({ name, type: ATTR.TYPE, value });
 const outputOf = (oper: Handle): GraphOutput => ({ oper, index: 0 });
-
-let names = 0;
 
 /**
  * Puts updates of variables into a branch that is taken only where `gate` is true. Each update adds one operation to the
@@ -21,7 +20,7 @@ export function addGated(
   barrier: Handle,
 ): Handle {
   const { graph } = trace;
-  const name = `tensorcell_gated_${names++}`;
+  const name = EngineSession.of(trace.backend.engine).functionName('gated');
   const region = trace.region();
   const inside = new Map<string, GraphOutput>();
   const taken: GraphOutput[] = [];
