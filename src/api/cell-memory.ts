@@ -20,10 +20,10 @@ const MANY_TENSORS = 200;
 const MANY_BYTES = 2 ** 30;
 
 /**
- * Finds tensors that nothing refers to any more, and disposes them if the user asked for that (`%tidy on`).
+ * Finds tensors that nothing refers to any more, and disposes them if the user requested that (`%tidy on`).
  *
  * Whether a tensor is still of use is not guessed from the cell's variables: closures, private fields and promises hold
- * tensors where nobody can look. JavaScript's own garbage collector knows, and a tensor that it has collected can be
+ * tensors where no code can look. JavaScript's own garbage collector knows, and a tensor that it has collected can be
  * disposed without any risk. After each cell it is asked to collect.
  */
 class CellMemory {
@@ -32,13 +32,13 @@ class CellMemory {
   #execution = 0;
   #disposed = 0;
   #collect: (() => void) | undefined;
-  /** What is to be done after the next collection. */
+  /** Actions to do after the next collection. */
   readonly #waiting: (() => void)[] = [];
   /** Tensors since the last collection. */
   #fresh = 0;
   readonly #dispose: (tensor: TrackedTensor) => void;
   readonly #watched = new Map<number, Watched>();
-  /** Collected while the user wants no tidying. Nobody can dispose them any more, but `%tidy on`. */
+  /** Collected while the user wants no tidying. Only `%tidy on` can dispose them now. */
   readonly #lost = new Map<number, Watched>();
   readonly #registry = new FinalizationRegistry<Watched>((watched) => {
     this.#collected(watched);
@@ -101,7 +101,7 @@ class CellMemory {
   }
 
   #judge(execution: number): void {
-    // Shapes that share their values with a tensor in use hold no memory of their own.
+    // Shapes that share their values with a tensor in use hold no additional memory.
     const shared = new Set([...this.#watched.values()].map(({ dataId }) => dataId));
     const lost = [...this.#lost.values()].filter(({ dataId }) => !shared.has(dataId));
     const { count, bytes } = sum(lost, execution);
@@ -137,7 +137,7 @@ class CellMemory {
   }
 
   #collected(watched: Watched): void {
-    // What was disposed or kept meanwhile is no longer in here.
+    // Tensors that were disposed or kept meanwhile are no longer in here.
     if (!this.#watched.delete(watched.id)) return;
     if (this.#on) this.#free(watched);
     else this.#lost.set(watched.id, watched);
@@ -157,7 +157,7 @@ class CellMemory {
       const all = this.#waiting.splice(0);
       this.#collect ??= garbageCollector();
       this.#collect();
-      // V8 hands over what it found in a task of its own, which comes before this one.
+      // V8 hands over its findings in a separate task, which comes before this one.
       setTimeout(() => {
         for (const one of all) one();
       }, 20).unref();

@@ -13,12 +13,12 @@ export interface CompileOptions {
   /** At most this many graphs are kept, the least used go first. Default 32. */
   limit?: number;
   /**
-   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on processors, float16 on GPUs, there with
+   * Products and convolutions in 16 bits, with float32 variables: bfloat16 on CPUs, float16 on GPUs, there with
    * dynamic loss scaling where gradients are taken by an optimizer (`minimize`, `computeGradients`) or by
-   * `tf.variableGrads`. Calls that run op by op are float32. Default false.
+   * `tf.variableGrads`. Calls that run eagerly are float32. Default false.
    */
   mixedPrecision?: MixedPrecision;
-  /** Where the one line goes that says why a function runs op by op. Default `console.warn`. */
+  /** Receives the one line with the reason why a function runs eagerly. Default `console.warn`. */
   say?: (line: string) => void;
 }
 
@@ -32,13 +32,13 @@ export type Compiled<F> = F & {
 
 /**
  * Compiles a function of tensors, like Python's `tf.function`: its first call with arguments of given shapes, dtypes and
- * JavaScript values runs op by op, the second is traced into a graph, and from then on TensorFlow runs the graph.
- * Gradients (`tf.grads`, `optimizer.minimize`) and assignments to variables may be inside. What else the function does
- * in JavaScript happens when it is traced and not at each call; in a notebook it is traced again once a name that it
+ * JavaScript values runs eagerly, the second is traced into a graph, and from then on TensorFlow runs the graph.
+ * Gradients (`tf.grads`, `optimizer.minimize`) and assignments to variables may be inside. All other effects of the function
+ * in JavaScript happen when it is traced and not at each call; in a notebook it is traced again once a name that it
  * reads was declared again. Arguments and results are tensors, or arrays and plain
  * objects with tensors in them; everything else counts by its value.
  *
- * A function that reads a tensor's value in the middle runs op by op as before, and the line that reads is named once.
+ * A function that reads a tensor's value in the middle stays eager, and the line that reads is named once.
  */
 export function compile<Args extends unknown[], Result>(
   fn: (...args: Args) => Result,

@@ -63,7 +63,7 @@ export function describeBackend(): BackendDescription {
     description.runtime = { name: runtime.name, version: runtime.version ?? '', path: runtime.path };
     if (version !== undefined) description.tensorflowVersion = version;
     description.library = runtimeLibraries(runtime.libraries)?.main ?? runtime.libraries;
-    // TensorFlow makes one thread for each processor where it was not told.
+    // TensorFlow makes one thread for each CPU unless it is told a number.
     const processors = availableParallelism();
     description.threads = {
       intraOp: options.intraOpThreads || processors,
@@ -73,7 +73,7 @@ export function describeBackend(): BackendDescription {
   return description;
 }
 
-/** What holds memory, for `%memory`: the tensors of the backend `tensorflow`, the largest first. */
+/** Tensors of the backend `tensorflow` that hold memory, for `%memory`, the largest first. */
 export function describeMemory(): MemoryDescription {
   const empty = { tensors: [], count: 0, bytes: 0, byExecution: {}, pid: process.pid };
   const loaded = loadedTensorflow();

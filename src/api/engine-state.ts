@@ -9,7 +9,7 @@ export type { EngineState } from '../tfjs/engine-fields.ts';
 
 /**
  * Remembers tfjs's scopes, gradient and kernel depth and tape. `finally` does not run when a cell is terminated inside
- * `tf.tidy` or a gradient, so whoever terminates puts this back with `restoreEngineState`. Costs nothing before `tf` is
+ * `tf.tidy` or a gradient, so the code that terminates it puts this back with `restoreEngineState`. Costs nothing before `tf` is
  * used: then the state is that of an engine which nothing runs on.
  */
 export function saveEngineState(): EngineState {

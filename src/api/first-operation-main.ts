@@ -1,4 +1,4 @@
-// A first operation on the best device, in a process of its own: the doctor gives it up when it hangs.
+// A first operation on the best device, in a separate process: the doctor gives it up when it hangs.
 import { describeBackend, loadTf } from './tensorflow.ts';
 import { MARK } from '../machine/doctor/first-operation.ts';
 

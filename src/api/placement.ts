@@ -63,7 +63,7 @@ function placeOn(device: string | undefined): string | undefined {
 }
 
 /**
- * What `tensorcell.device` does once TensorFlow is loaded: runs `action` with every op placed on one device, and its tensors with them.
+ * The work of `tensorcell.device` once TensorFlow is loaded: runs `action` with every op placed on one device, and its tensors with them.
  *
  * When `action` is async the device stays set until its promise settles: ops of other code that runs meanwhile are
  * placed there too.

@@ -36,7 +36,7 @@ export type NumericArray =
   | BigInt64Array
   | BigUint64Array;
 
-/** What the binding hands to tfjs: numbers, or one byte string per element. */
+/** Values as the binding hands them to tfjs: numbers, or one byte string per element. */
 export type TensorValues = NumericArray | Uint8Array[];
 
 interface Element {

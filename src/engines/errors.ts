@@ -21,10 +21,10 @@ const codeNames = [
 
 export type TensorflowErrorCode = (typeof codeNames)[number] | 'NO_RUNTIME' | 'BAD_RUNTIME';
 
-/** What TensorFlow, or the way to it, says went wrong. */
+/** An error of TensorFlow, or of the way to it. */
 export class TensorflowError extends Error {
   override readonly name = 'TensorflowError';
-  /** TensorFlow's status code by name (`INVALID_ARGUMENT`, `RESOURCE_EXHAUSTED`, …), or one of ours about the runtime. */
+  /** TensorFlow's status code by name (`INVALID_ARGUMENT`, `RESOURCE_EXHAUSTED`, …), or a code of this library about the TensorFlow build. */
   readonly code: TensorflowErrorCode;
   /** The TensorFlow op that failed, where there was one. */
   readonly op: string | undefined;
@@ -59,14 +59,14 @@ function explained(message: string): string {
   try {
     return explain?.(message) ?? message;
   } catch {
-    return message; // what went wrong first is what has to be told
+    return message; // the first error has to be told
   }
 }
 
-/** What TensorFlow says of an op that it does not know, op by op and in a graph. */
+/** TensorFlow's message for an op that it does not know, eagerly and in a graph. */
 const UNKNOWN_OP = /'(\w+)' is neither a type of a primitive operation|Op type not registered '(\w+)'/;
 
-/** What TensorFlow says of a dtype that an op does not have, and which ones it has. */
+/** TensorFlow's message for a dtype that an op does not have, with those that it has. */
 const WRONG_DTYPE = /Value for attr '\w+' of (\w+) is not in the list of allowed values: ([\w, ]+)/;
 
 /** TensorFlow's names of the dtypes that tfjs has, by tfjs's names. */
@@ -75,7 +75,7 @@ const DTYPES = { float32: 'float', int32: 'int32', complex64: 'complex64', bool:
 /** Ops that count truth values in some libraries, and combine them in others. */
 const ARITHMETIC = new Set(['Add', 'AddV2', 'AddN', 'Mul', 'RealDiv', 'SquaredDifference', 'Sub']);
 
-/** What it says of a dtype that an op has, and has no kernel for: the op's dtypes, and those of the kernels of each device. */
+/** Its message for a dtype that an op has, and has no kernel for: the op's dtypes, and those of the kernels of each device. */
 const NO_KERNEL = /Could not find device for node: [^=]*= \w+\[(?:[^\]]*, )?T=DT_(\w+)/;
 const KERNEL = /device='(?:CPU|GPU)'; (?:[^\n]*; )?T in \[([^\]]*)\]/g;
 

@@ -1,6 +1,6 @@
 /**
  * Which layer an operation of a graph comes from, as the beginning of the operation's name: `dense_1.layer/op7` for what
- * the layer's call adds, `dense_1.gradient/op31` for its way back. Profiles and errors read it.
+ * the layer's call adds, `dense_1.gradient/op31` for its backward pass. Profiles and errors read it.
  */
 export function layerScope(layer: string, what: 'layer' | 'gradient'): string {
   // Names of operations may hold letters, digits and a few signs; everything else becomes a dot.

@@ -1,7 +1,7 @@
 /** Why a function whose first run makes variables cannot be traced before that run. */
 export const MAKES_VARIABLES = 'variables are created in the step';
 
-/** Why a function cannot become a graph. It then runs op by op, as without us. */
+/** Why a function cannot become a graph. It then runs eagerly, as without Tensorcell. */
 export class Untraceable extends Error {
   override readonly name = 'Untraceable';
   /** It may go without TensorFlow's own optimizer ops (`fused`), or with recurrent layers unrolled (`loops`). */

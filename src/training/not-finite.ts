@@ -79,7 +79,7 @@ function countNotFinite(tf: Tfjs, tensor: Tf.Tensor): number {
   return tf.tidy(() => tf.isFinite(tensor).logicalNot().sum().dataSync()[0] as number);
 }
 
-/** Runs the model over the first rows, op by op, and looks at what each layer gives. */
+/** Runs the model over the first rows eagerly, and looks at what each layer gives. */
 function tryRows(tf: Tfjs, model: Tf.LayersModel, x: Named, y: Named): string | undefined {
   if (x.length === 0 || x.length !== model.inputs.length) return undefined;
   const first = (data: Named): Tf.Tensor[] =>

@@ -20,7 +20,7 @@ export interface Verdict {
 /** What a run of the tests came to. */
 export interface Judgement {
   verdicts: Verdict[];
-  /** How often something that takes gradients was run compiled, and how often it stayed op by op. */
+  /** How often something that takes gradients was run compiled, and how often it stayed eager. */
   compiled: number;
   opByOp: number;
   seconds: number;
@@ -70,7 +70,7 @@ if (mode === 'compiled') {
       if (value instanceof tf.Tensor) value.dispose();
       else if (typeof value === 'object' && value !== null) Object.values(value).forEach(dispose);
     };
-    // The first call runs op by op, the second is traced and run.
+    // The first call runs eagerly, the second is traced and run.
     dispose(fast(...args));
     const result = fast(...args) as Tensor;
     if (fast.traces > 0 && !refused) compiled++;

@@ -71,6 +71,6 @@ for (const mode of ['op-by-op', 'compiled'] as const) {
       judgement.compiled >= 550 && judgement.opByOp <= 15,
       JSON.stringify({ ...judgement, verdicts: 0 }),
     );
-    context.diagnostic(`${judgement.compiled} gradients ran compiled, ${judgement.opByOp} op by op`);
+    context.diagnostic(`${judgement.compiled} gradients ran compiled, ${judgement.opByOp} eager`);
   });
 }

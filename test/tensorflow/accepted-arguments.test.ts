@@ -107,7 +107,7 @@ for (const [name, actual, expected] of cut) {
     assert.ok(tf.max(tf.abs(tf.sub(actual, expected))).dataSync()[0] < 1e-5);
   });
 }
-test('a padding that takes more away than there is says so', () => {
+test('a padding that takes more away than there is gets an error', () => {
   assert.throws(
     () => tf.pad(tf.tensor1d([1, 2]), [[-2, -1]]),
     /paddings \[-2, -1\] of axis 0 .* than the 2 that it has/,

@@ -44,7 +44,7 @@ test('masks that do not fit are refused with their shapes', () => {
   );
 });
 
-test('a model trains with an attention mask beside padding, compiled as eagerly', async () => {
+test('a model trains with an attention mask in addition to padding, compiled as eagerly', async () => {
   const train = async (mode: 'on' | 'off') => {
     process.env['TENSORCELL_COMPILE'] = mode;
     const ids = tf.input({ shape: [LENGTH] });

@@ -25,7 +25,7 @@ after(() => {
 });
 
 for (const row of [...rows, deepRow(3)]) {
-  test(`${row.name}: everybody trains it as we do`, { skip, timeout: 500_000 }, async () => {
+  test(`${row.name}: every framework trains it as we do`, { skip, timeout: 500_000 }, async () => {
     const names = columns.map(({ name }) => name);
     assert.ok(names.includes('Keras') && names.includes('JAX'), names.join());
     const small = { ...row, batch: 4, steps: 3 };

@@ -14,7 +14,7 @@ const { engine } = tensorflowBackend() as NodeBackend;
 const binding = nativeBinding();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
-test('a function is traced at the second call of a kind, and gives what it gives op by op', () => {
+test('a function is traced at the second call of a kind, and gives the same as eagerly', () => {
   const weights = tf.variable(
     tf.tensor2d([
       [1, 2],
@@ -85,7 +85,7 @@ test('gradients and variables that are assigned may be inside', () => {
   );
 });
 
-test('random numbers are new at each call, and the same as op by op', () => {
+test('random numbers are new at each call, and the same as eagerly', () => {
   const noise = (x: Tensor) => [
     tf.dropout(x, 0.5),
     tf.randomUniform([3], -1, 1),
@@ -119,7 +119,7 @@ test('random numbers are distributed as they should be', () => {
   assert.deepEqual(seeded(), seeded());
 });
 
-test('a function that reads a value runs op by op, and the line is named once', () => {
+test('a function that reads a value runs eagerly, and the line is named once', () => {
   const said: string[] = [];
   const branches = compile(
     function checksSign(x: Tensor) {

@@ -249,7 +249,7 @@ const layerTable: Record<string, Recipe> = {
 };
 
 for (const [name, recipe] of Object.entries(layerTable)) {
-  test(`ten compiled steps equal ten op by op: ${name}`, () => compare(recipe));
+  test(`ten compiled steps equal ten eager ones: ${name}`, () => compare(recipe));
 }
 
 const merges: Record<string, () => Layer> = {
@@ -262,7 +262,7 @@ const merges: Record<string, () => Layer> = {
   dot: () => L.dot({ axes: 1 }),
 };
 for (const [name, merge] of Object.entries(merges)) {
-  test(`ten compiled steps equal ten op by op: two inputs, a shared layer, two outputs, ${name}`, () =>
+  test(`ten compiled steps equal ten eager ones: two inputs, a shared layer, two outputs, ${name}`, () =>
     compare({
       build: () => {
         const a = tf.input({ shape: [4] });
@@ -284,7 +284,7 @@ for (const [name, merge] of Object.entries(merges)) {
 const optimizers = everyOptimizer(0.1);
 const small = around([5], () => L.dense({ units: 4, activation: 'relu' }));
 for (const [name, optimizer] of Object.entries(optimizers)) {
-  test(`ten compiled steps equal ten op by op: ${name}, with a learning rate that changes`, () =>
+  test(`ten compiled steps equal ten eager ones: ${name}, with a learning rate that changes`, () =>
     compare({
       ...small,
       optimizer,
@@ -318,7 +318,7 @@ const losses: Record<string, Partial<Recipe>> = {
   cosineProximity: {},
 };
 for (const [loss, more] of Object.entries(losses)) {
-  test(`ten compiled steps equal ten op by op: ${loss}`, () =>
+  test(`ten compiled steps equal ten eager ones: ${loss}`, () =>
     compare({
       build: () =>
         sequential(
@@ -332,7 +332,7 @@ for (const [loss, more] of Object.entries(losses)) {
     }));
 }
 
-test('what callbacks change counts from the next step on', () =>
+test('changes by callbacks count from the next step on', () =>
   compare({
     ...layerTable['dropout'],
     during: (model, _, step) => {
@@ -417,7 +417,7 @@ const metrics: Record<string, Partial<Recipe>> = {
   r2Score: {},
 };
 for (const [metric, more] of Object.entries(metrics)) {
-  test(`ten compiled steps equal ten op by op: the metric ${metric}`, () =>
+  test(`ten compiled steps equal ten eager ones: the metric ${metric}`, () =>
     compare({
       build: () =>
         sequential(
@@ -437,7 +437,7 @@ const preprocessing: Record<string, { layer: () => Layer; x: () => Tensor }> = {
 };
 for (const [name, { layer, x }] of Object.entries(preprocessing)) {
   // tfjs gets the shapes of their results wrong: in its models they do not work, on tensors they do.
-  test(`${name} gives the same compiled, op by op and in JavaScript`, () => {
+  test(`${name} gives the same compiled, eagerly and in JavaScript`, () => {
     const input = Array.from(x().dataSync());
     const shape = x().shape;
     const one = layer();
@@ -467,7 +467,7 @@ test('CategoryEncoding, which tfjs lets read its input, is compiled here', () =>
   assert.deepEqual(said, []);
 });
 
-test('RandomWidth, which draws its size in JavaScript, runs op by op and says so', () => {
+test('RandomWidth, which draws its size in JavaScript, runs eagerly and gives the reason', () => {
   const one = L.randomWidth({ factor: 0.5 });
   const said: string[] = [];
   const compiled = compile((value: Tensor) => one.call(value as Tensor3D, {}) as Tensor, {

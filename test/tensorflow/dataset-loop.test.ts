@@ -25,7 +25,7 @@ function loops(model: LayersModel): number {
   return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + stepLoops.all(step).size, 0);
 }
 
-/** What loops over the model's steps run now. */
+/** The choices of the autotuners of the model's steps. */
 function choices(model: LayersModel): unknown[] {
   return (trainingSteps(model)?.steps() ?? []).flatMap((step) =>
     Array.from(loopAutotuners.all(step).values(), ({ chosen }) => chosen),
@@ -55,7 +55,7 @@ interface Case {
   draws?: boolean;
 }
 
-/** One training of a case. With `off` it is tfjs's own loop, op by op. */
+/** One training of a case. With `off` it is tfjs's own eager loop. */
 async function train(
   { build, dataset, args }: Case,
   mode: 'on' | 'off',
@@ -226,7 +226,7 @@ const cases: Record<string, Case> = {
 };
 
 for (const [name, one] of Object.entries(cases)) {
-  test(`the same as tfjs's own loop, op by op: ${name}`, async () => {
+  test(`the same as tfjs's own eager loop: ${name}`, async () => {
     for (const batches of [true, false]) {
       const plain = await train(one, 'off', batches);
       const compiled = await train(one, 'on', batches);
@@ -267,7 +267,7 @@ test('with a number of steps a call, callbacks see every so many batches', async
     { stepsPerExecution: 4 },
   );
   const ends = (seen as [string, number, { size: number }][]).filter(([what]) => what === 'end');
-  // The first ones run alone: the second one is traced. A smaller last batch is a step of its own.
+  // The first ones run alone: the second one is traced. A smaller last batch is a separate step.
   assert.deepEqual(
     ends.map(([, index, { size }]) => `${index} of ${size}`),
     [0, 1, 5, 9, 13, 17, 19, 20, 3, 7, 11, 15, 19, 20].map((i) => `${i} of ${i === 20 ? 3 : 10}`),
@@ -311,7 +311,7 @@ test('a training that is stopped at any moment has done a whole number of steps,
   }
 });
 
-test('a stop ends the waiting for a batch, and lets go of it when it comes', async () => {
+test('a stop ends the waiting for a batch, and releases it when it comes', async () => {
   const model = counting();
   await model.fitDataset(endless(undefined, 20), { epochs: 1, verbose: QUIET });
   const before = tf.memory().numTensors;
@@ -367,7 +367,7 @@ test('the next batches are pulled while steps run, and not many of them', async 
     },
   );
   assert.equal(stepsDone(model), 200);
-  // What is pulled during a call belongs to the next one.
+  // Batches that are pulled during a call belong to the next one.
   assert.ok(Math.max(...ahead) >= 5 && Math.max(...ahead) <= 9, ahead.join());
   assert.deepEqual(ahead.slice(0, 2), [0, 0]);
   // Callbacks that see every batch do not keep the next one from being prepared.

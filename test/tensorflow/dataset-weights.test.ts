@@ -35,7 +35,7 @@ function build(outputs: number): LayersModel {
   return model;
 }
 
-/** Batches of these tensors, which are made when they are asked for. */
+/** Batches of these tensors, made on request. */
 function batches(element: (cut: (tensor: Tensor) => Tensor) => Record<string, unknown>) {
   return tf.data.generator(function* () {
     for (let at = 0; at < SAMPLES; at += BATCH) {

@@ -19,7 +19,7 @@ const normalization: Call = (x) => {
 };
 const pool: Call = (x) => tf.maxPool(x as never, 2, 2, 'same');
 
-/** What is computed, of inputs of which shapes. */
+/** Calls, with the shapes of their inputs. */
 const CASES: Record<string, [Call, ...number[][]]> = {
   'a dense layer on no features': [dense, [3, 0], [0, 4], [4]],
   'a dense layer of no units': [dense, [3, 3], [3, 0], [0]],

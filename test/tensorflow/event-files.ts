@@ -8,7 +8,7 @@ import { crc32c } from '../../src/base/files/checksums.ts';
 export interface Summary {
   step: number;
   tag: string;
-  /** What `WriteScalarSummary` writes. */
+  /** The value that `WriteScalarSummary` writes. */
   simple?: number;
   tensor?: { dtype: number; shape: number[]; values: number[] };
   /** The bytes of `SummaryMetadata` in hexadecimal. */

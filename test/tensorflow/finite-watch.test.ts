@@ -50,7 +50,7 @@ test('the first layer whose activation is not finite is told, once', async () =>
   model.dispose();
 });
 
-test('what was not finite in the data is told', async () => {
+test('data that is not finite is named', async () => {
   const model = build();
   await warm(model);
   const bad = tf.concat([y.slice([0, 0], [7, 2]), tf.tensor2d([[NaN, 2]])]);
@@ -75,7 +75,7 @@ test('an update that spoilt the weights is told by the next step', async () => {
   assert.ok(Number.isFinite(await model.trainOnBatch(x, y)));
   assert.equal(firstNotFinite(model), undefined);
   assert.ok(!Number.isFinite(await model.trainOnBatch(x, y)));
-  // On the way back the layer next to the output comes first.
+  // In the backward pass the layer next to the output comes first.
   assert.deepEqual(firstNotFinite(model), { what: 'gradient', layer: 'third' });
   model.dispose();
 });

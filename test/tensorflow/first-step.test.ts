@@ -33,7 +33,7 @@ async function stateAfter(make: () => Optimizer, mode: 'on' | 'off') {
   const made = tf.memory().numTensors - before;
   const first = trainingSteps(model)?.latest !== undefined;
   await model.trainOnBatch(x, y);
-  // tfjs has no `getWeights` for Adamax: there the model's weights stand for it.
+  // tfjs has no `getWeights` for Adamax: there the model's weights represent it.
   const state = await optimizer
     .getWeights()
     .catch(() => model.getWeights().map((tensor) => ({ name: '', tensor })));

@@ -4,7 +4,7 @@ import { loadTf } from '../../src/api/tensorflow.ts';
 import { numbers, sizeOf, type GradientCase, type Loose } from './gradients/case.ts';
 import { judge } from './gradients/judge.ts';
 
-/** Gradients of both orders through layers, which have forms of their own here, against numeric differences. */
+/** Gradients of both orders through layers that are implemented here, against numeric differences. */
 
 const tf = loadTf() as Loose;
 

@@ -7,7 +7,7 @@ process.env['TENSORCELL_COMPILE'] = 'on';
 const tf = loadTf();
 
 test('10,000 steps, in many calls and many trainings, leave nothing behind', async () => {
-  // XLA's compiler takes 100 MB when it is first used: it has a test of its own.
+  // XLA's compiler takes 100 MB when it is first used: it has a separate test.
   process.env['TENSORCELL_XLA'] = 'off';
   const model = tf.sequential({
     layers: [

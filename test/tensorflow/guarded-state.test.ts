@@ -1,4 +1,4 @@
-/** What code of the user's reads beside tensors: a graph belongs to the state that it was traced with. */
+/** State that user code reads in addition to tensors: a graph belongs to the state that it was traced with. */
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ test('a variable that a callback changes now and then counts from the next step 
   // The first alpha's graph is still there when it comes back.
   assert.match(outcome.graphs, /^-G{9}-[-G]{9}G{10}$/);
 
-  // A new state is traced when steps op by op have cost what a trace does.
+  // A new state is traced when eager steps have cost as much as a trace does.
   const longer = await same(() => {
     let alpha = 1;
     return {
@@ -34,7 +34,7 @@ test('a variable that a callback changes now and then counts from the next step 
   assert.equal(longer.traces, 2);
 });
 
-test('a variable that changes with every step: op by op, said once', async () => {
+test('a variable that changes with every step: eager, reported once', async () => {
   const outcome = await same(() => {
     let alpha = 1;
     return {
@@ -181,7 +181,7 @@ test('state behind functions, objects, modules and private fields is seen', asyn
         },
       };
     },
-    // What is global.
+    // Globals.
     () => {
       const place = globalThis as { ownRate?: number };
       place.ownRate = 1;
@@ -201,7 +201,7 @@ test('state behind functions, objects, modules and private fields is seen', asyn
 declare const ownRate: number;
 const globalThisRate = () => ownRate;
 
-test('what a timer changes counts, within fit too', async () => {
+test('changes by a timer count, within fit too', async () => {
   const run = async (compiled: boolean): Promise<{ first: number; last: number }> => {
     process.env['TENSORCELL_COMPILE'] = compiled ? 'on' : 'off';
     let alpha = 1;

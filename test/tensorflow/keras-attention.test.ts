@@ -18,7 +18,7 @@ interface Case {
   expected: number[];
 }
 
-/** What Keras 3 made of them: `keras/attention.py` writes it. */
+/** Keras 3's results: `keras/attention.py` writes them. */
 const { cases } = JSON.parse(
   readFileSync(join(import.meta.dirname, 'keras', 'attention.golden.json'), 'utf8'),
 ) as {

@@ -6,7 +6,7 @@ import type { Optimizer, SymbolicTensor, Tensor, layers } from '@tensorflow/tfjs
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 
-/** What Keras 3 made of the same models: `keras/goldens.py` writes it. */
+/** Keras 3's results for the same models: `keras/goldens.py` writes them. */
 interface Golden {
   losses: number[];
   prediction: number[];

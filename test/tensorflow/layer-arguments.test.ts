@@ -1,4 +1,4 @@
-// What layers refuse, by name; and that our layers leave tfjs's other classes of the same name alone.
+// Arguments that layers refuse, by name; and that our layers leave tfjs's other classes of the same name alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type * as tfjs from '@tensorflow/tfjs';

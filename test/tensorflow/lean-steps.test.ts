@@ -51,11 +51,11 @@ test('a small step has few ops', async () => {
   const fixed = ['_Arg', '_Retval', 'Const', 'ReadVariableOp'];
   const total = [...step.values()].reduce((sum, calls) => sum + calls, 0);
   // 3 products there and 5 back, 3 sums for biases, 2 activations back; 6 updates, 2 of powers and 3 of what is scratch;
-  // softmax and loss 8, accuracy 5, the loss's way back 9, the look at the loss 7 of which one does not run.
+  // softmax and loss 8, accuracy 5, the loss's backward pass 9, the check of the loss 7 of which one does not run.
   assert.ok(total - count(...fixed) <= 58, `${total - count(...fixed)} ops: ${JSON.stringify([...step])}`);
   assert.equal(count('ResourceApplyAdamWithAmsgrad'), 3);
   assert.equal(count('ResourceApplyAdam'), 3);
-  // What costs other threads, for 320 numbers.
+  // Ops that cost other threads, for 320 numbers.
   assert.equal(count('_MklSoftmax', 'Softmax'), 0);
 });
 

@@ -17,7 +17,7 @@ import {
   saveEngineState,
 } from '../../src/api/tensorflow.ts';
 
-// Each case needs a process of its own: this file runs itself again, with the case's name as argument.
+// Each case needs a separate process: this file runs itself again, with the case's name as argument.
 
 const cases: Record<string, () => unknown> = {
   async preload() {
@@ -139,7 +139,7 @@ const cases: Record<string, () => unknown> = {
       );
     for (let round = 0; round < 3; round++) {
       const state = saveEngineState();
-      // Termination ends all JavaScript that is on the stack: the cell runs in a callback of its own.
+      // Termination ends all JavaScript that is on the stack: the cell runs in a separate callback.
       const terminated = new Promise((resolve) => control.once('message', resolve));
       setTimeout(cell);
       control.postMessage('terminate soon', []);

@@ -29,7 +29,7 @@ const data = (seed: number) => {
 };
 
 for (const mode of ['off', 'on'] as const) {
-  test(`a mask stays in its branch, ${mode === 'on' ? 'compiled' : 'op by op'}`, () => {
+  test(`a mask stays in its branch, ${mode === 'on' ? 'compiled' : 'eager'}`, () => {
     process.env['TENSORCELL_COMPILE'] = mode;
     const { both, maskedAlone, plainAlone } = branches();
     const [gaps, whole] = data(1) as [Tensor, Tensor];
@@ -43,7 +43,7 @@ for (const mode of ['off', 'on'] as const) {
   });
 }
 
-test('branches with and without mask train the same compiled and op by op', async () => {
+test('branches with and without mask train the same compiled and eagerly', async () => {
   const train = async (mode: 'on' | 'off') => {
     process.env['TENSORCELL_COMPILE'] = mode;
     setRandomSeed(3);

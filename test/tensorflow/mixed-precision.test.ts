@@ -63,7 +63,7 @@ function trainingOps(model: LayersModel, x: Tensor, y: Tensor): Map<string, numb
 test('the graph computes products in bfloat16, and its variables stay float32', () => {
   const { x, y } = spirals(32);
   const plain = build(undefined);
-  // The accuracy has one of its own.
+  // The accuracy has its own.
   assert.equal(trainingOps(plain, x, y).get('Cast'), 1);
   const mixed = build('bfloat16');
   const ops = trainingOps(mixed, x, y);
@@ -143,7 +143,7 @@ test('a compiled function may be mixed too', () => {
   assert.ok(Math.max(...apart) > 1e-5, String(Math.max(...apart)));
 });
 
-test('what does not fit the device is refused when the model is compiled', () => {
+test('a precision that does not fit the device is refused when the model is compiled', () => {
   const model = build(undefined);
   const compiled = (mixedPrecision: unknown) => () =>
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', mixedPrecision: mixedPrecision as true });

@@ -67,7 +67,7 @@ async function train(compiled: boolean): Promise<{ loss: number[]; accuracy: num
   return { ...curve, seconds };
 }
 
-test('a convolutional network reaches 99 % on MNIST, op by op and compiled, on the same curve', async (context) => {
+test('a convolutional network reaches 99 % on MNIST, eagerly and compiled, on the same curve', async (context) => {
   const opByOp = await train(false);
   const compiled = await train(true);
   for (const [name, run] of Object.entries({ opByOp, compiled })) {

@@ -57,7 +57,7 @@ test('histograms are those of tf.summary.histogram: equal, empty, scalar, NaN, i
 
 test('scalars of every kind of number, and steps beyond 31 bits', () => {
   const at = join(folder, 'scalars');
-  // The writer outlives the tidy that it was first asked for in.
+  // The writer outlives the tidy of its first use.
   tf.tidy(() => tf.node.summaryFileWriter(at).scalar('number', 0.5, 0));
   const writer = tf.node.summaryFileWriter(at);
   writer.scalar('tensor', tf.scalar(1.25), 2 ** 31 - 1);
@@ -79,7 +79,7 @@ test('scalars of every kind of number, and steps beyond 31 bits', () => {
   );
 });
 
-test('what cannot be a summary is refused by name, and the writer goes on', () => {
+test('a value that cannot be a summary is refused by name, and the writer goes on', () => {
   const at = join(folder, 'refused');
   const writer = tf.node.summaryFileWriter(at);
   const one = tf.ones([1]);

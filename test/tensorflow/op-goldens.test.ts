@@ -79,7 +79,7 @@ for (const op of new Set(cases.map((one) => one.op))) {
       const rest = one.arguments.map((value) => (value === 'Infinity' ? Infinity : (value ?? undefined)));
       const inputs = one.inputs.map(made);
       check(described(one), listed(await run(...inputs, ...rest)), one.outputs);
-      // What gives a promise is not compiled.
+      // A function that gives a promise is not compiled.
       if (op.endsWith('Async')) continue;
       const compiled = compile((...all: Loose[]) => listed(run(...all, ...rest)), { say: () => undefined });
       // The first call runs eagerly, the second is traced and run, the third runs.
@@ -91,7 +91,7 @@ for (const op of new Set(cases.map((one) => one.op))) {
   });
 }
 
-/** What has no meaning is refused: the dtype or the number, and what to do. */
+/** Calls without a meaning are refused: the error names the dtype or the number, and a remedy. */
 const REFUSED: [string, () => unknown, RegExp][] = [
   ...['add', 'sub', 'mul', 'squaredDifference'].map((op): [string, () => unknown, RegExp] => [
     `${op} of truth values`,

@@ -1,4 +1,4 @@
-/** What is left of a graph when TensorFlow's optimizer has gone over it. */
+/** The rest of a graph after TensorFlow's optimizer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
@@ -11,7 +11,7 @@ const tf = loadTf();
 const binding = nativeBinding();
 const values = (tensor: Tensor) => Array.from(tensor.dataSync());
 
-/** How many ops of each kind TensorFlow runs for a function, and that results are those of op by op. */
+/** How many ops of each kind TensorFlow runs for a function, and that results are the eager ones. */
 function optimized(fn: (x: Tensor) => Tensor, x: Tensor): (op: string) => number {
   const compiled = compile(fn);
   compiled(x).dispose();
@@ -44,7 +44,7 @@ for (const activation of ['relu', 'relu6', 'elu'] as const) {
       tf.grad((input) => residual(residual(input)).sum()),
       x,
     );
-    // Both products on the way there, if relu6 does not need the sum itself; on the way back one each.
+    // Both products of the forward pass, if relu6 does not need the sum itself; in the backward pass one each.
     assert.ok(gradient('_FusedMatMul') >= 1, 'nothing was fused');
   });
 }

@@ -63,7 +63,7 @@ test('a compiled training: ops inside the graph are seen, by kind', async () => 
   made.dispose();
 });
 
-test('code that runs op by op, synchronous, with what is copied', async () => {
+test('eager code, synchronous, with the copies', async () => {
   const data = Float32Array.from({ length: 600 }, (_, i) => i % 7);
   const taken = await profile(() =>
     tf.tidy(() => {

@@ -1,4 +1,4 @@
-// What layers with random numbers do in training: the distribution that Keras has, anew in each call, and nothing in `predict`.
+// Layers with random numbers in training: the distribution that Keras has, anew in each call, and nothing in `predict`.
 import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';

@@ -158,7 +158,7 @@ async function train(
 const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 15);
 const FIRST = Number(process.env['TENSORCELL_RANDOM_FIRST'] ?? 1);
 
-test(`${MODELS} random models of 1 to 8 layers train the same compiled and op by op`, async () => {
+test(`${MODELS} random models of 1 to 8 layers train the same compiled and eagerly`, async () => {
   for (let seed = FIRST; seed < FIRST + MODELS; seed++) {
     const expected = await train(seed, false);
     const actual = await train(seed, true);

@@ -16,7 +16,7 @@ interface Flow {
   masked: boolean;
 }
 
-/** What an output is trained to, and on which values. */
+/** The target of an output: its loss, and its values. */
 export interface Target {
   loss: string;
   values: 'numbers' | 'positive' | 'one-hot' | 'index' | 'zero-or-one';
@@ -29,7 +29,7 @@ export interface RandomNetwork {
   targets: Target[];
   metrics: string[];
   optimizer: Optimizer;
-  /** What it is made of, for messages. */
+  /** The parts of the network, for messages. */
   text: string;
 }
 
@@ -413,7 +413,7 @@ function randomOptimizer(tf: Tf, draw: Draw): Optimizer {
   return (all[draw(all.length)] as () => Optimizer)();
 }
 
-/** A network of 1 to 8 layers, beside its inputs and outputs; not compiled yet. */
+/** A network of 1 to 8 layers in addition to its inputs and outputs; not compiled yet. */
 export function randomNetwork(tf: Tf, seed: number): RandomNetwork {
   const draw = generator(seed);
   const network = new Network(tf, draw);

@@ -11,7 +11,7 @@ const tf = loadTf();
 const notices: string[] = [];
 onBackendNotice((line) => notices.push(line));
 
-/** What a training gave. */
+/** The results of a training. */
 interface Run {
   losses: number[];
   weights: number[];
@@ -87,7 +87,7 @@ async function train(seed: number, compiled: boolean): Promise<Run> {
 const MODELS = Number(process.env['TENSORCELL_RANDOM_MODELS'] ?? 5);
 const FIRST = Number(process.env['TENSORCELL_RANDOM_FIRST'] ?? 1);
 
-test(`${MODELS} random networks of every kind of layer train the same compiled and op by op`, async () => {
+test(`${MODELS} random networks of every kind of layer train the same compiled and eagerly`, async () => {
   const wrong: string[] = [];
   for (let seed = FIRST; seed < FIRST + MODELS; seed++) {
     notices.length = 0;
@@ -97,7 +97,7 @@ test(`${MODELS} random networks of every kind of layer train the same compiled a
       actual = await train(seed, true);
     } catch (error) {
       wrong.push(
-        `network ${seed} (${randomNetwork(tf, seed).text}): ${expected === undefined ? 'op by op' : 'compiled'}: ${(error as Error).stack}`,
+        `network ${seed} (${randomNetwork(tf, seed).text}): ${expected === undefined ? 'eager' : 'compiled'}: ${(error as Error).stack}`,
       );
       continue;
     }

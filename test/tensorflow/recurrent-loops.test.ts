@@ -22,9 +22,9 @@ interface Run {
   blocks: number;
 }
 
-/** Six steps on batches of their own, then a prediction, with the same weights and random numbers each time. */
-async function train(build: Build, shape: number[], how: 'op by op' | 'loop' | 'default'): Promise<Run> {
-  process.env['TENSORCELL_COMPILE'] = how === 'op by op' ? 'off' : 'on';
+/** Six steps on different batches, then a prediction, with the same weights and random numbers each time. */
+async function train(build: Build, shape: number[], how: 'eager' | 'loop' | 'default'): Promise<Run> {
+  process.env['TENSORCELL_COMPILE'] = how === 'eager' ? 'off' : 'on';
   if (how === 'loop') process.env['TENSORCELL_RECURRENT'] = how;
   else delete process.env['TENSORCELL_RECURRENT'];
   setRandomSeed(21);
@@ -164,7 +164,7 @@ const table: Record<string, { build: Build; shape?: number[]; loops: number }> =
 for (const [name, { build, shape = series, loops }] of Object.entries(table)) {
   test(`a recurrent layer as a loop equals tfjs's own: ${name}`, async () => {
     notices.length = 0;
-    const expected = await train(build, shape, 'op by op');
+    const expected = await train(build, shape, 'eager');
     const actual = await train(build, shape, 'loop');
     assert.deepEqual(notices, []);
     assert.equal(actual.loops, loops, 'loops in the graph');
@@ -203,7 +203,7 @@ const blockTable: Record<string, { build: Build; blocks: number }> = {
 for (const [name, { build, blocks }] of Object.entries(blockTable)) {
   test(`an LSTM as one op equals tfjs's own: ${name}`, async () => {
     notices.length = 0;
-    const expected = await train(build, series, 'op by op');
+    const expected = await train(build, series, 'eager');
     const actual = await train(build, series, 'default');
     assert.deepEqual(notices, []);
     assert.ok(blocks === 0 ? actual.blocks === 0 : actual.blocks >= blocks, `${actual.blocks} ops`);
@@ -236,7 +236,7 @@ test('a cell that draws random numbers in each step is unrolled, and draws the s
   traceable(Noisy);
   const build = (input: SymbolicTensor) => through(L.rnn({ cell: new Noisy({}) }))(input);
   notices.length = 0;
-  const expected = await train(build, series, 'op by op');
+  const expected = await train(build, series, 'eager');
   const actual = await train(build, series, 'loop');
   assert.deepEqual(notices, []);
   assert.equal(actual.loops, 0);

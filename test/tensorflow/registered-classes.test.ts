@@ -1,4 +1,4 @@
-/** One name for classes of several kinds: each is found as what it is asked for. */
+/** One name for classes of several kinds: each is found by its kind. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tf } from './user-code-trials.ts';

@@ -98,7 +98,7 @@ const cases: Record<string, { args: () => Partial<ModelFitArgs>; factor: (sample
 
 for (const [name, { args, factor }] of Object.entries(cases)) {
   for (const mode of ['off', 'on'] as const) {
-    test(`weights ${name} count in the loss, ${mode === 'on' ? 'compiled' : 'op by op'}`, async () => {
+    test(`weights ${name} count in the loss, ${mode === 'on' ? 'compiled' : 'eager'}`, async () => {
       const start = tf.memory().numTensors;
       await train({}, mode);
       // The optimizer's rate, and weights that the model was given.
@@ -116,7 +116,7 @@ for (const [name, { args, factor }] of Object.entries(cases)) {
   }
 }
 
-test('each output has weights of its own, also where a sample has many losses', async () => {
+test('each output has separate weights, also where a sample has many losses', async () => {
   const run = async (mode: 'on' | 'off', sampleWeight: unknown) => {
     process.env['TENSORCELL_COMPILE'] = mode;
     const input = tf.input({ shape: [2, 3] });

@@ -1,4 +1,4 @@
-// After tensorcell.setRandomSeed whatever has no seed of its own repeats: in graphs, op by op, and in JavaScript.
+// After tensorcell.setRandomSeed everything without a separate seed repeats: in graphs, eagerly, and in JavaScript.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -112,7 +112,7 @@ const updates: Record<string, (world: World) => Promise<unknown>> = {
   },
 };
 
-/** What shares the value of a variable. */
+/** Tensors that share the value of a variable. */
 const shares: Record<string, (variable: Variable) => Tensor> = {
   clone: (variable) => variable.clone(),
   'clone of a clone': (variable) => tf.tidy(() => variable.clone().clone()),

@@ -198,7 +198,7 @@ const pairs: Record<string, { a?: Partial<Form>; b: Partial<Form>; same?: true }
 
 const known = new Map<string, number[]>();
 
-/** What a form gives, which is the same when its model is built again, without new functions. */
+/** The results of a form, which are the same when its model is built again, without new functions. */
 async function twice(form: Form, name: string): Promise<number[]> {
   let first = known.get(name);
   if (first !== undefined) return first;

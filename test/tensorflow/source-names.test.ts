@@ -30,7 +30,7 @@ test('a name that is declared in one place and free in another is from outside',
     'i',
     'n',
   ]);
-  // `var` and functions are there for the whole of theirs.
+  // `var` and functions are there for the whole of their function.
   assert.deepEqual(names('() => { if (x) { var alpha = 1 } return alpha + late(); function late() {} }'), [
     'x',
   ]);
@@ -50,7 +50,7 @@ test('members of a name, unless it is used in other ways', () => {
   assert.equal(members.get('n'), 'any');
 });
 
-test('what a cell looks up when it runs', () => {
+test('names that a cell looks up when it runs', () => {
   const { lookups } = sourceNames('() => $1.lookup("alpha",()=>alpha) + $1.assign("beta", 1)');
   assert.deepEqual([...(lookups.get('$1') ?? [])], ['alpha', 'beta']);
 });
@@ -73,7 +73,7 @@ for (const source of [
   '(x) => ({ m() { return this.x } }).m()',
   '(x) => new (class { y = this; z() { return super.z() } })()',
 ]) {
-  test(`${source} has the \`this\` of its own call`, () => {
+  test(`${source} has the \`this\` of the call to it`, () => {
     assert.equal(sourceNames(source).evades, undefined);
   });
 }

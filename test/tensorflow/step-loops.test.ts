@@ -22,7 +22,7 @@ function loops(model: LayersModel): number {
   return (trainingSteps(model)?.steps() ?? []).reduce((sum, step) => sum + stepLoops.all(step).size, 0);
 }
 
-/** What one training gives, with the same shuffling each time. */
+/** The results of one training, with the same shuffling each time. */
 async function train(
   build: () => LayersModel,
   data: () => { x: Tensor | Tensor[]; y: Tensor | Tensor[] },
@@ -138,7 +138,7 @@ for (const [name, [build, data, args]] of Object.entries(cases)) {
   });
 }
 
-test('callbacks see every batch by default, and every so many where that was asked for', async () => {
+test('callbacks see every batch by default, and every so many where the user set that', async () => {
   const seen: Record<string, number[]> = {};
   const recording = (name: string): CustomCallbackArgs => {
     const batches: number[] = (seen[name] = []);
@@ -159,7 +159,7 @@ test('callbacks see every batch by default, and every so many where that was ask
   await train(told, data, { batchSize: 10, epochs: 2, callbacks: recording('four') });
   const each = Array.from({ length: 10 }, (_, i) => i);
   assert.deepEqual(seen['each'], [...each, ...each]);
-  // The first step runs alone: it is traced. A smaller last batch is a step of its own.
+  // The first step runs alone: it is traced. A smaller last batch is a separate step.
   assert.deepEqual(seen['four'], [0, 4, 8, 12, 16, 19, 20, 3, 7, 11, 15, 19, 20]);
   await assert.rejects(
     train(classifier(false), samples(20), { stepsPerExecution: 0 }),
@@ -242,7 +242,7 @@ test('trainings leave nothing behind', async () => {
   assert.deepEqual(notices, []);
 });
 
-test('a step that fails among many leaves the weights of the steps before it, and says so', async () => {
+test('a step that fails among many leaves the weights of the steps before it, and the error names the step', async () => {
   const indices = Array.from({ length: 400 }, (_, i) => (i === 250 ? 99 : i % 7));
   const build = () => {
     setRandomSeed(8);
@@ -277,7 +277,7 @@ test('a step that fails among many leaves the weights of the steps before it, an
   await model.fit(x.slice(0, 250), y.slice(0, 250), args);
 });
 
-test('fitDataset runs compiled, with the same results as op by op', async () => {
+test('fitDataset runs compiled, with the same results as eagerly', async () => {
   const results: { loss: number[]; steps: number }[] = [];
   for (const mode of ['on', 'off']) {
     process.env['TENSORCELL_COMPILE'] = mode;

@@ -6,7 +6,7 @@ import type { Loose } from './gradients/case.ts';
 
 const tf = loadTf() as Loose;
 
-/** What a tensor cannot be made of, and the element that the error names. */
+/** Values that no tensor can have, and the element that the error names. */
 const refused: [string, unknown, RegExp][] = [
   ['a short row', [[1, 2], [3]], /arr\[1\] should have 2 elements, but has 1 elements.*pad the short ones/],
   ['a long row', [[1], [2, 3]], /arr\[1\] should have 1 elements, but has 2/],

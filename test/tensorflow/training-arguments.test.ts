@@ -203,7 +203,7 @@ test('a frozen Bidirectional stays frozen in a copy made of its configuration', 
   assert.deepEqual(copy.trainableWeights, []);
 });
 
-test('what is frozen in a Sequential stays frozen through each compile', async () => {
+test('frozen weights of a Sequential stay frozen through each compile', async () => {
   const normalization = tf.layers.batchNormalization({ inputShape: [2] });
   const model = tf.sequential({ layers: [normalization, tf.layers.dense({ units: 1 })] });
   normalization.trainable = false;

@@ -205,7 +205,7 @@ const named = (labels: readonly string[], values: readonly number[]) =>
     labels.map((label, i) => [label.replace(/(^|_)acc$/, '$1accuracy'), values[i] as number]),
   );
 
-/** What we make of a case. @param how tensors, or batches of a data set where the case has no weights. */
+/** Our results for a case. @param how tensors, or batches of a data set where the case has no weights. */
 export async function runCase(one: Case, how: 'tensors' | 'dataset'): Promise<Expected> {
   const model = caseModel(one);
   const x = caseInputs(one);

@@ -131,7 +131,7 @@ function spoil(model: LayersModel): void {
 const DONE =
   /ResourceApply\w+ in optimizer: .*updates come last: some variables may be those of this step already/s;
 
-test('a step that fails among its updates says so: trainOnBatch', async () => {
+test('a step that fails among its updates reports that: trainOnBatch', async () => {
   const model = dense(tf.train.momentum(0.1, 0.9));
   const [x, y] = [tf.ones([4, 2]), tf.ones([4, 1])];
   for (let i = 0; i < 3; i++) await model.trainOnBatch(x, y);
@@ -141,7 +141,7 @@ test('a step that fails among its updates says so: trainOnBatch', async () => {
 });
 
 for (const way of ['one step a call', 'many steps a call'] as const) {
-  test(`a step that fails among its updates says so, and names the last checkpoint: fit, ${way}`, async () => {
+  test(`a step that fails among its updates reports that, and names the last checkpoint: fit, ${way}`, async () => {
     const model = dense(tf.train.momentum(0.1, 0.9));
     const [x, y] = [tf.ones([400, 2]), tf.ones([400, 1])];
     let batches = 0;

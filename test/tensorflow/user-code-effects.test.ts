@@ -1,10 +1,10 @@
-/** Code of the user's that does more than compute runs op by op, as often as it would. */
+/** User code that does more than compute runs eagerly, as often as it would. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { allGraphs, layerOf, opByOp, same, squares, tf, type Trial } from './user-code-trials.ts';
 
-test('code that does more than compute runs op by op, as often as before', async () => {
+test('code that does more than compute runs eagerly, as often as before', async () => {
   opByOp(
     await same(() => ({
       layers: [layerOf((x) => tf.mul(x, tf.scalar(Math.random() < 2 ? 1 : 0)))],
@@ -57,7 +57,7 @@ test('code that does more than compute runs op by op, as often as before', async
   );
 });
 
-test('code that keeps count of its calls runs op by op, and counts right', async () => {
+test('code that keeps count of its calls runs eagerly, and counts right', async () => {
   const counters: [() => Trial, RegExp][] = [
     [
       () => {
@@ -91,7 +91,7 @@ test('code that keeps count of its calls runs op by op, and counts right', async
 });
 
 // The bundler may number `numbers`.
-test('state that nothing can look into runs op by op, and says so', async () => {
+test('state that no code can inspect runs eagerly, with the reason', async () => {
   const cases: [() => Trial, RegExp][] = [
     [
       () => {
@@ -203,7 +203,7 @@ test('a loss that asks another model, whose layer prints', async () => {
   );
 });
 
-test('a branch on a value runs op by op, with the line, once', async () => {
+test('a branch on a value runs eagerly, with the line, once', async () => {
   const outcome = await same(() => ({
     loss: (a, b) => {
       const error = squares(a, b);

@@ -184,7 +184,7 @@ test('a loss of a module, whose variable another function of it sets; one that a
   assert.equal(await steps(3), "'32 32 32'");
 });
 
-test('a layer class of a cell; one that shows something runs op by op and shows it each time', async () => {
+test('a layer class of a cell; one that shows something runs eagerly and shows it each time', async () => {
   await works(
     'class Double extends tf.layers.Layer {\n  static className = "Double";\n  times = 2;\n' +
       '  call(inputs) { const [input] = [inputs].flat(); return tf.mul(input, this.times); }\n' +

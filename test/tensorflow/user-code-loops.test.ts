@@ -1,4 +1,4 @@
-/** Training loops of one's own: whatever happens between gradients and weights, compiled as op by op. */
+/** Training loops of users: everything between gradients and weights, compiled as eagerly. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NamedTensorMap, Optimizer, Scalar, Tensor, Variable } from '@tensorflow/tfjs';
@@ -79,7 +79,7 @@ function train(
 }
 
 for (const [clip, change] of Object.entries(clips)) {
-  test(`gradients that are clipped ${clip}: ten compiled steps equal ten op by op, with every optimizer`, () => {
+  test(`gradients that are clipped ${clip}: ten compiled steps equal ten eager ones, with every optimizer`, () => {
     const free = train(
       optimizers['sgd'] as () => Optimizer,
       (all) => all,
@@ -127,7 +127,7 @@ function accumulate(compiled: boolean): { losses: number[]; weights: number[]; t
   return { losses, weights, traces: (run as { traces?: number }).traces ?? 0 };
 }
 
-test('gradients that are accumulated over three steps: compiled as op by op', () => {
+test('gradients that are accumulated over three steps: compiled as eagerly', () => {
   const expected = accumulate(false);
   const actual = accumulate(true);
   // One graph that only adds up, and one that applies too.

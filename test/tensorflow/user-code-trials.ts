@@ -1,4 +1,4 @@
-/** Trainings with code of the user's, op by op and compiled. */
+/** Trainings with user code, eager and compiled. */
 import assert from 'node:assert/strict';
 import type { layers, LayersModel, Tensor } from '@tensorflow/tfjs';
 import { trainingSteps } from '../../src/compile/loops/model-steps.ts';
@@ -18,7 +18,7 @@ export interface Trial {
   optimizer?: unknown;
   /** Called after each of the steps. */
   after?: (step: number, model: LayersModel) => void;
-  /** What has to be the same in the end, beside losses and weights. */
+  /** A value that has to be the same in the end, in addition to losses and weights. */
   seen?: () => unknown;
 }
 
@@ -84,7 +84,7 @@ export function close(actual: readonly number[], expected: readonly number[], wh
   });
 }
 
-/** The same, op by op and compiled; gives what the compiled one did. */
+/** The same, eager and compiled; gives the outcome of the compiled one. */
 export async function same(make: () => Trial, steps = 12): Promise<Outcome> {
   const expected = await trial(make, false, steps);
   const actual = await trial(make, true, steps);

@@ -1,4 +1,4 @@
-/** Layers, losses, metrics, optimizers and the like that users write: compiled, with the meaning that they have op by op. */
+/** Layers, losses, metrics, optimizers and the like that users write: compiled, with their eager meaning. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { layers, Rank, Scalar, Tensor, Tensor2D, Variable } from '@tensorflow/tfjs';

@@ -26,7 +26,7 @@ async function works(source: string): Promise<string> {
   return notebook.text(notebook.last, 'stderr');
 }
 
-test('a shape that does not fit is shown in its line, op by op and compiled', async () => {
+test('a shape that does not fit is shown in its line, eagerly and compiled', async () => {
   const body = 'const y = x.add(1);\n  return tf.matMul(y, y);';
   await works(`const product = (x) => {\n  ${body}\n};\nconst compiled = tensorcell.compile(product);`);
   const made = notebook.last;
@@ -79,7 +79,7 @@ test('an error in a layer names the layer, also among many steps of one call', a
   assert.match(traceback, /> 2 \| await words\.fit/);
 });
 
-test('what cannot be compiled says once which line is in the way', async () => {
+test('a function that cannot be compiled names once the line that prevents it', async () => {
   const cases: [string, string, string][] = [
     ['const s = x.sum();\n  s.dataSync();\n  return s;', 'the value of a tensor is read', '3:5'],
     ['if (x.sum().arraySync() > 0) return x;\n  return x.neg();', 'the value of a tensor is read', '2:15'],
@@ -96,7 +96,7 @@ test('what cannot be compiled says once which line is in the way', async () => {
   }
 });
 
-test('a layer of the user that does more than compute runs op by op, and its line is named once', async () => {
+test('a layer of the user that does more than compute runs eagerly, and its line is named once', async () => {
   const layer = (body: string) =>
     `class Double extends tf.layers.Layer {\n  static className = "Double";\n  call(x) {\n    ${body}\n    return tf.mul(Array.isArray(x) ? x[0] : x, 2);\n  }\n}\n` +
     'const own = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [2] }), new Double({})] });\n' +

@@ -38,7 +38,7 @@ async function chooser(units: number): Promise<LoopAutotuner> {
   return { state, reason } as LoopAutotuner;
 }
 
-test('who trains one model after the other has five loops of XLA, and no more of its memory', async () => {
+test('training one model after the other leaves five loops of XLA, and no more of its memory', async () => {
   delete process.env['TENSORCELL_XLA'];
   const states: string[] = [];
   let last: string | undefined;

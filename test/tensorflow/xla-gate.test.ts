@@ -164,7 +164,7 @@ test('a child that gives no answer is ended, and tried again after seven days', 
   );
 });
 
-test('what passes by itself is not remembered: a child that cannot be started, or has no memory', async () => {
+test('temporary failures are not remembered: a child that cannot be started, or has no memory', async () => {
   const home = newHome();
   const crash = program(CRASH);
   const gates = [

@@ -35,7 +35,7 @@ async function repeatable<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-/** What one training gives, always with the same weights at first and the same shuffling. */
+/** The results of one training, always with the same weights at first and the same shuffling. */
 function train(xla: 'on' | 'off' | 'auto', build: Build, data: Data, args: ModelFitArgs) {
   return repeatable(async () => {
     process.env['TENSORCELL_XLA'] = xla;
@@ -199,7 +199,7 @@ test('only whole batches are compiled by XLA, once each', async () => {
   });
 });
 
-test('a step that XLA cannot compile stays a graph, and nobody is told', async () => {
+test('a step that XLA cannot compile stays a graph, without a notice', async () => {
   class Crop extends tf.layers.Layer {
     static className = 'Crop';
     override computeOutputShape([batch]: number[]): (number | null)[] {

@@ -1,4 +1,4 @@
-/** Our callbacks beside Keras's: the same data, weights and optimizer; keras/callbacks.py made the reference. */
+/** Our callbacks against Keras's: the same data, weights and optimizer; keras/callbacks.py made the reference. */
 import type * as Tf from '@tensorflow/tfjs';
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

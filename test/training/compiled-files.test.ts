@@ -49,7 +49,7 @@ const b = tf.oneHot(
   2,
 );
 
-/** What is said on stderr meanwhile. */
+/** The text on stderr meanwhile. */
 async function said<T>(run: () => Promise<T>): Promise<{ result: T; text: string }> {
   const write = process.stderr.write.bind(process.stderr);
   let text = '';
@@ -72,7 +72,7 @@ function near(actual: readonly number[], expected: readonly number[], what: stri
   }
 }
 
-/** What this library calls a log of Keras's, whose metrics it reads under tfjs's names. */
+/** This library's name of a log of Keras's, whose metrics it reads under tfjs's names. */
 function ours(name: string): string {
   const [, output = '', metric = ''] = /^([ab]_)?(.*)$/.exec(name) ?? [];
   const camel = metric.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -273,7 +273,7 @@ for (const [name, metrics, labels] of OF_OUTPUTS) {
   });
 }
 
-test('what stands for all of several outputs is written for each of them: Keras takes no such list', async () => {
+test('a value for all of several outputs is written for each of them: Keras takes no such list', async () => {
   for (const metrics of ['mae', ['mae'], ['mae', 'mse', 'mape']]) {
     const model = two();
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics });

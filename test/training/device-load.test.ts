@@ -36,7 +36,7 @@ test('a GPU: utilization and memory as its driver reports them', { skip }, async
   }
 });
 
-test('what is not reported is said to be unavailable', { skip }, async () => {
+test('unreported values are shown as unavailable', { skip }, async () => {
   const machine = await simulatedMachine(SPECS['wsl2-nvidia']!);
   try {
     const directml: BackendDescription = {
@@ -49,7 +49,7 @@ test('what is not reported is said to be unavailable', { skip }, async () => {
   }
 });
 
-test('the processor: our own share of it, and our own memory', async () => {
+test('the CPU: our own share of it, and our own memory', async () => {
   const load = new DeviceLoad(thisMachine(), () => onCpu);
   let words = '';
   for (let now = 0; !/of \d+ CPU/.test(words); now += 1000) {

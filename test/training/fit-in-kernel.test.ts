@@ -1,10 +1,10 @@
-// What model.fit does in a notebook's cell: one display, and interrupts that leave whole batches.
+// model.fit in a notebook's cell: one display, and interrupts that leave whole batches.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
-/** As JupyterLab asks: somebody looks on. */
+/** JupyterLab's request: a user looks on. */
 const ATTENDED = { allow_stdin: true };
 const PATIENCE = 60_000;
 

@@ -20,7 +20,7 @@ export interface Killing {
 
 /** In each round saves to `file` until a kill, then loads it and has it predict. */
 export async function killWhileSaving(file: string, { rounds, saves, delay }: Killing): Promise<void> {
-  // Beside the packages, so that it finds them.
+  // In a folder next to the packages, so that it finds them.
   const bundle = fileURLToPath(new URL(`../../.cache/save-forever-${process.pid}.mjs`, import.meta.url));
   buildSync({
     entryPoints: [fileURLToPath(new URL('save-forever.ts', import.meta.url))],

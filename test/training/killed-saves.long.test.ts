@@ -21,7 +21,7 @@ test('fifty kills in the middle of a save', async () => {
     const file = join(folder, 'killed.keras');
     // One whole save, then a kill at some moment of those that follow: the moments of all rounds differ.
     await killWhileSaving(file, { rounds: KILLS, saves: 1, delay: (round) => (30 * round) / KILLS });
-    // What a kill leaves is cleared away by the next save that is not killed.
+    // The remains of a kill are cleared away by the next save that is not killed.
     const model = await tensorcell.loadModel(file);
     await tensorcell.saveModel(model, file);
     assert.deepEqual(readdirSync(folder), ['killed.keras']);

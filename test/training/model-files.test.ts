@@ -134,7 +134,7 @@ test('only weights', async () => {
   });
 });
 
-test('what cannot be converted is refused by name', async () => {
+test('a model that cannot be converted is refused by name', async () => {
   await assert.rejects(loadModel(join(here, 'refused.golden.keras')), {
     code: 'TENSORCELL_MODEL_UNSUPPORTED',
     message:

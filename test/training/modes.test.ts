@@ -1,4 +1,4 @@
-// How trainings and loops show themselves: in a notebook with somebody in front of it, under nbconvert, in words, not at all.
+// How trainings and loops show themselves: in a notebook with a user in front of it, under nbconvert, in words, not at all.
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import type { Cell, JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 import { notebookJson } from '../notebooks/notebook-file.ts';
 
-/** As JupyterLab asks: somebody looks on. */
+/** JupyterLab's request: a user looks on. */
 const ATTENDED = { allow_stdin: true };
 const UNATTENDED = { allow_stdin: false };
 const PATIENCE = 60_000;

@@ -1,4 +1,4 @@
-/** Saves a model over and over, and says so after each time: killed-saver.ts kills it. */
+/** Saves a model over and over, and reports after each time: killed-saver.ts kills it. */
 import { installTraining, saveModel } from '../../src/training/index.ts';
 import { tfInstance } from '../../src/tfjs/instance.ts';
 

@@ -81,7 +81,7 @@ test('it is part of another model, and is not saved again', async () => {
   }
 });
 
-test('what is damaged is told', async () => {
+test('damage is reported', async () => {
   const broken = mkdtempSync(join(tmpdir(), 'tensorcell-saved-model-'));
   try {
     writeFileSync(join(broken, 'saved_model.pb'), 'hello');

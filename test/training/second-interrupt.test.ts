@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
-/** As JupyterLab asks: somebody looks on. */
+/** JupyterLab's request: a user looks on. */
 const ATTENDED = { allow_stdin: true };
 const PATIENCE = 90_000;
 
@@ -61,7 +61,7 @@ test('callbacks that are left do not run, and the next fit goes on', () =>
     assert.equal(cell.reply['ename'], 'Interrupted');
     const shown = cell.of('update_display_data').at(-1)!['data'];
     assert.match(shown['text/plain'], /\nStopped in epoch \d+ of 100000 after step \d+ of 100 in /);
-    // What it waited for happens now: still nothing goes on.
+    // The event that it waited for happens now: still nothing goes on.
     const later = await client.cell(
       'tell.go?.(); await new Promise((resolve) => setTimeout(resolve, 50)); called.join()',
     );
@@ -101,7 +101,7 @@ test('JavaScript in a callback that does not return is ended', () =>
   }));
 
 /**
- * A model whose one step takes about eight seconds on any processor: steps of four pictures are timed first. The thread
+ * A model whose one step takes about eight seconds on any CPU: steps of four pictures are timed first. The thread
  * that waits for it speaks a second after it was told to end it. Windows of 15 and more pixels take oneDNN minutes.
  */
 const LARGE = `

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
 import { withKernel } from '../kernel/kernel-process.ts';
 
-/** As JupyterLab asks: somebody looks on. */
+/** JupyterLab's request: a user looks on. */
 const ATTENDED = { allow_stdin: true };
 const PATIENCE = 60_000;
 
@@ -35,7 +35,7 @@ async function startTraining(client: JupyterClient): Promise<{ id: string; displ
   return { id, display: first.content['transient'].display_id };
 }
 
-test('it says so when there was no training', () =>
+test('without a training it reports that there was none', () =>
   withKernel(async (client) => {
     const cell = await client.cell('%training');
     assert.equal(cell.stdout, 'No training has run yet: model.fit(…) shows its progress while it runs.\n');
@@ -86,7 +86,7 @@ test('while fit runs it is answered at once, live; afterwards it shows what the 
     assert.match(last['data']['text/plain'], /\nStopped in epoch \d+ of 100000 after step \d+ of 100 in /);
   }));
 
-test('a training whose process ends says so where it is shown', () =>
+test('a training whose process ends shows that in its display', () =>
   withModel(async (client) => {
     const cell = await client.cell(
       `await model.fit(x, y, { epochs: 1000, callbacks: { onBatchEnd: (batch) => { if (batch === 50) process.kill(process.pid, 'SIGKILL'); } } })`,

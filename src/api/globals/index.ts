@@ -1,6 +1,6 @@
 /**
- * What every cell has in scope without an import, for the language service. Nothing runs this file: the runtime
- * installs the values (DESIGN.md, "Names that cells use").
+ * The names that every cell has in scope without an import, for the language service. Nothing runs this file: the runtime process
+ * installs the values.
  */
 import * as tensorflow from '@tensorflow/tfjs';
 import './layer-arguments.ts';

@@ -1,4 +1,4 @@
-/** What tfjs's layers understand here beyond their own arguments, for the language service. Nothing runs this file. */
+/** Arguments of layers that this library adds to tfjs's, for the language service. Nothing runs this file. */
 import '@tensorflow/tfjs';
 
 declare module '@tensorflow/tfjs-layers/dist/layers/recurrent.js' {
@@ -35,7 +35,7 @@ declare module '@tensorflow/tfjs-layers/dist/layers/advanced_activations.js' {
   interface ReLULayerArgs {
     /** Slope below the threshold; 0 by default. */
     negativeSlope?: number;
-    /** What is not larger becomes 0, or has the slope; 0 by default. */
+    /** Smaller values become 0, or have the slope; 0 by default. */
     threshold?: number;
   }
 }

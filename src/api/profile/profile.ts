@@ -22,7 +22,7 @@ import { parseTimeline, type TimelineRow } from '../../engines/tensorflow/profil
 
 /** Where the time of a piece of code went. Made by `profile`. */
 export class Profile<T = unknown> implements ProfileReport {
-  /** What the code gave. */
+  /** The result of the code. */
   readonly value: T;
   /** From the call until what it gave was there (and every GPU had finished), in ms. */
   readonly wallMs: number;
@@ -40,7 +40,7 @@ export class Profile<T = unknown> implements ProfileReport {
   readonly uploads: Transfers;
   /** Tensors whose values were read. */
   readonly downloads: Transfers;
-  /** What this profile cannot know, in words. */
+  /** Facts that this profile cannot know, in words. */
   readonly note: string | undefined;
   readonly #rows: readonly TimelineRow[];
   readonly #calls: readonly CallSpan[];
@@ -194,7 +194,7 @@ let running: Recording | undefined;
 
 /**
  * Runs a function and says where its time went: JavaScript, transfer, TensorFlow's ops by kind and by layer, idle. Shown
- * as a table and a chart; `save` writes a trace file that Chrome's trace viewer opens. What is profiled runs somewhat
+ * as a table and a chart; `save` writes a trace file that Chrome's trace viewer opens. Profiled code runs somewhat
  * slower, and TensorFlow keeps a record of every op: profile some steps, not a whole training. Run the function once
  * before if its first call, which traces, is not what you want to know about.
  *

@@ -43,7 +43,7 @@ export class CallAutotuner {
     return callAutotuners.of(step, '', () => new CallAutotuner());
   }
 
-  /** What was chosen; undefined while that is open. */
+  /** The selected way; undefined while it is open. */
   get chosen(): 'graph' | 'xla' | undefined {
     return this.#chosen;
   }

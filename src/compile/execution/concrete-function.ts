@@ -17,12 +17,12 @@ import { SharedFunctions, type SharedFunction } from './shared-functions.ts';
 import { prepareVariable } from '../state/variable-resources.ts';
 import { xlaObstacle } from './xla-kernels.ts';
 
-/** What TensorFlow holds for a step; freed when the step is disposed or forgotten. */
+/** Native objects of a step; freed when the step is disposed or collected. */
 interface Retained {
   free(): void;
 }
 
-/** What belongs to one model's step. */
+/** Parts of one model's step. */
 export interface StepParts {
   readonly tf: Tf;
   readonly backend: NodeBackend;
@@ -52,7 +52,7 @@ const forgotten = new FinalizationRegistry<Retained>((retained) => {
  * is run by its name gets none.
  */
 export class ConcreteFunction {
-  /** Who knows where a step first was not finite; only for training steps. */
+  /** Finds where a step first was not finite; only for training steps. */
   readonly watch: FiniteWatch | undefined;
   /** The ConfigProto that calls of the function bring along. */
   readonly config: Uint8Array;
@@ -67,7 +67,7 @@ export class ConcreteFunction {
   readonly #variables: Extract<Capture, { kind: 'resource' }>[];
   /** The function, which other steps may use too. */
   readonly shared: SharedFunction;
-  /** What the function is known by. */
+  /** The key of the function in the shared functions. */
   readonly content: string;
   /** Scopes of its operations in the names of this step's model. */
   readonly scopes: readonly string[];
@@ -181,12 +181,12 @@ export class ConcreteFunction {
     return saysWhatIsDone(this.#parts.lines.explain(error, (layer) => this.#layers.get(layer) ?? layer));
   }
 
-  /** What belongs to this step alone. */
+  /** The parts of this step alone. */
   get parts(): StepParts {
     return this.#parts;
   }
 
-  /** What the step's function takes, in order. */
+  /** The inputs of the step's function, in order. */
   get inputs(): readonly Capture[] {
     return this.#inputs;
   }
@@ -303,7 +303,7 @@ function share(trace: Trace, outputs: readonly GraphOutput[], precision: Precisi
   return { content: key, shared, scopes: content.scopes };
 }
 
-/** What callers of a function have to know of an input beside its dtype and shape. */
+/** The kind of an input apart from its dtype and shape, as callers of a function need it. */
 function kindOf({ input }: Trace['inputs'][number]): (string | number | boolean)[] {
   switch (input.kind) {
     case 'argument':

@@ -18,18 +18,18 @@ import { userLine } from '../guards/user-lines.ts';
 import { runByXla } from './call-autotuner.ts';
 
 interface Entry {
-  /** Runs op by op so far: a trace comes after the first, which may create variables. */
+  /** Eager runs so far: a trace comes after the first, which may create variables. */
   runs: number;
   step: ConcreteFunction | undefined;
   result: Structure | undefined;
-  /** Why this one stays op by op. */
+  /** Why this one stays eager. */
   refused: string | undefined;
   traces: number;
   /** The state of the user's code that this one is for. */
   state: string;
-  /** Whether a run op by op showed that the user's code does nothing but compute. */
+  /** Whether an eager run showed that the user's code does nothing but compute. */
   clean: boolean;
-  /** Milliseconds that runs op by op took. */
+  /** Milliseconds that eager runs took. */
   spent: number;
 }
 
@@ -59,7 +59,7 @@ export class FunctionCache {
   readonly #entries = new Map<string, Entry>();
   #traces = 0;
   #reused = 0;
-  /** The graph that ran last; undefined when the last call ran op by op. */
+  /** The graph that ran last; undefined when the last call ran eagerly. */
   #latest: ConcreteFunction | undefined;
   readonly #names: CellNames | undefined;
   #said = false;
@@ -73,10 +73,10 @@ export class FunctionCache {
       kind?: 'train' | 'test' | 'predict';
       limit?: number;
       precision?: Precision;
-      /** Who looks at each graph's first result, a loss. */
+      /** Makes the watch of each graph's first result, a loss. */
       watch?: () => FiniteWatch;
       lossScale?: LossScale | undefined;
-      /** Who looks after code of the user's in the function. */
+      /** Guards and checks the user's code in the function. */
       userCode?: UserCodeSteps | undefined;
       /** The form of the model that the function belongs to, without code of users. */
       form?: (() => ModelForm | undefined) | undefined;
@@ -84,7 +84,7 @@ export class FunctionCache {
       names?: CellNames;
       /** Whether XLA may compile single calls. */
       xla?: boolean;
-      /** Whether the first call is traced, and none runs op by op before. Not with code of users. */
+      /** Whether the first call is traced, without an eager call before it. Not with code of users. */
       atOnce?: boolean;
       notify: (line: string) => void;
     },
@@ -110,7 +110,7 @@ export class FunctionCache {
     return [...this.#entries.values()].flatMap(({ step }) => step ?? []);
   }
 
-  /** The graph that ran the last call; undefined when that went op by op. */
+  /** The graph that ran the last call; undefined when that call ran eagerly. */
   get latest(): ConcreteFunction | undefined {
     return this.#latest;
   }
@@ -154,7 +154,7 @@ export class FunctionCache {
     this.#latest = entry.step;
     this.#userCode?.settled();
     const results = this.#xla ? runByXla(entry.step, taken.tensors) : entry.step.run(taken.tensors);
-    // A function without a result has an output of its own, which waits for its updates.
+    // A function without a result has an additional output, which waits for its updates.
     for (const extra of results.slice(entry.result.tensors.length)) extra.dispose();
     // The first run has TensorFlow optimize the graph.
     if (began !== undefined) this.#userCode?.took(performance.now() - began);
@@ -234,7 +234,7 @@ export class FunctionCache {
       entry.result = result;
       if (differsForXla) step.retraceForXla = () => this.#make(entry, call, true).step;
     } catch (error) {
-      // Its first run makes variables: it runs op by op, and is traced after that.
+      // Its first run makes variables: it runs eagerly, and is traced after that.
       if (entry.runs === 1 && error instanceof Untraceable && error.makesVariables) return;
       this.#refuse(entry, asError(error));
     }
@@ -266,7 +266,7 @@ export class FunctionCache {
     return made;
   }
 
-  /** What a trace is known by: all that it depends on besides the model's weights. */
+  /** The key of a trace: everything that it depends on besides the model's weights. */
   #formKey(form: ModelForm, arguments_: string, forXla: boolean): string {
     const settings = Object.entries(process.env).filter(([name]) => name.startsWith('TENSORCELL_'));
     const device = this.#backend.engine.device ?? '';
@@ -321,7 +321,7 @@ export class FunctionCache {
           return recorded.result.tensors;
         }, around);
         if (this.#userCode !== undefined) {
-          // What differs from one time to the next is no constant.
+          // A value that differs from one run to the next is not a constant.
           const fingerprint = fingerprintOf(trace);
           if (first === undefined) {
             first = fingerprint;

@@ -53,12 +53,12 @@ export class LoopAutotuner {
     this.#shape = shape;
   }
 
-  /** The choice for a loop over a step's function; made when it is first asked for. */
+  /** The autotuner of a loop over a step's function; made on first use. */
   static of(step: ConcreteFunction, key: string, loop: StepLoop, shape: LoopShape): LoopAutotuner {
     return loopAutotuners.of(step, key, () => new LoopAutotuner(loop, shape));
   }
 
-  /** What was chosen; undefined while that is open. */
+  /** The selected loop; undefined while it is open. */
   get chosen(): 'graph' | 'xla' | undefined {
     if (this.#chosen === undefined) return undefined;
     return this.#chosen === this.#graph ? 'graph' : 'xla';
@@ -169,7 +169,7 @@ export class LoopAutotuner {
     this.#release();
   }
 
-  /** XLA's loop was measured and not taken; now it is asked for. */
+  /** XLA's loop was measured and not taken; now the user requests it. */
   #reopen(): void {
     this.#slower = false;
     this.#chosen = undefined;

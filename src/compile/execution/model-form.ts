@@ -40,13 +40,13 @@ const IGNORED: ReadonlySet<string> = new Set([
   'userDefinedMetadata',
 ]);
 
-/** What the update ops of these optimizers take as inputs (`optimizers.ts`). */
+/** Inputs of the update ops of these optimizers (`optimizers.ts`). */
 const RATES: ReadonlySet<string> = new Set(['learningRate', 'c', 'm']);
 
 /** Tensors up to this many elements count by their values, larger ones by identity. */
 const SMALL = 64;
 
-/** What tfjs's `addWeight` keeps for the regularizer of a weight. */
+/** The function that tfjs's `addWeight` keeps for the regularizer of a weight. */
 const REGULARIZES = /^\(\) => regularizer\.apply\(\w+\.read\(\)\)$/;
 
 /**

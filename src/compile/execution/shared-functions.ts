@@ -10,7 +10,7 @@ interface FunctionPart {
   readonly removable?: boolean;
 }
 
-/** What is known of a function when it is made. */
+/** Facts that are known when a function is made. */
 export interface FunctionFacts {
   name: string;
   /** The function and those that it calls. */

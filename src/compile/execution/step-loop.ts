@@ -9,9 +9,9 @@ import { registerLoop, unregisterLoop, type RunningLoop } from '../state/running
 import { FunctionParts } from './shared-functions.ts';
 import { VariableResource } from '../state/variable-resources.ts';
 
-/** What the steps of one call gave. */
+/** Results of the steps of one call. */
 export interface LoopResult {
-  /** How many steps were done: fewer than asked for when the loop was told to stop. */
+  /** How many steps were done: fewer than requested when the loop was told to stop. */
   steps: number;
   /** For each output of the step, the sum over the steps. */
   sums: number[];
@@ -54,7 +54,7 @@ export class StepLoop {
       run: engine.value([], TF.BOOL, [false]),
       stop: engine.value([], TF.BOOL, [true]),
     };
-    // The flag is looked at by the loop itself, which the processor runs.
+    // The loop itself reads the flag, on the CPU.
     this.#flag = engine.onCpu(() => {
       const flag = new VariableResource(engine, TF.BOOL, []);
       flag.open();

@@ -44,7 +44,7 @@ type RecordedInput =
 
 /** A trace without the model that it was made with: all that is of the model is a place in its form. */
 interface Recorded {
-  /** What the function is known by. */
+  /** The key of the function in the shared functions. */
   content: string;
   precision: Precision;
   scopes: readonly string[];
@@ -106,7 +106,7 @@ export class TracedForms {
     free(this.#engine, recorded);
   }
 
-  /** Keeps a trace. What cannot be said of another model is not kept. */
+  /** Keeps a trace, except one that holds for no other model. */
   keep(key: string, before: ModelForm, after: ModelForm, trace: Trace, made: FormStep): void {
     const recorded = record(before, after, trace, made);
     if (recorded === undefined) return;

@@ -14,7 +14,7 @@ export const RECOMPILES = 'XLA compiles it again for other numbers';
 
 /**
  * The compilation of a loop of steps by XLA, on a thread of TensorFlow's. XLA compiles what is called for the first time,
- * and a call of a step trains: this one trains copies of the variables, which nobody sees. Steps that run meanwhile share the
+ * and a call of a step trains: this one trains copies of the variables, which no other code sees. Steps that run meanwhile share the
  * copies' memory until they write to it. TensorFlow keeps what XLA has made by the function's name and the shapes: later
  * calls find it.
  */
@@ -93,7 +93,7 @@ export class XlaCompilation {
     }
   }
 
-  /** A resource of its own with the value that the step's has now. */
+  /** A new resource with the value that the step's has now. */
   #copy(input: Capture, handle: Handle): Handle {
     const resource =
       input.kind === 'resource' ? input.resource : input.kind === 'constant' ? input.resource : undefined;
@@ -110,7 +110,7 @@ export class XlaCompilation {
         engine.free(read);
       }
     };
-    // What is no variable of the user's lies where the processor sees it.
+    // Inputs other than the user's variables lie in the CPU's memory.
     return input.kind === 'constant' ? engine.onCpu(copy) : copy();
   }
 
@@ -143,7 +143,7 @@ export class XlaCompilation {
     for (const copy of this.#copies) copy.close();
   }
 
-  /** Nobody wants the result any more. What XLA is doing it does to its end, and what it needs is freed then. */
+  /** Gives up the result. XLA finishes its work, and the memory of the work is freed then. */
   dispose(): void {
     if (this.#over || this.state !== 'running') return;
     const timer = setInterval(() => {

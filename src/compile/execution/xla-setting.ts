@@ -7,9 +7,9 @@ import { randomCounter } from '../tracing/random-counter.ts';
 export type XlaSetting = 'auto' | 'on' | 'off';
 
 /**
- * What `TENSORCELL_XLA` says; `auto` where it says nothing. Looked at before each call of several steps. When the
- * choice would be made hangs on time, so where the same numbers are wanted in every run there is none: for ops that are
- * to be deterministic, and for who has set a seed and not asked for `auto`.
+ * The value of `TENSORCELL_XLA`; `auto` where it is not set. Read before each call of several steps. The moment at which an
+ * autotuner would decide depends on timing, so it does not decide where every run has to give the same numbers: for ops that
+ * have to be deterministic, and where the user set a seed and did not request `auto`.
  */
 export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSetting {
   const wish = environment['TENSORCELL_XLA'];
@@ -18,7 +18,7 @@ export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSet
   return wish === 'auto' || !randomCounter.seeded ? 'auto' : 'off';
 }
 
-/** Whether somebody asked for XLA, be it `auto`: what it keeps of memory is then known to him. */
+/** Whether the user requested XLA, including `auto`, and so knows of the memory that it keeps. */
 export function isXlaAsked(environment: NodeJS.ProcessEnv = process.env): boolean {
   const wish = environment['TENSORCELL_XLA'];
   return wish === 'auto' || wish === 'on';

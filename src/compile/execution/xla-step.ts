@@ -9,7 +9,7 @@ import { FunctionParts } from './shared-functions.ts';
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
 export const debug = debuglog('tensorcell');
 
-/** What a compilation is expected to take: 0.6 s for the smallest model, 1.3 s for 85 ops, 5 s for ResNet-20's 600. */
+/** Expected time of a compilation: 0.6 s for the smallest model, 1.3 s for 85 ops, 5 s for ResNet-20's 600. */
 const COMPILE_MS = 500;
 const COMPILE_MS_PER_OP = 8;
 /** The part of a step's time that is hoped for. Small steps are mostly calls of ops, which XLA does away with. */
@@ -44,8 +44,8 @@ export function median(values: readonly number[]): number {
 }
 
 /**
- * What is known of a step's function as far as XLA is concerned, for all loops over it. Steps of the same content share it,
- * and it lives as long as the function.
+ * XLA's facts about a step's function, for all loops over it. Steps of the same content share them,
+ * and they live as long as the function.
  */
 export class XlaStep {
   /** Milliseconds that loops over the function have run so far. */

@@ -50,7 +50,7 @@ function keyOf(tf: Tf, names: SessionNames, fn: object): string {
     pending.push(value);
   };
   for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    // What cannot be looked through counts as reading all names.
+    // Too many objects to visit: counts as reading all names.
     if (seen.size > MOST_OBJECTS) return `all:${names.declarations}`;
     for (const name of namesIn(value)) {
       if (found.has(name) || names.version(name) === 0) continue;

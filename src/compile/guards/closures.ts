@@ -1,13 +1,13 @@
 import { Session } from 'node:inspector';
 import { asError } from '../../engines/errors.ts';
 
-/** What V8 knows of a function or object that JavaScript cannot ask. */
+/** Facts of a function or object that V8 knows and JavaScript cannot read. */
 export interface Closure {
   /** The variables around a function, innermost scope first, as they are now; without the global ones. */
   scopes: Record<string, unknown>[];
   /** Fields with `#private` names. */
   privates: ReadonlyMap<string, unknown>;
-  /** What `bind` was given. */
+  /** The arguments of `bind`. */
   bound: { target: unknown; self: unknown; args: unknown } | undefined;
 }
 

@@ -1,25 +1,25 @@
 import { installNotebookHost, notebookHost } from '../../base/host.ts';
 import { userLine } from './user-lines.ts';
 
-/** What a function did beside computing with tensors: something that a graph would not do again. */
+/** An effect of a function apart from computing with tensors: a graph would not repeat it. */
 export interface Effect {
   what: string;
   /** The user's line, `file:line:column`. */
   line: string | undefined;
 }
 
-/** Who is told: a step that runs op by op may run another model's step. */
+/** Listeners to effects: a step that runs eagerly may run another model's step. */
 let watchers: ((what: string) => void)[] = [];
 let undo: (() => void)[] = [];
 
-/** Puts back what `watchEffects` replaced; also for whoever terminates JavaScript in the middle: no `finally` runs then. */
+/** Puts back what `watchEffects` replaced; also after JavaScript was terminated in the middle: no `finally` runs then. */
 export function stopWatchingEffects(): void {
   watchers = [];
   for (const back of undo.toReversed()) back();
   undo = [];
 }
 
-/** What of the notebook's host is asked and not done. */
+/** Questions to the notebook host, which have no effect. */
 const QUESTIONS = new Set<PropertyKey>(['execution', 'interrupted', 'unattended', 'runIn', 'onEnd', 'names']);
 
 function note(what: string): void {
@@ -81,7 +81,7 @@ function install(): void {
 }
 
 /**
- * Runs `action` and notes the first thing that it does or asks beside computing: prints, shows something in the notebook,
+ * Runs `action` and notes its first effect or question apart from computing: prints, shows something in the notebook,
  * draws from `Math.random`, reads a clock. All of it is done as always.
  */
 export function watchEffects<T>(action: () => T): { result: T; effect: Effect | undefined } {

@@ -12,7 +12,7 @@ export interface Root {
 }
 
 /**
- * All JavaScript state that pieces of code can read beside their arguments: fields of objects, variables that functions
+ * All JavaScript state that pieces of code can read in addition to their arguments: fields of objects, variables that functions
  * close over, and what is reached from there. Which variables those are is told by the names in a function's source, and
  * their values by V8.
  */
@@ -50,7 +50,7 @@ export class GuardedState {
     }
   }
 
-  /** What differs between the state that was looked at last and the one before, for messages. */
+  /** The difference between the state of the last guard check and the one before, for messages. */
   changed: string | undefined;
 
   #forget(): void {

@@ -112,7 +112,7 @@ export function isLanguage(value: unknown): boolean {
   return pure.has(value);
 }
 
-/** Functions of the process that do more than compute, when somebody holds them under a name of his own. */
+/** Functions of the process that do more than compute, also when user code holds them under another name. */
 export function isOutside(value: unknown): boolean {
   if (value === console || value === process || value === performance) return true;
   return typeof value === 'function' && Object.values(console).includes(value);

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { parseSync } from 'oxc-parser';
 
-/** What the source of a function or class says of the names that it uses. */
+/** The names that the source of a function or class uses, and how it uses them. */
 export interface SourceNames {
   /** All identifiers that stand for a value: those from outside are among them. */
   names: ReadonlySet<string>;
@@ -200,7 +200,7 @@ function isDeclared(name: string, around: Around | undefined): boolean {
   return false;
 }
 
-/** What is around the parts of a node: functions, blocks and loops declare names. */
+/** The scope of the parts of a node: functions, blocks and loops declare names. */
 function within(node: Node, around: Around): Around {
   const declared = new Set<string>();
   let { ownThis } = around;

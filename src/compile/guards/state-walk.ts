@@ -18,7 +18,7 @@ import {
   type CellContext,
 } from './value-kinds.ts';
 
-/** What says of code that it needs no look (`traceable`), must not be compiled (`eager`), or stands for other code. */
+/** Declarations of code: it needs no guards (`traceable`), must not be compiled (`eager`), or stands for other code. */
 export interface Declarations {
   isDeclared(code: object): boolean;
   isEager(code: object): boolean;
@@ -262,7 +262,7 @@ export class StateWalk {
       this.#collection(value, path);
     }
     const kind = Object.prototype.toString.call(value).slice(8, -1);
-    // Iterators, generators, weak maps, promises and whatever else has a state of its own.
+    // Iterators, generators, weak maps, promises and other objects with hidden state.
     if (!KINDS.has(kind)) throw new Obstacle(`${path} is a ${kind}, which cannot be inspected`);
     const prototype: unknown = Object.getPrototypeOf(value);
     const constructor = constructorOf(prototype);
@@ -283,7 +283,7 @@ export class StateWalk {
     if (!builtIn) this.sizes.push({ owner: value, count: Reflect.ownKeys(value).length });
     const fitted = value instanceof tf.Optimizer && !isDirectly(tf, value);
     for (const name of Reflect.ownKeys(value)) {
-      // Changed as the model runs, or inputs of what tfjs's own class does: they count where somebody names them.
+      // Changed as the model runs, or inputs of what tfjs's own class does: they count where code names them.
       const passed = TFJS_FIELDS.has(String(name)) || (fitted && OPTIMIZER_INPUTS.has(String(name)));
       if (typeof name === 'string' && passed && name !== '_callHook') {
         this.#passed.push({ owner: value, name, path: `${path}.${name}` });
@@ -343,7 +343,7 @@ export class StateWalk {
 
   /** A module: its variables may change, and only those that are named count. */
   #namespace(module: object, members: ReadonlySet<string> | 'any' | undefined, path: string): void {
-    // Our own library: what it does beside computing is noticed when it runs.
+    // Our own library: its effects are noticed when it runs.
     if (this.#declarations.isLibrary(module)) return;
     for (const name of members === undefined || members === 'any' ? Object.keys(module) : members) {
       const value: unknown = (module as Record<string, unknown>)[name];

@@ -2,7 +2,7 @@ import { Untraceable } from '../../engines/untraceable.ts';
 import { watchEffects } from './effects.ts';
 import type { GuardedState } from './guarded-state.ts';
 
-/** What is known of one combination of arguments and state. */
+/** Facts of one combination of arguments and state. */
 export interface UserCodeEntry {
   readonly runs: number;
   readonly state: string;
@@ -12,12 +12,12 @@ export interface UserCodeEntry {
 
 /** So many new states in a row mean that the state changes with each step. */
 const MOVING = 12;
-/** Steps that then run op by op without a look; twice as many each time. */
+/** Steps that then run eagerly without a guard check; twice as many each time. */
 const FIRST_REST = 50;
 
 /**
- * Steps with code of the user's in them. Such a step may become a graph when it ran op by op and did nothing but compute:
- * it changed none of its state, printed nothing, drew no number and read no clock. The graph belongs to the state that it
+ * Steps with user code in them. Such a step may become a graph when it ran eagerly and did nothing but compute:
+ * it changed none of its state, printed nothing, drew no random number and read no clock. The graph belongs to the state that it
  * was traced with; another state is another graph.
  */
 export class UserCodeSteps {
@@ -33,13 +33,13 @@ export class UserCodeSteps {
   /** Milliseconds of the last trace; 0 before there was one. */
   #cost = 0;
 
-  /** @param notify is told once why steps run op by op, in words that follow "it runs op by op:". */
+  /** @param notify is told once why steps run eagerly, in words that follow "it runs eagerly:". */
   constructor(state: GuardedState, notify: (why: string) => void) {
     this.#state = state;
     this.#notify = notify;
   }
 
-  /** The state as it is now; undefined where steps are to run op by op. */
+  /** The state as it is now; undefined where steps are to run eagerly. */
   state(): string | undefined {
     if (this.#refused) return undefined;
     if (this.#rest > 0) {
@@ -62,7 +62,7 @@ export class UserCodeSteps {
     this.#notify(why);
   }
 
-  /** Whether to trace now: it is known to be clean, and has cost as much op by op as a trace does. */
+  /** Whether to trace now: it is known to be clean, and its eager runs have cost as much as a trace does. */
   isRipe(entry: UserCodeEntry): boolean {
     return entry.clean && entry.spent >= this.#cost;
   }
@@ -77,7 +77,7 @@ export class UserCodeSteps {
     this.#moves = 0;
   }
 
-  /** Runs a step op by op, and looks at what it does. */
+  /** Runs a step eagerly, and notes its effects. */
   runEagerly<Result>(entry: UserCodeEntry, run: () => Result): Result {
     const fresh = entry.runs === 1;
     const began = performance.now();

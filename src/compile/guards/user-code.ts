@@ -6,7 +6,7 @@ import type { Root } from './guarded-state.ts';
 import type { Declarations } from './state-walk.ts';
 
 /**
- * Code of users inside a model. What a function or class of theirs reads beside tensors (a counter, a weight that a
+ * User code inside a model. State that a function or class reads in addition to tensors (a counter, a weight that a
  * callback changes) is a constant of a graph: `guarded-state.ts` watches it, unless the user says with `traceable` that
  * there is nothing of the kind, or with `eager` that it is never to be compiled.
  */
@@ -19,7 +19,7 @@ const originals = new WeakMap<object, object>();
 /**
  * Says that a function, or a class of layers, losses, metrics, regularizers or optimizers, computes only from its
  * arguments, its weights and constants: it is compiled without a look at what else it could read. For functions and
- * classes of your own that does not have to be said; it saves the look, 0.1 to 0.3 ms for each before each call of a graph.
+ * classes of your own that does not have to be said; it saves the guard check, 0.1 to 0.3 ms for each before each call of a graph.
  */
 export function traceable<T extends object>(code: T): T {
   declared.add(code);
@@ -39,7 +39,7 @@ export function isOfLibrary(code: unknown): boolean {
 
 /**
  * Says that a function, or a class of layers, losses, metrics, regularizers or optimizers, is never to be compiled:
- * models with it run op by op, as in tfjs itself. For code that does in each step what Tensorcell cannot notice, such as
+ * models with it run eagerly, as in tfjs itself. For code that does in each step what Tensorcell cannot notice, such as
  * writing a file.
  */
 export function eager<T extends object>(code: T): T {
@@ -47,7 +47,7 @@ export function eager<T extends object>(code: T): T {
   return code;
 }
 
-/** Says that a function of ours runs a function of the user's. */
+/** Says that a function of this library runs a function of the user's. */
 export function standFor(ours: object, theirs: object): void {
   originals.set(ours, theirs);
 }
@@ -78,10 +78,10 @@ export interface Setting {
 }
 
 interface Found {
-  /** What stands in the way of a graph, in words. */
+  /** Why there can be no graph, in words. */
   obstacle: string | undefined;
   settings: Setting[];
-  /** Code of the user's, and objects of classes of theirs. */
+  /** User code, and objects of user classes. */
   roots: Root[];
 }
 
@@ -121,7 +121,7 @@ export function inspectModel(tf: Tf, model: object): Found {
     const { constructor } = part;
     if (eagerCode.has(constructor)) obstacle ??= `${constructor.name} is marked with tensorcell.eager`;
     if (builtIns.has(constructor) || declared.has(constructor)) {
-      // Somebody put functions in the place of methods.
+      // Functions replaced methods of the object.
       for (const [field, value] of Object.entries(part)) {
         if (typeof value === 'function') own(`${name}.${field}`, value as object);
       }
@@ -159,7 +159,7 @@ export function inspectModel(tf: Tf, model: object): Found {
   for (const loss of parts.lossFunctions ?? []) if (typeof loss === 'function') own('the loss', loss);
   for (const [metric] of parts.metricsTensors ?? [])
     if (typeof metric === 'function') own('a metric', metric);
-  // What tfjs's own optimizers are set to is an input of graphs, and they look after the rest themselves.
+  // The settings of tfjs's own optimizers are inputs of graphs, and the optimizers handle the rest themselves.
   if (parts.optimizer_ !== undefined) ofClass('the optimizer', parts.optimizer_);
   return { obstacle, settings, roots };
 }

@@ -12,7 +12,7 @@ import { LoopAutotuner, type RunnableLoop } from '../execution/loop-autotuner.ts
 
 /** Making a call costs up to a millisecond: one of several steps takes about so long. */
 const CALL_MS = 12;
-/** From here on a step is long enough for a call of its own, and batches need not be copied to join them. */
+/** From here on a step is long enough for a separate call, and batches need not be copied to join them. */
 const ALONE_MS = 4;
 /** Batches in a call take at most so much memory. */
 const CALL_BYTES = 32 * 2 ** 20;
@@ -166,7 +166,7 @@ export class BatchGroups {
     this.#autotuner?.ran(loop, ms);
   }
 
-  /** One tensor of all batches for each argument of the step. The batches' own are let go. */
+  /** One tensor of all batches for each argument of the step. The tensors of the single batches are released. */
   join(group: readonly Batch[]): Tensor[] {
     const [first] = group as readonly [Batch, ...Batch[]];
     if (group.length === 1) return present(first);

@@ -49,11 +49,11 @@ function failedStep(error: Error, first: number, count: number, callbacks: reado
 }
 
 /**
- * What callbacks see of the steps of a training: each one, or what a call of several of them gave. tfjs's own logger
+ * The reports of a training's steps to callbacks: each step, or the sums of a call of several steps. tfjs's own logger
  * gets the sums of a call, so that the means of an epoch are those of all its batches.
  */
 export class EpochReports {
-  /** Whether somebody wants to see every batch. */
+  /** Whether some callback wants to see every batch. */
   readonly seesBatches: boolean;
   /** Steps in a call, where the user said how many. */
   readonly stepsPerExecution: number | undefined;

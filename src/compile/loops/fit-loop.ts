@@ -19,7 +19,7 @@ export interface FitModel {
 
 export type DataFunction = (data: (Tensor | null | undefined)[]) => Tensor[];
 
-/** What tfjs's `fit` hands to its loop, in its order. */
+/** The arguments that tfjs's `fit` hands to its loop, in its order. */
 export type FitLoopArguments = [
   f: DataFunction,
   /** Inputs, targets and sample weights; null where an output has none of those. */
@@ -49,7 +49,7 @@ const CALL_MS = 80;
 
 /**
  * tfjs's `fitLoop`, with many steps in one call where no callback wants to see every batch (or where the user said how
- * many). What callbacks see is what they see with tfjs's own; logs are numbers instead of scalars on the device.
+ * many). Callbacks see the same as with tfjs's own loop; logs are numbers instead of scalars on the device.
  */
 export function fitLoop(parts: FitLoopParts, model: FitModel, ...given: FitLoopArguments): Promise<History> {
   return new ArrayTraining(parts, model, given).run();
@@ -78,7 +78,7 @@ class ArrayTraining {
   /** Batches of an epoch, and those of them that are whole. */
   readonly #batches: number;
   readonly #whole: number;
-  /** What the steps of trainings have to share: the loop's own key counts the outputs of a step too. */
+  /** The key of trainings that share their steps: the loop's own key counts the outputs of a step too. */
   readonly #kind: string;
   /** The graph of a whole batch's step, once one has run. */
   #known: { steps: ModelSteps; step: ConcreteFunction } | undefined;

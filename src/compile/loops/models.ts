@@ -137,7 +137,7 @@ function installTrainings(prototype: ModelMethods, original: Original, parts: St
     return fitLoop({ tf, steps: () => stepsOf(parts, this) }, this, ...all);
   };
 
-  /** Whether a data set's batches may run compiled. What tfjs would refuse is left to tfjs. */
+  /** Whether a data set's batches may run compiled. tfjs itself refuses the arguments that it does not take. */
   const runsCompiled = (model: Model): boolean =>
     compileEnabled() && tf.getBackend() === 'tensorflow' && stepsOf(parts, model).obstacle === undefined;
 

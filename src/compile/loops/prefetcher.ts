@@ -14,7 +14,7 @@ export interface Batch {
   kind: string | undefined;
 }
 
-/** What tfjs's data sets iterate with. */
+/** The iterator of tfjs's data sets. */
 export interface BatchIterator {
   next(): Promise<{ value: unknown; done?: boolean }>;
 }
@@ -105,7 +105,7 @@ export class Prefetcher {
     }
     clearTimeout(timer);
     if (this.#closed) return [];
-    // Nothing more is pulled until somebody asks for it.
+    // Nothing more is pulled until the next request.
     this.#target = 0;
     const batches = this.#ready.splice(0, this.#taken(count));
     if (batches.length === 0 && this.#failure !== undefined) throw this.#failure.error;
@@ -164,7 +164,7 @@ export class Prefetcher {
     this.#wake?.();
   }
 
-  /** Lets go of all that was pulled and is not taken, also of what is under way. */
+  /** Releases all batches that were pulled and not taken, also those under way. */
   close(): void {
     this.#closed = true;
     for (const { tensors } of this.#ready.splice(0)) this.#tf.dispose(tensors as Tensor[]);

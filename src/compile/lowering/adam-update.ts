@@ -8,7 +8,7 @@ import { VariableResource } from '../state/variable-resources.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
- * Sizes for which TensorFlow's plain Adam is slow on processors. It takes the work of the whole variable for that of each
+ * Sizes for which TensorFlow's plain Adam is slow on CPUs. It takes the work of the whole variable for that of each
  * of its parts (ApplyAdamNonCuda in tensorflow/core/kernels/training_ops.cc), so that a variable of a few hundred numbers
  * is cut up among all threads, for 20 to 80 µs; below these sizes it is not, above them that pays.
  */
@@ -16,7 +16,7 @@ const SMALLEST = 256;
 const LARGEST = 65_536;
 
 /**
- * The op that updates one variable with Adam, and what it takes beside variable and moments.
+ * The op that updates one variable with Adam, and its inputs in addition to variable and moments.
  *
  * For variables of middle size that is the op for AMSGrad, whose work is estimated as it should be: it divides by the largest
  * second moment that it has seen, and where that begins with zeros in each step the largest is the new one.

@@ -38,7 +38,7 @@ const float: OpAttribute = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
 const noPeephole: OpAttribute = { name: 'use_peephole', type: ATTR.BOOL, value: false };
 
 /**
- * A whole LSTM layer, and its way back, as one op each: tensorflow/core/kernels/rnn/lstm_ops.cc. Its gates are in
+ * A whole LSTM layer, and its backward pass, as one op each: tensorflow/core/kernels/rnn/lstm_ops.cc. Its gates are in
  * Keras' order, and its weights are those of input and state one below the other.
  *
  * @param inputs [time, batch, width].

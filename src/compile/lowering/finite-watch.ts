@@ -44,7 +44,7 @@ const at = (oper: Handle, index = 0): GraphOutput => ({ oper, index });
  */
 export class FiniteWatch implements ActivationWatch {
   readonly #backend: NodeBackend;
-  /** Let go once the graph is made: what frees the graph must not keep the model. */
+  /** Released once the graph is made: the object that frees the graph must not keep the model. */
   #model: WatchedModel | undefined;
   readonly #activations: Check[] = [];
   #checks: readonly NotFinite[] = [];
@@ -71,7 +71,7 @@ export class FiniteWatch implements ActivationWatch {
   }
 
   /**
-   * Adds the look at the loss to the graph.
+   * Adds the check of the loss to the graph.
    *
    * @param read gives what the graph has read of a variable; undefined when it has not.
    * @returns the operation that has to come before the variables' updates.
@@ -139,7 +139,7 @@ export class FiniteWatch implements ActivationWatch {
         [type('T', TF.INT32), { name: 'N', type: ATTR.INT, value: 2 }],
       );
     }
-    // What a branch does counts only as far as its result is used.
+    // A branch counts only as far as its result is used.
     return graph.operation('Identity', [at(look)]);
   }
 
@@ -161,7 +161,7 @@ export class FiniteWatch implements ActivationWatch {
     return { kind: 'constant', handle, dtype: TF.RESOURCE, shape: [], resource: flags, scratch: 'flags' };
   }
 
-  /** What a graph with this watch looks at, in the order of its flags. */
+  /** The checks of a graph with this watch, in the order of its flags. */
   get looksAt(): readonly NotFinite[] {
     return this.#checks.map(({ what, layer }) => ({ what, layer }));
   }
@@ -218,7 +218,7 @@ export class FiniteWatch implements ActivationWatch {
   }
 }
 
-/** One side of the look: notes what is not finite, or does nothing. Both take the same. */
+/** One side of the check: notes what is not finite, or does nothing. Both take the same. */
 function branch(trace: TraceScope, name: string, inputs: readonly GraphOutput[], wrong: boolean): Handle {
   const graph = trace.backend.engine.newGraph();
   try {
@@ -259,7 +259,7 @@ function branch(trace: TraceScope, name: string, inputs: readonly GraphOutput[],
     const known = at(
       graph.operation('Any', [at(read), graph.constant([1], TF.INT32, [0])], [type('Tidx', TF.INT32)]),
     );
-    // What was noted before stays.
+    // Earlier notes stay.
     const fresh = at(graph.operation('LogicalAnd', [at(graph.operation('LogicalNot', [known])), now]));
     const next = at(graph.operation('LogicalOr', [at(read), fresh]));
     const noted = graph.operation('AssignVariableOp', [flags, next], [type('dtype', TF.BOOL)]);

@@ -67,7 +67,7 @@ interface Round {
 
 /**
  * A loop that runs a given number of times inside the graph that a trace fills. Its body is a region of the trace; this
- * adds what goes round: a counter, states, lists that the body reads from or writes to, and what it takes from outside.
+ * adds the values that pass from round to round: a counter, states, lists that the body reads from or writes to, and captures.
  */
 export class GraphLoop {
   readonly region: Region;
@@ -90,7 +90,7 @@ export class GraphLoop {
     this.#counter = region.graph.placeholder(TF.INT32, []);
   }
 
-  /** A value that goes round; gives it as the body sees it, and its number for `begin`, `next` and `result`. */
+  /** A value that passes from round to round; gives it as the body sees it, and its number for `begin`, `next` and `result`. */
   state(dtype: number, shape: readonly number[]): { inside: GraphOutput; number: number } {
     const inside = this.region.graph.placeholder(dtype, shape);
     return { inside, number: this.#rounds.push({ initial: undefined, shape, inside, next: undefined }) - 1 };
@@ -106,7 +106,7 @@ export class GraphLoop {
     (this.#rounds[number] as Round).next = value;
   }
 
-  /** This time's element of a list; the list is asked for when the loop is built. */
+  /** This round's element of a list; the list is read when the loop is built. */
   item(list: () => GraphOutput, shape: readonly number[], dtype: number): GraphOutput {
     const { graph } = this.region;
     const fixed = { outside: list, inside: graph.placeholder(TF.VARIANT, []) };

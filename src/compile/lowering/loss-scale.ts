@@ -91,7 +91,7 @@ interface VariableGradients {
 }
 
 /**
- * Lets optimizers, and `tf.variableGrads`, scale the loss in traces that ask for it. Op by op nothing changes, and neither
+ * Lets optimizers, and `tf.variableGrads`, scale the loss in traces that request it. Eagerly nothing changes, and neither
  * does it for gradients within gradients.
  */
 export function installLossScaling(tf: Tf): void {

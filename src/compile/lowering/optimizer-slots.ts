@@ -1,7 +1,7 @@
 import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { Tf } from '../../tfjs/instance.ts';
 
-/** What an optimizer keeps for a variable, as tfjs's optimizers hold it. */
+/** The state of an optimizer for a variable, as tfjs's optimizers hold it. */
 interface Slot {
   originalName: string;
   variable: Variable;
@@ -20,7 +20,7 @@ interface SlotField {
 
 /** The state of tfjs's optimizers (tfjs-core/src/optimizers), which their first `applyGradients` makes. */
 function slotFields(tf: Tf, optimizer: object): readonly SlotField[] {
-  // `instanceof` is true of every optimizer and every class of them: they have a Symbol.hasInstance of their own.
+  // `instanceof` is true of every optimizer and every class of them: they have a special Symbol.hasInstance.
   const is = ({ prototype }: { prototype: object }): boolean =>
     Object.prototype.isPrototypeOf.call(prototype, optimizer);
   if (is(tf.AdamOptimizer))

@@ -198,7 +198,7 @@ function slotsKey(optimizer: object): string {
   return key;
 }
 
-/** Gives tfjs's optimizers a second way to apply gradients, for traces. Op by op nothing changes. */
+/** Gives tfjs's optimizers a second way to apply gradients, for traces. Eagerly nothing changes. */
 export function installOptimizers(tf: Tf): void {
   const constructors = [
     [tf.AdamOptimizer, adam],
@@ -242,7 +242,7 @@ interface Counted {
   incrementIterations(): void;
 }
 
-/** In a trace, optimizers count the runs of the graph, and cannot be asked for their number. */
+/** In a trace, optimizers count the runs of the graph, and their number cannot be read. */
 function countRuns(prototype: Counted): void {
   const increment: Counted['incrementIterations'] = Reflect.get(prototype, 'incrementIterations');
   prototype.incrementIterations = function incrementIterations(this: Counted): void {

@@ -5,7 +5,7 @@ import { TensorflowError } from '../../engines/errors.ts';
 export type Precision = 'float32' | 'bfloat16' | 'float16';
 
 /**
- * What `model.compile` and `tensorcell.compile` take: a type, `true` for the one that fits the device, or a name of
+ * The precision option of `model.compile` and `tensorcell.compile`: a type, `true` for the one that fits the device, or a name of
  * Keras' (https://keras.io/api/mixed_precision/policy/).
  */
 export type MixedPrecision = boolean | Precision | 'mixed_bfloat16' | 'mixed_float16';
@@ -13,7 +13,7 @@ export type MixedPrecision = boolean | Precision | 'mixed_bfloat16' | 'mixed_flo
 declare module '@tensorflow/tfjs-layers/dist/engine/training.js' {
   interface ModelCompileArgs {
     /**
-     * Products and convolutions in 16 bits, with float32 weights: bfloat16 on processors, float16 with dynamic loss
+     * Products and convolutions in 16 bits, with float32 weights: bfloat16 on CPUs, float16 with dynamic loss
      * scaling on GPUs; `true` takes the one that fits. Holds for everything of the model that runs compiled.
      */
     mixedPrecision?: MixedPrecision;
@@ -25,7 +25,7 @@ declare module '@tensorflow/tfjs-layers/dist/engine/training.js' {
  *
  * @param gpu whether TensorFlow computes on a GPU.
  * @throws TensorflowError (`INVALID_ARGUMENT`) for a name that does not exist; (`UNIMPLEMENTED`) for float16 on a
- * processor, and for bfloat16 on a GPU, whose pass of TensorFlow's optimizer knows float16 only.
+ * CPU, and for bfloat16 on a GPU, whose pass of TensorFlow's optimizer knows float16 only.
  */
 export function checkedPrecision(option: unknown, gpu: boolean): Precision {
   switch (option) {

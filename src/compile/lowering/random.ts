@@ -13,7 +13,7 @@ import { tfInternals, type Tf } from '../../tfjs/instance.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
 /**
- * Makes all random numbers that have no seed of their own repeatable: weights, dropout, `tf.random…`, `tf.multinomial`, and the order
+ * Makes all random numbers without a separate seed repeatable: weights, dropout, `tf.random…`, `tf.multinomial`, and the order
  * in which `fit`, `tf.util.shuffle` and data sets shuffle, as Keras's `set_random_seed` does. `Math.random` in your own code is not among them.
  *
  * @throws RangeError for what is no integer.

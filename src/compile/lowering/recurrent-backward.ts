@@ -12,7 +12,7 @@ export interface BackwardResult {
   elsewhere: GraphOutput[];
 }
 
-/** Where a value of the way back comes from, if it is one of the way there. */
+/** Where a value of the backward pass comes from, if it is one of the forward pass. */
 type Source = 'input' | number;
 
 const key = ({ oper, index }: GraphOutput) => `${oper} ${index}`;
@@ -53,7 +53,7 @@ export class Backward {
     }
   }
 
-  /** A value of the way there, as the way back sees it: an element of a list. */
+  /** A value of the forward pass, as the backward pass sees it: an element of a list. */
   #keep(value: GraphOutput): GraphOutput {
     const known = this.#kept.get(key(value));
     if (known !== undefined) return known;
@@ -78,7 +78,7 @@ export class Backward {
     return item;
   }
 
-  /** Lets ops go into the body; gives the gradients of output and states with which the way back begins. */
+  /** Lets ops go into the body; gives the gradients of output and states with which the backward pass begins. */
   enter(states: number): Tensor[] {
     const trace = this.#trace;
     trace.continueIn(this.#loop.region);
@@ -90,7 +90,7 @@ export class Backward {
 
   /** Says what the body gives. */
   finish(gradients: {
-    /** `null`: the step does not look at its input; undefined: nobody asks. */
+    /** `null`: the step does not read its input; undefined: the gradient is not needed. */
     input: GraphOutput | null | undefined;
     states: (GraphOutput | undefined)[];
     elsewhere: { shape: number[]; gradient: GraphOutput | undefined }[];

@@ -28,7 +28,7 @@ export class Forward {
   readonly inputType: number;
   /** All inputs, time first. */
   readonly inputs: GraphOutput;
-  /** Inputs and mask as lists that the way back reads too. */
+  /** Inputs and mask as lists that the backward pass reads too. */
   readonly inputList: GraphOutput;
   readonly maskList: GraphOutput | undefined;
   /** This time's values, in the body's graph. */
@@ -49,7 +49,7 @@ export class Forward {
     this.sequence = sequence;
     const { inputs, mask, states, output, everyOutput } = sequence;
     this.times = inputs.shape[0];
-    // Where only the last output counts it goes round like a state, which the step does not look at.
+    // Where only the last output counts it passes from round to round like a state, which the step does not read.
     this.carried = everyOutput ? states : [...states, output];
     const { graph } = trace;
     const loop = new GraphLoop(trace, trace.region(), this.times, { backwards: false });

@@ -12,7 +12,7 @@ import { Untraceable } from '../../engines/untraceable.ts';
 
 /**
  * With fewer steps of time a layer is unrolled: a loop has a graph that is traced 2 to 7 times faster, but each turn of it
- * costs 30 to 60 µs, by which a step of an LSTM of 32 units takes 1.2 to 1.5 times as long on a processor.
+ * costs 30 to 60 µs, by which a step of an LSTM of 32 units takes 1.2 to 1.5 times as long on a CPU.
  * XLA compiles a loop of 20 steps in 1 s, and the same steps unrolled in 5.6. `TENSORCELL_RECURRENT=loop` or `unrolled`
  * decides otherwise.
  */
@@ -35,8 +35,8 @@ function choice(): string | undefined {
  * Makes tfjs's recurrent layers loops in a graph, where they would be unrolled: the graph of a layer is as large for a
  * thousand steps as for ten.
  *
- * The first step is unrolled; cells make their dropout masks in it. The loop's body is the traced step, and what the way
- * back needs of it is kept in lists; the way back is a loop over the step's own gradient, which tfjs's tape gives.
+ * The first step is unrolled; cells make their dropout masks in it. The loop's body is the traced step, and the values that the
+ * backward pass needs of it are kept in lists; the backward pass is a loop over the step's own gradient, which tfjs's tape gives.
  */
 export function installRecurrentLoops(tf: Tf): void {
   watchGradients(tf);
@@ -96,7 +96,7 @@ export function installRecurrentLoops(tf: Tf): void {
 interface Looped {
   /** The last states, and, unless all outputs are given, the last output behind them. */
   finals: Tensor[];
-  /** All outputs, time first, if they were asked for. */
+  /** All outputs, time first, if they were requested. */
   outputs: Tensor | undefined;
 }
 
@@ -138,7 +138,7 @@ function withGradient(
         // Behind the tensors comes a function.
         const join = tf.customGrad((...all) => ({
           value: tf.scalar(0),
-          // From here on ops belong to the way back.
+          // From here on ops belong to the backward pass.
           gradFunc: () => backward.enter(all.length - 2),
         }));
         return join(...forward.run());
@@ -166,7 +166,7 @@ function withGradient(
     backwardsFunc: (dys) => {
       const given = (Array.isArray(dys) ? dys : [dys]).map((dy) => trace.outputOf(dy));
       let built: BackwardResult | undefined;
-      // Asked for one by one, each within a scope of its own.
+      // Requested one by one, each within a separate scope.
       const result = (pick: (all: BackwardResult) => GraphOutput) => () => {
         built ??= backward.build(given);
         return trace.symbol(pick(built));

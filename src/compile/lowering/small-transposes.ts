@@ -7,8 +7,8 @@ import { activeTrace } from '../tracing/active-trace.ts';
 const SMALL = 65_536;
 
 /**
- * Batch and time exchanged, as recurrent layers do it, by picking rows: on processors oneDNN transposes with threads that
- * cost 150 µs however small the tensor is. Only in graphs; op by op nothing changes.
+ * Batch and time exchanged, as recurrent layers do it, by picking rows: on CPUs oneDNN transposes with threads that
+ * cost 150 µs however small the tensor is. Only in graphs; eagerly nothing changes.
  */
 export function installSmallTransposes(tf: Tf, backend: NodeBackend): void {
   kernelReplacer(tf, backend)('Transpose', (original) => (inputs, attributes) => {

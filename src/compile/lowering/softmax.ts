@@ -12,12 +12,12 @@ const FLOAT = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
 
 /**
  * A classifier's last step in graphs: a small softmax as the exponential of its logarithm, and the cross-entropy from that
- * logarithm. Op by op nothing changes.
+ * logarithm. Eagerly nothing changes.
  */
 export function installSoftmax(tf: Tf, backend: NodeBackend): void {
   const run = (name: string, input: Tensor) => backend.executeSingleOutput(name, [FLOAT], [input]);
 
-  // On processors oneDNN computes softmax, with threads that cost 80 µs however small it is; not the logarithm.
+  // On CPUs oneDNN computes softmax, with threads that cost 80 µs however small it is; not the logarithm.
   kernelReplacer(tf, backend)('Softmax', (original) => (inputs, attributes) => {
     const { logits } = inputs as { logits: Tensor };
     const trace = activeTrace();
@@ -46,7 +46,7 @@ export function installSoftmax(tf: Tf, backend: NodeBackend): void {
     },
   });
 
-  // What tfjs composes: -sum(target * log(clip(output / sum(output), epsilon, 1 - epsilon))).
+  // tfjs composes -sum(target * log(clip(output / sum(output), epsilon, 1 - epsilon))).
   tfInternals(tf).crossEntropy.ofProbabilities = (target, output, epsilon) => {
     const trace = activeTrace();
     const { state } = engineOf(tf);

@@ -1,5 +1,5 @@
 /**
- * The loop of training steps that runs on another thread, if one does. Whoever reads or sets a variable meanwhile has
+ * The loop of training steps that runs on another thread, if one does. Code that reads or sets a variable meanwhile has
  * to see the weights of a whole number of steps: the loop then ends after its running step, and is waited for.
  */
 export interface RunningLoop {
@@ -12,7 +12,7 @@ export interface RunningLoop {
 let running: RunningLoop | undefined;
 let touches = 0;
 
-/** How often somebody has looked at a variable that compiled steps update, or set one. */
+/** How often code has read or set a variable that compiled steps update. */
 export function variableTouches(): number {
   return touches;
 }

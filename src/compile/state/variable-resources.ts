@@ -20,7 +20,7 @@ export class VariableResource implements ValueResource {
   readonly #engine: Engine;
   readonly #dtype: number;
   readonly #shape: number[];
-  /** What has to be freed: kept apart, so that the engine can count it without keeping the resource alive. */
+  /** The handle to free: kept apart, so that the engine can count it without keeping the resource alive. */
   readonly memory = { handle: 0 as Handle };
   /** The entry of the backend's tensor map whose value this resource holds; its `resource` is this one. */
   #entry: TensorInfo | undefined;
@@ -132,12 +132,12 @@ export class VariableResource implements ValueResource {
 
 const resources = new WeakMap<Variable, VariableResource>();
 
-/** Frees the memory of variables that nobody disposed. */
+/** Frees the memory of variables that were never disposed. */
 const forgotten = new FinalizationRegistry<{ free: () => void }>(({ free }) => {
   free();
 });
 
-/** The resource of a variable; made when first asked for. */
+/** The resource of a variable; made on first use. */
 export function resourceOf(backend: NodeBackend, variable: Variable): VariableResource {
   let resource = resources.get(variable);
   if (resource === undefined) {
@@ -177,7 +177,7 @@ export function prepareVariable(
   }
   if (!updated) return;
   if (info.refCount > 1) {
-    // Something else has this very value (a clone): it keeps that as a tensor, and the variable gets an entry of its own.
+    // Another tensor has this very value (a clone): it keeps that as a tensor, and the variable gets a separate entry.
     const own: TensorInfo = { ...info, id: LAZY, refCount: 1, resource: undefined };
     resource.attach(own);
     giveOwnEntry(tf, backend, variable, own);

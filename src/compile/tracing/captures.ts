@@ -2,7 +2,7 @@ import type { Tensor, Variable } from '@tensorflow/tfjs';
 import type { Handle } from '../../engines/ops.ts';
 import type { VariableResource } from '../state/variable-resources.ts';
 
-/** What a compiled function is called with, beside its arguments. */
+/** An input of a compiled function in addition to its arguments. */
 export type Capture =
   | { kind: 'argument'; index: number; dtype: number; shape: readonly number[] }
   | { kind: 'resource'; variable: WeakRef<Variable>; resource: VariableResource; updated: boolean }
@@ -31,7 +31,7 @@ export type Capture =
       dtype: number;
       shape: readonly number[];
       resource?: VariableResource;
-      /** What a resource is for, where each step needs its own. */
+      /** The purpose of a resource, where each step needs its own. */
       scratch?: 'flags' | { largestOf: number[] };
     };
 

@@ -38,7 +38,7 @@ export function addGated(
   };
   const add = region.graph.operation.bind(region.graph);
   const open = trace.within(region, () => {
-    // What the updates wait for lies outside: the branch as a whole waits for it.
+    // The inputs of the updates lie outside: the branch as a whole waits for them.
     region.graph.operation = (kind, inputs, attributes) => add(kind, inputs.map(place), attributes);
     const done = updates.map((update) => update(barrier));
     region.graph.operation = add;
@@ -63,7 +63,7 @@ export function addGated(
     ],
     [barrier],
   );
-  // What a branch does counts only as far as its result is used.
+  // A branch counts only as far as its result is used.
   return graph.operation('Identity', [outputOf(chosen)]);
 }
 

@@ -23,7 +23,7 @@ function within<T>(trace: TraceScope, scope: string, action: () => T): T {
   }
 }
 
-/** Lets traces know which layer is at work, on the way there and on the way back. Op by op nothing changes. */
+/** Lets traces know which layer is at work, in the forward and the backward pass. Eagerly nothing changes. */
 export function installLayerScopes(tf: Tf): void {
   type Apply = [inputs: unknown, options?: unknown];
   replaceMethod<Layer, Apply, unknown>(

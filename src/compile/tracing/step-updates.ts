@@ -4,7 +4,7 @@ import { addGated } from './gated-updates.ts';
 import { layerScope } from '../../engines/scope-names.ts';
 import type { TracedUpdates, TraceScope } from './trace-scope.ts';
 
-/** What a step does to variables: all of it comes after everything that can fail for other reasons. */
+/** Updates of variables in a step: all of them come after everything that can fail for other reasons. */
 export class StepUpdates implements TracedUpdates {
   /** A truth without which variables stay as they are. */
   gate: GraphOutput | undefined;

@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { engineOf, type TapeNode } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 
-/** What each gradient under way is taken with respect to. */
+/** The targets of each gradient under way. */
 const targets: (readonly Tensor[])[] = [];
 
 /** Lets `dependsOn` know what gradients are taken with respect to. */
@@ -35,7 +35,7 @@ export function isTaping(tf: Tf): boolean {
   return gradientDepth > 0 && kernelDepth === 0;
 }
 
-/** Runs `action` on a tape of its own, and gives the tensors from elsewhere that it computes with. */
+/** Runs `action` on a separate tape, and gives the tensors from elsewhere that it computes with. */
 export function tensorsFromElsewhere(tf: Tf, action: () => void): Tensor[] {
   const { state } = engineOf(tf);
   const outside = state.activeTape;

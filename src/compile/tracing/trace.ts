@@ -43,7 +43,7 @@ export class Trace implements OpRecorder, TraceScope {
   /** Multiplies the loss while gradients are taken. */
   readonly lossScale: ScaledLoss | undefined;
   readonly updates = new StepUpdates();
-  /** Who looks for numbers that are not finite. */
+  /** Looks for numbers that are not finite. */
   readonly watch: ActivationWatch | undefined;
   /** Whether optimizers may use TensorFlow's own update ops. */
   readonly fused: boolean;
@@ -52,7 +52,7 @@ export class Trace implements OpRecorder, TraceScope {
 
   /** Whether recurrent layers may become loops. */
   readonly loops: boolean;
-  /** Whether XLA is to compile the graph: it has ops of its own, and unrolled layers take it long. */
+  /** Whether XLA is to compile the graph: it has different ops, and unrolled layers take it long. */
   readonly forXla: boolean;
   /** Whether something is traced otherwise for XLA. */
   differsForXla = false;
@@ -336,7 +336,7 @@ export class Trace implements OpRecorder, TraceScope {
       );
       tf.engine().endScope();
       ended = true;
-      // What the body keeps for its caller would stay for good: nobody gets it.
+      // Tensors that the body keeps for its caller would stay for good: the caller never gets them.
       for (const tensor of tensors) {
         if (this.#isSymbol(tensor) && (tensor as Tensor & { kept: boolean }).kept) tensor.dispose();
       }

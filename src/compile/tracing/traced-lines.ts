@@ -10,7 +10,7 @@ type Hook = ErrorConstructor['prepareStackTrace'];
 
 let replaced: { hook: Hook; limit: number } | undefined;
 
-/** Puts back what `callerPlace` changed; for whoever terminates JavaScript in the middle of it. */
+/** Puts back what `callerPlace` changed; also after JavaScript was terminated in the middle of it. */
 export function restoreStackTraces(): void {
   if (replaced === undefined) return;
   Error.prepareStackTrace = replaced.hook;
@@ -20,7 +20,7 @@ export function restoreStackTraces(): void {
 
 /**
  * The nearest line on the stack that is neither ours nor tfjs's, as `file:line:column` of what runs: source maps are for
- * whoever shows it. Some microseconds.
+ * the code that shows it. Some microseconds.
  */
 function callerPlace(): string | undefined {
   let place: string | undefined;

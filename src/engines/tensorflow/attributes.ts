@@ -15,7 +15,7 @@ function floats(values: readonly number[]): Float32Array {
 const isNumber = (value: unknown): boolean => typeof value === 'number' || typeof value === 'bigint';
 const isWhole = (value: unknown): boolean => Number.isInteger(value) || typeof value === 'bigint';
 
-/** What the values of each kind of attribute are, and in words. A flag that is not given is false. */
+/** The values of each kind of attribute, in code and in words. A flag that is not given is false. */
 const KINDS: Readonly<Record<number, readonly [string, (value: unknown) => boolean]>> = {
   [ATTR.STRING]: ['a string', (value) => typeof value === 'string' || value instanceof Uint8Array],
   [ATTR.INT]: ['a whole number', isWhole],

@@ -61,7 +61,7 @@ export class Binding implements EagerBinding {
   recorder: OpRecorder | undefined;
   /** Device that every op is placed on; undefined lets TensorFlow choose. */
   device: string | undefined;
-  /** Who sees what is called. */
+  /** Sees all calls. */
   observer: BindingObserver | undefined;
 
   readonly #handles = new Map<number, Pointer>();
@@ -266,7 +266,7 @@ export class Binding implements EagerBinding {
   #backToOwnExecutor(): void {
     const { api, pointer } = this.context;
     api.TFE_ContextSetExecutorForThread(pointer, this.#ownExecutor);
-    // What TensorFlow gave is a reference of ours.
+    // TensorFlow gave a reference, which this code has to delete.
     api.TFE_DeleteExecutor(this.#ownExecutor);
     this.#ownExecutor = 0;
   }

@@ -22,7 +22,7 @@ export function cudaDriverProblem(
     : cudaReportProblem(report, build);
 }
 
-/** What the driver's library says; undefined without one. Loads it for good. */
+/** The report of the driver's library; undefined without one. Loads it for good. */
 export function cudaReport(candidates: readonly string[] = CANDIDATES): CudaReport | undefined {
   const file = candidates.find((candidate) => libraryProblem(candidate) === undefined);
   return file === undefined ? undefined : readCuda(file, koffi());

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { libraryProblem } from './c-api/library.ts';
 
-/** What DirectML itself loads by its plain name; WSL keeps them in a folder that not every loader looks in. */
+/** Libraries that DirectML itself loads by plain names; WSL keeps them in a folder that not every loader looks in. */
 const LIBRARIES = ['libdxcore.so', 'libd3d12.so'];
 const WSL_FOLDER = '/usr/lib/wsl/lib';
 

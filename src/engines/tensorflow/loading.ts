@@ -70,7 +70,7 @@ function quietLog(): void {
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
 }
 
-/** What to map of a runtime. @throws TensorflowError when it was removed meanwhile, or a library of it is damaged */
+/** The files of a TensorFlow build to map. @throws TensorflowError when it was removed meanwhile, or a library of it is damaged */
 function librariesOf(runtime: TensorflowRuntime): RuntimeLibraries {
   const damage = libraryDamage(runtime.path);
   if (damage !== undefined) {
@@ -89,7 +89,7 @@ function librariesOf(runtime: TensorflowRuntime): RuntimeLibraries {
 
 /**
  * Loads the plugins that bring a kind of device; has to come before the context. One that does not load leaves the
- * processor to compute on, so it is no error: its reason is kept.
+ * CPU to compute on, so it is no error: its reason is kept.
  */
 function loadPlugins(api: CApi, plugins: readonly string[]): string | undefined {
   const status = new Status(api);

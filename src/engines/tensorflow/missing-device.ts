@@ -6,7 +6,7 @@ import { cudaDriverProblem } from './cuda-driver.ts';
 import { directmlProblem } from './directml-driver.ts';
 import { runtimeId, type TensorflowRuntime } from './runtime-choice.ts';
 
-/** A runtime that is for a GPU computes on the processor. */
+/** A TensorFlow build that is for a GPU computes on the CPU. */
 export interface MissingDevice {
   /** `cuda-2.21.0` */
   what: string;
@@ -14,7 +14,7 @@ export interface MissingDevice {
   fix?: string;
 }
 
-/** What a CUDA runtime was built for, as its wheel says. */
+/** The hardware that a CUDA build was made for, from its wheel. */
 export function buildInfo(runtime: TensorflowRuntime): BuildInfo {
   const file = join(runtime.libraries, 'python', 'platform', 'build_info.py');
   return existsSync(file) ? parseBuildInfo(readFileSync(file, 'utf8')) : CUDA_WHEEL;
@@ -26,7 +26,7 @@ export function runtimeDeviceProblem(runtime: TensorflowRuntime): string | undef
   return runtime.name === 'directml' ? directmlProblem() : undefined;
 }
 
-/** What is said where a runtime for a GPU came up without one. */
+/** The message where a TensorFlow build for a GPU came up without one. */
 export function missingDevice(
   runtime: TensorflowRuntime,
   devices: readonly TensorflowDevice[],

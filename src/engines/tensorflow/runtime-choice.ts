@@ -26,7 +26,7 @@ export function runtimeId({ name, version }: TensorflowRuntime): string {
   return version === undefined ? name : `${name}-${version}`;
 }
 
-/** What was chosen, and what was not, with the reason in words. */
+/** The chosen TensorFlow build, and the rejected ones with their reasons in words. */
 export interface RuntimeChoice {
   runtime: TensorflowRuntime | undefined;
   passedOver: { what: string; why: string; fix?: string }[];

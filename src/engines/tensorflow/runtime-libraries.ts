@@ -20,8 +20,8 @@ const MODERN = 'libtensorflow_cc.so.2';
 const EXTENSION = join('python', '_pywrap_tensorflow_internal.so');
 
 /**
- * What to map of the runtime whose `tensorflow` folder this is; undefined when there is none. Of older versions only those
- * are known that Tensorcell installed: their library needs the stand-in for Python beside them.
+ * The files to map of the TensorFlow build whose `tensorflow` folder this is; undefined when there is none. Of older versions only
+ * those are known that Tensorcell installed: their library needs the stand-in for Python in the same folder.
  */
 export function runtimeLibraries(folder: string): RuntimeLibraries | undefined {
   const framework = join(folder, FRAMEWORK);

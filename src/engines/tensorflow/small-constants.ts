@@ -15,7 +15,7 @@ const ENTRIES = 512;
 /**
  * Handles of small constant tensors, used again: the axes of a sum, the shape of a reshape, the factor of a product are
  * made anew by tfjs for every op, and each would be five calls into TensorFlow, and on a GPU a copy to it. TensorFlow never
- * changes a tensor that somebody holds.
+ * changes a tensor that other code holds.
  */
 export class SmallConstants {
   readonly #api: CApi;
@@ -26,7 +26,7 @@ export class SmallConstants {
     this.#api = api;
   }
 
-  /** What names such a tensor; undefined where it is not small, or of another type. */
+  /** The key of such a tensor; undefined where it is not small, or of another type. */
   key(shape: readonly number[], dtype: number, values: ArrayLike<unknown>): string | undefined {
     if (values.length > LONGEST || shape.length > 1 || (dtype !== TF.INT32 && dtype !== TF.FLOAT))
       return undefined;

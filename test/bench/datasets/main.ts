@@ -3,7 +3,7 @@
  *
  * Milliseconds a step where a training takes its batches from a data set: `fitDataset` from arrays in files, which
  * threads read meanwhile, from a generator of ready batches, and from tf.data's own pipeline of single examples; beside
- * them `fit` on tensors, tfjs's own loop of `fitDataset` op by op, and Keras' `fit` on a tf.data pipeline in memory. The same
+ * them `fit` on tensors, tfjs's own eager loop of `fitDataset`, and Keras' `fit` on a tf.data pipeline in memory. The same
  * data and networks as in the bench of trainings, taking turns; medians over the rounds.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -15,7 +15,7 @@ import { drawWeights, writeWeights, type Weights } from './weights.ts';
 /** How a row is held. */
 export interface Rules {
   rounds: number;
-  /** Whether we also train op by op. */
+  /** Whether we also train eagerly. */
   opByOp: boolean;
   /** What each contestant trains in his turn, at least: whole epochs. */
   sliceMs?: number;

@@ -1,7 +1,7 @@
 /**
  * npm run bench -- train [--rounds N] [--only mlp,cnn] [--peers keras,jax,torch,tfjs-node] [--python PATH] [--growth] [--cold [--steps 100,1000]]
  *
- * Milliseconds a step of training with Adam, categorical cross-entropy and accuracy: us compiled, us op by op, and
+ * Milliseconds a step of training with Adam, categorical cross-entropy and accuracy: us compiled, us eagerly, and
  * tfjs-node on its own addon, Keras 3, JAX with flax and optax, and PyTorch, where they are installed. `--growth`: how a step's
  * time grows with depth and batch, compared with Keras. `--cold`: seconds from the building of a network to the end of its first 100, 1,000 and
  * 10,000 steps, everything included, and the same for a network that is built again in the same process.

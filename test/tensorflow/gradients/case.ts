@@ -16,7 +16,7 @@ export interface Input {
 export interface GradientCase {
   /** As in `tf`, for example `conv2d` or `image.resizeBilinear`. */
   op: string;
-  /** What is particular about the case. */
+  /** The particular point of the case. */
   name: string;
   inputs: Input[];
   run: (tf: Loose, ...inputs: Loose[]) => Tensor;

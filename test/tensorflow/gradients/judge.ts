@@ -4,7 +4,7 @@ import type { Tensor } from '@tensorflow/tfjs';
 import { compile } from '../../../src/api/tensorflow.ts';
 import { factors, numbers, sizeOf, title, valuesOf, type GradientCase, type Loose } from './case.ts';
 
-/** What a case came to. */
+/** The outcome of a case. */
 export interface Judged {
   value: number[];
   shape: number[];
@@ -54,7 +54,7 @@ function tensorsOf(tf: Loose, { inputs }: GradientCase, values: number[][]): Ten
 }
 
 /**
- * What the gradients `given` of `f` should be, by central differences of the fourth order along directions that move all
+ * Checks the gradients `given` of `f` by central differences of the fourth order along directions that move all
  * elements of all inputs. TensorFlow's numbers for each element are stored; without them there are more directions.
  */
 function differences(
@@ -135,7 +135,7 @@ export function judge(tf: Loose, one: GradientCase): Judged {
   return judged;
 }
 
-/** What TensorFlow or JAX computed; `null` is NaN, and infinite numbers are texts. */
+/** Results of TensorFlow or JAX; `null` is NaN, and infinite numbers are texts. */
 interface Golden {
   value: GoldenNumber[];
   first: GoldenNumber[][];
@@ -177,7 +177,7 @@ export function judgeWithGoldens(tf: Loose, one: GradientCase): { judged: Judged
   return { judged, problems: problems.map((problem) => `${title(one)}: ${problem}`) };
 }
 
-/** What differs when value and gradients of both orders are computed by a compiled function. */
+/** Differences where value and gradients of both orders are computed by a compiled function. */
 export function judgeCompiled(tf: Loose, one: GradientCase): string[] {
   const values = valuesOf(one);
   const problems: string[] = [];

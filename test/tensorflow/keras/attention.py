@@ -1,4 +1,4 @@
-"""What Keras 3 makes of multi-head attention with masks: writes attention.golden.json beside this file.
+"""Multi-head attention with masks in Keras 3: writes attention.golden.json into this folder.
 
     python attention.py        (with tensorflow-cpu 2.21 and keras 3.15)
 """

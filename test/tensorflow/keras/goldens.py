@@ -1,4 +1,4 @@
-"""What Keras 3 makes of the models of keras.test.ts: writes goldens.json beside this file.
+"""The models of keras.test.ts in Keras 3: writes goldens.json into this folder.
 
     python goldens.py        (with tensorflow-cpu 2.21 and keras 3.15)
 """

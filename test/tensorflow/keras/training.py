@@ -1,4 +1,4 @@
-"""What Keras 3 makes of trainings of many kinds: writes training.golden.json beside this file, the cases with their results.
+"""Trainings of many kinds in Keras 3: writes training.golden.json into this folder, the cases with their results.
 
     python training.py        (with tensorflow-cpu 2.21 and keras 3.15)
 
@@ -131,7 +131,7 @@ def run(case):
         of_training = data_adapter_utils.class_weight_to_sample_weights(y, by_class)
 
     def epoch(step, given):
-        """What evaluate and fit log: the metrics after the last batch. Their data pipelines would take minutes."""
+        """The logs of evaluate and fit: the metrics after the last batch. Their data pipelines would take minutes."""
         model.reset_metrics()
         batches = [slice(at, at + BATCH) for at in range(0, SAMPLES, BATCH)]
         return [step((cut(x, at), cut(y, at), cut(given, at))) for at in batches][-1]

@@ -11,7 +11,7 @@ export interface Ran {
   op: string;
   /** Why a function with it is not compiled; undefined where it is. */
   refused: string | undefined;
-  /** What is wrong; undefined where eager and compiled results agree. */
+  /** The difference; undefined where eager and compiled results agree. */
   problem: string | undefined;
 }
 
@@ -38,7 +38,7 @@ async function resultOf(tf: Loose, result: unknown): Promise<unknown> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** What two results have in common: all of it, or their shapes where numbers are random. */
+/** The comparable part of two results: all of it, or their shapes where numbers are random. */
 function comparable(result: unknown, random: boolean): string {
   return JSON.stringify(result, (key, value: unknown) => {
     if (key !== 'elements') return value;

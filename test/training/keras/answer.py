@@ -1,4 +1,4 @@
-"""python answer.py FILE.keras SHAPE OUTPUTS: what Keras answers with a model of ours, and after one more step."""
+"""python answer.py FILE.keras SHAPE OUTPUTS: Keras's answers with a model that Tensorcell saved, and after one more step."""
 
 import json
 import os

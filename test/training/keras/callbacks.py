@@ -1,4 +1,4 @@
-"""What Keras's callbacks do on a small regression, as JSON: the reference of callbacks.test.ts.
+"""Keras's callbacks on a small regression, as JSON: the reference of callbacks.test.ts.
 
 Run it again after a change: python callbacks.py (writes callbacks.golden.json) (Keras 3, any backend).
 """

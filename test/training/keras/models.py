@@ -1,6 +1,6 @@
 """Models trained and saved by Keras, with what they answer and how they train on: the reference of model-files.test.ts.
 
-python models.py writes *.golden.keras and models.golden.json beside itself (Keras 3 on TensorFlow).
+python models.py writes *.golden.keras and models.golden.json into its folder (Keras 3 on TensorFlow).
 """
 
 import json

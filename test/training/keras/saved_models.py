@@ -1,6 +1,6 @@
 """SavedModels of TensorFlow's Python side, with what they answer: the reference of saved-model.test.ts.
 
-python saved_models.py writes saved-models/ beside itself.
+python saved_models.py writes saved-models/ into its folder.
 """
 
 import json

@@ -1,6 +1,6 @@
 import { ProtoWriter } from '../../../base/protobuf/writer.ts';
 
-/** What a TensorFlow context is made with. Everything is optional. */
+/** Options of a TensorFlow context. Everything is optional. */
 export interface ContextOptions {
   /** GPU memory grows on demand; TensorFlow's own default takes all of it. Default true. */
   memoryGrowth?: boolean;
@@ -8,7 +8,7 @@ export interface ContextOptions {
   memoryLimitMiB?: number;
   /** GPUs that TensorFlow may use, by number in the driver's order, such as `0,2`. */
   visibleDevices?: string;
-  /** How many devices of a kind there are: `{ CPU: 2 }` splits the processor, `{ GPU: 0 }` hides all GPUs. */
+  /** How many devices of a kind there are: `{ CPU: 2 }` splits the CPU, `{ GPU: 0 }` hides all GPUs. */
   deviceCount?: Record<string, number>;
   /** Threads that share one op's work; 0 lets TensorFlow choose. */
   intraOpThreads?: number;

@@ -43,7 +43,7 @@ export function newContext(api: CApi, options: ContextOptions): Context {
   return finish(api.TFE_NewContext(wrapped, status.pointer));
 }
 
-/** The same on a thread of its own: starting a GPU takes a second or more. */
+/** The same on a background thread: starting a GPU takes a second or more. */
 export async function newContextAsync(api: CApi, options: ContextOptions): Promise<Context> {
   const { status, wrapped, finish } = prepare(api, options);
   status.check();

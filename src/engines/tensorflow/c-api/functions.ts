@@ -10,7 +10,7 @@ type Memory = NodeJS.ArrayBufferView;
 
 /**
  * The functions of TensorFlow's C API that we call (tensorflow/c/c_api.h, tensorflow/c/eager/c_api.h), and a few of
- * the C library. `P` stands for an address, `M` for memory of ours.
+ * the C library. `P` stands for an address, `M` for memory of this process.
  */
 const declarations = {
   TF_Version: 'const char *TF_Version()',

@@ -5,7 +5,7 @@ import { libraryFileProblem } from '../../library-file.ts';
 import type { Pointer } from './functions.ts';
 import { bindFunctions, type Async, type CApi } from './functions.ts';
 
-/** What one name means in C: lazy binding, symbols for everybody, and never unloaded. */
+/** Modes of dlopen in C: lazy binding, symbols for all libraries, and never unloaded. */
 const RTLD_LAZY = 0x1;
 const RTLD_GLOBAL = 0x100;
 /**
@@ -58,7 +58,7 @@ export function openLibrary(file: string): void {
   if (problem !== undefined) throw notLoaded(file, problem);
 }
 
-/** The same on a thread of its own. */
+/** The same on a background thread. */
 export async function openLibraryAsync(file: string): Promise<void> {
   const damage = libraryFileProblem(file);
   if (damage !== undefined) throw notLoaded(file, damage);

@@ -5,7 +5,7 @@ import type { Status } from '../c-api/library.ts';
 import { readProto, type ProtoField } from '../../../base/protobuf/reader.ts';
 
 /**
- * What the functions of one graph compute, as texts that are equal exactly when TensorFlow would run the same operations
+ * The contents of the functions of one graph, as texts that are equal exactly when TensorFlow would run the same operations
  * on the same inputs. Names of layers, variables and functions are replaced by numbers in the order of their first
  * appearance: a model that is built anew gives all its layers new names.
  *

@@ -11,7 +11,7 @@ import { int64List, newTensor } from '../c-api/tensor.ts';
 import { TensorflowError } from '../../errors.ts';
 import { Untraceable } from '../../untraceable.ts';
 
-/** What the C API wants to know of an op before it can be put into a graph. */
+/** Facts of an op that the C API needs before the op can be put into a graph. */
 interface OpDefinition {
   /** For each input, whether it is a list, and then how many tensors it takes (an attribute's name). */
   inputs: { list: boolean; count: string }[];
@@ -45,13 +45,13 @@ export class Graph implements GraphBuilder {
   readonly status: Status;
   /** How many operations of each kind there are. */
   readonly histogram = new Map<string, number>();
-  /** What the names of the operations that are added now begin with; ends with a slash unless it is empty. */
+  /** The beginning of the names of the operations that are added now; ends with a slash unless it is empty. */
   scope = '';
   /** Told of each operation that is about to be added, by its name without the scope. */
   observer: OperationObserver | undefined;
-  /** What each operation was made of. */
+  /** The inputs and attributes of each operation. */
   readonly made = new Map<Pointer, MadeOperation>();
-  /** What was put in, in order and without names, for whoever compares two graphs. */
+  /** The operations, in order and without names, for code that compares two graphs. */
   notes: string[] | undefined;
   readonly #ordinals = new Map<Pointer, number>();
   readonly #constants = new Map<string, GraphOutput>();
@@ -184,7 +184,7 @@ export class Graph implements GraphBuilder {
     if (this.notes === undefined) return;
     this.#ordinals.set(oper, this.#ordinals.size);
     const from = inputs.map(({ oper: input, index }) => `${this.#ordinals.get(input) ?? '?'}:${index}`);
-    // Functions have names of their own in each graph.
+    // Functions have different names in each graph.
     const rest = JSON.stringify(more, (_, value: unknown) => noted(value)).replaceAll(
       /tensorcell_[a-z]+_\d+\w*/g,
       'f',

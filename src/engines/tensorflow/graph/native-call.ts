@@ -13,8 +13,8 @@ export function isComputing(): boolean {
 }
 
 /**
- * One call of a function on a thread of its own, so that this one's event loop lives. What C writes lies in memory of
- * C's: it can be looked at before the thread has told, and it outlives JavaScript that is terminated in the middle.
+ * One call of a function on a background thread, so that this one's event loop lives. Its results lie in memory of
+ * C's: JavaScript can read them before the thread has reported, and they outlive JavaScript that is terminated in the middle.
  */
 export class NativeCall implements FunctionCall {
   readonly #binding: Binding;

@@ -9,7 +9,7 @@ const SUMS = new Set(['Add', 'AddV2', 'AddN']);
  * The inputs of an operation that is about to be added, so that TensorFlow's optimizer gets along with it.
  *
  * Of an activation of the sum of a dense layer and something else (a residual connection, a SimpleRNN) its remapper
- * makes a node without an op (2.21 on processors: FindContractionWithBiasAndAddActivation takes MatMul as well, but
+ * makes a node without an op (2.21 on CPUs: FindContractionWithBiasAndAddActivation takes MatMul as well, but
  * what it makes is only filled in for convolutions), and then the whole function stays unoptimized. A Snapshot passes
  * its input on without a copy, and is not looked through.
  */
@@ -29,7 +29,7 @@ export function separated(
   return dense ? [{ oper: graph.operation('Snapshot', [sum]), index: 0 }] : inputs;
 }
 
-/** What made a value, beyond what only passes it on or is optimized away. */
+/** The op that made a value, beyond ops that only pass it on or are optimized away. */
 function producer(graph: GraphBuilder, value: GraphOutput | undefined) {
   let made = value === undefined ? undefined : graph.made.get(value.oper);
   while (made?.type === 'Reshape' || made?.type === 'Identity') {

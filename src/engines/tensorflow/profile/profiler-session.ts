@@ -102,7 +102,7 @@ export class ProfilerSession {
    * Ends recording.
    *
    * @returns an XSpace (tsl/profiler/protobuf/xplane.proto) as bytes.
-   * @throws TensorflowError when nothing was recorded, because somebody else profiles this process.
+   * @throws TensorflowError when nothing was recorded, because another profiler of this process runs.
    */
   stop(): Uint8Array {
     const functions = this.#functions;

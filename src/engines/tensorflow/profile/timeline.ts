@@ -5,11 +5,11 @@ export interface TimelineEvent {
   name: string;
   start: number;
   duration: number;
-  /** What TensorFlow noted beside it, such as shapes; texts and numbers. */
+  /** TensorFlow's notes on the event, such as shapes; texts and numbers. */
   details?: Record<string, string | number>;
 }
 
-/** A thread of the processor, or a stream of a GPU. */
+/** A thread of the CPU, or a stream of a GPU. */
 export interface TimelineRow {
   /** `/host:CPU`, or a device such as `/device:GPU:0`. */
   plane: string;

@@ -29,7 +29,7 @@ const LIMIT_MS = 180_000;
 const REMEMBERED = 50;
 
 export interface XlaGateOptions {
-  /** What XLA would compile for; undefined where no trial is needed. */
+  /** The device that XLA would compile for; undefined where no trial is needed. */
   subject: () => { about: XlaSubject; build: BuildInfo } | undefined;
   /** The child's program. */
   script: string;
@@ -132,7 +132,7 @@ export function driverFiles(maps: string): string {
   return [...new Set(files)].toSorted().join(':');
 }
 
-/** What XLA compiles for. @param gpus how many TensorFlow has. @param report what the CUDA driver says; not of other drivers. */
+/** The device that XLA compiles for. @param gpus how many TensorFlow has. @param report of the CUDA driver; not of other drivers. */
 export function xlaSubject(
   gpus: number,
   report: CudaReport | undefined,

@@ -5,7 +5,7 @@ import { Socket } from 'node:net';
 /** Begins the one line of the child's output that counts. */
 export const MARK = 'tensorcell-xla-trial ';
 
-/** What the child process says of itself. */
+/** The report of the child process. */
 export interface TrialAnswer {
   works: boolean;
   why: string;
@@ -17,7 +17,7 @@ export interface TrialOutcome extends TrialAnswer {
   timedOut: boolean;
 }
 
-/** What XLA's own message or TensorFlow's last words are, as far as one line tells. */
+/** XLA's own message or TensorFlow's last words, as far as one line tells. */
 function lastWords(errors: string): string {
   const lines = errors.split('\n').filter((line) => line.trim() !== '');
   const fatal = lines.find((line) => /LLVM ERROR|^F\d{4} |fatal/i.test(line)) ?? lines.at(-1);
