@@ -12,6 +12,7 @@ import type {
 } from '../wire/messages.ts';
 import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
+import { cellMagicHead, magicName } from '../contracts/magic-syntax.ts';
 
 /** The current value is a bonus: the tooltip does not wait longer than this for a busy runtime, and for an idle one. */
 const BUSY_TIMEOUT_MS = 150;
@@ -159,8 +160,8 @@ interface PythonBody {
 }
 
 function pythonCell(code: string): PythonBody | undefined {
-  const head = /^\s*%%python\b[^\n]*\n/.exec(code)?.[0];
-  if (head === undefined) return undefined;
+  const head = cellMagicHead(code);
+  if (head?.name !== 'python' || code[head.length - 1] !== '\n') return undefined;
   return { body: code.slice(head.length), start: head.length, before: codePointOffset(code, head.length) };
 }
 
@@ -188,6 +189,6 @@ function firstParagraphs(text: string): string {
 /** The magic whose line the cursor is in. */
 function magicAt(code: string, cursor: number, registry: MagicRegistry): Magic | undefined {
   const start = code.lastIndexOf('\n', cursor - 1) + 1;
-  const name = /^\s*%%?([\w-]+)/.exec(code.slice(start).split('\n', 1)[0]!)?.[1];
+  const name = magicName(code.slice(start).split('\n', 1)[0] ?? '');
   return name === undefined ? undefined : registry.get(name);
 }

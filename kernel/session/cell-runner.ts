@@ -18,6 +18,7 @@ import { formatDiagnostics } from './type-checks.ts';
 import { unhandledError } from './unattended.ts';
 import type { UnattendedOutput } from './unattended.ts';
 import type { Problems, TypeChecks } from './type-checks.ts';
+import { beginsAsMagic, isBlankOrComment } from '../contracts/magic-syntax.ts';
 
 export interface CellRunnerOptions {
   compiler: () => Promise<SessionCompiler>;
@@ -290,7 +291,7 @@ function holdsOnlyMagics(code: string, parts: Extract<CellParts, { kind: 'code' 
   const magicLines = new Set(parts.magics.map(({ at }) => at.line));
   return code
     .split(/\r?\n/)
-    .every((text, line) => (magicLines.has(line) ? /^\s*[%!]/.test(text) : /^\s*(\/\/.*)?$/.test(text)));
+    .every((text, line) => (magicLines.has(line) ? beginsAsMagic(text) : isBlankOrComment(text)));
 }
 
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,3 +1,5 @@
+import { isBlankOrComment } from '../contracts/magic-syntax.ts';
+
 /**
  * Magics that are asked while a cell runs, need neither the runtime nor what the cells before them do, and so are
  * answered ahead of the queue.
@@ -7,6 +9,6 @@ const IMMEDIATE = new Set(['training']);
 /** Whether a cell holds nothing but such magics, one at least. */
 export function isAnsweredAtOnce(code: unknown): boolean {
   if (typeof code !== 'string') return false;
-  const lines = code.split(/\r?\n/).filter((line) => !/^\s*(\/\/.*)?$/.test(line));
+  const lines = code.split(/\r?\n/).filter((line) => !isBlankOrComment(line));
   return lines.length > 0 && lines.every((line) => IMMEDIATE.has(/^\s*%([\w-]+)\s*$/.exec(line)?.[1] ?? ''));
 }

@@ -4,10 +4,11 @@ import { findMagics } from './magics.ts';
 import { scan } from './brackets.ts';
 import { parse, parseSyntax, type ParseProblem, type SourceLanguage } from './parse.ts';
 import { isExpressionCell } from './expression-cell.ts';
+import { beginsAsCellMagic } from '../../contracts/magic-syntax.ts';
 
 /** Whether a console should run the text or ask for another line, and how far that line is indented. */
 export function isComplete(source: string, isKnown: (name: string) => boolean): Completeness {
-  if (/^\s*%%/.test(source)) {
+  if (beginsAsCellMagic(source)) {
     // The body of a cell magic ends with an empty line.
     return /\n[ \t]*\n?$/.test(source) ? { status: 'complete' } : { status: 'incomplete', indent: '' };
   }

@@ -24,6 +24,7 @@ import { markReceiver } from './receiver.ts';
 import { syntaxHint } from '../../slips/index.ts';
 import { CellSlips } from './slips.ts';
 import type { OriginalKind } from './top-variables.ts';
+import { cellMagicHead } from '../../contracts/magic-syntax.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
@@ -59,8 +60,6 @@ export interface PortableCompiler extends CellCompiler {
 type CompiledSource = Omit<Extract<CompileResult, { ok: true }>, 'ok'>;
 
 const NOTHING: ReadonlyMap<string, OriginalKind> = new Map();
-
-const CELL_MAGIC = /^\s*%%(?=[\w!])([\w!]+)([^\n]*)\n?/;
 
 /** A compiler for the cells of one session. */
 export function createCellCompiler(options: CellCompilerOptions = {}): PortableCompiler {
@@ -247,12 +246,7 @@ function markResult(program: Program, edits: Edits, names: InternalNames): void 
 }
 
 function cellMagic(source: string): Extract<CellParts, { kind: 'cell-magic' }> | undefined {
-  const head = CELL_MAGIC.exec(source);
-  if (!head) return undefined;
-  return {
-    kind: 'cell-magic',
-    name: head[1] ?? '',
-    line: (head[2] ?? '').trim(),
-    body: source.slice(head[0].length),
-  };
+  const head = cellMagicHead(source);
+  if (head === undefined) return undefined;
+  return { kind: 'cell-magic', name: head.name, line: head.line, body: source.slice(head.length) };
 }

@@ -10,6 +10,7 @@ import type { PortableCompiler } from '../compile/index.ts';
 import { mayHaveMagics } from '../compile/magics.ts';
 import { CompilerProcess, HeavyTextError } from './compiler-process.ts';
 import { isHeavy as isHeavyText } from '../../limits/weight.ts';
+import { beginsAsCellMagic } from '../../contracts/magic-syntax.ts';
 
 export { HeavyTextError } from './compiler-process.ts';
 export { isHeavy } from '../../limits/weight.ts';
@@ -63,7 +64,7 @@ export function createSessionCompiler({ compiler, magics, file }: SeparateOption
     async split(source, signal) {
       if (!isHeavy(source)) return compiler.split(source);
       // The look of a cell magic is told without a parser.
-      if (/^\s*%%/.test(source) || !mayHaveMagics(source)) return compiler.splitHead(source);
+      if (beginsAsCellMagic(source) || !mayHaveMagics(source)) return compiler.splitHead(source);
       return await running(source, () => separate.ask({ kind: 'split', source, magics }, COMPILE_MS, signal));
     },
     async compile(source, execution, signal): Promise<Compilation> {

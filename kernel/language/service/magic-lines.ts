@@ -4,6 +4,7 @@
  * types, and nothing can be parsed, they are told by their looks.
  */
 import type { CellCompiler } from '../../contracts/compiler.ts';
+import { cellMagicHead } from '../../contracts/magic-syntax.ts';
 
 const MAGIC_LINE = /^[ \t]*%{1,2}([A-Za-z_][\w-]*)(?=[ \t]|$)/;
 const COMMAND_LINE = /^[ \t]*![ \t]*[A-Za-z_./~][^\n]*$/;
@@ -32,8 +33,9 @@ const TYPESCRIPT_LINES = new Set(['time']);
  */
 export function blankMagics(source: string, magics?: ReadonlySet<string>): BlankedCell {
   if (!source.includes('%') && !source.includes('!')) return { text: source, foreign: false };
-  const cellMagic = /^\s*%%([A-Za-z_][\w-]*)/.exec(source);
-  if (cellMagic && (!magics || magics.has(cellMagic[1]!)) && !TYPESCRIPT_BODIES.has(cellMagic[1]!)) {
+  const cellMagic = cellMagicHead(source)?.name;
+  const known = cellMagic !== undefined && (magics === undefined || magics.has(cellMagic));
+  if (known && !TYPESCRIPT_BODIES.has(cellMagic)) {
     return { text: blank(source), foreign: true };
   }
   let inTemplate = false;
