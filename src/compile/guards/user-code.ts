@@ -54,8 +54,8 @@ export function standFor(ours: object, theirs: object): void {
 
 /** Lets functions that tfjs makes of the user's be known as those. */
 export function installUserCode(tf: Tf): void {
-  for (const name of ['customGrad', 'grad', 'grads', 'valueAndGrad', 'valueAndGrads']) {
-    replaceMethod<unknown, [f: unknown], object>(tf, name, (original) => (f) => {
+  for (const name of ['customGrad', 'grad', 'grads', 'valueAndGrad', 'valueAndGrads'] as const) {
+    replaceMethod(tf, name, (original) => (f) => {
       const made = original(f);
       if (typeof f === 'function') standFor(made, f);
       return made;

@@ -29,11 +29,12 @@ export function seesBatches(tf: typeof Tf, callback: object): boolean {
   if (typeof hooks.seesBatches === 'boolean') return hooks.seesBatches;
   const custom: object = tf.CustomCallback.prototype;
   const { onBatchBegin, onBatchEnd }: Hooks = custom;
-  const base: Hooks = Object.getPrototypeOf(custom);
+  const base: object = Object.getPrototypeOf(custom);
+  const plain: Hooks = base;
   if (hooks.onBatchBegin === onBatchBegin && hooks.onBatchEnd === onBatchEnd) {
     return [hooks.batchBegin, hooks.batchEnd, hooks.yield].some((own) => own !== null && own !== undefined);
   }
-  return hooks.onBatchBegin !== base.onBatchBegin || hooks.onBatchEnd !== base.onBatchEnd;
+  return hooks.onBatchBegin !== plain.onBatchBegin || hooks.onBatchEnd !== plain.onBatchEnd;
 }
 
 /** Checks `stepsPerExecution`; undefined stands for `auto`. @throws RangeError */

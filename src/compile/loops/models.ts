@@ -170,8 +170,7 @@ function installCompile(prototype: ModelMethods, original: Original, { tf, backe
   };
 
   // A Sequential trains an inner model, which each `compile` makes anew.
-  type Build = [inputShape?: unknown];
-  replaceMethod<{ model?: Model }, Build, void>(
+  replaceMethod(
     tf.Sequential.prototype,
     'build',
     (build) =>

@@ -101,13 +101,12 @@ export function installLossScaling(tf: Tf): void {
     if (trace?.lossScale === undefined || state.gradientDepth > 0) return take(f);
     return scaled(tf, trace, trace.lossScale, take, f);
   };
-  type Arguments = [f: () => Scalar, variables?: Variable[]];
   const prototype: object = Object.getPrototypeOf(tf.SGDOptimizer.prototype);
   for (const [owner, name] of [
     [prototype, 'computeGradients'],
     [tf, 'variableGrads'],
   ] as const) {
-    replaceMethod<unknown, Arguments, VariableGradients>(
+    replaceMethod(
       owner,
       name,
       (compute) =>

@@ -1,8 +1,9 @@
-import type { Tensor, Variable } from '@tensorflow/tfjs';
+import type { Variable } from '@tensorflow/tfjs';
 import { ATTR, TF } from '../../engines/dtypes.ts';
 import type { GraphOutput } from '../../engines/ops.ts';
 import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
+import type { Gradients, OptimizerSlot, TfOptimizer } from '../../tfjs/optimizer-view.ts';
 import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { activeTrace } from '../tracing/active-trace.ts';
 import { adamUpdate } from './adam-update.ts';
@@ -11,35 +12,6 @@ import { identityOf } from '../guards/signature.ts';
 import { makeSlots } from './optimizer-slots.ts';
 import type { TraceScope } from '../tracing/trace-scope.ts';
 import { Untraceable } from '../../engines/untraceable.ts';
-
-interface Slot {
-  variable: Variable;
-}
-
-/** tfjs's optimizers, with the fields that their steps use. */
-interface TfOptimizer {
-  incrementIterations(): void;
-  learningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  decay: number;
-  momentum: number;
-  centered: boolean;
-  useNesterov: boolean;
-  /** The negative learning rate, and the momentum, as tensors. */
-  c: Tensor;
-  m: Tensor;
-  accBeta1: Variable;
-  accBeta2: Variable;
-  accumulatedFirstMoment: Slot[];
-  accumulatedSecondMoment: Slot[];
-  accumulatedMeanSquares: Slot[];
-  accumulatedMoments: Slot[];
-  accumulations: Slot[];
-}
-
-type Gradients = Record<string, Tensor> | { name: string; tensor: Tensor | null }[];
 
 const T = { name: 'T', type: ATTR.TYPE, value: TF.FLOAT };
 const exclusive = { name: 'use_locking', type: ATTR.BOOL, value: false };
@@ -96,7 +68,11 @@ const adam: FusedStep = (trace, optimizer, steps) => {
   // epsilon is scaled by the correction.
   const epsilon = op('Mul', number(optimizer.epsilon), op('Sqrt', op('Sub', one(), power2)));
   for (const { variable, gradient, index } of steps) {
-    const slots = [variable, (first[index] as Slot).variable, (second[index] as Slot).variable];
+    const slots = [
+      variable,
+      (first[index] as OptimizerSlot).variable,
+      (second[index] as OptimizerSlot).variable,
+    ];
     const op = adamUpdate(trace, variable.shape);
     update(
       trace,
@@ -136,7 +112,7 @@ const momentum: FusedStep = (trace, optimizer, steps) => {
   );
   const inertia = trace.tensor(optimizer, (from) => from.m);
   for (const { variable, gradient, index } of steps) {
-    const slots = [variable, (optimizer.accumulations[index] as Slot).variable];
+    const slots = [variable, (optimizer.accumulations[index] as OptimizerSlot).variable];
     trace.updates.add([rate, gradient, inertia], (barrier) =>
       trace.graph.operation(
         'ResourceApplyMomentum',
@@ -163,7 +139,11 @@ const rmsprop: FusedStep = (trace, optimizer, steps) => {
   const rate = trace.number(optimizer, (from) => from.learningRate);
   const numbers = [optimizer.decay, optimizer.momentum, optimizer.epsilon].map(number);
   for (const { variable, gradient, index } of steps) {
-    const slots = [variable, (squares[index] as Slot).variable, (moments[index] as Slot).variable];
+    const slots = [
+      variable,
+      (squares[index] as OptimizerSlot).variable,
+      (moments[index] as OptimizerSlot).variable,
+    ];
     update(
       trace,
       'ResourceApplyRMSProp',
@@ -211,8 +191,7 @@ export function installOptimizers(tf: Tf): void {
   ] as const;
   countRuns(Object.getPrototypeOf(tf.SGDOptimizer.prototype) as Counted);
   for (const [constructor, fused] of constructors) {
-    type Apply = [gradients: Gradients];
-    replaceMethod<TfOptimizer, Apply, void>(
+    replaceMethod(
       constructor.prototype,
       'applyGradients',
       (original) =>

@@ -1,16 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs';
-import { engineOf, type TfEngine } from '../../tfjs/engine.ts';
+import { engineOf } from '../../tfjs/engine.ts';
 import type { Tf } from '../../tfjs/instance.ts';
 import { replaceMethod } from '../../tfjs/replace-method.ts';
 import { activeTrace } from './active-trace.ts';
 import { layerOfNode, layerScope } from '../../engines/scope-names.ts';
 import type { TraceScope } from './trace-scope.ts';
-
-/** tfjs's layers, as far as they are called. */
-interface Layer {
-  name: string;
-  layers?: unknown;
-}
 
 function within<T>(trace: TraceScope, scope: string, action: () => T): T {
   const { graph } = trace;
@@ -25,8 +19,7 @@ function within<T>(trace: TraceScope, scope: string, action: () => T): T {
 
 /** Lets traces know which layer is at work, in the forward and the backward pass. Eagerly nothing changes. */
 export function installLayerScopes(tf: Tf): void {
-  type Apply = [inputs: unknown, options?: unknown];
-  replaceMethod<Layer, Apply, unknown>(
+  replaceMethod(
     tf.layers.Layer.prototype,
     'apply',
     (apply) =>
@@ -44,7 +37,7 @@ export function installLayerScopes(tf: Tf): void {
   );
 
   const engine: object = Object.getPrototypeOf(engineOf(tf));
-  replaceMethod<TfEngine, unknown[], void>(
+  replaceMethod(
     engine,
     'addTapeNode',
     (addTapeNode) =>
