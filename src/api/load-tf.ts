@@ -14,14 +14,18 @@ import { tfInstance, tfIsEvaluated, type NodeBackend, type Tf } from '../tfjs/in
 let ready: Tf | undefined;
 let preloading: Promise<void> | undefined;
 
-/** Said once, on first use, where there is no TensorFlow. Replaceable: a notebook shows it under the cell. */
-let say = (line: string): void => {
+/** Shows a notice. Replaceable: a notebook shows it under the cell. */
+let listener = (line: string): void => {
   console.warn(line);
 };
 
-/** Where the one line about a missing or broken runtime goes. */
-export function onBackendNotice(listener: (line: string) => void): void {
-  say = listener;
+function notify(line: string): void {
+  listener(line);
+}
+
+/** Sends notices, such as the one line about a missing or broken TensorFlow build, to another listener. */
+export function onBackendNotice(next: (line: string) => void): void {
+  listener = next;
 }
 
 /**
@@ -43,20 +47,19 @@ export function loadTf(): Tf {
       const { missing } = loaded;
       const passedOver = runtimeChoice().passedOver;
       if (missing !== undefined) {
-        say(
+        notify(
           `${missing.what} found no GPU: ${missing.why}. tf computes on the CPU; \`%doctor\` shows details.`,
         );
       } else {
         const missed = loaded.binding.isUsingGpuDevice() ? undefined : missedGpu(currentMachine());
-        if (missed !== undefined) say(missed);
+        if (missed !== undefined) notify(missed);
       }
       const backend = tensorflowBackend() as NodeBackend;
       const { binding } = loaded;
-      const notify = (line: string): void => say(line);
       for (const step of ENGINE_STEPS) step.install({ tf, backend, binding, notify });
       for (const { what, why } of passedOver) {
-        if (what === missing?.what) continue; // said above
-        say(`${what} is installed but not used: ${why}. \`%doctor\` shows details.`);
+        if (what === missing?.what) continue; // notified above
+        notify(`${what} is installed but not used: ${why}. \`%doctor\` shows details.`);
       }
     }
   } catch (error) {
@@ -64,7 +67,7 @@ export function loadTf(): Tf {
   }
   if (problem !== undefined) {
     void tf.setBackend('cpu');
-    say(
+    notify(
       `${problem}: tf runs in plain JavaScript, many times slower. ` +
         '`tensorcell runtime install` installs TensorFlow; restart the kernel afterwards.',
     );

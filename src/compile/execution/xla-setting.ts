@@ -19,7 +19,7 @@ export function xlaSetting(environment: NodeJS.ProcessEnv = process.env): XlaSet
 }
 
 /** Whether the user requested XLA, including `auto`, and so knows of the memory that it keeps. */
-export function isXlaAsked(environment: NodeJS.ProcessEnv = process.env): boolean {
+export function isXlaRequested(environment: NodeJS.ProcessEnv = process.env): boolean {
   const wish = environment['TENSORCELL_XLA'];
   return wish === 'auto' || wish === 'on';
 }

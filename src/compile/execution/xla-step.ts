@@ -3,7 +3,7 @@ import { debuglog } from 'node:util';
 import { asError } from '../../engines/errors.ts';
 import { EngineSession } from '../state/engine-session.ts';
 import type { ConcreteFunction } from './concrete-function.ts';
-import { isXlaAsked, xlaSetting } from './xla-setting.ts';
+import { isXlaRequested, xlaSetting } from './xla-setting.ts';
 import { FunctionParts } from './shared-functions.ts';
 
 /** `NODE_DEBUG=tensorcell` shows what becomes of compilations. */
@@ -20,23 +20,23 @@ const SHORTEST_RUN_MS = 2000;
 /** XLA's program is taken when it takes at most this part of the graph's time. */
 export const FASTER = 0.9;
 /**
- * So many programs are compiled unasked in one process: TensorFlow keeps each, about 100 MB, until the process ends, and
+ * So many programs are compiled without a request in one process: TensorFlow keeps each, about 100 MB, until the process ends, and
  * a search among a hundred forms of model would run out of memory. Models of the same form share their programs.
  */
-const MOST_UNASKED = 5;
+const MOST_UNREQUESTED = 5;
 
 /** Why nothing more is compiled; undefined where it may be. Asked when no trial of XLA is under way. */
 export function mayCompile(engine: Engine): string | undefined {
   const { compileGate } = engine;
   if (compileGate.look() === 'shut') return compileGate.why;
   const { unrequestedCompilations } = EngineSession.of(engine);
-  if (isXlaAsked() || unrequestedCompilations < MOST_UNASKED) return undefined;
+  if (isXlaRequested() || unrequestedCompilations < MOST_UNREQUESTED) return undefined;
   return `${unrequestedCompilations} programs were compiled before, and their memory is kept`;
 }
 
 /** Counts a compilation that has begun. */
 export function countCompilation(engine: Engine): void {
-  if (!isXlaAsked()) EngineSession.of(engine).unrequestedCompilations++;
+  if (!isXlaRequested()) EngineSession.of(engine).unrequestedCompilations++;
 }
 
 export function median(values: readonly number[]): number {
