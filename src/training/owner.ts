@@ -1,6 +1,5 @@
 import type * as Tf from '@tensorflow/tfjs';
-
-const owners = new WeakMap<object, Tf.LayersModel>();
+import { trainerOf } from '../compile/loops/trainer.ts';
 
 /**
  * tfjs trains a Sequential through an inner model, and shows callbacks only that one: from now on {@link ownerOf}
@@ -12,7 +11,7 @@ export function rememberOwners(tf: typeof Tf): void {
     const method = Reflect.get(prototype, name) as (...args: unknown[]) => Promise<unknown>;
     Object.assign(prototype, {
       async [name](this: Tf.LayersModel & { model?: object }, ...args: unknown[]): Promise<unknown> {
-        if (this.model) owners.set(this.model, this);
+        if (this.model) trainerOf(this.model).owner = this;
         return method.apply(this, args);
       },
     });
@@ -21,5 +20,5 @@ export function rememberOwners(tf: typeof Tf): void {
 
 /** The model as its user has it. */
 export function ownerOf(model: Tf.LayersModel): Tf.LayersModel {
-  return owners.get(model) ?? model;
+  return trainerOf(model).owner ?? model;
 }

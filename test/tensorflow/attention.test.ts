@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SymbolicTensor } from '@tensorflow/tfjs';
-import {
-  multiHeadAttention,
-  type MultiHeadAttentionArgs,
-} from '../../src/training/layers/multi-head-attention.ts';
+import { multiHeadAttention, type MultiHeadAttentionArgs } from '../../src/training/layers/index.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 import { bits } from './training-cases.ts';
 

@@ -3,10 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
-import {
-  multiHeadAttention,
-  type MultiHeadAttentionArgs,
-} from '../../src/training/layers/multi-head-attention.ts';
+import { multiHeadAttention, type MultiHeadAttentionArgs } from '../../src/training/layers/index.ts';
 import { loadTf } from '../../src/api/tensorflow.ts';
 import { bits } from './training-cases.ts';
 

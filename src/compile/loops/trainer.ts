@@ -1,3 +1,4 @@
+import type { LayersModel } from '@tensorflow/tfjs';
 import type { LossScale } from '../lowering/loss-scale.ts';
 import type { Setting } from '../guards/user-code.ts';
 import type { Precision } from '../lowering/precision.ts';
@@ -45,6 +46,8 @@ class Trainer {
   /** Ends the call of several steps in which the training is, and its waiting for data. */
   stop: (() => void) | undefined;
   steps: ModelSteps | undefined;
+  /** Of the inner model through which tfjs trains a Sequential: that Sequential. */
+  owner: LayersModel | undefined;
   #isExplained = false;
 
   /** Steps in a call; undefined where the training measures how many. */

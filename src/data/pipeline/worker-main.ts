@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { ImageReader } from './images.ts';
 import type { BatchParts, Job, JobMessage, JobReply, SharedTable } from './jobs.ts';
-import { readRows } from './stored-rows.ts';
+import { StoredRows } from './stored-rows.ts';
 import { decodeChunk, scanCsv, surveyChunk } from './table-chunks.ts';
 
 /** The rows of a batch out of decoded chunks. */
@@ -37,6 +37,7 @@ function gather(
 }
 
 const images = new ImageReader();
+const stored = new StoredRows();
 
 async function perform(job: Job): Promise<unknown> {
   switch (job.kind) {
@@ -49,7 +50,7 @@ async function perform(job: Job): Promise<unknown> {
     case 'gather':
       return gather(job.tables, job.table, job.row, job.columns);
     case 'rows':
-      return readRows(job.arrays, job.rows);
+      return stored.read(job.arrays, job.rows);
     case 'image-size':
       return images.size(job.file, job.libraries);
     case 'images':

@@ -50,6 +50,7 @@ class DataWorker {
   readonly #waiting = new Map<number, Waiting>();
   readonly #worker: Worker;
   #idle: NodeJS.Timeout | undefined;
+  #lastId = 0;
 
   constructor() {
     this.#worker = new Worker(workerFile(), { execArgv: [], stdin: false, name: 'tensorcell data' });
@@ -64,7 +65,9 @@ class DataWorker {
   }
 
   // eslint-disable-next-line typescript/promise-function-async -- the message is sent before anything can intervene
-  run(id: number, job: Job): Promise<unknown> {
+  run(job: Job): Promise<unknown> {
+    this.#lastId += 1;
+    const id = this.#lastId;
     clearTimeout(this.#idle);
     this.#worker.ref();
     const answer = new Promise((resolve, reject) => {
@@ -116,20 +119,28 @@ function revived(error: JobError): Error {
   return result;
 }
 
-const workers: DataWorker[] = [];
-let lastJob = 0;
+class WorkerPool {
+  #workers: DataWorker[] = [];
+
+  /** The thread with the fewest jobs, or a new one while all are busy and more are allowed. */
+  next(): DataWorker {
+    this.#workers = this.#workers.filter(({ ended }) => !ended);
+    const [first, ...others] = this.#workers;
+    const free = others.reduce<DataWorker | undefined>(
+      (least, worker) => (least !== undefined && worker.load < least.load ? worker : least),
+      first,
+    );
+    if (free !== undefined && (free.load === 0 || this.#workers.length >= workerCount())) return free;
+    const made = new DataWorker();
+    this.#workers.push(made);
+    return made;
+  }
+}
+
+/** One for the process: all data sets share its threads. */
+const pool = new WorkerPool();
 
 /** Has a thread do a job. Rejects with the job's own error, or a DataWorkerError when the thread ended. */
 export async function runJob<K extends Job['kind']>(job: Extract<Job, { kind: K }>): Promise<Answers[K]> {
-  for (let at = workers.length - 1; at >= 0; at--) if (workers[at]?.ended === true) workers.splice(at, 1);
-  let free = workers.reduce<DataWorker | undefined>(
-    (least, worker) => (least === undefined || worker.load < least.load ? worker : least),
-    undefined,
-  );
-  if (free === undefined || (free.load > 0 && workers.length < workerCount())) {
-    free = new DataWorker();
-    workers.push(free);
-  }
-  lastJob += 1;
-  return (await free.run(lastJob, job)) as Answers[K];
+  return (await pool.next().run(job)) as Answers[K];
 }

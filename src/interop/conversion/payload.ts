@@ -12,22 +12,46 @@ const INLINE_BYTES = 32 * 1024;
 
 export type Source = { address: Address } | { array: NodeJS.ArrayBufferView };
 
-let pool: SegmentPool | undefined;
+/** How memory reaches other processes: which pool of segments is used, and which processes can open it. */
+class SegmentSharing {
+  /** Whether segments are files: set by `TENSORCELL_INTEROP=file`, or when another process could not open our memory. */
+  #usesFiles = process.env['TENSORCELL_INTEROP'] === 'file';
+  #pool: SegmentPool | undefined;
+  /** Processes that have opened our memory. */
+  readonly #opened = new Set<number>();
 
-/** Whether segments are files: set by `TENSORCELL_INTEROP=file`, or when the other side could not open ours. */
-let files = process.env['TENSORCELL_INTEROP'] === 'file';
+  get pool(): SegmentPool {
+    this.#pool ??= new SegmentPool(this.#usesFiles ? join(tensorcellHome(), 'segments') : undefined);
+    return this.#pool;
+  }
 
-export function segmentPool(): SegmentPool {
-  pool ??= new SegmentPool(files ? join(tensorcellHome(), 'segments') : undefined);
-  return pool;
+  /** Finds out once a process whether it may open our memory through /proc; otherwise segments are files from then on. */
+  async agree(context: ConversionContext): Promise<void> {
+    if (this.#usesFiles || this.#opened.has(context.pid)) return;
+    const probe = this.pool.take(1);
+    try {
+      const opens = (await context.request('segment_probe', { path: probe.path })) === true;
+      if (opens) this.#opened.add(context.pid);
+      else this.#switchToFiles();
+    } finally {
+      this.#pool?.giveBack(probe);
+    }
+  }
+
+  /** From now on segments are files in a private folder. */
+  #switchToFiles(): void {
+    if (this.#usesFiles) return;
+    this.#usesFiles = true;
+    this.#pool?.close();
+    this.#pool = undefined;
+  }
 }
 
-/** From now on segments are files in a private folder. */
-function shareByFiles(): void {
-  if (files) return;
-  files = true;
-  pool?.close();
-  pool = undefined;
+/** One for the process: all conversions share the segments, and what they have learnt about the other process. */
+const sharing = new SegmentSharing();
+
+export function segmentPool(): SegmentPool {
+  return sharing.pool;
 }
 
 /** The part of a leaf that says where its bytes are. */
@@ -43,21 +67,6 @@ function bytesOf(source: Source, bytes: number): Buffer {
   const copy = Buffer.allocUnsafe(bytes);
   theSystem().read(copy, source.address, bytes);
   return copy;
-}
-
-/** Processes that were seen to open our memory. */
-const opened = new Set<number>();
-
-/** Finds out once a process whether it may open our memory through /proc; otherwise files are used from then on. */
-async function agreeOnSegments(context: ConversionContext): Promise<void> {
-  if (files || opened.has(context.pid)) return;
-  const probe = segmentPool().take(1);
-  try {
-    if ((await context.request('segment_probe', { path: probe.path })) === true) opened.add(context.pid);
-    else shareByFiles();
-  } finally {
-    pool?.giveBack(probe);
-  }
 }
 
 /**
@@ -77,7 +86,7 @@ export async function sendBytes(
     });
     return { bytes, data };
   }
-  await agreeOnSegments(context);
+  await sharing.agree(context);
   const from = segmentPool();
   const segment = from.take(bytes);
   const system = theSystem();

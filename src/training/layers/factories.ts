@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import { theTf } from '../../tfjs/current.ts';
 import { installLayers } from './install.ts';
+import type { MultiHeadAttentionArgs } from './multi-head-attention.ts';
 import type { Layer, LayerClass } from './registry.ts';
 
 /** Options that every layer has. */
@@ -224,4 +225,18 @@ export function adaptiveMaxPooling1d(args: AdaptivePoolingArgs): Layer {
 
 export function adaptiveMaxPooling2d(args: AdaptivePoolingArgs): Layer {
   return make('AdaptiveMaxPooling2D', args);
+}
+
+/**
+ * Multi-head attention (Vaswani et al., 2017, "Attention Is All You Need") as a layer, which tfjs lacks. Applied to one
+ * tensor of shape [batch, positions, width] it is self-attention; applied to `[query, value]` or `[query, value, key]`
+ * positions of the query look at those of the value; with `attentionMask: true` the last tensor is a mask for each pair of
+ * positions. Masks of time steps, as `embedding({ maskZero: true })` makes them, hide positions of query and value. Weights
+ * are laid out as Keras' (keras/src/layers/attention/multi_head_attention.py): kernels [input, heads, size].
+ *
+ * @throws RangeError when `numHeads`, `keyDim`, `valueDim` or `outputShape` is not a whole number from 1, and, when it is
+ *   applied, where an input or a mask does not fit.
+ */
+export function multiHeadAttention(args: MultiHeadAttentionArgs): Layer {
+  return make('MultiHeadAttention', args);
 }

@@ -1,5 +1,4 @@
 import type * as tfjs from '@tensorflow/tfjs';
-import { theTf } from '../../tfjs/current.ts';
 import {
   addProjections,
   arranged,
@@ -50,11 +49,6 @@ export interface MultiHeadAttentionArgs {
   trainable?: boolean;
   inputShape?: tfjs.Shape;
 }
-
-type Layer = tfjs.layers.Layer;
-
-/** One class for each copy of tfjs, since it extends that copy's `Layer`. */
-const classes = new WeakMap<object, LayerClass>();
 
 /** @throws RangeError for sizes that are no whole numbers from 1. */
 function checkArgs(args: Args): asserts args is Args & MultiHeadAttentionArgs {
@@ -159,27 +153,7 @@ function makeClass(tf: typeof tfjs): LayerClass {
   return register(tf, MultiHeadAttention);
 }
 
-function attentionClass(tf: typeof tfjs): LayerClass {
-  const made = classes.get(tf) ?? makeClass(tf);
-  classes.set(tf, made);
-  return made;
-}
-
-/** Registers the layer, once for each copy of tfjs. */
+/** Registers the layer in a copy of tfjs. */
 export function installAttention(tf: typeof tfjs): Record<string, LayerClass> {
-  return { MultiHeadAttention: attentionClass(tf) };
-}
-
-/**
- * Multi-head attention (Vaswani et al., 2017, "Attention Is All You Need") as a layer, which tfjs lacks. Applied to one
- * tensor of shape [batch, positions, width] it is self-attention; applied to `[query, value]` or `[query, value, key]`
- * positions of the query look at those of the value; with `attentionMask: true` the last tensor is a mask for each pair of
- * positions. Masks of time steps, as `embedding({ maskZero: true })` makes them, hide positions of query and value. Weights
- * are laid out as Keras' (keras/src/layers/attention/multi_head_attention.py): kernels [input, heads, size].
- *
- * @throws RangeError when `numHeads`, `keyDim`, `valueDim` or `outputShape` is not a whole number from 1, and, when it is
- *   applied, where an input or a mask does not fit.
- */
-export function multiHeadAttention(args: MultiHeadAttentionArgs): Layer {
-  return new (attentionClass(theTf()))({ ...args });
+  return { MultiHeadAttention: makeClass(tf) };
 }
