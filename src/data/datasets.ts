@@ -18,7 +18,7 @@ function paths(files: Path | readonly Path[]): string[] {
 }
 
 /**
- * Data sets in files, read and decoded by threads of their own: for `model.fitDataset`, `for await`, or as tensors with
+ * Data sets in files, read and decoded by separate threads: for `model.fitDataset`, `for await`, or as tensors with
  * `load()`. Opening one reads its names, lengths and classes, with a bar if that takes long.
  */
 export const datasets = {

@@ -12,8 +12,8 @@ const OF_FUNCTIONS = ['name', 'length'] as const;
 
 /**
  * Whether Node's `inspect` shows a value without running code of it: it reads a few properties (tags, names, messages),
- * which may be getters, and looks along prototypes, which may be proxies. Runs none of that itself. What a proxy
- * hides cannot be seen; Node shows it without the proxy's traps.
+ * which may be getters, and looks along prototypes, which may be proxies. Runs none of that itself. Values that a
+ * proxy hides cannot be seen; Node shows it without the proxy's traps.
  */
 export function isCalm(value: unknown): boolean {
   return new Look().calm(value, 0);

@@ -91,14 +91,14 @@ function jsonText(value: unknown, indent?: number): string | undefined {
   }
 }
 
-/** What JSON.stringify would keep; throws its error for circular values and big integers. */
+/** The value as JSON.stringify keeps it; throws its error for circular values and big integers. */
 function toPlainJson(value: unknown): unknown {
   const text = jsonText(value);
   return text === undefined ? null : (JSON.parse(text) as unknown);
 }
 
 /**
- * Sends a rendered value. One whose form is asynchronous is sent when it is there, under the cell that asked for it.
+ * Sends a rendered value. One whose form is asynchronous is sent when it is there, under the cell that requested it.
  * Outside a notebook its text is printed; an update prints again.
  */
 function send(rendered: Rendered | Promise<Rendered>, displayId: string, update: boolean): void {

@@ -1,8 +1,8 @@
-/** What the first bytes of a picture say it is. */
+/** The format of a picture, from its first bytes. */
 export interface ImageFormat {
   mime: 'image/png' | 'image/jpeg' | 'image/gif' | 'image/webp';
   name: string;
-  /** In pixels, where the header says so near its start. */
+  /** In pixels, where the header has the size near its start. */
   width?: number;
   height?: number;
 }

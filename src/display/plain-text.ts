@@ -13,7 +13,7 @@ import {
 } from './value-parts.ts';
 
 /**
- * How much of a value its text form shows. What is left out is always said, with the option that shows it:
+ * How much of a value its text form shows. The text always notes omitted parts, with the option that shows it:
  * `display(value, { items: 1000 })`.
  */
 export interface TextLimits {
@@ -124,7 +124,7 @@ class Writer {
     return custom ? { ...piece, text: `${piece.text} ${custom.note}` } : piece;
   }
 
-  /** What the value's own inspect method says, if it has one. */
+  /** The text of the value's own inspect method, if it has one. */
   private custom(
     value: object,
     depth: number,
@@ -180,7 +180,7 @@ class Writer {
     }
   }
 
-  /** What Node's form would run code for: what can be told without. */
+  /** The text of a value for which Node's form would run code, made without running any. */
   private withoutReading(value: object): string {
     if (types.isProxy(value)) return proxyText(value);
     const name = className(value) ?? 'Object';
@@ -215,7 +215,7 @@ class Writer {
         const count = end - index;
         entries.push(leaf(`<${grouped(count)} empty item${count === 1 ? '' : 's'}>`));
         index = end;
-        // What lies behind a hole that was too long to scan stays unseen.
+        // Elements after a hole that is too long to scan are not shown.
         if (count >= LONGEST_SCAN && index < value.length && !Object.hasOwn(value, index)) break;
       } else {
         entries.push(this.property(own, depth));

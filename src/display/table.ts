@@ -129,7 +129,7 @@ function short(text: string): string {
 }
 
 /**
- * What `console.table(data, columns)` shows: Node's own text, and an HTML table beside it. Undefined where Node would
+ * The output of `console.table(data, columns)`: Node's own text, and an HTML table. Undefined where Node would
  * print the value as `console.log` does.
  */
 export function consoleTable(data: unknown, columns?: readonly string[]): MimeBundle | undefined {

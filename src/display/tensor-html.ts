@@ -9,7 +9,7 @@ import type { FirstValues, TensorLike } from './tensor.ts';
 const READ_AT_MOST = 2_000_000;
 const BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, complex64: 8 };
 
-/** What tfjs adds to tensors with its chained operations. */
+/** The methods that tfjs adds to tensors with its chained operations. */
 interface Chained extends TensorLike {
   min?(): TensorLike;
   max?(): TensorLike;

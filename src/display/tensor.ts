@@ -57,7 +57,7 @@ const EDGE_OUTER = 2;
  */
 export function tensorText(tensor: TensorLike): string {
   const device = tensorDevice(tensor);
-  // In text only what is worth a word: most tensors are on the processor.
+  // The text names only devices other than the CPU, which holds most tensors.
   const place = device !== undefined && /^(?!cpu)\w+:\d+$/.test(device) ? ` on ${device}` : '';
   const head = `Tensor ${tensor.dtype} ${shapeText(tensor.shape)}${place}`;
   if (tensor.isDisposed) return `${head} (disposed)`;

@@ -5,7 +5,7 @@ import { notebookHost } from '../base/host.ts';
 import { base64 } from './image-format.ts';
 
 /**
- * What notebooks written for tslab import: `import * as tslab from 'tslab'`. The names and their meaning are those of
+ * The module that notebooks written for tslab import: `import * as tslab from 'tslab'`. The names and their meaning are those of
  * tslab 1.0.22 (github.com/yunabe/tslab); the output goes through this kernel's displays.
  */
 export interface Display {

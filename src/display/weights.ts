@@ -17,7 +17,7 @@ export interface WeightedModel {
   }[];
 }
 
-/** What one weight of a model holds. Statistics are of its finite values; NaN where there are none. */
+/** The values of one weight of a model. Statistics are of its finite values; NaN where there are none. */
 export interface WeightRow {
   name: string;
   shape: number[];

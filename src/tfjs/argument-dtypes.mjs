@@ -49,7 +49,7 @@ export function roundedArgument(convert, x, name, op, type) {
 }
 
 /**
- * What `tf.range` is called with, checked. A range that never reaches `stop` is empty, for each step that is given; without
+ * The arguments of `tf.range`, checked. A range that never reaches `stop` is empty, for each step that is given; without
  * one the step is 1 or -1.
  *
  * @param {number} start

@@ -19,7 +19,7 @@ export const recurrent = { loop: undefined };
 /** Asked by the cross-entropy of probabilities; undefined lets tfjs compose it. */
 export const crossEntropy = { ofProbabilities: undefined };
 
-/** Asked for the reason when a gradient needs an op that has none: a sentence after a space, or nothing. */
+/** Gives the reason when a gradient needs an op that has none: a sentence after a space, or nothing. */
 export const withoutGradient = { reason: () => '' };
 
 /** Asked by ops on matrices for TensorFlow's; undefined lets tfjs compose them. */

@@ -18,7 +18,7 @@ export type Tf = typeof tfjs & {
 /** tfjs's interface to a backend. */
 type KernelBackend = ReturnType<typeof tfjs.backend>;
 
-/** What an entry of the backend's tensor map holds. */
+/** An entry of the backend's tensor map. */
 export interface TensorInfo {
   shape: number[];
   /** A TF_DataType. */
@@ -28,7 +28,7 @@ export interface TensorInfo {
   /** Values that have not been handed to TensorFlow yet. */
   values: unknown;
   refCount: number;
-  /** What holds the value of a variable that compiled steps update; `id` may be `LAZY` then. */
+  /** The resource that holds the value of a variable that compiled steps update; `id` may be `LAZY` then. */
   resource?: ValueResource | undefined;
 }
 
@@ -115,7 +115,7 @@ export interface TfInternals {
     /** Keeps the order of a model's calls, which are Nodes of tfjs. */
     rememberOrder(nodes: readonly object[]): void;
   };
-  /** What tfjs's `fit` and `fitDataset` begin with. */
+  /** Called at the beginning of tfjs's `fit` and `fitDataset`. */
   training: {
     /** Its own callbacks around the user's. */
     configureCallbacks(...all: unknown[]): { callbackList: object; history: object };
@@ -176,7 +176,7 @@ export interface TfInternals {
   constraining: {
     later: ((variable: tfjs.Variable, change: (value: tfjs.Tensor) => tfjs.Tensor) => boolean) | undefined;
   };
-  /** Asked for the reason when a gradient needs a kernel that has none: a sentence after a space, or nothing. */
+  /** Gives the reason when a gradient needs a kernel that has none: a sentence after a space, or nothing. */
   withoutGradient: { reason: (kernel: string) => string };
   /** Asked by tfjs's recurrent layers before they unroll; time comes first in the inputs and the mask. */
   recurrent: {
@@ -208,7 +208,7 @@ export interface TfInternals {
   };
 }
 
-/** The bundle `tf.cjs`: beside our own bundles, or, when run from source, in the checkout's `dist`. */
+/** The bundle `tf.cjs`: next to our bundles, or, when run from source, in the checkout's `dist`. */
 function tfBundle(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
@@ -223,7 +223,7 @@ function tfBundle(): string {
 
 let folders: string[] | undefined;
 
-/** Absolute folders, each with a slash at its end, of our own code and tfjs's: bundles, and sources in a checkout. */
+/** Absolute folders, each with a slash at its end, of our code and tfjs's: bundles, and sources in a checkout. */
 export function libraryFolders(): readonly string[] {
   if (!folders) {
     const bundles = dirname(tfBundle());
@@ -234,7 +234,7 @@ export function libraryFolders(): readonly string[] {
 
 let instance: Tf | undefined;
 
-/** The one instance of tfjs in this process, without a backend of ours yet. */
+/** The one instance of tfjs in this process, before our backend is registered. */
 export function tfInstance(): Tf {
   instance ??= createRequire(import.meta.url)(tfBundle()) as Tf;
   return instance;

@@ -17,7 +17,7 @@ export function isMemoryDtype(dtype: string): dtype is MemoryDtype {
 
 /**
  * A tensor whose memory is the mapping, without a copy; unmapped by TensorFlow when the tensor and all that shares its
- * memory are gone. On another device than the processor the first use copies it there.
+ * memory are gone. On another device than the CPU the first use copies it there.
  *
  * @returns undefined where tfjs runs without TensorFlow; the mapping is the caller's then.
  */
@@ -71,7 +71,7 @@ const wide = new Map<number, Dtype>([
   [TF.UINT8, 'uint8'],
 ]);
 
-/** What a tensor's memory holds. @throws TypeError for text. */
+/** The values of a tensor's memory. @throws TypeError for text. */
 export function storedDtype(tensor: Tensor): Dtype {
   if (!isMemoryDtype(tensor.dtype)) throw new TypeError(`a tensor of ${tensor.dtype} does not hold numbers`);
   const backend = tensorflowBackend();
@@ -79,7 +79,7 @@ export function storedDtype(tensor: Tensor): Dtype {
   return wide.get(backend.tensorMap.get(tensor.dataId).dtype) ?? tensor.dtype;
 }
 
-/** A tensor's memory while `use` runs: with TensorFlow without a copy, once it is computed and on the processor. */
+/** A tensor's memory while `use` runs: with TensorFlow without a copy, once it is computed and on the CPU. */
 export function withTensorMemory<T>(
   tensor: Tensor,
   use: (memory: { address: Address } | { array: NodeJS.TypedArray }) => T,

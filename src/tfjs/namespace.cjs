@@ -1,4 +1,4 @@
-// What `require('@tensorflow/tfjs')` gives inside our bundle: the union's names as plain properties, made once. A
+// The value of `require('@tensorflow/tfjs')` inside our bundle: the union's names as plain properties, made once. A
 // bundler's own conversion would copy 500 getters for every file that asks, and each use would go through one.
 /** @type {Record<string, unknown>} */
 const union = require('./union.mjs');

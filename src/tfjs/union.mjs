@@ -1,4 +1,4 @@
-// What `@tensorflow/tfjs` means inside our bundle: the same names without the WebGL backend, which Node cannot run.
+// The module `@tensorflow/tfjs` inside our bundle: the same names without the WebGL backend, which Node cannot run.
 // Made from the ES files, so that single ops can give way to our own.
 import '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-core/dist/register_all_gradients.js';

@@ -5,12 +5,12 @@ import type { DeviceSample, Sampler } from '../machine/devices/watch/sampler.ts'
 import { importInTurn } from '../base/spare-descriptors.ts';
 import { formatBytes } from '../base/text/bytes.ts';
 
-/** Between two looks: a driver is asked in a process of its own, which costs this one next to nothing. */
+/** Between two looks: a driver is asked in a separate process, which costs this one next to nothing. */
 const PAUSE_MS = 1000;
 
 /**
- * What the devices that train do, in one line. It never waits: it says what the last look found, and looks again when
- * that is a second old. What a driver does not report is `unavailable`.
+ * The load of the devices that train, in one line. It never waits: it says what the last look found, and looks again when
+ * that is a second old. A value that a driver does not report is `unavailable`.
  */
 export class DeviceLoad {
   readonly #machine: Machine;
@@ -31,7 +31,7 @@ export class DeviceLoad {
   words(now: number): string {
     if (now >= this.#next && !this.#looking) {
       this.#next = now + PAUSE_MS;
-      // Without a GPU there is nobody to wait for.
+      // Without a GPU there is no driver to wait for.
       if (this.#onCpu) this.#words = this.#processWords(now);
       else void this.#look(now);
     }
@@ -77,7 +77,7 @@ export class DeviceLoad {
     return { used, sampler: new DeviceSampler(this.#machine) };
   }
 
-  /** Of the processor our own share is told: what others do on it is not this training's. */
+  /** Of the CPU our own share is reported: other processes are not part of this training. */
   #processWords(now: number): string {
     const { user, system } = process.cpuUsage();
     const cpu = (user + system) / 1000;

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type { DisplayMode } from './live-display.ts';
 
-/** What `compile`, `fit` and `fitDataset` understand about steps in a call. */
+/** Arguments of `compile`, `fit` and `fitDataset` about steps in a call. */
 export interface StepsPerExecution {
   /**
    * How many steps run in one call: `auto` (the default) takes as many as fit into a tenth of a second where no callback
@@ -10,10 +10,10 @@ export interface StepsPerExecution {
   stepsPerExecution?: number | 'auto';
 }
 
-/** What `fit` and `fitDataset` understand beyond tfjs's own arguments. */
+/** Arguments of `fit` and `fitDataset` in addition to those of tfjs. */
 export interface TensorcellFitArgs extends StepsPerExecution {
   /**
-   * What an interrupt does: `end` (the default) ends the cell after the running batch; `return` lets `fit` return the
+   * The effect of an interrupt: `end` (the default) ends the cell after the running batch; `return` lets `fit` return the
    * history so far, and the cell goes on.
    */
   onInterrupt?: 'end' | 'return';
@@ -21,7 +21,7 @@ export interface TensorcellFitArgs extends StepsPerExecution {
   progress?: DisplayMode;
 }
 
-/** What `compile` understands about several losses. */
+/** Arguments of `compile` about several losses. */
 export interface LossWeights {
   /** A factor for the loss of each output, in their order or by their names; 1 where none is given. */
   lossWeights?: number[] | Record<string, number>;

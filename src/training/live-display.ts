@@ -21,7 +21,7 @@ export class LiveDisplay {
   /** Milliseconds spent on drawing and sending. */
   spent = 0;
   private readonly displayId = randomUUID();
-  /** The cell that it stands under, whichever cell runs later. */
+  /** The cell under which it is shown, whichever cell runs later. */
   private execution: number | undefined;
   private next = 0;
   private readonly started = performance.now();

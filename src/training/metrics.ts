@@ -10,7 +10,7 @@ type Value = number | Tf.Scalar;
 /** Points kept of a metric; beyond that every second one is dropped. */
 const MOST_POINTS = 400;
 
-/** Scalars of so many items wait at most to be read; with more, every second one is let go. */
+/** Scalars of so many items wait at most to be read; with more, every second one is dropped. */
 const MOST_UNREAD = 64;
 
 interface Unread {
@@ -22,7 +22,7 @@ function dispose({ values }: Unread): void {
   for (const value of Object.values(values)) value.dispose();
 }
 
-/** Metrics of a loop of one's own, by the number of its items. */
+/** Metrics of a custom loop, by the number of its items. */
 export class Metrics {
   /** Names in the order in which they came. */
   readonly #names = new Set<string>();
@@ -30,7 +30,7 @@ export class Metrics {
   /** Scalars that wait on the device until something is shown. */
   #unread: Unread[] = [];
 
-  /** What was read last. */
+  /** The values that were read last. */
   get current(): Record<string, number> {
     const last = [...this.#names].map((name) => [name, this.#points.get(name)?.at(-1)?.[1]] as const);
     return Object.fromEntries(last.filter((entry): entry is [string, number] => entry[1] !== undefined));
@@ -80,7 +80,7 @@ export class Metrics {
     });
   }
 
-  /** What a person who cannot see the chart should know. */
+  /** A description for users who cannot see the chart. */
   description(items: number): string {
     const metrics = Object.entries(this.current).map(([name, last]) => {
       const first = this.#points.get(name)?.[0]?.[1] ?? last;

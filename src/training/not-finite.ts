@@ -1,16 +1,16 @@
-/** Why a loss is no number: looked for once, after it has happened, with what is still there. */
+/** Why a loss is not finite: looked for once, after it has happened, with what is still there. */
 import type * as Tf from '@tensorflow/tfjs';
 
 type Tfjs = typeof Tf;
 type Named = readonly (readonly [name: string, tensor: Tf.Tensor])[];
 
-/** What `fit` was given: tensors, lists or records of them. */
+/** The data of `fit`: tensors, lists or records of them. */
 export interface FitData {
   x?: unknown;
   y?: unknown;
 }
 
-/** What a compiled training step has noticed itself, of the first step that went wrong. */
+/** The findings of a compiled training step itself, of the first step that went wrong. */
 export interface Noticed {
   what: 'data' | 'activation' | 'loss' | 'gradient';
   /** Empty where no layer is meant. */
@@ -79,7 +79,7 @@ function countNotFinite(tf: Tfjs, tensor: Tf.Tensor): number {
   return tf.tidy(() => tf.isFinite(tensor).logicalNot().sum().dataSync()[0] as number);
 }
 
-/** Runs the model over the first rows eagerly, and looks at what each layer gives. */
+/** Runs the model over the first rows eagerly, and looks at the output of each layer. */
 function tryRows(tf: Tfjs, model: Tf.LayersModel, x: Named, y: Named): string | undefined {
   if (x.length === 0 || x.length !== model.inputs.length) return undefined;
   const first = (data: Named): Tf.Tensor[] =>

@@ -1,6 +1,6 @@
 import type * as Tf from '@tensorflow/tfjs';
 
-/** tfjs declares the learning rate as protected, though every optimizer of its own has one. */
+/** tfjs declares the learning rate as protected, though all its optimizers have one. */
 interface OptimizerInside {
   learningRate: number;
   setLearningRate?(rate: number): void;

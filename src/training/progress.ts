@@ -21,12 +21,12 @@ export interface ProgressOptions {
   delayMs?: number;
 }
 
-/** What a loop measures: numbers, or scalars that are still on the device. */
+/** The measurements of a loop: numbers, or scalars that are still on the device. */
 export type LoopMetrics = Readonly<Record<string, number | Tf.Scalar>>;
 
 interface Logging {
   /**
-   * Metrics of the present item, for the line and a chart like that of `fit`: `val_loss` is drawn beside `loss`. A scalar is
+   * Metrics of the present item, for the line and a chart like that of `fit`: `val_loss` is drawn in the chart of `loss`. A scalar is
    * read from the device only when something is shown, about ten times a second, and may be disposed after the call.
    */
   log(metrics: LoopMetrics): void;
@@ -152,7 +152,7 @@ class Bar {
   private liveForms(panels: readonly Panel[]): Rendered {
     const line = this.line();
     const text = this.total === undefined ? line : `${textBar(this.done / (this.total || 1))} ${line}`;
-    // What is known has a bar; what is not, and has ended, has none that moves.
+    // A known total has a bar; a loop without one has no moving bar after its end.
     const bar =
       this.total === undefined
         ? this.ended
@@ -186,7 +186,7 @@ class Bar {
   }
 }
 
-/** Whether the running cell was interrupted: for loops of one's own that should end between two steps. */
+/** Whether the running cell was interrupted: for custom loops that should end between two steps. */
 export function interrupted(): boolean {
   return notebookHost()?.interrupted ?? false;
 }

@@ -15,7 +15,7 @@ const MOST_POINTS = 400;
 /** Values between epochs are smoothed over about this part of an epoch. */
 const SMOOTHED_EPOCHS = 0.05;
 
-/** What a training has done so far: everything that its display shows. Holds numbers only, no tensors. */
+/** The history of a training so far: everything that its display shows. Holds numbers only, no tensors. */
 export class TrainingRecord {
   readonly started: number;
   readonly epochs: number;
@@ -35,7 +35,7 @@ export class TrainingRecord {
   readonly whole = new Map<string, Point[]>();
   /** Warnings to be shown below. */
   readonly notes: string[] = [];
-  /** What the devices do, in words; empty where nobody looks. */
+  /** The load of the devices as text; empty where nothing measures it. */
   device = '';
   ended: number | undefined;
   private epochStarted: number;

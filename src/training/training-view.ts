@@ -116,7 +116,7 @@ function trainingPanels(record: TrainingRecord): Panel[] {
     });
 }
 
-/** What a person who cannot see the chart should know. */
+/** A description for users who cannot see the chart. */
 function chartDescription(record: TrainingRecord): string {
   const metrics = metricNames(record).map((name) => {
     const points = record.whole.get(name) ?? record.between.get(name) ?? [];
@@ -167,7 +167,7 @@ export function liveBundle(record: TrainingRecord, now: number): MimeBundle {
   };
 }
 
-/** What stays when the training has ended: a chart that every front end can show, and the same in words. */
+/** The final display of a training: a chart that every front end can show, and the same in words. */
 export function finalBundle(record: TrainingRecord, { lines = true } = {}): Rendered {
   const panels = trainingPanels(record);
   // Where the lines of epochs were printed already, the summary is left.

@@ -26,9 +26,9 @@ export interface WatcherOptions {
   /** Steps of an epoch, where they are known. */
   steps: number | undefined;
   data: FitData;
-  /** What the devices do. */
+  /** The load of the devices. */
   load?: DeviceLoad | undefined;
-  /** What a compiled step has noticed since it was asked last. */
+  /** The findings of a compiled step since it was asked last. */
   noticed?: ((model: Tf.LayersModel) => Noticed | undefined) | undefined;
 }
 
@@ -60,7 +60,7 @@ export class Watcher {
 
   begin(): void {
     this.begun = true;
-    // What an earlier training has left is none of this one's.
+    // Findings of an earlier training do not belong to this one.
     this.options.noticed?.(this.options.model);
     if (this.mode === 'chart')
       this.live.show(() => ({ data: this.draw(performance.now()), metadata: {} }), 'running');
@@ -103,7 +103,7 @@ export class Watcher {
     else this.live.show(() => finalBundle(this.record, { lines: false }), 'ended');
   }
 
-  /** Said once, at the first value of the loss that is seen to be no number. */
+  /** Warns once, at the first value of the loss that is not finite. */
   private warnOfNaN(metrics: Record<string, number>): void {
     const { loss } = metrics;
     if (loss === undefined || Number.isFinite(loss) || this.record.notes.length > 0) return;
@@ -148,7 +148,7 @@ export function gateCallback(tf: typeof Tf, watcher: Watcher): Tf.CustomCallback
   gate.onEpochEnd = pass;
   gate.onBatchBegin = pass;
   gate.onBatchEnd = pass;
-  // It need not stand between batches that nobody else looks at.
+  // It need not act between batches that no callback looks at.
   Object.assign(gate, { seesBatches: false });
   return gate;
 }

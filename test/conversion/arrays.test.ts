@@ -100,7 +100,7 @@ test('text arrives as arrays of objects', async () => {
   assert.deepEqual(back.arraySync(), [['x', 'yz']]);
 });
 
-test('numbers that tfjs has no tensor for arrive as they are, or as what is asked for', async () => {
+test('numbers that tfjs has no tensor for arrive as they are, or in the requested form', async () => {
   const wide = (await peer.get('np.array([[1, 2**60]])')) as TaggedArray;
   assert.deepEqual([wide.dtype, [...wide.shape], [...wide]], ['int64', [1, 2], [1n, 2n ** 60n]]);
   const halves = (await peer.get('np.array([0.5, -2, 65504, 6e-8, np.inf], "float16")', 'float32')) as Tensor;
@@ -141,7 +141,7 @@ test('a tensor that arrived is a snapshot, and lives longer than the name in Pyt
   tf.dispose([tensor, again]);
 });
 
-test('what Python got does not change when its memory is used again', async () => {
+test('an array that Python received does not change when its memory is used again', async () => {
   await peer.set('first', tf.ones([500, 500]));
   await peer.set('second', tf.zeros([500, 500]));
   await peer.run('first[0, 0] = 5');
@@ -174,7 +174,7 @@ test('200 conversions keep neither memory nor descriptors', async () => {
   assert.ok((later['descriptors'] ?? 0) <= (there['descriptors'] ?? 0) + 2);
 });
 
-test('what cannot be converted says why and what to do', async () => {
+test('a value that cannot be converted is refused with the reason and the remedy', async () => {
   for (const [code, reason] of [
     [
       'np.array(["2020-01-01"], "datetime64[D]")',
@@ -227,7 +227,7 @@ test('PyTorch tensors are converted in both directions', async (t) => {
   assert.deepEqual([back.dtype, [...back]], ['bfloat16', [0x3f80, 0xc000]]);
   const learned = (await peer.get('(torch.ones(3, requires_grad=True) * 2).t()')) as Tensor;
   assert.deepEqual([...learned.dataSync()], [2, 2, 2]);
-  // Debian's NumPy has no ml_dtypes beside it.
+  // Debian's NumPy comes without ml_dtypes.
   if ((await peer.eval('__import__("importlib").util.find_spec("ml_dtypes") is None')) === true) {
     await assert.rejects(
       peer.set('x', tagArray(new Uint16Array(2), 'bfloat16')),
@@ -247,7 +247,7 @@ test('a Python that dies in the middle leaves nothing behind', async () => {
   const tensor = (await other.get('np.full((400, 400), 3, "float32")')) as Tensor;
   await other.run('conversion.decode_leaf = lambda leaf: os.kill(os.getpid(), signal.SIGKILL)');
   await assert.rejects(other.set('y', tf.ones([400, 400])), /Python died/);
-  // What had arrived is still there.
+  // Tensors that had arrived are still there.
   assert.equal(tensor.sum().dataSync()[0], 480_000);
   tensor.dispose();
   segmentPool().trim();
@@ -264,7 +264,7 @@ test('where one process may not open the memory of another, files carry the byte
   await other.set('x', tf.ones([400, 400]));
   assert.equal(await other.eval('float(x.sum())'), 160_000);
   assert.equal(readdirSync(folder).length, 1);
-  // The other direction: a path that nobody may open for writing, root included.
+  // The other direction: a path that no user may open for writing, root included.
   await other.run(
     'inner = conversion._payload\ndef refused(flat):\n  leaf = inner(flat)\n' +
       '  leaf["segment"]["path"] = "/proc/sys/kernel/ostype"\n  return leaf\nconversion._payload = refused',

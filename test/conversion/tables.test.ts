@@ -51,7 +51,7 @@ test('rows become a table of pandas, polars or Arrow with the types one expects'
   ]);
 });
 
-test('what went comes back', async () => {
+test('a table comes back as it was sent', async () => {
   const small = rows.map(({ name, count, share, good, day }) => ({ name, count, share, good, day }));
   for (const as of ['polars', 'arrow']) {
     await peer.set('t', small, as);
@@ -109,7 +109,7 @@ test('a table of a million rows goes through shared memory', async () => {
   assert.deepEqual(table[999_999], { i: 999_999 });
 });
 
-test('what cannot be converted as a table says why', async () => {
+test('an array that is no table is refused with the reason', async () => {
   await assert.rejects(
     peer.set('t', [{ a: 1 }, { a: 'x' }], 'pandas'),
     /column 'a' mixes types: row 1 is a string/,

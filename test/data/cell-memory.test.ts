@@ -31,7 +31,7 @@ test('temporaries go, results of cells too, and whatever can still be reached st
     await ok(notebook, 'tf.add(1, 1)');
     assert.deepEqual(await tidy(notebook, true), { on: true, disposed: 0 });
     await ok(notebook, 'const kept = tf.ones([10]).add(1); let sum = kept.mul(2).sub(1).sum()');
-    // What the calculation went through is gone, and the first cell's numbers; kept and sum are there.
+    // The intermediate tensors are gone, and the first cell's numbers; kept and sum are there.
     await tensors(notebook, 2, 1);
     await ok(notebook, 'sum.add(5)');
     await tensors(notebook, 2, 1);
@@ -58,7 +58,7 @@ test('temporaries go, results of cells too, and whatever can still be reached st
         (await later).sum().dataSync()[0], fromTimer, local.sum().dataSync()[0], view.dataSync().join(), variable.dataSync().join(), globalThis.mine.dataSync().join(), kept.dataSync()[0]])`,
     );
     assert.equal(notebook.shown, '\'[6,12,20,30,42,72,56,"2,2,2","1,1,1","11,11",2]\'');
-    // What loses its last name goes.
+    // A tensor that loses its last name is disposed.
     const before = (await tidy(notebook)).disposed;
     await ok(notebook, 'let big = tf.zeros([1000, 1000]).add(1);');
     await ok(notebook, 'let big = 1');
@@ -130,7 +130,7 @@ test('a cell that leaks is told so once, and one that keeps as much is not', asy
   }
 });
 
-test('what is in use is no leak', async () => {
+test('tensors in use are no leak', async () => {
   const notebook = openNotebook();
   try {
     await ok(

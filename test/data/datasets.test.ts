@@ -348,7 +348,7 @@ test('pictures in folders: classes, cache, the same in every epoch; broken ones 
   );
   assert.equal(first[0]!.length, 24 * 32 + 2);
   assert.deepEqual(await rows(pets), first);
-  // What is in the cache is not read again.
+  // Pictures in the cache are not read again.
   rmSync(join(folder, 'pets/cats/0.jpg'));
   assert.deepEqual(await rows(pets), first);
   assert.deepEqual(

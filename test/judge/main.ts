@@ -10,14 +10,14 @@ import { createRequire } from 'node:module';
 import type { Tensor } from '@tensorflow/tfjs';
 import { compile, loadTf } from '../../src/api/tensorflow.ts';
 
-/** What one spec came to. */
+/** The result of one spec. */
 export interface Verdict {
   name: string;
   status: 'passed' | 'failed' | 'pending' | 'excluded';
   messages: string[];
 }
 
-/** What a run of the tests came to. */
+/** The result of a run of the tests. */
 export interface Judgement {
   verdicts: Verdict[];
   /** How often something that takes gradients was run compiled, and how often it stayed eager. */

@@ -162,7 +162,7 @@ test('a frozen model inside of a model is written as frozen', () => {
   assert.equal(again.trainableWeights.length, 0);
 });
 
-test('what is trained inside of frozen models, at any depth, is the same after a file', async () => {
+test('the trained weights inside frozen models, at any depth, are the same after a file', async () => {
   const dense = (name: string, units: number): Tf.layers.Layer => tf.layers.dense({ units, name });
   const sets: Record<string, boolean>[] = [
     { inner: false },

@@ -114,7 +114,7 @@ test('losses, metrics and optimizers that are Python code are named, and never t
   }
 });
 
-/** What Keras writes as the dtype of a layer. */
+/** The dtype of a layer as Keras writes it. */
 const PRECISIONS: Record<string, [unknown, string]> = {
   float16: ['float16', 'float16'],
   float64: [keras('', 'DTypePolicy', { name: 'float64' }), 'float64'],

@@ -34,7 +34,7 @@ test('Keras computes from our files what it computes from its own', async (t) =>
         await saveModel(loadCase(tf, layerCase), join(folder, `${index}.keras`));
         written++;
       } catch (error) {
-        // What is refused is the matter of the other test.
+        // The other test covers refused cases.
         if (!(error instanceof ModelFileError)) throw error;
       } finally {
         tf.engine().endScope();

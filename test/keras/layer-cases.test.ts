@@ -131,7 +131,7 @@ test('the table in the documentation says what loads', () => {
   );
 });
 
-test('what is written means to Keras what it has written itself', async () => {
+test('a written configuration means the same to Keras as its own', async () => {
   const problems = await problemsOf(cases, async (model, layerCase) =>
     writtenDifference(model, layerCase, defaults),
   );

@@ -1,4 +1,4 @@
-/** What make-layer-cases.py wrote, and how a case is loaded, run and written here. */
+/** The cases that make-layer-cases.py wrote, and how a case is loaded, run and written here. */
 import type * as tf from '@tensorflow/tfjs';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

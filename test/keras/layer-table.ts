@@ -12,7 +12,7 @@ function optionsOf(name: string): string[] {
   return [...inside.matchAll(/(?:^|,)([a-z]\w*)=/g)].map(([, option]) => option as string);
 }
 
-/** What a message says after the layer's name. */
+/** The part of a message after the layer's name. */
 function reasonOf(message: string): string {
   return message
     .replace(/^layer \w+(?: of class \w+)?:? /, '')

@@ -112,7 +112,7 @@ function gradientProblem(
   for (const [index, variable] of variables.entries()) {
     const wanted = expected.gradients[index];
     const gradient = grads[variable.name];
-    // What has no influence has no gradient in one library and one of 0 in the other.
+    // A weight without influence has no gradient in one library and one of 0 in the other.
     const sum = gradient === undefined || gradient === null ? 0 : total(gradient.dataSync(), 98);
     if (differs(sum, wanted ?? 0, variable.size, 1e-5)) return `gradient ${index}: ${sum}, not ${wanted}`;
   }
@@ -189,7 +189,7 @@ async function trainingProblem(layerCase: LayerCase, compiled: boolean): Promise
   return differing;
 }
 
-/** What differs among the chosen cases, a line for each, and how many were compared. */
+/** The differences among the chosen cases, a line for each, and how many were compared. */
 async function trainingProblems(
   chosen: readonly LayerCase[],
   mode: 'compiled' | 'eager' = 'compiled',

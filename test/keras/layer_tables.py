@@ -470,7 +470,7 @@ def branches():
 
 
 def twice():
-    """One layer called twice in a row, and once beside."""
+    """One layer called twice in a row, and once next to that."""
     x = keras.Input((3,), name="x")
     dense = L.Dense(3, activation="tanh", name="again")
     other = L.Dense(3, name="between")

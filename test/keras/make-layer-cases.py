@@ -3,7 +3,7 @@
     python test/keras/make-layer-cases.py
 
 A case has the model's configuration as Keras writes it, where Keras stores each weight, and what Keras computes. Inputs
-and weights come from `fill`, which layer-cases.ts repeats, so that they need not be stored. What Keras itself refuses is
+and weights come from `fill`, which layer-cases.ts repeats, so that they need not be stored. A case that Keras itself refuses is
 left out.
 """
 
@@ -256,7 +256,7 @@ def layer_cases(spec, cases, refused):
 
 
 def collect_defaults(spec, defaults):
-    """What Keras writes for each option that is not given, of a layer and of those in its base."""
+    """The value that Keras writes for each option that is not given, of a layer and of those in its base."""
 
     def collect(name, made):
         config = keras.saving.serialize_keras_object(made)["config"]

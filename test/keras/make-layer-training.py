@@ -169,7 +169,7 @@ def all_cases():
 
 
 def computed(wanted):
-    """What one backend computes: results by name, and reasons by name where it cannot."""
+    """The computations of one backend: results by name, and reasons by name where it cannot."""
     found, failed = {}, {}
     for _, name, make, inputs, kinds in all_cases():
         # Two values of an option may have one name: the first is meant.

@@ -59,7 +59,7 @@ function near(model: Tf.LayersModel, expected: readonly number[]): void {
     assert.ok(Math.abs((actual[i] as number) - value) <= 2e-5, `${i}: ${actual[i]}, not ${value}`);
 }
 
-/** What is said of each optimizer, by a part of the file's name. */
+/** The message about each optimizer, by a part of the file's name. */
 const LOST: Record<string, RegExp> = {
   nadam: /no optimizer Nadam/,
   adamw: /optimizer AdamW has weight_decay 0\.004/,

@@ -33,7 +33,7 @@ const y = tf.tensor2d(
   [8, 1],
 );
 
-/** What is written to standard error meanwhile. */
+/** The text that is written to standard error meanwhile. */
 async function notes<T>(action: () => Promise<T>): Promise<[T, string]> {
   const write = process.stderr.write.bind(process.stderr);
   let text = '';
@@ -141,7 +141,7 @@ test('losses and metrics of several outputs are converted in both directions', a
   }
 });
 
-test('what a .keras file cannot hold of the training is announced', async () => {
+test('parts of the training that a .keras file cannot hold are announced', async () => {
   const path = join(folder, 'unsaved.keras');
   const build = (optimizer: Tf.Optimizer, more: object) => {
     const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [3] })] });

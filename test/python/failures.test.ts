@@ -1,4 +1,4 @@
-// What goes wrong in the middle: each is a clear error, nothing is left behind, and both sides can be used again.
+// Failures in the middle of a conversion: each is a clear error, nothing is left behind, and both sides can be used again.
 import { strict as assert } from 'node:assert';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
@@ -34,7 +34,7 @@ function held(pid: number): { descriptors: number; mappings: number } {
   return { descriptors: links.filter(ours).length, mappings: maps.filter(ours).length };
 }
 
-/** Garbage is collected when it suits V8: what a mapping hangs on goes after a few turns. */
+/** Garbage is collected when it suits V8: the owner of a mapping goes after a few turns. */
 async function collect(): Promise<void> {
   await ok(
     'const { setFlagsFromString } = await import("node:v8"); const { runInNewContext } = await import("node:vm"); setFlagsFromString("--expose-gc"); const gc = runInNewContext("gc"); for (let i = 0; i < 5; i++) { gc(); await new Promise((done) => setTimeout(done, 20)); }',
@@ -101,7 +101,7 @@ test('the runtime dies while it reads: Python keeps nothing of it', numpy, async
 });
 
 test(
-  'an array that changes while it crosses is a snapshot of some moment of each element, and nothing worse',
+  'an array that changes while it is converted is a snapshot of some moment of each element, and nothing worse',
   numpy,
   async () => {
     await ok(
@@ -115,7 +115,7 @@ test(
   },
 );
 
-test('a dictionary that changes size while it crosses is an error of Python, and the next try works', async () => {
+test('a dictionary that changes size while it is converted is an error of Python, and the next try works', async () => {
   await ok(
     'await python.run(`class Growing(dict):\n    def items(self):\n        for at, pair in enumerate(list(super().items())):\n            if self.grow: raise RuntimeError("dictionary changed size during iteration")\n            yield pair\ngrowing = Growing(a=1)\ngrowing.grow = True`)',
   );
@@ -150,7 +150,7 @@ test('an interrupt while Python starts ends the cell; the next one finds it star
     assert.equal((await other.cell('%%python\n1 + 1')).result, '2');
   }));
 
-test('Python in native code that hears no interrupt is ended by another one, and says so', async () => {
+test('Python in native code that hears no interrupt is ended by another one, with a message', async () => {
   // A handler that swallows the signal stands for native code that never returns to the interpreter.
   const id = await client().startCell(
     '%%python\nimport signal, time\nsignal.signal(signal.SIGINT, lambda *_: None)\nprint("deaf", flush=True)\nwhile True: time.sleep(0.1)',

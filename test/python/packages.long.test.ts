@@ -98,7 +98,7 @@ test('a widget that the person moves calls Python back', async () => {
   assert.equal((await ok('%%python\nslider.value')).result, '7');
 });
 
-test('an Output widget names the message of its own cell, so that the front end can take its output in', async () => {
+test('an Output widget names the message of its cell, so that the front end can take its output in', async () => {
   const cell = await ok('%%python\nout = ipywidgets.Output()\nwith out:\n    print("inside")');
   const ids = cell.iopub
     .filter(({ type }) => type === 'comm_msg')
@@ -129,7 +129,7 @@ test('pandas, polars and Arrow tables become arrays of objects, and back', async
   assert.equal((await ok('table.map((row) => row.n).join()')).result, "'1,2'");
 });
 
-test('TensorFlow tensors cross, and a Keras model is called', async () => {
+test('TensorFlow tensors are converted, and a Keras model is called', async () => {
   await ok(
     '%%python\nimport os; os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"\nimport keras, tensorflow as tf\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, kernel_initializer="ones")])',
   );

@@ -24,7 +24,7 @@ async function gone(pid: number): Promise<void> {
 
 const folders = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('tensorcell-python-'));
 
-test('a crash is an error of the cell that says why; the next use starts it anew; TypeScript keeps its variables', () =>
+test('a crash is an error of the cell with the reason; the next use starts it anew; TypeScript keeps its variables', () =>
   withPython(async (client) => {
     await client.cell('const kept = 7;');
     assert.equal((await client.cell(python('x = 1'))).reply['status'], 'ok');
@@ -83,7 +83,7 @@ test('Python and what it started end with the kernel, asked to or killed; no fol
     await Promise.all(pids.map(gone));
   });
   for (const name of folders().filter((each) => !before.includes(each))) {
-    // Nobody was left to remove it; its sockets are dead.
+    // No process was left to remove it; its sockets are dead.
     assert.deepEqual(
       readdirSync(`${tmpdir()}/${name}`).filter((file) => !/^(connection\.json|k-\d)$/.test(file)),
       [],
@@ -114,7 +114,7 @@ test('no such environment, no ipykernel in it, a program that is no Python: each
     assert.equal((await client.cell(python('1'))).result, '1');
   }, {}));
 
-test('%python envs lists those beside the notebook and the active one, with what they have', () =>
+test('%python envs lists those next to the notebook and the active one, with what they have', () =>
   withPython(async (client, kernel) => {
     await client.cell(`!${PYTHON} -m venv --without-pip mine`);
     const { stdout } = await client.cell('%python envs');

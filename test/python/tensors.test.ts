@@ -80,17 +80,25 @@ test('large ones go through shared memory, are snapshots, and leave nothing behi
   assert.equal(segments(pid).length, held.length, segments(pid).join());
 });
 
-test('what cannot be converted says why, with the other side untouched', torch, async () => {
-  const cell = await fails('await python.get("numpy.ma.masked_array([1, 2], [True, False])")');
-  assert.match(cell.reply['evalue'], /masked NumPy array cannot be passed to TypeScript/);
-  assert.equal((await ok('await python.get("1")')).result, '1');
-});
+test(
+  'a value that cannot be converted is refused with the reason, and the other side stays as it was',
+  torch,
+  async () => {
+    const cell = await fails('await python.get("numpy.ma.masked_array([1, 2], [True, False])")');
+    assert.match(cell.reply['evalue'], /masked NumPy array cannot be passed to TypeScript/);
+    assert.equal((await ok('await python.get("1")')).result, '1');
+  },
+);
 
-test('a table needs pyarrow in Python, and an environment without it says so', torch, async () => {
-  const cell = await fails('await python.set("rows", [{ n: 1 }], { as: "pandas" })');
-  assert.match(cell.reply['evalue'], /pyarrow/);
-  assert.equal((await ok('await python.get("1")')).result, '1');
-});
+test(
+  'a table needs pyarrow in Python, and an environment without it is an error with the remedy',
+  torch,
+  async () => {
+    const cell = await fails('await python.set("rows", [{ n: 1 }], { as: "pandas" })');
+    assert.match(cell.reply['evalue'], /pyarrow/);
+    assert.equal((await ok('await python.get("1")')).result, '1');
+  },
+);
 
 test('--out declares a tensor as one', torch, async () => {
   const cell = await ok('%%python --out weights\nweights = torch.zeros(2, 2)');

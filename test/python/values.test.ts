@@ -104,7 +104,7 @@ test('functions are called with positional and named arguments, also async ones 
   assert.match((await fails('await python.call("a", 1)')).reply['evalue'], /a is not a function but int/);
 });
 
-test('what does not exist or cannot be converted is a clear error; both sides go on', async () => {
+test('a name that does not exist and a value that cannot be converted are clear errors; both sides go on', async () => {
   assert.match(
     (await fails('await python.get("modle")')).reply['evalue'],
     /no variable modle: did you mean model\?/,

@@ -55,11 +55,11 @@ interface Pair {
   name: string;
   torch: string;
   ours: () => LayersModel;
-  /** Of ours, with the batch. */
+  /** Of tfjs, with the batch. */
   input: number[];
   /** Whole numbers below this: for embeddings. */
   below?: number;
-  /** What is done to the input, and to the output, on PyTorch's side. */
+  /** The changes to the input, and to the output, on PyTorch's side. */
   forward?: string;
 }
 
@@ -319,7 +319,7 @@ test('attention trains: its gradients and a compiled fit agree with eager mode',
   }
 });
 
-test('what does not fit is named, and leaves the model as it was', () => {
+test('a parameter that does not fit is named, and the model stays as it was', () => {
   const network = model(
     tf.layers.dense({ units: 4, inputShape: [5], name: 'first' }),
     tf.layers.dense({ units: 3, name: 'second' }),

@@ -1,4 +1,4 @@
-/** safetensors files beside those of Python's package. */
+/** safetensors files compared with those of Python's package. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -63,7 +63,7 @@ save_file({
   assert.throws(() => opened.get('h2'), /has no tensor 'h2'; did you mean h\?/);
 });
 
-test('a file of ours is read by Python', () => {
+test('Python reads our file', () => {
   save(
     file,
     {
@@ -97,7 +97,7 @@ print(json.dumps([safe_open(sys.argv[1], "np").metadata(), {k: [v.dtype.name, li
   ]);
 });
 
-test('every dtype that the format has goes round', () => {
+test('every dtype of the format is written and read again', () => {
   const tensors: Record<string, TaggedArray> = {};
   for (const dtype of DTYPES) {
     if (dtype === 'complex128') continue;

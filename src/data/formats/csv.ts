@@ -2,7 +2,7 @@ import type { FilePath } from '../../base/files/index.ts';
 import { DataFormatError, readTextFile } from './format-error.ts';
 
 export interface CsvOptions {
-  /** What stands between cells. Default: a comma; a tab for files that end with `.tsv`. */
+  /** The separator of cells. Default: a comma; a tab for files that end with `.tsv`. */
   separator?: string;
   /** Names of the columns, where the first line does not have them. */
   columns?: readonly string[];

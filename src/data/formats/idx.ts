@@ -29,7 +29,7 @@ export interface IdxHeader {
 }
 
 /**
- * What an IDX file says of itself; `bytes` are its first 4 + 4 × axes or more.
+ * Parses the header of an IDX file; `bytes` are its first 4 + 4 × axes or more.
  *
  * @throws DataFormatError for anything else.
  */

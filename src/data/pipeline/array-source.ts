@@ -11,7 +11,7 @@ import { runJob } from './workers.ts';
 import { elementCount } from '../../base/arrays/dtype.ts';
 
 export interface ArrayOptions {
-  /** What the values of a part are multiplied by, such as `{ xs: 1 / 255 }`; it then is float32. */
+  /** Factors for the values of parts, such as `{ xs: 1 / 255 }`; it then is float32. */
   scale?: Record<string, number>;
   /** Number of classes of a part that holds class numbers: `{ ys: 10 }` makes rows of ten of it. */
   oneHot?: Record<string, number>;
@@ -46,7 +46,7 @@ export function arraySource(files: Readonly<Record<string, string>>, options: Ar
     chunks: [first.rows],
     batch: async ({ row }: BatchRows): Promise<BatchParts> =>
       runJob<'rows'>({ kind: 'rows', arrays, rows: row }),
-    // The system keeps what was read of a file in memory that nobody else needs.
+    // The system keeps what was read of a file in memory that no process needs.
     cached: () => source,
   };
   return source;

@@ -36,7 +36,7 @@ interface Settings {
 export type Batch = Record<string, Tf.Tensor>;
 
 /**
- * Examples in files, read and decoded by threads of their own while the device computes. Give it to
+ * Examples in files, read and decoded by separate threads while the device computes. Give it to
  * `model.fitDataset`, or go through it with `for await`; `dataset()` makes a `tf.data.Dataset` of it. Each method
  * returns a new data set, so that one can be used in several ways. Made by `tensorcell.datasets`.
  */
@@ -121,7 +121,7 @@ export class FileDataset {
     ];
   }
 
-  /** The next epoch's batches; `fitDataset` calls this. The tensors belong to whoever takes them. */
+  /** The next epoch's batches; `fitDataset` calls this. The tensors belong to the caller. */
   // eslint-disable-next-line typescript/require-await -- the interface of tf.data.Dataset
   async iterator(): Promise<{ next(): Promise<IteratorResult<Batch, null>> }> {
     const epoch = this.#epoch++;
@@ -180,7 +180,7 @@ export class FileDataset {
     return 'FileDataset';
   }
 
-  /** What there is in it, in words. */
+  /** A description of the content. */
   describe(): string {
     const count = new Intl.NumberFormat('en-US');
     const { batch, shuffle } = this.#settings;
@@ -261,13 +261,13 @@ class Batches {
       }
       this.#at += 1;
       const batch = this.#source.batch(rows, this.#opened);
-      // Whoever takes it hears of its error.
+      // The caller that awaits the batch gets its error.
       batch.catch(() => undefined);
       this.#queue.push(batch);
     }
   }
 
-  /** Goes to the next window, has the one after it decoded, and lets go of chunks that no window needs any more. */
+  /** Goes to the next window, has the one after it decoded, and releases chunks that no window needs any more. */
   #advance(): void {
     this.#now = this.#later;
     this.#later = this.#nextWindow();

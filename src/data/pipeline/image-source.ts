@@ -13,7 +13,7 @@ export interface PictureOptions {
   size?: readonly [height: number, width: number];
   /** 1: grey, 3: red, green and blue (default), 4: with transparency. */
   channels?: 1 | 3 | 4;
-  /** What the values, 0 to 255, are multiplied by. Default 1/255. */
+  /** The factor for the values, 0 to 255. Default 1/255. */
   scale?: number;
   /** Labels: a column for each class (default), or the class's number in one column. */
   labels?: 'oneHot' | 'index';

@@ -1,4 +1,4 @@
-/** What a data worker is asked to do, and answers. Everything here crosses threads as structured clones. */
+/** Jobs of a data worker and their answers. All are sent between threads as structured clones. */
 
 /** Values of one part of a batch (`xs`, `ys`), rows first. */
 export interface ArrayPart {
@@ -25,7 +25,7 @@ export type TableChunk =
     }
   | { format: 'parquet'; file: string; from: number; to: number };
 
-/** What one chunk says about one column. */
+/** Statistics of one column in one chunk. */
 export interface ColumnSurvey {
   numbers: number;
   texts: number;
@@ -49,7 +49,7 @@ export type Encoding =
 export interface TablePlan {
   xs: Encoding[];
   ys: Encoding[];
-  /** What stands for cells in which nothing is known; 'error' refuses them. */
+  /** The value of empty cells; 'error' refuses them. */
   missing: number | 'error';
 }
 
@@ -73,7 +73,7 @@ export interface StoredArray {
   /** Bytes a value, and its type: NumPy's, or the code of IDX. */
   size: number;
   type: string;
-  /** What the values are multiplied by; the result is float32. */
+  /** The factor for the values; the result is float32. */
   scale: number | undefined;
   /** Number of classes for one-hot rows. */
   oneHot: number | undefined;
@@ -120,7 +120,7 @@ export type Job =
       rows: Int32Array;
     };
 
-/** What each kind of job answers with. */
+/** The answer to each kind of job. */
 export interface Answers {
   'csv-scan': { columns: string[]; chunks: (TableChunk & { rows: number })[] };
   survey: ColumnSurvey[];
@@ -136,7 +136,7 @@ export interface JobMessage {
   job: Job;
 }
 
-/** An error as it crosses threads, without its class. */
+/** An error as it is sent between threads, without its class. */
 export interface JobError {
   name: string;
   message: string;

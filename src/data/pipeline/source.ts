@@ -3,7 +3,7 @@ import type { BatchRows } from './order.ts';
 
 /** Where examples come from: files in chunks, of which a batch takes some rows. */
 export interface Source {
-  /** What it is called in messages and beside bars. */
+  /** The name in messages and next to bars. */
   readonly name: string;
   /** Rows of each chunk. */
   readonly chunks: readonly number[];

@@ -202,7 +202,7 @@ function isMissing(cell: unknown): boolean {
   return cell === null || cell === undefined || (typeof cell === 'number' && Number.isNaN(cell));
 }
 
-/** What the columns of one chunk hold. */
+/** Statistics of the columns of one chunk. */
 export async function surveyChunk(chunk: TableChunk, wanted: readonly string[]): Promise<ColumnSurvey[]> {
   const { columns, firstRow } = await readChunk(chunk, wanted);
   return columns.map((column) => {
@@ -244,7 +244,7 @@ export async function surveyChunk(chunk: TableChunk, wanted: readonly string[]):
 /**
  * Decodes one chunk into memory that all threads share.
  *
- * @throws DataFormatError for a cell in which nothing is known, unless the plan says what stands for it.
+ * @throws DataFormatError for an empty cell, unless the plan gives a value for such cells.
  */
 export async function decodeChunk(chunk: TableChunk, plan: TablePlan): Promise<SharedTable> {
   const wanted = [...new Set([...plan.xs, ...plan.ys].map(({ column }) => column))];

@@ -25,7 +25,7 @@ export interface TableOptions {
 }
 
 export interface CsvTableOptions extends TableOptions {
-  /** What stands between cells. Default: a comma; a tab for files that end with `.tsv`. */
+  /** The separator of cells. Default: a comma; a tab for files that end with `.tsv`. */
   separator?: string;
   /** Names of the columns, where the first line does not have them. */
   columns?: readonly string[];
@@ -140,7 +140,7 @@ export async function tableSource(
   return new TableSource(name, chunks, plan);
 }
 
-/** What all chunks together say about the columns, with a bar if that takes long. */
+/** Statistics of the columns over all chunks, with a bar if that takes long. */
 async function survey(
   name: string,
   chunks: readonly { chunk: TableChunk }[],

@@ -16,14 +16,14 @@ export class DataWorkerError extends Error {
   override name = 'DataWorkerError';
 }
 
-/** How many threads read and decode: one less than there are processors, at most four; `TENSORCELL_DATA_WORKERS`. */
+/** How many threads read and decode: one less than there are CPUs, at most four; `TENSORCELL_DATA_WORKERS`. */
 export function workerCount(): number {
   const chosen = Number(process.env['TENSORCELL_DATA_WORKERS'] ?? '');
   if (Number.isInteger(chosen) && chosen > 0) return chosen;
   return Math.max(1, Math.min(4, availableParallelism() - 1));
 }
 
-/** The worker's bundle: beside our own, or, when run from source, in the checkout's `dist`. */
+/** The worker's bundle: next to our bundles, or, when run from source, in the checkout's `dist`. */
 function workerFile(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   for (;;) {
@@ -109,7 +109,7 @@ class DataWorker {
   }
 }
 
-/** Errors cross threads without their class. */
+/** The error of a worker with its class, which is not sent between threads. */
 function revived(error: JobError): Error {
   if (error.name === 'FileError') return new FileError(error.message, error.code ?? '', error.path ?? '');
   const Class =

@@ -13,7 +13,7 @@ import { ConversionError } from './errors.ts';
 import type { ConversionContext, Leaf } from './leaf.ts';
 import { copyOut, payloadOf, receiveBytes, receiveMapping, sendBytes } from './payload.ts';
 
-/** What an array can be asked to become in Python; the default is NumPy's. */
+/** The forms that an array can take in Python; the default is NumPy's. */
 const PYTHON_ARRAYS = ['numpy', 'torch', 'tensorflow'];
 
 function isTensor(value: unknown): value is Tensor {

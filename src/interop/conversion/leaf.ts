@@ -3,14 +3,14 @@
  * nothing of who carries the tree.
  */
 export interface Leaf {
-  /** What kind of leaf it is. */
+  /** The kind of leaf. */
   $: string;
   [key: string]: unknown;
 }
 
-/** What a codec may use while it encodes or decodes. */
+/** The context of a codec while it encodes or decodes. */
 export interface ConversionContext {
-  /** What the caller of `get`, `set` or `call` asked for. */
+  /** The options that the caller of `get`, `set` or `call` gave. */
   readonly options: { readonly as?: string | undefined; readonly [key: string]: unknown };
   /** The other process. */
   readonly pid: number;

@@ -125,7 +125,7 @@ export function payloadOf(leaf: Leaf): Payload {
   throw new ConversionError('malformed', `the other process sent a ${leaf.$} without its bytes`);
 }
 
-/** A mapping's bytes in memory of our own; the mapping is gone then. */
+/** A mapping's bytes in our memory; unmaps the mapping. */
 export function copyOut(mapping: Mapping): ArrayBuffer {
   try {
     const buffer = new ArrayBuffer(mapping.length);
@@ -136,7 +136,7 @@ export function copyOut(mapping: Mapping): ArrayBuffer {
   }
 }
 
-/** A payload's bytes in memory of our own. */
+/** A payload's bytes in our memory. */
 export async function receiveBytes(payload: Payload, context: ConversionContext): Promise<ArrayBuffer> {
   const { bytes, data } = payload;
   if (data === undefined) return copyOut(await receiveMapping(payload, context));
@@ -152,8 +152,8 @@ export async function receiveBytes(payload: Payload, context: ConversionContext)
 const WHAT = 'a segment of the other process';
 
 /**
- * A payload's segment, mapped here. Where the system does not let us open another process's memory, the other side is
- * asked for a file.
+ * A payload's segment, mapped here. Where the system does not let us open another process's memory, the other side
+ * writes a file.
  */
 export async function receiveMapping(payload: Payload, context: ConversionContext): Promise<Mapping> {
   const { segment, bytes } = payload;
@@ -164,7 +164,7 @@ export async function receiveMapping(payload: Payload, context: ConversionContex
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EACCES' && code !== 'EPERM') throw lost(bytes, error);
   } finally {
-    // Mapped or given up: either way it is not on its way any more. Who is gone needs no telling.
+    // Mapped or given up: either way it is not on its way any more. A process that has ended needs no message.
     context.request('segment_taken', { name: segment.name, pid: process.pid }).catch(() => undefined);
   }
   const folder = join(tensorcellHome(), 'segments');

@@ -8,7 +8,7 @@ import type { ConversionContext, Leaf } from './leaf.ts';
 import { payloadOf, receiveBytes, sendBytes } from './payload.ts';
 import { importInTurn } from '../../base/spare-descriptors.ts';
 
-/** What a table can be asked to become in Python. */
+/** The forms that a table can take in Python. */
 const PYTHON_TABLES = ['pandas', 'polars', 'arrow'];
 
 type Row = Record<string, unknown>;
@@ -116,7 +116,7 @@ async function rowsToArrow(rows: readonly unknown[]): Promise<Uint8Array> {
   return bytes;
 }
 
-/** A leaf for a table: a data frame of nodejs-polars, or an array of objects where a table was asked for. */
+/** A leaf for a table: a data frame of nodejs-polars, or an array of objects where a table was requested. */
 export async function encodeTable(value: unknown, context: ConversionContext): Promise<Leaf | undefined> {
   const { as } = context.options;
   const asked = as !== undefined && PYTHON_TABLES.includes(as) ? as : undefined;
@@ -172,7 +172,7 @@ async function arrowToRows(bytes: Uint8Array): Promise<Row[]> {
   }
 }
 
-/** Rows; or columns, or a data frame of nodejs-polars, where `as` says so. */
+/** Rows; or columns, or a data frame of nodejs-polars, where `as` requests them. */
 export async function decodeTable(leaf: Leaf, context: ConversionContext): Promise<unknown> {
   const bytes = new Uint8Array(await receiveBytes(payloadOf(leaf), context));
   switch (context.options.as) {

@@ -1,4 +1,4 @@
-/** What Python's side computes on, beside TypeScript's: sentences for `%device` and the doctor. Pure but for `examine`. */
+/** The devices of Python's side, and how they share with TypeScript's: sentences for `%device` and the doctor. Pure but for `examine`. */
 import { execFile } from 'node:child_process';
 import { formatBytes } from '../../base/text/bytes.ts';
 import { escapeHtml } from '../../base/text/html.ts';
@@ -10,7 +10,7 @@ interface TorchDevice {
   /** Of the whole card, and null before torch has used it. */
   freeBytes: number | null;
   totalBytes: number | null;
-  /** What torch's tensors take, and what its allocator holds for them. */
+  /** The memory of torch's tensors, and the memory that its allocator holds for them. */
   tensorBytes: number | null;
   reservedBytes: number | null;
 }
@@ -33,7 +33,7 @@ export interface PythonDevices {
   failed?: Record<string, string>;
 }
 
-/** What of TypeScript's side matters to Python's. */
+/** The state of TypeScript's side that matters to Python's. */
 export interface OurSide {
   /** Newest CUDA that the driver runs, such as `12.9`; null without an NVIDIA driver. */
   driverCuda: string | null;
@@ -124,7 +124,7 @@ export function describePython(python: PythonDevices, ours: OurSide): PythonSect
   return { lines, warnings };
 }
 
-/** Who holds how much of each card, where the driver or torch tells. */
+/** How much of each card each process holds, where the driver or torch reports it. */
 function shares(python: PythonDevices, ours: OurSide, warnings: PythonSection['warnings']): string[] {
   const lines: string[] = [];
   for (const [index, gpu] of ours.gpus.entries()) {
@@ -175,8 +175,8 @@ export function sectionHtml({ lines, warnings }: PythonSection): string {
 const EXAMINE_MS = 60_000;
 
 /**
- * Loads torch and tensorflow of an environment in a process of its own and asks them.
- * @throws Error when Python does not answer; the message says why
+ * Loads torch and tensorflow of an environment in a separate process and asks them.
+ * @throws Error when Python does not answer; the message gives the reason
  */
 export async function examine(
   { executable }: Pick<PythonEnvironment, 'executable'>,

@@ -26,7 +26,7 @@ export function ourSide(devices: readonly Device[], ownCuda: string | null): Our
   };
 }
 
-/** What `%%python` would use, and what is wrong with it. Never rejects, and changes nothing. */
+/** The environment that `%%python` would use, and its problems. Never rejects, and changes nothing. */
 async function pythonFindings(surroundings: Surroundings, ours: OurSide): Promise<Finding[]> {
   const finding = (severity: Finding['severity'], found: string, fix: string[] = []): Finding => ({
     code: CODE,

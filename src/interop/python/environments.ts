@@ -7,10 +7,10 @@ import { homeFolder } from '../../base/home.ts';
 
 export type EnvironmentKind = 'active' | 'venv' | 'conda' | 'pyenv' | 'system' | 'chosen';
 
-/** Where a Python may be; nobody has run it yet. */
+/** A place where a Python may be; it has not been run yet. */
 export interface EnvironmentCandidate {
   kind: EnvironmentKind;
-  /** What a person calls it: the folder's name, as a rule. */
+  /** The name for the user: usually that of the folder. */
   name: string;
   executable: string;
 }
@@ -36,7 +36,7 @@ export interface Surroundings {
 const PACKAGES = ['ipykernel', 'numpy', 'torch', 'tensorflow', 'pandas', 'polars', 'pyarrow'] as const;
 /** Folders above the notebook in which a venv is looked for. */
 const LEVELS = 4;
-/** A Python on a cold disk takes its time; one that hangs is passed over. */
+/** A Python on a cold disk takes its time; one that hangs is rejected. */
 const INSPECT_MS = 15_000;
 
 const INSPECT = `
@@ -245,7 +245,7 @@ export async function findEnvironments(surroundings: Surroundings): Promise<Pyth
 }
 
 /**
- * The environment that somebody has named: a folder, a `python` in it, both also relative to the notebook's folder or
+ * The environment that the user has named: a folder, a `python` in it, both also relative to the notebook's folder or
  * with `~`, or the name of one that `findEnvironments` lists.
  * @throws PythonError `no-environment` that names the nearest
  */
@@ -305,7 +305,7 @@ export function ipykernelCommand({
   return `${executable} -m pip install ipykernel`;
 }
 
-/** What a shell would have set after `activate`: programs of the environment are found first. */
+/** The variables that a shell sets after `activate`: programs of the environment are found first. */
 export function environmentFor(
   executable: string,
   environment: Surroundings['environment'],

@@ -19,7 +19,7 @@ export type PythonErrorCode =
   /** The process has ended. */
   | 'died'
   | 'interrupted'
-  /** Outside of a notebook nobody runs Python for us. */
+  /** Outside a notebook there is no kernel process, which runs Python. */
   | 'no-notebook';
 
 const CODES: ReadonlySet<string> = new Set<PythonErrorCode>([
@@ -35,8 +35,8 @@ const CODES: ReadonlySet<string> = new Set<PythonErrorCode>([
 ]);
 
 /**
- * What went wrong on Python's side or on the way to it. `name` is the Python exception's (`ZeroDivisionError`) where
- * there was one, and `traceback` what a Python notebook would show.
+ * An error on Python's side or on the way to it. `name` is the Python exception's (`ZeroDivisionError`) where
+ * there was one, and `traceback` the text that a Python notebook would show.
  */
 export class PythonError extends ReportedError {
   readonly code: PythonErrorCode;

@@ -1,5 +1,5 @@
 /**
- * Python beside TypeScript, from code: `python.run`, `get`, `set`, `call`. The kernel process owns Python, so it lives on
+ * Python next to TypeScript, from code: `python.run`, `get`, `set`, `call`. The kernel process owns Python, so it lives on
  * when the runtime process is replaced; what is here asks for it through the notebook host.
  */
 import { setOwn } from '../../base/own-property.ts';
@@ -20,13 +20,13 @@ export type { PythonStatus } from './requests.ts';
 // eslint-disable-next-line typescript/consistent-type-definitions -- a type may go where any options may
 export type ConversionOptions = {
   /**
-   * What the value becomes on the other side. On the way to Python: `numpy`, `torch`, `tensorflow`, `pandas`, `polars` or
+   * The form of the value on the other side. On the way to Python: `numpy`, `torch`, `tensorflow`, `pandas`, `polars` or
    * `arrow`. On the way here: a dtype such as `float32`, or `array`, `tensor`, `polars`, `columns`.
    */
   as?: string;
 };
 
-/** What arrives when nobody says what it is: typed like the result of JSON.parse, so that a cell may use it at once. */
+/** A value that arrives without a declared type: typed like the result of JSON.parse, so that a cell may use it at once. */
 type Arriving = ReturnType<typeof JSON.parse>;
 
 /** Python has no positional argument of this class: it is told from values by it. */
@@ -135,9 +135,9 @@ export const python = {
 };
 
 export interface CallOptions {
-  /** What arguments become in Python. */
+  /** The form of arguments in Python. */
   as?: string;
-  /** What the result becomes here. */
+  /** The form of the result here. */
   result?: string;
 }
 

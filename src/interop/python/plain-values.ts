@@ -1,6 +1,6 @@
 /**
- * Plain values as a tree of JSON, and back: the same rules as bridge/tensorcell_values.py. What JSON has no word for is
- * an object with the key `$`, which names its kind:
+ * Plain values as a tree of JSON, and back: the same rules as bridge/tensorcell_values.py. A value that JSON cannot
+ * express is an object with the key `$`, which names its kind:
  *
  * | TypeScript                     | Python                                    |
  * | ------------------------------ | ----------------------------------------- |
@@ -27,7 +27,7 @@ export async function encodeValue(
   leaves: Leaves,
   name = 'the value',
 ): Promise<unknown> {
-  // Rows become a table only where somebody asks for one: before they are taken for an array of objects.
+  // Rows become a table only where the caller requests one: before they are taken for an array of objects.
   const asked = context.options.as === undefined ? undefined : await leaves.encode(value, context);
   return asked ?? (await new Encoder(context, leaves).encode(value, name));
 }
@@ -189,7 +189,7 @@ function decodeNumber(text: string): number {
   return Number(text.replace('inf', 'Infinity').replace('nan', 'NaN'));
 }
 
-/** Objects of other realms (a vm context, JSON of a worker) have an Object of their own. */
+/** Objects of other realms (a vm context, JSON of a worker) have another Object. */
 function isObjectPrototype(prototype: unknown): boolean {
   return (
     prototype === Object.prototype ||

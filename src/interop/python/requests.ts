@@ -1,4 +1,4 @@
-/** What the library asks the kernel process, which owns Python; and what it is told. */
+/** The requests of the library to the kernel process, which owns Python, and the answers. */
 
 export type PythonRequest =
   | { what: 'run'; code: string }

@@ -95,7 +95,7 @@ function floats(value: Tensor | TaggedArray): Tensor {
  * Sets a model's weights from a state dict of PyTorch's, transposed as tfjs's layers have them. Nothing is set when
  * anything does not fit.
  *
- * What a state dict does not say has to agree by itself: BatchNorm's `eps` is 1e-5 in PyTorch and 1e-3 in tfjs
+ * Options that a state dict does not hold have to agree already: BatchNorm's `eps` is 1e-5 in PyTorch and 1e-3 in tfjs
  * (`epsilon`), pads of strided convolutions differ with `padding: 'same'`.
  *
  * @throws StateDictError naming the layer and the module: a layer that PyTorch has not, numbers of layers and modules that

@@ -1,5 +1,5 @@
 /**
- * What a layer's weights are called and how they lie in PyTorch (torch.nn: the "Variables" of each module's page).
+ * The names and layouts of a layer's weights in PyTorch (torch.nn: the "Variables" of each module's page).
  */
 import type { layers, Tensor } from '@tensorflow/tfjs';
 import { theTf } from '../../tfjs/current.ts';

@@ -28,7 +28,7 @@ export function modulesOf(keys: readonly string[]): TorchModule[] {
   for (const key of keys) {
     if (IGNORED.test(key)) continue;
     let { module, name } = place(key);
-    // The output projection of an attention module is a module of its own there.
+    // The output projection of an attention module is a separate module there.
     const outer = /^(.*?)\.?out_proj$/.exec(module)?.[1];
     if (outer !== undefined && all.has(outer === '' ? 'in_proj_weight' : `${outer}.in_proj_weight`)) {
       module = outer;

@@ -56,7 +56,7 @@ export class SafetensorsFile implements Disposable {
     return [...this.#header.tensors.keys()];
   }
 
-  /** What whoever wrote the file said of it. */
+  /** The metadata that the writer of the file put into it. */
   get metadata(): Readonly<Record<string, string>> {
     return this.#header.metadata;
   }
@@ -121,7 +121,7 @@ export class SafetensorsFile implements Disposable {
     );
   }
 
-  /** Closes the file. What was read stays. */
+  /** Closes the file. Tensors that were read stay. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -7,7 +7,7 @@ import { dtypeBytes, elementCount, shapeProblem, type Dtype } from '../../base/a
 
 export type SafetensorsErrorCode = 'malformed' | 'unsupported' | 'not-found';
 
-/** A safetensors file is damaged, or does not hold what was asked for. */
+/** A safetensors file is damaged, or does not hold the requested tensor. */
 export class SafetensorsError extends Error {
   override readonly name = 'SafetensorsError';
   readonly code: SafetensorsErrorCode;
@@ -47,7 +47,7 @@ const NAMES = {
 const dtypes = new Map<string, Dtype>(Object.entries(NAMES));
 const formatNames = new Map<Dtype, string>([...dtypes].map(([name, dtype]) => [dtype, name]));
 
-/** The reference implementation refuses longer headers: nobody's memory should depend on eight bytes of a file. */
+/** The reference implementation refuses longer headers: memory should not depend on eight bytes of a file. */
 const LONGEST_HEADER = 100_000_000;
 
 export interface TensorEntry {
@@ -217,7 +217,7 @@ export function formatHeader(
     entries.push([name, { dtype: format, shape, data_offsets: [at, end] }]);
     at = end;
   }
-  // Not built with an object of ours: a name that looks like a number would come first.
+  // Not built with an object: a name that looks like a number would come first.
   const body = entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(',');
   const json = new TextEncoder().encode(`{${body}}`);
   const padded = Math.ceil(json.length / 8) * 8;

@@ -43,7 +43,7 @@ export function load(file: string, options: LoadOptions = {}): Record<string, Te
   return Object.fromEntries(names.map((name) => [name, opened.get(name, options)]));
 }
 
-/** Parts in which a tensor's memory is written: large enough for the disk, small beside the tensor. */
+/** Parts in which a tensor's memory is written: large enough for the disk, small compared with the tensor. */
 const CHUNK = 16 * 1024 * 1024;
 
 interface Source extends TensorDescription {

@@ -62,7 +62,7 @@ export function installConvolutionGradients(tools: GradientTools, composites: Co
       };
     });
   }
-  // TensorFlow has channels first on GPUs; on the processor only without strides, and tfjs-node gives it the strides and
+  // TensorFlow has channels first on GPUs; on the CPU only without strides, and tfjs-node gives it the strides and
   // dilations of the channels.
   composites.set('Conv2D', (inputs, attributes) => {
     if (attributes['dataFormat'] !== 'NCHW') return undefined;
@@ -239,7 +239,7 @@ function conv3d(
   const rates = perAxis(attributes['dilations'] ?? 1, 3);
   const dilated = rates.some((rate) => rate > 1);
   const counted = typeof attributes['pad'] === 'number';
-  // The processor has no dilations, and no device has them in gradients.
+  // The CPU has no dilations, and no device has them in gradients.
   if (!dilated && !counted) return undefined;
   return tf.tidy(() => {
     const info = tf.backend_util.computeConv3DInfo(

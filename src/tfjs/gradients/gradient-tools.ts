@@ -21,7 +21,7 @@ export type ListGradient = (
   attributes: NamedAttrMap,
 ) => InputGradients;
 
-/** What a gradient needs of the op: names of inputs, and for each output whether it is kept. */
+/** The tensors that a gradient needs of the op: names of inputs, and for each output whether it is kept. */
 export interface Saves {
   inputs?: string[];
   outputs?: boolean[];
@@ -29,7 +29,7 @@ export interface Saves {
   all?: boolean;
 }
 
-/** What the gradients of this folder are written with. */
+/** The functions with which the gradients of this folder are written. */
 export interface GradientTools {
   readonly tf: Tf;
   readonly backend: NodeBackend;

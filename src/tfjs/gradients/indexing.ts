@@ -298,7 +298,7 @@ function installMirrorPad({ tf, define }: GradientTools): void {
     const paddings = numberPairs(attributes['paddings']);
     const shared = attributes['mode'] === 'symmetric' ? 0 : 1;
     return {
-      // What lies in the padding belongs to the place that it mirrors.
+      // The gradient of a padding belongs to the place that the padding mirrors.
       x: () => {
         let gradient = dy;
         for (const [axis, [before, after]] of paddings.entries()) {

@@ -28,7 +28,7 @@ export function installPoolGradients(tools: GradientTools, composites: Composite
         output: () => noGradient(output),
       };
     });
-    // What the places with the largest numbers have in `ddx`. Paddings in numbers: numeric-padding.ts.
+    // The values of `ddx` at the places with the largest numbers. Paddings in numbers: numeric-padding.ts.
     replaceKernel(`MaxPool${suffix}GradGrad`, () => ({ input, output, ddx }, attributes) => {
       const { filterSize, strides, pad } = attributes as { filterSize: number; strides: number; pad: string };
       return run(

@@ -83,7 +83,7 @@ export class BackupAndRestore extends TrainingCallback {
   }
 }
 
-/** What a backup says of itself. @throws ModelFileError for anything that no backup holds */
+/** The description in a backup. @throws ModelFileError for anything that no backup holds */
 function readNotes(file: string): { epoch: number; weights: string } {
   const { epoch, weights } = parseModelJson(readRegular(file), file);
   if (!Number.isSafeInteger(epoch) || (epoch as number) < 0 || !/^[ab]\.weights\.h5$/.test(String(weights))) {

@@ -1,17 +1,17 @@
 import type * as Tf from '@tensorflow/tfjs';
 import { notify } from '../notify.ts';
 
-/** What a training tells after a batch or an epoch: numbers, or scalars that are still on the device. */
+/** The logs of a training after a batch or an epoch: numbers, or scalars that are still on the device. */
 export type Logs = Record<string, number | Tf.Scalar>;
 
-/** What `fit` may be told before it begins. */
+/** Changes that a callback makes to the arguments of `fit` before it begins. */
 export interface FitStart {
   initialEpoch?: number;
 }
 
 /**
  * The base of callbacks that look at a training from outside tfjs: give instances of it to `fit` or `fitDataset`,
- * beside tfjs's own. Every method may be asynchronous; the training waits.
+ * in addition to tfjs's own. Every method may be asynchronous; the training waits.
  */
 export abstract class TrainingCallback {
   params: Record<string, unknown> = {};

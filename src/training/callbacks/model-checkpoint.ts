@@ -25,7 +25,7 @@ export interface ModelCheckpointOptions {
  * names a folder of tfjs.
  */
 export class ModelCheckpoint extends MonitorCallback {
-  /** What was saved last; named where a training fails. */
+  /** The path that was saved last; named where a training fails. */
   lastSaved: string | undefined;
   readonly #path: string;
   readonly #options: ModelCheckpointOptions;
@@ -81,7 +81,7 @@ export class ModelCheckpoint extends MonitorCallback {
       if (this.#options.saveWeightsOnly === true) await saveWeights(this.model, path);
       else await saveModel(this.model, path);
     } catch (error) {
-      // What is not on the disk is not the best that there is to go back to.
+      // Weights that are not on the disk cannot be the best that a user can return to.
       this.#best = before;
       throw error;
     }

@@ -9,7 +9,7 @@ const RISING = /acc|auc|precision|recall|f1|f_beta|iou|r2|true_|cosine_?similari
 /** Keras's names for what tfjs shortens. */
 const ALIASES: Record<string, string> = { accuracy: 'acc', val_accuracy: 'val_acc' };
 
-/** What callbacks have in common that watch one metric: https://keras.io/api/callbacks/ */
+/** The common part of callbacks that watch one metric: https://keras.io/api/callbacks/ */
 export abstract class MonitorCallback extends TrainingCallback {
   readonly monitor: string;
   readonly mode: 'min' | 'max';

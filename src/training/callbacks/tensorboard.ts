@@ -10,7 +10,7 @@ export interface TensorBoardOptions {
 
 /**
  * Writes event files that TensorBoard opens, under `train` and `validation` as Keras does:
- * https://keras.io/api/callbacks/tensorboard/. Scalars only. What the disk has no room for is reported once and left out;
+ * https://keras.io/api/callbacks/tensorboard/. Scalars only. Events for which the disk has no room are reported once and left out;
  * the training goes on.
  */
 export class TensorBoard extends TrainingCallback {

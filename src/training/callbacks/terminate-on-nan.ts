@@ -2,7 +2,7 @@ import { readLog, TrainingCallback } from './callback.ts';
 import type { Logs } from './callback.ts';
 
 /**
- * Ends the training when the loss is no number any more: https://keras.io/api/callbacks/terminate_on_nan/. It reads
+ * Ends the training when the loss becomes NaN or infinite: https://keras.io/api/callbacks/terminate_on_nan/. It reads
  * the loss after every batch.
  */
 export class TerminateOnNaN extends TrainingCallback {

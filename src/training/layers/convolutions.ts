@@ -236,7 +236,7 @@ function asTwoDimensions(args: Args): Args {
   };
 }
 
-/** What a layer of two dimensions was told of one. */
+/** Options of a layer of one dimension again, where its base class has two. */
 function backToOne(layer: ConvolutionLayer, args: Args): void {
   layer.kernelSize = layer.kernelSize.slice(1);
   layer.strides = layer.strides.slice(1);

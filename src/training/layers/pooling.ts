@@ -98,7 +98,7 @@ function globalPooling(tf: Tf, kind: Kind, rank: number): LayerClass {
       this.supportsMasking = kind === 'Average';
     }
 
-    /** What is pooled has no steps, and so no mask; tfjs's declarations leave that case out. */
+    /** The pooled values have no steps, and so no mask; tfjs's declarations leave that case out. */
     override computeMask(): Tensor {
       return null as unknown as Tensor;
     }

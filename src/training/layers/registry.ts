@@ -11,7 +11,7 @@ export type Config = tfjs.serialization.ConfigDict;
 /** Arguments of a layer, as a cell or a configuration file gives them. */
 export type Args = Record<string, unknown>;
 
-/** What layers are called with. */
+/** Keyword arguments of the call of a layer. */
 export interface Kwargs {
   training?: boolean;
   mask?: Tensor | (Tensor | null)[] | null;
@@ -145,7 +145,7 @@ export function channelsOf(layer: Convolving, shape: Shape): number {
   return count;
 }
 
-/** What says how many dimensions an input has to have. */
+/** The specification of an input with this number of dimensions. */
 export function inputOfRank(ndim: number): Layer['inputSpec'] {
   return [{ ndim }];
 }

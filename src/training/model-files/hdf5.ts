@@ -53,8 +53,8 @@ function filesOf({ FS }: Library): MemoryFiles {
 }
 
 /**
- * An HDF5 file with a group for each path, its arrays named by their numbers, as Keras 3 writes weights. What the
- * library wrote is opened again and compared: it reports most failures by results only.
+ * An HDF5 file with a group for each path, its arrays named by their numbers, as Keras 3 writes weights. The
+ * written file is opened again and compared: the library reports most failures by results only.
  *
  * @throws ModelFileError for 2 GiB and more, and when the file does not hold what it should.
  */
@@ -272,7 +272,7 @@ function inMemory<T>(library: Library, work: (path: string) => T): T {
 const SIGNATURE = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 
 /**
- * What is wrong with the superblock of an HDF5 file: its signature, and that the file has as many bytes as it says.
+ * The problem with the superblock of an HDF5 file: its signature, and that the file has as many bytes as it says.
  * https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html (level 0A)
  */
 export function hdf5Problem(file: WrittenFile): string | undefined {

@@ -21,7 +21,7 @@ const PARAMETERS = [
 
 const TENSORS: ReadonlySet<string> = new Set(['query', 'value', 'key', 'attention_mask']);
 
-/** What a call means for the layer, and its tensors in the order in which the layer takes them. */
+/** The options that a call means for the layer, and its tensors in the order in which the layer takes them. */
 export interface AttentionCall {
   tensors: unknown[];
   options: { attentionMask: boolean; useCausalMask: boolean };

@@ -40,7 +40,7 @@ export function buildModel(tf: typeof Tf, part: Part, file: string): Tf.LayersMo
   const layers = config?.['layers'];
   if (config === undefined || !Array.isArray(layers))
     throw malformed(`${file}: its config.json does not describe a model`);
-  // Subclassed models are Python code; a registered name says so.
+  // Subclassed models are Python code; a registered name is a sign of them.
   refuseForeign(`${file}: model ${String(config['name'])}`, part);
   if (!MODELS.has(className)) {
     throw unsupported(`${file} holds a ${String(className)}; only Sequential and Functional models are data`);
@@ -63,7 +63,7 @@ function buildSequential(tf: typeof Tf, part: Part, layers: Part[], file: string
   const model = tf.sequential({ name: config['name'] as string });
   const order: Layer[] = [];
   if (layers[0]?.class_name !== 'InputLayer') {
-    // Keras notes the shape that a model was built with where it has no input of its own.
+    // Keras notes the shape that a model was built with where it has no input layer.
     const shape =
       inputShapeOf(layers[0]?.config) ?? config['build_input_shape'] ?? part.build_config?.['input_shape'];
     if (!Array.isArray(shape)) {
@@ -187,7 +187,7 @@ function buildFunctional(tf: typeof Tf, config: Json, parts: Part[], file: strin
     const places = keys.flatMap((key, at) => (bare.includes(key) ? [at] : []));
     layerFields(model).unmaskedOutputs = places;
   }
-  // What belongs to the model, in the order in which Keras counts weights.
+  // The parts of the model, in the order in which Keras counts weights.
   rememberOrder(
     model,
     nodes.flatMap(({ layer }) => (layer === undefined ? [] : [layer])),

@@ -65,7 +65,7 @@ function nameOfClass(className: string): string {
     .toLowerCase();
 }
 
-/** The same form with each name changed: a name, a list, or an object by the names of outputs. What becomes undefined is left out. */
+/** The same form with each name changed: a name, a list, or an object by the names of outputs. Names that become undefined are left out. */
 function eachName(value: unknown, change: (name: unknown) => unknown): unknown {
   const known = (inner: unknown): boolean => inner !== undefined;
   if (Array.isArray(value)) return value.map((inner) => eachName(inner, change)).filter(known);
@@ -121,7 +121,7 @@ function metricsInKeras(metrics: unknown, outputs: number): unknown {
   return Array.from({ length: outputs }, () => list);
 }
 
-/** What a saved name, function or object of a loss or metric is in tfjs, or why it is nothing there. */
+/** The counterpart in tfjs of a saved name, function or object of a loss or metric, or why it has none. */
 function readName(tf: Tfjs, kind: 'loss' | 'metric', value: unknown): { name: string } | { problem: string } {
   const { class_name: className, config } = (value ?? {}) as { class_name?: unknown; config?: unknown };
   const isFunction = className === 'function' && typeof config === 'string';

@@ -103,7 +103,7 @@ function kerasLayer(
   };
 }
 
-/** What is inside of a wrapper; models are taken from the wrapper itself. */
+/** The layer inside a wrapper; models are taken from the wrapper itself. */
 function innerLayer(inner: TopologyLayer, wrapper: Tf.layers.Layer): Json {
   const { layer } = layerFields(wrapper);
   const config = inner.config ?? {};

@@ -75,7 +75,7 @@ function activationFromKeras(layer: string, key: string, value: unknown): string
       `layer ${layer}: its ${key} is ${typeof className === 'string' ? `a ${className}` : 'no name'}; put an Activation layer after it, or name an activation`,
     );
   }
-  // What a file of Keras 2 calls hard_sigmoid is tfjs's.
+  // hard_sigmoid in a file of Keras 2 is tfjs's.
   const name = value === 'hardSigmoid' ? value : KERAS_ACTIVATIONS[value];
   if (name === undefined) throw unsupported(`layer ${layer}: there is no ${key} ${value} here`);
   return name;

@@ -9,7 +9,7 @@ interface OptimizerKind {
   keras: string;
   /** Properties of its configuration: tfjs's name to Keras's. */
   properties: Readonly<Record<string, string>>;
-  /** What it keeps for each weight, in Keras's order: the ends of the names that tfjs gives them. */
+  /** Its values for each weight, in Keras's order: the ends of the names that tfjs gives them. */
   slots: (config: Json) => readonly string[];
   /** Whether Keras writes a slot of all weights before the next; otherwise all slots of a weight before the next weight's. */
   bySlot?: boolean;

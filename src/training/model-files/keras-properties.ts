@@ -1,4 +1,4 @@
-/** What layers of Keras 3 have in common with those here: the properties by class, in Keras's words. */
+/** The common part of layers of Keras 3 and of those here: the properties by class, in Keras's words. */
 
 const WEIGHTED = [
   'use_bias',
@@ -42,7 +42,7 @@ const inEachRank = (
 ): [string, readonly string[]][] => ranks.map((rank) => [name.replace('#', String(rank)), properties]);
 
 /**
- * The layers that both have, with the properties that mean the same in both. What is not listed is left to its default
+ * The layers that both have, with the properties that mean the same in both. Others are left to their defaults
  * where that is the same, and refused where a model has it set.
  */
 export const LAYER_PROPERTIES: Readonly<Record<string, readonly string[]>> = {
@@ -182,7 +182,7 @@ export const KERAS_ONLY: Readonly<Record<string, unknown>> = {
   use_gate: false,
 };
 
-/** Of no consequence to what a layer computes, or without meaning beside the ones above. */
+/** Of no consequence to what a layer computes, or without meaning together with the ones above. */
 export const IGNORED: ReadonlySet<string> = new Set([
   'name',
   'trainable',

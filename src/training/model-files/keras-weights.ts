@@ -37,7 +37,7 @@ function* counted(path: string, members: readonly Layer[]): Generator<[string, L
 
 const KERAS_CLASSES: Readonly<Record<string, string>> = { Model: 'Functional' };
 
-/** What is inside of a layer by its path, in the order in which Keras goes through it. */
+/** The parts of a layer by their paths, in the order in which Keras goes through it. */
 function* insideOf(layer: Layer, path: string): Generator<[string, Layer]> {
   const { layers, cell, cells, layer: wrapped, forwardLayer, backwardLayer } = layerFields(layer);
   if (layers !== undefined) {

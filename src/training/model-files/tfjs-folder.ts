@@ -10,7 +10,7 @@ function bytesOf(data: Tf.io.WeightData | undefined): Buffer {
   return Buffer.concat(parts.map((part) => Buffer.from(part)));
 }
 
-/** What `model.json` holds for these artifacts, with weights in the file `name`. */
+/** The content of `model.json` for these artifacts, with weights in the file `name`. */
 function modelJson(artifacts: Tf.io.ModelArtifacts, name: string): Record<string, unknown> {
   const { modelTopology, format, generatedBy, convertedBy } = artifacts;
   const { trainingConfig, signature, userDefinedMetadata, modelInitializer, weightSpecs } = artifacts;
@@ -43,7 +43,7 @@ function writeArtifacts(file: string, artifacts: Tf.io.ModelArtifacts, weightsNa
 
 /**
  * Writes tfjs's layers format: weights under a name made of their content, then `model.json`, which is what makes
- * them the model. What an earlier save left is removed last.
+ * them the model. Files of an earlier save are removed last.
  */
 export async function saveFolder(model: Tf.LayersModel, folder: string): Promise<void> {
   const file = folder.endsWith('.json') ? folder : join(folder, 'model.json');

@@ -93,7 +93,7 @@ function entriesOf(archive: Buffer, name: string): Entry[] {
   return entries;
 }
 
-/** What an archive says of itself is plausible before anything is unpacked. */
+/** Checks before anything is unpacked that the directory of an archive is plausible. */
 function checkEntries(
   entries: readonly Entry[],
   bytes: number,
@@ -162,7 +162,7 @@ export function unzip(archive: Buffer, name: string, most?: number): Map<string,
   return members;
 }
 
-/** What is wrong with an archive that `zipParts` made, as it is on the disk: its directory has these members. */
+/** The problem of an archive that `zipParts` made, as it is on the disk: its directory has these members. */
 export function zipProblem(file: WrittenFile, members: readonly string[]): string | undefined {
   const tail = file.read(Math.max(0, file.bytes - 22), 22);
   if (file.read(0, 4).readUInt32LE() !== LOCAL || tail.readUInt32LE() !== END)

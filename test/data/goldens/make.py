@@ -1,4 +1,4 @@
-"""Makes the files beside it: arrays as NumPy writes them, and pictures as TensorFlow's Python reads them.
+"""Makes the files next to it: arrays as NumPy writes them, and pictures as TensorFlow's Python reads them.
 
 Needs numpy and tensorflow: python make.py
 """

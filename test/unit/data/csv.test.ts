@@ -7,7 +7,7 @@ test('columns of numbers, of text, and with gaps', () => {
   ]);
 });
 
-test('one cell that is no number makes a column of text', () => {
+test('one cell that is not a number makes a column of text', () => {
   expect(parseCsv('a\n1\n2x\n')).toEqual([{ a: '1' }, { a: '2x' }]);
   expect(parseCsv('a;b\n-1.5e3;.5', { separator: ';' })).toEqual([{ a: -1500, b: 0.5 }]);
 });

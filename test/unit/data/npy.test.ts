@@ -19,7 +19,7 @@ test.each<[string, string, number[], number[]]>([
   ['fortran', 'float32', [3, 4], numbers],
   ['scalar', 'float32', [], [2.5]],
   ['wide', 'float32', [2], [1, 2 ** 40]],
-])('what NumPy saved as %s', (name, dtype, shape, expected) => {
+])('the file that NumPy saved as %s', (name, dtype, shape, expected) => {
   const array = parseNpy(members.get(`${name}.npy`)!, name);
   const { values, ...kind } = tensorValues(array.values, array.type);
   expect({ shape: array.shape, ...kind, values: Array.from(values) }).toEqual({
@@ -47,7 +47,7 @@ test('16-bit floats: every kind of value', () => {
   ]);
 });
 
-test('what is no array of numbers, or was cut short, is refused', () => {
+test('a file that is no array of numbers, or was cut short, is refused', () => {
   const whole = members.get('f4.npy')!;
   expect(() => parseNpy(Buffer.from('PNG'), 'x')).toThrow('x is not a .npy file');
   expect(() => parseNpy(whole.subarray(0, whole.length - 1), 'x.npy')).toThrow(

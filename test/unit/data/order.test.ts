@@ -23,7 +23,7 @@ test('without a seed: the order of the files, batches across chunks', () => {
   expect(epoch(chunks, { ...plain, batch: 100 })).toEqual([all]);
 });
 
-test.each([0, 1, 5, 1000])('with a seed and %d rows mixed: each row once, an order of its own', (buffer) => {
+test.each([0, 1, 5, 1000])('with a seed and %d rows mixed: each row once, in another order', (buffer) => {
   const one = epoch(chunks, { ...plain, seed: 1, buffer });
   expect(one.map((batch) => batch.length)).toEqual([4, 4, 3]);
   expect(one.flat().toSorted()).toEqual(all.toSorted());

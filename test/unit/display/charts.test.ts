@@ -5,7 +5,7 @@ import { confusionMatrix, histogram, renderValue, roc, weights } from '../../../
 
 tf.env().set('IS_TEST', true);
 
-/** What was recorded; `TENSORCELL_GOLDENS=write` records it anew: look at the pictures before committing. */
+/** The recorded charts; `TENSORCELL_GOLDENS=write` records it anew: look at the pictures before committing. */
 function golden(name: string, made: string): string {
   const file = join(__dirname, 'charts', name);
   if (process.env['TENSORCELL_GOLDENS'] === 'write') {

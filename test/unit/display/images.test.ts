@@ -53,7 +53,7 @@ test('labels may be a tensor; only so many pictures are shown', () => {
   expect(tf.memory().numTensors).toBe(before + 2);
 });
 
-test('what is no picture is refused with the way to make it one', () => {
+test('a tensor that is no picture is refused with the way to make it one', () => {
   expect(() => images(tf.zeros([784]))).toThrow(
     'a tensor of shape [784] is not an image: use .reshape([count, height, width])',
   );

@@ -16,7 +16,7 @@ test('folders of kernels that were killed are removed; all others stay', () => {
   ];
   for (const name of [orphan, ...others]) mkdirSync(join(base, name));
   writeFileSync(join(base, orphan, 'connection.json'), '{}');
-  // A file of this name is none of ours.
+  // A file of this name does not belong to us.
   const file = `tensorcell-python-${gone}-file00`;
   writeFileSync(join(base, file), '');
   removeOrphans(base);

@@ -24,7 +24,7 @@ test('nothing loaded, no GPU', () => {
   });
 });
 
-test('a build without CUDA beside an NVIDIA card is told, and not without one', () => {
+test('a build without CUDA is reported where there is an NVIDIA card, and not without one', () => {
   const cpu = { ...python, torch: { version: '2.5', cuda: null, available: false, devices: [] } };
   expect(describePython(cpu, nothing)).toEqual({
     lines: ['Python 3.11.2 (/env/bin/python), process 7', 'torch 2.5, built without CUDA: the CPU'],

@@ -46,7 +46,7 @@ function own(found: { executable: string; kind: string; name: string }[]): strin
     .map(({ kind, name, executable }) => [kind, name, dirname(dirname(executable)).slice(root.length + 1)]);
 }
 
-test('the active environment first, then those beside the notebook, the path, conda and pyenv', () => {
+test('the active environment first, then those next to the notebook, the path, conda and pyenv', () => {
   environment('active', 'venv');
   environment('home/work/.venv', 'venv');
   environment('home/env', 'venv');
@@ -103,7 +103,7 @@ test('one that does not run is left out of the list, and an error when it is nam
   });
 });
 
-test('what was found out is kept until a package comes or goes', async () => {
+test('the description of an environment is kept until a package comes or goes', async () => {
   const prefix = environment('home/work/env', 'venv');
   const [candidate] = findCandidates(surroundings());
   const packages = join(prefix, 'lib', 'python3.12', 'site-packages');

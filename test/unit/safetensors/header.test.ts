@@ -10,7 +10,7 @@ function parse(header: unknown, data: number) {
 
 const a = { dtype: 'F32', shape: [2], data_offsets: [0, 8] };
 
-test('what was written is read', () => {
+test('a written header is read', () => {
   const tensors = new Map([
     ['b', { dtype: 'bool' as const, shape: [3] }],
     ['a', { dtype: 'float64' as const, shape: [2, 2] }],

@@ -1,5 +1,5 @@
 /**
- * What stays of a training, beside what it was when somebody looked at it last: charts/*.golden.*. A change that is
+ * The final display of a training, compared with the recorded ones: charts/*.golden.*. A change that is
  * meant writes them anew: TENSORCELL_GOLDENS=write npx jest test/unit/training/charts
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -152,7 +152,7 @@ describe('the pen of pixels', () => {
     expect(greys).toEqual([255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255]);
   });
 
-  test('half a pixel is half covered, and opacity is put on once where a line crosses itself', () => {
+  test('half a pixel is half covered, and opacity is put on once where a line meets itself', () => {
     const pen = new PixelPen(3, 1, { scale: 1, paper: '#ffffff' });
     pen.rect(0.5, 0, 1, 1, '#000000');
     expect([pen.pixels[0], pen.pixels[3], pen.pixels[6]]).toEqual([128, 128, 255]);
@@ -191,7 +191,7 @@ describe('the pen of pixels', () => {
     expect([1, 2, 3, 5, 6, 7].map((y) => dark(8, y))).toEqual([true, true, true, false, false, false]);
   });
 
-  test('what lies outside the picture is left out', () => {
+  test('parts outside the picture are left out', () => {
     const pen = new PixelPen(2, 2, { scale: 1, paper: '#ffffff' });
     pen.circle(-5, -5, 3, '#000000');
     pen.rect(1, 1, 50, 50, '#000000');

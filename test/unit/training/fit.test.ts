@@ -153,7 +153,7 @@ test('fitDataset is shown too; its length is learned when it ends', async () => 
   expect(texts.at(-1)).toMatch(/^Epoch 1 of 2 · .*\nEpoch 2 of 2 · .*\nTrained 2 epochs in /);
 });
 
-test('a loss that is no number is told, with the first layer that went wrong', async () => {
+test('a loss that is not finite is reported with the first layer that went wrong', async () => {
   const model = tf.sequential({
     layers: [
       tf.layers.dense({ units: 2, inputShape: [1], name: 'first' }),

@@ -1,7 +1,7 @@
 import { writeHdf5 } from '../../../src/training/model-files/hdf5.ts';
 
 test('weights of 2 GiB are refused before anything is written, with what to do instead', async () => {
-  // Memory that nobody touches costs nothing.
+  // Memory that is not touched costs nothing.
   const groups = new Map([
     ['layers/dense/vars', { arrays: [{ shape: [2 ** 29], values: new Float32Array(2 ** 29) }] }],
   ]);

@@ -29,7 +29,7 @@ test('scalars wait until something is shown, and may be disposed meanwhile', () 
   expect(tf.memory().numTensors - before).toBe(1);
 });
 
-test('of many that wait some are let go, never the last', () => {
+test('of many that wait some are dropped, never the last', () => {
   const before = tf.memory().numTensors;
   const metrics = new Metrics();
   for (let item = 1; item <= 1000; item++) {

@@ -87,7 +87,7 @@ async def finished(value):
 
 
 class Operations:
-    """What `tensorcell_request` can ask for."""
+    """The operations of `tensorcell_request`."""
 
     def __init__(self, shell):
         self.shell = shell
@@ -166,7 +166,7 @@ def main():
             try:
                 await super().execute_request(stream, ident, parent)
             except KeyboardInterrupt:
-                # It hit ipykernel itself, on its way to the cell or back: without this nobody would be answered.
+                # It hit ipykernel itself, on its way to the cell or back: without this no request would be answered.
                 content = {
                     "status": "error",
                     "ename": "KeyboardInterrupt",
@@ -192,7 +192,7 @@ def main():
             self.session.send(stream, "tensorcell_reply", content, parent=parent, ident=ident)
 
         def check_size(self, value):
-            # A larger message would be refused at the other end, where nobody knows any more whom to answer.
+            # A larger message would be refused at the other end, where the request to answer is not known any more.
             if not isinstance(value, (dict, list, str)):
                 return
             size = len(json.dumps(value))

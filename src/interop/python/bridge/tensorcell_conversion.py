@@ -14,7 +14,7 @@ import time
 
 # Below this, bytes travel in the message: opening and mapping a segment costs more.
 INLINE_BYTES = 32 * 1024
-# A freed segment that nobody needed for this long is given back to the system.
+# A free segment that was not needed for this long is given back to the system.
 IDLE_SECONDS = 30.0
 PREFIX = "tensorcell-segment"
 
@@ -46,7 +46,7 @@ FOREIGN = {"bfloat16": 2, "float8_e4m3fn": 1, "float8_e5m2": 1, "float8_e8m0fnu"
 
 
 class Segment:
-    """Shared memory of ours that the other process maps."""
+    """Our shared memory that the other process maps."""
 
     def __init__(self, length):
         self.name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
@@ -72,7 +72,7 @@ _pool = []
 
 
 def _mapped_by(pid):
-    """What a process maps, as text; a process that is gone maps nothing."""
+    """The mappings of a process, as text; a process that has ended has none."""
     try:
         with open(f"/proc/{pid}/maps", encoding="latin-1") as maps:
             return maps.read()
@@ -103,7 +103,7 @@ def _reclaim():
 
 
 def _trim(older_than=0.0):
-    """Gives free segments back, and lets go of lent ones: who maps those keeps their memory alive."""
+    """Gives free segments back, and releases lent ones: the process that maps those keeps their memory alive."""
     _reclaim()
     limit = time.monotonic() - older_than
     for segment in [one for one in _pool if one.lent != "busy" and one.since <= limit]:
@@ -173,7 +173,7 @@ def segment_probe(argument):
 
 
 def segment_counts(_argument):
-    """For tests and diagnosis: segments of ours, and what we map of other processes'."""
+    """For tests and diagnosis: our segments, and those of other processes that we map."""
     own = f"{PREFIX}-{os.getpid()}-"
     lines = [line for line in (_mapped_by(os.getpid()) or "").splitlines() if PREFIX in line]
     return {

@@ -1,4 +1,4 @@
-"""What PyTorch and TensorFlow in this Python can compute on, as JSON.
+"""The devices of PyTorch and TensorFlow in this Python, as JSON.
 
 Imported by the bridge it looks only at packages that the user's code has loaded; run as a program it loads them.
 """
@@ -19,7 +19,7 @@ def _said(action, default=None):
 def _torch(torch):
     cuda = getattr(torch, "cuda", None)
     available = bool(_said(lambda: cuda.is_available(), False))
-    # What would set a driver's context up, which takes memory, is asked only where there is one.
+    # Questions that would set up a driver's context, which takes memory, are asked only where there is one.
     active = bool(_said(lambda: cuda.is_initialized(), False))
     devices = []
     for index in range(_said(lambda: cuda.device_count(), 0) if available else 0):
@@ -82,7 +82,7 @@ def describe():
 
 def main():
     failed = {}
-    # What packages print while they load is not for us.
+    # The output of packages while they load is not for us.
     out = os.dup(1)
     os.dup2(2, 1)
     for name in DESCRIBED:

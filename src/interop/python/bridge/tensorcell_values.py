@@ -1,6 +1,6 @@
 """Plain values as a tree of JSON, and back. The same rules as plain-values.ts.
 
-What JSON has no word for is an object with the key "$", which names its kind. Kinds that are not known here belong to
+A value that JSON cannot express is an object with the key "$", which names its kind. Kinds that are not known here belong to
 tensorcell_conversion (tensors, tables), which is loaded when the first of them comes by.
 """
 
@@ -195,7 +195,7 @@ def _describe_array(value):
 
 
 class _Operations(dict):
-    """Those of the helper, loaded when one is asked for."""
+    """Those of the helper, loaded when one is requested."""
 
     def __missing__(self, op):
         operations = conversion().OPERATIONS
