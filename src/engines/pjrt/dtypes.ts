@@ -44,7 +44,7 @@ export function dtypeOfBuffer(buffer: number): number | undefined {
 }
 
 /** The element type's name in StableHLO: `f32`. @throws PjrtError */
-export function elementName(dtype: number): string {
+function elementName(dtype: number): string {
   return typeOf(dtype).name;
 }
 

@@ -60,7 +60,7 @@ const SIZES: Record<FieldType, number> = { word: 8, int: 4, bool: 1, int64: 8, f
  * Fields of the argument structs in the header's order, after struct_size and the extension's pointer, which all have
  * (xla/pjrt/c/pjrt_c_api.h). Minor versions only append fields; a plugin reads as many as struct_size covers.
  */
-export const STRUCTS = {
+const STRUCTS = {
   ErrorDestroy: { error: 'word' },
   ErrorMessage: { error: 'word', message: 'word', messageSize: 'word' },
   ErrorGetCode: { error: 'word', code: 'int' },
