@@ -1,4 +1,4 @@
-import type { Rung } from './ladder.ts';
+import type { Rung } from './selection.ts';
 import type { DeviceStatus } from './status.ts';
 import { describeBackendLines, describeDevice, describeMissed } from './status.ts';
 

@@ -2,8 +2,8 @@ import type { BackendDescription } from './backend-description.ts';
 import type { Device } from './device.ts';
 import { attachBackend, takeInventory } from './inventory.ts';
 import type { Inventory, LookOptions } from './inventory.ts';
-import { climb, fellShort, missedRungs } from './ladder.ts';
-import type { Rung } from './ladder.ts';
+import { climb, fellShort, missedRungs } from './selection.ts';
+import type { Rung } from './selection.ts';
 import type { Machine } from './machine.ts';
 import { formatBytes, formatShare } from '../../base/text/bytes.ts';
 

@@ -1,5 +1,5 @@
 import { hasGlibc } from '../devices/inventory.ts';
-import { wantedRuntime } from '../devices/ladder.ts';
+import { wantedRuntime } from '../devices/selection.ts';
 import { exists, listFolder, readText, sizeOf } from '../devices/machine.ts';
 import type { Machine } from '../devices/machine.ts';
 import type { Check } from './check.ts';

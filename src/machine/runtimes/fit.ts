@@ -1,6 +1,6 @@
 import type { RuntimeName } from './catalogue.ts';
 import { takeInventory } from '../devices/inventory.ts';
-import { climb } from '../devices/ladder.ts';
+import { climb } from '../devices/selection.ts';
 import type { Machine } from '../devices/machine.ts';
 import { currentMachine } from '../devices/machine.ts';
 import { RUNTIMES } from './catalogue.ts';
