@@ -49,7 +49,7 @@ export async function useDevice(
     }
     if (family === current) {
       const known = backend.devices.map(({ name }) => name.replace(/^.*\/device:/, '')).join(', ');
-      const why = backend.passedOver.find(({ what }) => what.startsWith(`${family}-`))?.why;
+      const why = backend.rejected.find(({ what }) => what.startsWith(`${family}-`))?.why;
       throw new MagicError(
         'not-found',
         `%device use ${wanted}: this TensorFlow build has ${known}${why === undefined ? '' : ` (${why})`}; %device why gives the reasons`,

@@ -1,8 +1,8 @@
 import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
 import {
   currentMachine,
-  ladderHtml,
-  ladderText,
+  selectionHtml,
+  selectionText,
   statusHtml,
   statusText,
   takeStatus,
@@ -106,7 +106,7 @@ export function device(machine: () => Machine = currentMachine): Magic {
       }
       const [text, html] =
         form === 'why'
-          ? [ladderText(status), ladderHtml(status)]
+          ? [selectionText(status), selectionHtml(status)]
           : await withPython(context, status, statusText(status), statusHtml(status));
       const home = context.session.environment['HOME'];
       await context.output.display({

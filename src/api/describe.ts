@@ -22,23 +22,23 @@ import { tfInstance, tfIsEvaluated } from '../tfjs/instance.ts';
 export function describeBackend(): BackendDescription {
   const loaded = loadedTensorflow();
   const options = contextOptions();
-  let passedOver: BackendDescription['passedOver'] = [];
+  let rejected: BackendDescription['rejected'] = [];
   let planned: ReturnType<typeof runtimeChoice>['runtime'];
   try {
-    ({ runtime: planned, passedOver } = runtimeChoice());
+    ({ runtime: planned, rejected } = runtimeChoice());
   } catch (error) {
-    passedOver = [{ what: process.env['TENSORCELL_RUNTIME'] ?? 'tensorflow', why: asError(error).message }];
+    rejected = [{ what: process.env['TENSORCELL_RUNTIME'] ?? 'tensorflow', why: asError(error).message }];
   }
   const failure = loadingFailure();
   if (failure !== undefined && planned !== undefined) {
-    passedOver = [
-      ...passedOver,
+    rejected = [
+      ...rejected,
       { what: planned.name, why: asError(failure).message, fix: 'tensorcell runtime install' },
     ];
   }
   const missing = loaded?.missing;
-  if (missing !== undefined && !passedOver.some(({ what }) => what === missing.what)) {
-    passedOver = [...passedOver, missing];
+  if (missing !== undefined && !rejected.some(({ what }) => what === missing.what)) {
+    rejected = [...rejected, missing];
   }
   const runtime = loaded?.runtime ?? (failure === undefined ? planned : undefined);
   const inUse = tfIsEvaluated() ? tfInstance().getBackend() : undefined;
@@ -55,7 +55,7 @@ export function describeBackend(): BackendDescription {
             bytes: loaded.binding.memoryBytes(),
             peakBytes: loaded.binding.peakBytes(),
           },
-    passedOver,
+    rejected,
     pid: process.pid,
   };
   if (runtime !== undefined) {

@@ -14,9 +14,9 @@ const sum = tf.tidy(
       .dataSync()[0],
 );
 if (sum !== SIZE ** 3) throw new Error(`a product of matrices gave ${sum} instead of ${SIZE ** 3}`);
-const { backend, devices, passedOver } = describeBackend();
+const { backend, devices, rejected } = describeBackend();
 const milliseconds = Math.round(performance.now() - start);
 const names = devices.map(({ name }) => name.replace(/^.*\/device:/, ''));
-const why = passedOver.map(({ what, why }) => `${what}: ${why}`).join('; ');
+const why = rejected.map(({ what, why }) => `${what}: ${why}`).join('; ');
 const said = { backend, devices: names, milliseconds, why };
 process.stdout.write(`${MARK}${JSON.stringify(said)}\n`, () => process.exit(0));

@@ -45,7 +45,7 @@ export function loadTf(): Tf {
     } else {
       registerTensorflowBackend(tf, new TensorflowEngine(loaded.binding));
       const { missing } = loaded;
-      const passedOver = runtimeChoice().passedOver;
+      const rejected = runtimeChoice().rejected;
       if (missing !== undefined) {
         notify(
           `${missing.what} found no GPU: ${missing.why}. tf computes on the CPU; \`%doctor\` shows details.`,
@@ -57,7 +57,7 @@ export function loadTf(): Tf {
       const backend = tensorflowBackend() as NodeBackend;
       const { binding } = loaded;
       for (const step of ENGINE_STEPS) step.install({ tf, backend, binding, notify });
-      for (const { what, why } of passedOver) {
+      for (const { what, why } of rejected) {
         if (what === missing?.what) continue; // notified above
         notify(`${what} is installed but not used: ${why}. \`%doctor\` shows details.`);
       }

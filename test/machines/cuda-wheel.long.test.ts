@@ -54,15 +54,15 @@ else {
       TENSORCELL_RUNTIME: 'cuda',
       TF_CPP_MIN_LOG_LEVEL: '3',
     });
-    const { backend, runtime, tensorflowVersion, devices, passedOver } = description;
+    const { backend, runtime, tensorflowVersion, devices, rejected } = description;
     assert.deepEqual(
-      { backend, runtime, tensorflowVersion, devices, passedOver },
+      { backend, runtime, tensorflowVersion, devices, rejected },
       {
         backend: 'tensorflow',
         runtime: { name: 'cuda', version: '2.21.0', path: installed.path },
         tensorflowVersion: '2.21.0',
         devices: [{ name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' }],
-        passedOver: [{ what: 'cuda-2.21.0', why: NO_DRIVER, fix: '%doctor' }],
+        rejected: [{ what: 'cuda-2.21.0', why: NO_DRIVER, fix: '%doctor' }],
       },
     );
     assert.ok(losses[1] < losses[0] / 10, `the loss went from ${losses[0]} to ${losses[1]}`);
@@ -79,7 +79,7 @@ else {
   test('where nobody asks for it, it serves the processor when nothing else is installed', { skip }, () => {
     const { description } = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
     assert.deepEqual(
-      [description.runtime?.name, description.passedOver],
+      [description.runtime?.name, description.rejected],
       ['cuda', [{ what: 'cuda-2.21.0', why: NO_DRIVER }]],
     );
   });

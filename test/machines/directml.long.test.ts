@@ -62,7 +62,7 @@ else {
     assert.deepEqual(PYTHON_SYMBOLS, pythonSymbols(library));
   });
 
-  test('in a notebook: one line says why, TensorFlow says nothing else, and %device why shows the ladder', () =>
+  test('in a notebook: one line says why, TensorFlow says nothing else, and %device why shows the device selection', () =>
     withKernel(
       async (client) => {
         const first = await client.cell('tf.ones([2, 2]).sum().arraySync()');
@@ -95,15 +95,15 @@ else {
       TENSORCELL_HOME: home,
       TENSORCELL_RUNTIME: 'directml',
     });
-    const { backend, runtime, tensorflowVersion, devices, passedOver } = description;
+    const { backend, runtime, tensorflowVersion, devices, rejected } = description;
     assert.deepEqual(
-      { backend, runtime, tensorflowVersion, devices, passedOver },
+      { backend, runtime, tensorflowVersion, devices, rejected },
       {
         backend: 'tensorflow',
         runtime: { name: 'directml', version: '2.10.1', path: installed.path },
         tensorflowVersion: '2.10.1',
         devices: [{ name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' }],
-        passedOver: [{ what: 'directml-2.10.1', why: NOT_WSL, fix: '%doctor' }],
+        rejected: [{ what: 'directml-2.10.1', why: NOT_WSL, fix: '%doctor' }],
       },
     );
     assert.ok(losses[1] < losses[0] / 10, `the loss went from ${losses[0]} to ${losses[1]}`);

@@ -154,7 +154,7 @@ export const onCpu: BackendDescription = {
   devices: [{ name: '/job:localhost/replica:0/task:0/device:CPU:0', type: 'CPU' }],
   threads: { intraOp: 4, interOp: 4 },
   memory,
-  passedOver: [],
+  rejected: [],
   pid: 4242,
 };
 

@@ -66,15 +66,15 @@ else {
     );
     assert.match(command('list'), new RegExp(String.raw`^chosen: TensorFlow 2\.21\.0 in ${site}$`, 'm'));
     const used = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
-    const { backend, runtime, tensorflowVersion, library, passedOver } = used.description;
+    const { backend, runtime, tensorflowVersion, library, rejected } = used.description;
     assert.deepEqual(
-      { backend, runtime, tensorflowVersion, library, passedOver },
+      { backend, runtime, tensorflowVersion, library, rejected },
       {
         backend: 'tensorflow',
         runtime: { name: 'python', version: '2.21.0', path: site },
         tensorflowVersion: '2.21.0',
         library: join(site, 'tensorflow', 'libtensorflow_cc.so.2'),
-        passedOver: [],
+        rejected: [],
       },
     );
     assert.ok(used.losses[1] < used.losses[0] / 10);
@@ -85,7 +85,7 @@ else {
     rmSync(dirname(dirname(python)), { recursive: true });
     const without = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
     assert.equal(without.description.backend, 'cpu');
-    assert.deepEqual(without.description.passedOver, [
+    assert.deepEqual(without.description.rejected, [
       { what: 'python', why: 'it was selected, but no longer exists', fix: 'tensorcell runtime use auto' },
     ]);
   });

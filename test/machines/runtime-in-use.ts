@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import type { BackendDescription } from '../../src/machine/devices/index.ts';
-import { disposeProbes, ladderText, takeStatus, thisMachine } from '../../src/machine/devices/index.ts';
+import { disposeProbes, selectionText, takeStatus, thisMachine } from '../../src/machine/devices/index.ts';
 import { tensorflowBackend } from '../../src/tfjs/backend.ts';
 import { describeBackend, loadTf, preload } from '../../src/api/tensorflow.ts';
 
@@ -58,7 +58,7 @@ export async function report(): Promise<void> {
   const said = {
     description,
     losses: [losses[0], losses.at(-1)],
-    why: ladderText(status),
+    why: selectionText(status),
     warnings: status.warnings.map(({ text }) => text),
     missingOp,
   };

@@ -116,7 +116,7 @@ export const SPECS: Record<string, Spec> = {
     environment: { FAKE_CUDA: 'init=100' },
     backend: {
       ...onCpu,
-      passedOver: [{ what: 'CUDA', why: 'cuInit: no CUDA-capable device is detected', fix: '%doctor' }],
+      rejected: [{ what: 'CUDA', why: 'cuInit: no CUDA-capable device is detected', fix: '%doctor' }],
     },
   }),
   'wsl2-library-path': wsl({
@@ -242,7 +242,7 @@ export const SPECS: Record<string, Spec> = {
       runtime: { name: 'directml', version: '2.10.1', path: `${STORE}/directml-2.10.1` },
       tensorflowVersion: '2.10.1',
       library: `${STORE}/directml-2.10.1/tensorflow/python/_pywrap_tensorflow_internal.so`,
-      passedOver: [
+      rejected: [
         {
           what: 'directml-2.10.1',
           why: 'there is no /dev/dxg: DirectML works only inside WSL 2, where Windows shares its card',
@@ -296,13 +296,13 @@ export const SPECS: Record<string, Spec> = {
     backend: {
       ...onCpu,
       runtime: onCuda.runtime!,
-      passedOver: [{ what: 'CUDA', why: 'cuInit failed (803)' }],
+      rejected: [{ what: 'CUDA', why: 'cuInit failed (803)' }],
     },
   },
   'linux-no-gpu': { files: { ...LINUX, ...runtime('cpu') }, backend: onCpu },
   'linux-no-avx': {
     files: { ...LINUX, ...runtime('cpu'), '/proc/cpuinfo': CPUINFO('fpu sse sse2 ssse3') },
-    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, passedOver: [] },
+    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, rejected: [] },
   },
   'linux-musl': {
     files: {
@@ -310,7 +310,7 @@ export const SPECS: Record<string, Spec> = {
       '/etc/os-release': 'PRETTY_NAME="Alpine Linux v3.20"\nID=alpine\n',
       '/lib/ld-musl-x86_64.so.1': 'ELF',
     },
-    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, passedOver: [] },
+    backend: { loaded: true, backend: 'cpu', devices: [], memory: { tensors: 0, bytes: 0 }, rejected: [] },
   },
   'container-toolkit': {
     files: {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
   disposeProbes,
-  ladderHtml,
-  ladderText,
+  selectionHtml,
+  selectionText,
   statusHtml,
   statusText,
   takeStatus,
@@ -31,9 +31,9 @@ for (const [name, spec] of Object.entries(SPECS)) {
     const machine = await simulatedMachine(spec);
     try {
       const status = await takeStatus(machine, spec.backend, undefined, lookLimits(name));
-      assertGolden(`${name}.device.txt`, `${statusText(status)}\n${ladderText(status)}`);
+      assertGolden(`${name}.device.txt`, `${statusText(status)}\n${selectionText(status)}`);
       if (IN_HTML.has(name))
-        assertGolden(`${name}.device.html`, `${statusHtml(status)}\n${ladderHtml(status)}\n`);
+        assertGolden(`${name}.device.html`, `${statusHtml(status)}\n${selectionHtml(status)}\n`);
       fits[name] = await fittingRuntime(machine);
       assertGolden(`${name}.devices.json`, `${JSON.stringify(status.devices, null, 1)}\n`);
     } finally {
@@ -52,7 +52,7 @@ test('a driver that hangs costs the time limit, once', { skip }, async () => {
     const start = performance.now();
     const first = await takeStatus(machine, undefined);
     assert.equal(first.devices.at(-1)?.id, 'cpu');
-    assert.equal(first.ladder[0]?.state, 'rejected');
+    assert.equal(first.candidates[0]?.state, 'rejected');
     const between = performance.now();
     await takeStatus(machine, undefined);
     assert.ok(between - start < 10_000, `the first look took ${between - start} ms`);

@@ -29,7 +29,7 @@ export function runtimeId({ name, version }: TensorflowRuntime): string {
 /** The chosen TensorFlow build, and the rejected ones with their reasons in words. */
 export interface RuntimeChoice {
   runtime: TensorflowRuntime | undefined;
-  passedOver: { what: string; why: string; fix?: string }[];
+  rejected: { what: string; why: string; fix?: string }[];
 }
 
 function librariesIn(folder: string): string | undefined {
@@ -79,9 +79,9 @@ export type DeviceProblem = (runtime: TensorflowRuntime) => string | undefined;
  */
 export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: DeviceProblem): RuntimeChoice {
   const named = environment['TENSORCELL_RUNTIME'];
-  if (named === 'js') return { runtime: undefined, passedOver: [] };
-  if (named) return { runtime: namedRuntime(named, environment), passedOver: [] };
-  const passedOver: RuntimeChoice['passedOver'] = [];
+  if (named === 'js') return { runtime: undefined, rejected: [] };
+  if (named) return { runtime: namedRuntime(named, environment), rejected: [] };
+  const rejected: RuntimeChoice['rejected'] = [];
   const chosen = chosenRuntime(environment);
   if (chosen !== undefined) {
     const path = chosen.path ?? findRuntime(chosen.runtime, environment)?.path;
@@ -90,8 +90,8 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
       path === undefined
         ? undefined
         : runtimeAt(path, readManifest(path) ?? (version ? { name, version } : undefined));
-    if (runtime !== undefined) return { runtime, passedOver };
-    passedOver.push({
+    if (runtime !== undefined) return { runtime, rejected };
+    rejected.push({
       what: chosen.runtime,
       why: 'it was selected, but no longer exists',
       fix: 'tensorcell runtime use auto',
@@ -105,10 +105,10 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
   for (const runtime of found) {
     const damage = libraryDamage(runtime.path);
     const why = damage === undefined ? deviceProblem(runtime) : `it is damaged: ${damage}`;
-    if (why === undefined) return { runtime, passedOver };
+    if (why === undefined) return { runtime, rejected };
     const fix = damage === undefined ? {} : { fix: `tensorcell runtime install ${runtime.name}` };
-    passedOver.push({ what: runtimeId(runtime), why, ...fix });
+    rejected.push({ what: runtimeId(runtime), why, ...fix });
   }
   // Builds for GPUs run on the CPU too, where nothing else is installed.
-  return { runtime: best('cpu') ?? found[0], passedOver };
+  return { runtime: best('cpu') ?? found[0], rejected };
 }

@@ -18,7 +18,7 @@ export interface BackendDescription {
   /** Sum of our own handles and variables; the C API has no query of the allocator. */
   memory: { tensors: number; bytes: number; peakBytes?: number };
   /** Better choices that were not taken, best first. */
-  passedOver: { what: string; why: string; fix?: string }[];
+  rejected: { what: string; why: string; fix?: string }[];
   /** Process id, to tell our share from a driver's list of processes. */
   pid?: number;
 }

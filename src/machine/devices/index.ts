@@ -16,8 +16,8 @@ export { SETTINGS, configFile } from './settings.ts';
 export { disposeProbes, probeOf } from './probe/probe.ts';
 export { takeStatus } from './status.ts';
 export type { DeviceStatus } from './status.ts';
-export { ladderHtml, statusHtml } from './status-html.ts';
-export { ladderText, statusText } from './status-text.ts';
+export { selectionHtml, statusHtml } from './status-html.ts';
+export { selectionText, statusText } from './status-text.ts';
 
 /**
  * Lets the first `%device` answer at once: starts the process that asks the driver, where there is one, and looks once, since

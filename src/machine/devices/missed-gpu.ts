@@ -14,7 +14,7 @@ export function missedGpu(machine: Machine): string | undefined {
   if (readText(machine, `${runtimesFolder(environment)}/selected.json`) !== undefined) return undefined;
   const hidden = environment['CUDA_VISIBLE_DEVICES'];
   if (hidden !== undefined && /^\s*(-1.*)?$/.test(hidden)) return undefined;
-  // With one installed, the choice of the runtime says why it was passed over.
+  // With one installed, the device selection has the reason why it was rejected.
   if (detectRuntimes(machine).some(({ name }) => name === 'cuda')) return undefined;
   const driver = detectLibraries(machine, 'libcuda.so.1').length > 0;
   const device =

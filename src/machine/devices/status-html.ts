@@ -57,14 +57,14 @@ export function statusHtml(status: DeviceStatus): string {
 }
 
 /** `%device why` for notebooks. */
-export function ladderHtml({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladder' | 'backend'>): string {
-  const rows = rungs.map(
+export function selectionHtml({ candidates, backend }: Pick<DeviceStatus, 'candidates' | 'backend'>): string {
+  const rows = candidates.map(
     ({ title, state, why, fix }) =>
       `<tr><td style="text-align:left">${state === 'chosen' ? `<b>${escapeHtml(title)}</b>` : escapeHtml(title)}</td>` +
       `<td style="text-align:left">${state}</td><td style="text-align:left">${escapeHtml(why)}${steps(fix)}</td></tr>`,
   );
   const met = backend
-    ? backend.passedOver.map(
+    ? backend.rejected.map(
         ({ what, why, fix }) =>
           `\n<p>In the runtime process: ${escapeHtml(describeMissed(backend, what))}: ${escapeHtml(why)}${steps(fix === undefined ? [] : [fix])}</p>`,
       )

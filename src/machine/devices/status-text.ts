@@ -1,4 +1,4 @@
-import type { Rung } from './selection.ts';
+import type { Candidate } from './selection.ts';
 import type { DeviceStatus } from './status.ts';
 import { describeBackendLines, describeDevice, describeMissed } from './status.ts';
 
@@ -31,18 +31,18 @@ export function statusText(status: DeviceStatus): string {
   return `${lines.join('\n')}\n`;
 }
 
-const MARKS: Record<Rung['state'], string> = { chosen: '*', possible: '+', rejected: '-' };
+const MARKS: Record<Candidate['state'], string> = { chosen: '*', possible: '+', rejected: '-' };
 
-/** `%device why`: the ladder, and what the runtime met when it climbed. */
-export function ladderText({ ladder: rungs, backend }: Pick<DeviceStatus, 'ladder' | 'backend'>): string {
-  const width = Math.max(...rungs.map(({ title }) => title.length));
+/** `%device why`: the device selection, and the runtime process's failures. */
+export function selectionText({ candidates, backend }: Pick<DeviceStatus, 'candidates' | 'backend'>): string {
+  const width = Math.max(...candidates.map(({ title }) => title.length));
   const lines = ['Device selection, in this order:'];
-  for (const { title, state, why, fix } of rungs) {
+  for (const { title, state, why, fix } of candidates) {
     lines.push(`${MARKS[state]} ${title.padEnd(width)}  ${state}: ${why}`);
     for (const step of fix) lines.push(`    ${step}`);
   }
   if (backend) {
-    for (const { what, why, fix } of backend.passedOver) {
+    for (const { what, why, fix } of backend.rejected) {
       lines.push(`In the runtime process: ${describeMissed(backend, what)}: ${why}`);
       if (fix !== undefined) lines.push(`    ${fix}`);
     }

@@ -2,8 +2,8 @@ import type { BackendDescription } from './backend-description.ts';
 import type { Device } from './device.ts';
 import { attachBackend, takeInventory } from './inventory.ts';
 import type { Inventory, LookOptions } from './inventory.ts';
-import { climb, fellShort, missedRungs } from './selection.ts';
-import type { Rung } from './selection.ts';
+import { chosenCandidate, fellShort, missedCandidates, selectDevice } from './selection.ts';
+import type { Candidate } from './selection.ts';
 import type { Machine } from './machine.ts';
 import { formatBytes, formatShare } from '../../base/text/bytes.ts';
 
@@ -13,7 +13,7 @@ export interface DeviceStatus {
   /** Why `backend` is missing or old. */
   note: string | undefined;
   devices: Device[];
-  ladder: Rung[];
+  candidates: Candidate[];
   /** Sentences on what makes this session slower than the machine could be, each with what to do. */
   warnings: { text: string; fix: string[] }[];
 }
@@ -26,15 +26,15 @@ export async function takeStatus(
 ): Promise<DeviceStatus> {
   const inventory: Inventory = await takeInventory(machine, options);
   attachBackend(machine, inventory.devices, backend);
-  const ladder = climb(machine, inventory);
-  const warnings = missedRungs(ladder).map(({ title, why, fix }) => ({
+  const candidates = selectDevice(machine, inventory);
+  const warnings = missedCandidates(candidates).map(({ title, why, fix }) => ({
     text: `${title} is not used: ${why}`,
     fix,
   }));
   if (backend) {
-    // The runtime knows what happened when it tried; the ladder only what can be seen from outside.
-    const short = fellShort(ladder, backend);
-    for (const { what, why, fix } of backend.passedOver) {
+    // The runtime process knows what happened when it tried; the device selection only what can be seen from outside.
+    const short = fellShort(candidates, backend);
+    for (const { what, why, fix } of backend.rejected) {
       if (short || warnings.length === 0) {
         warnings.push({
           text: `${describeMissed(backend, what)}: ${why}`,
@@ -42,15 +42,15 @@ export async function takeStatus(
         });
       }
     }
-    if (short && backend.passedOver.length === 0) {
-      const chosen = ladder.find(({ state }) => state === 'chosen')!;
+    if (short && backend.rejected.length === 0) {
+      const chosen = chosenCandidate(candidates);
       warnings.push({
         text: `${chosen.title} could be used (${chosen.why}), but this runtime process uses a slower device`,
         fix: ['%restart'],
       });
     }
   }
-  return { backend, note, devices: inventory.devices, ladder, warnings };
+  return { backend, note, devices: inventory.devices, candidates, warnings };
 }
 
 /** A runtime that was left out, or that serves without the GPU that it is for. */

@@ -3,8 +3,8 @@ import type { CudaReport } from '../devices/cuda/report.ts';
 import { parseIni } from '../devices/ini.ts';
 import type { Inventory } from '../devices/inventory.ts';
 import { takeInventory } from '../devices/inventory.ts';
-import { climb } from '../devices/selection.ts';
-import type { Rung } from '../devices/selection.ts';
+import { selectDevice } from '../devices/selection.ts';
+import type { Candidate } from '../devices/selection.ts';
 import type { Machine } from '../devices/machine.ts';
 import { existingHostPath, readText } from '../devices/machine.ts';
 import { Probe } from '../devices/probe/probe.ts';
@@ -27,7 +27,7 @@ export interface DoctorContext {
   inventory: Inventory;
   /** Undefined without a libcuda. */
   cuda: ProbeAnswer<CudaReport> | undefined;
-  ladder: Rung[];
+  candidates: Candidate[];
   build: BuildInfo;
   runtimes: InstalledRuntime[];
   wslConf: Record<string, Record<string, string>>;
@@ -130,7 +130,7 @@ export async function gatherContext(
     directory,
     inventory,
     cuda,
-    ladder: climb(machine, inventory),
+    candidates: selectDevice(machine, inventory),
     build: detectBuildInfo(machine),
     runtimes: detectRuntimes(machine),
     wslConf: parseIni(readText(machine, '/etc/wsl.conf') ?? ''),

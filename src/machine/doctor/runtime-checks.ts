@@ -1,5 +1,5 @@
 import { hasGlibc } from '../devices/inventory.ts';
-import { wantedRuntime } from '../devices/selection.ts';
+import { chosenCandidate, wantedRuntime } from '../devices/selection.ts';
 import { exists, listFolder, readText, sizeOf } from '../devices/machine.ts';
 import type { Machine } from '../devices/machine.ts';
 import type { Check } from './check.ts';
@@ -107,19 +107,21 @@ export const runtimeChecks: readonly Check[] = [
   },
   {
     code: 'runtime',
-    look({ ladder, runtimes, machine }) {
-      const chosen = ladder.find(({ state }) => state === 'chosen')!;
+    look({ candidates, runtimes, machine }) {
+      const chosen = chosenCandidate(candidates);
       const installed = runtimes.map(({ name, version }) => `${name} ${version}`).join(', ');
       const { name, by } = wantedRuntime(machine);
-      const refused = ladder.find((rung) => rung.name === name && rung.state === 'rejected');
+      const refused = candidates.find(
+        (candidate) => candidate.name === name && candidate.state === 'rejected',
+      );
       if (refused) {
         return slow(
           `${by} requests ${name}, which cannot be used: ${refused.why}`,
           by === 'TENSORCELL_RUNTIME' ? 'unset TENSORCELL_RUNTIME' : 'tensorcell runtime use auto',
         );
       }
-      const missing = ladder
-        .slice(0, ladder.indexOf(chosen))
+      const missing = candidates
+        .slice(0, candidates.indexOf(chosen))
         .find(({ why, hardware }) => hardware && /not installed|no TensorFlow runtime/.test(why));
       if (missing) return slow(`${missing.title}: ${missing.why}`, ...missing.fix);
       if (runtimes.length === 0 && hasGlibc(machine)) {
@@ -178,9 +180,9 @@ export const runtimeChecks: readonly Check[] = [
   },
   {
     code: 'xla',
-    look({ machine, inventory, ladder, runtimes, build }) {
+    look({ machine, inventory, candidates, runtimes, build }) {
       const runtime = runtimes.find(({ name }) => name === 'cuda');
-      const serves = ladder.some(({ name, state }) => name === 'cuda' && state !== 'rejected');
+      const serves = candidates.some(({ name, state }) => name === 'cuda' && state !== 'rejected');
       if (runtime === undefined || !serves) return undefined;
       const cards = inventory.devices.filter(
         ({ vendor, source, id, unavailable }) =>

@@ -1,6 +1,6 @@
 import type { RuntimeName } from './catalogue.ts';
 import { takeInventory } from '../devices/inventory.ts';
-import { climb } from '../devices/selection.ts';
+import { selectDevice } from '../devices/selection.ts';
 import type { Machine } from '../devices/machine.ts';
 import { currentMachine } from '../devices/machine.ts';
 import { RUNTIMES } from './catalogue.ts';
@@ -17,14 +17,14 @@ export interface Fit {
 const LIMIT_MS = 5000;
 
 /**
- * The runtime to install on this machine when the user names none: what the ladder would choose if all were installed.
+ * The runtime to install on this machine when the user names none: the choice of the device selection if all were installed.
  * DirectML is only hinted at: its TensorFlow is old, and Microsoft only maintains it.
  */
 export async function fittingRuntime(machine: Machine = currentMachine()): Promise<Fit> {
   const inventory = await takeInventory(machine, { limitMs: LIMIT_MS, askAll: true });
   const all = RUNTIMES.map(({ name, version, tensorflow }) => ({ name, version, tensorflow, path: '' }));
-  const rungs = climb(machine, inventory, all);
-  const [cuda, directml, cpu] = rungs;
+  const candidates = selectDevice(machine, inventory, all);
+  const [cuda, directml, cpu] = candidates;
   if (cpu && cpu.state === 'rejected') {
     return { name: undefined, why: `${cpu.why}: tf runs in plain JavaScript here` };
   }

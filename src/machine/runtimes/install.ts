@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../../base/error-code.ts';
 import { writeWhole } from '../../base/files/index.ts';
 import { runtimesFolder } from '../../base/home.ts';
 import type { Release, Wheel } from './catalogue.ts';
@@ -36,20 +37,43 @@ export function downloadBytes(release: Release): number {
   return release.wheels.reduce((sum, wheel) => sum + wheel.bytes, 0);
 }
 
+/** One installation: the release, with the folders that it uses. */
+interface Installation {
+  readonly release: Release;
+  readonly options: InstallOptions;
+  readonly environment: NodeJS.ProcessEnv;
+  /** `cuda-2.21.0` */
+  readonly id: string;
+  readonly store: string;
+  /** Hidden folder of an unfinished installation. */
+  readonly incoming: string;
+  /** The unpacked files in `incoming`. */
+  readonly tree: string;
+}
+
+/** The list of a wheel's files, written when it is unpacked. */
+const listOf = ({ incoming }: Installation, wheel: Wheel): string => join(incoming, `${wheel.file}.json`);
+
+/** The installed TensorFlow build; undefined where it is missing or has damaged files. */
+function present({ id, environment }: Installation): InstalledRuntime | undefined {
+  const found = findRuntime(id, environment);
+  return found?.id === id && damagedFiles(found).length === 0 ? found : undefined;
+}
+
 /**
- * Puts a runtime into the store and returns it; does nothing when it is there, and replaces one with damaged files. Wheels are fetched and unpacked one by
- * one into a hidden folder, and what was finished is kept when the run is interrupted; the folder takes its name once
- * everything is there.
+ * Installs a TensorFlow build in the store and returns it; does nothing when it is there, and replaces one with damaged files.
+ * Wheels are fetched and unpacked one by one into a hidden folder, and finished ones are kept when the run is interrupted;
+ * the folder takes its name once everything is there.
+ *
  * @throws SetupError with one sentence that says what is missing and what to do
  */
 export async function installRuntime(release: Release, options: InstallOptions): Promise<InstalledRuntime> {
   const environment = options.environment ?? process.env;
   const id = `${release.name}-${release.version}`;
-  const present = (): InstalledRuntime | undefined => {
-    const found = findRuntime(id, environment);
-    return found?.id === id && damagedFiles(found).length === 0 ? found : undefined;
-  };
-  const already = present();
+  const store = runtimesFolder(environment);
+  const incoming = join(store, `.incoming-${id}`);
+  const installation = { release, options, environment, id, store, incoming, tree: join(incoming, 'tree') };
+  const already = present(installation);
   if (already) return already;
   if (process.arch !== 'x64') {
     throw new SetupError(
@@ -57,82 +81,100 @@ export async function installRuntime(release: Release, options: InstallOptions):
       `the ${release.name} build exists for x86-64 only, and this machine is ${process.arch}: tf runs in JavaScript here`,
     );
   }
-  const store = runtimesFolder(environment);
-  const incoming = join(store, `.incoming-${id}`);
   mkdirSync(incoming, { recursive: true });
   const unlock = await lock(join(incoming, 'lock'), options.say);
   try {
-    const meanwhile = present();
+    const meanwhile = present(installation);
     if (meanwhile) return meanwhile;
-    const tree = join(incoming, 'tree');
-    const done = (wheel: Wheel): string => join(incoming, `${wheel.file}.json`);
-    const missing = release.wheels.filter((wheel) => !existsSync(done(wheel)));
-    // What is unpacked already needs no room any more; a wheel and what it unpacks to exist at the same time.
-    const unpacked = 1 - missing.length / release.wheels.length;
-    const largest = Math.max(0, ...missing.map(({ bytes }) => bytes));
-    requireSpace(
-      store,
-      release.installedBytes * (1 - unpacked) + largest,
-      `the ${release.name} build of TensorFlow`,
-    );
-    const python = pythonWithPip(options.environments ?? [], environment);
-    for (const wheel of missing) {
-      const number = `${release.wheels.indexOf(wheel) + 1} of ${release.wheels.length}`;
-      options.say(
-        `${options.from ? 'taking' : 'fetching'} ${wheel.project} ${wheel.version} (${number}, ${formatFileSize(wheel.bytes)})`,
-      );
-      const path = options.from
-        ? await givenWheel(options.from, wheel)
-        : await downloadWheel(python, wheel, incoming, (now, all) => options.progress('fetched', now, all));
-      const files = await unpackWheel(python, path, wheel, tree, (now, all) =>
-        options.progress('unpacked', now, all),
-      );
-      writeWhole(done(wheel), JSON.stringify(files));
-      if (!options.from) rmSync(path);
-    }
-    const files: Record<string, number> = {};
-    for (const wheel of release.wheels) Object.assign(files, JSON.parse(readFileSync(done(wheel), 'utf8')));
-    for (const [file, make] of Object.entries(release.ours ?? {})) {
-      const bytes = make();
-      writeWhole(join(tree, file), bytes);
-      files[file] = bytes.length;
-    }
-    const wrong = [
-      ...release.required.filter((file) => !(file in files)),
-      ...Object.entries(files)
-        .filter(([file, bytes]) => statSync(join(tree, file), { throwIfNoEntry: false })?.size !== bytes)
-        .map(([file]) => file),
-    ];
-    if (wrong.length > 0) {
-      // Not to be repaired piece by piece: the next run starts afresh.
-      for (const wheel of release.wheels) rmSync(done(wheel), { force: true });
-      rmSync(tree, { recursive: true, force: true });
-      throw new SetupError(
-        'damaged',
-        `the ${release.name} build lacks ${wrong[0]} after unpacking: run this again`,
-      );
-    }
-    const manifest: RuntimeManifest = {
-      name: release.name,
-      version: release.version,
-      tensorflow: release.tensorflow,
-      files,
-    };
-    writeWhole(join(tree, 'runtime.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-    const target = join(store, id);
-    // A damaged runtime, or a folder without its marker, which is half-made. It is moved away first: deleting takes time,
-    // and a process that has its libraries mapped keeps them.
-    const away = join(store, `.removed-${id}-${process.pid}`);
-    if (existsSync(target)) renameSync(target, away);
-    renameSync(tree, target);
-    rmSync(away, { recursive: true, force: true });
-    const installed = present();
-    if (!installed) throw new SetupError('damaged', `${target} is not readable after it was installed`);
-    return installed;
+    await fetchWheels(installation);
+    const files = writeOwnFiles(installation);
+    checkFiles(installation, files);
+    return moveIntoStore(installation, files);
   } finally {
     unlock();
-    if (present()) rmSync(incoming, { recursive: true, force: true });
+    if (present(installation)) rmSync(incoming, { recursive: true, force: true });
   }
+}
+
+/** Fetches and unpacks the wheels that are not unpacked yet. */
+async function fetchWheels(installation: Installation): Promise<void> {
+  const { release, options, environment, store, incoming, tree } = installation;
+  const missing = release.wheels.filter((wheel) => !existsSync(listOf(installation, wheel)));
+  // What is unpacked already needs no room any more; a wheel and what it unpacks to exist at the same time.
+  const unpacked = 1 - missing.length / release.wheels.length;
+  const largest = Math.max(0, ...missing.map(({ bytes }) => bytes));
+  requireSpace(
+    store,
+    release.installedBytes * (1 - unpacked) + largest,
+    `the ${release.name} build of TensorFlow`,
+  );
+  const python = pythonWithPip(options.environments ?? [], environment);
+  for (const wheel of missing) {
+    const number = `${release.wheels.indexOf(wheel) + 1} of ${release.wheels.length}`;
+    options.say(
+      `${options.from ? 'taking' : 'fetching'} ${wheel.project} ${wheel.version} (${number}, ${formatFileSize(wheel.bytes)})`,
+    );
+    const path = options.from
+      ? await givenWheel(options.from, wheel)
+      : await downloadWheel(python, wheel, incoming, (now, all) => options.progress('fetched', now, all));
+    const files = await unpackWheel(python, path, wheel, tree, (now, all) =>
+      options.progress('unpacked', now, all),
+    );
+    writeWhole(listOf(installation, wheel), JSON.stringify(files));
+    if (!options.from) rmSync(path);
+  }
+}
+
+/** Writes the files that no wheel has. Returns the sizes of all files, in bytes, by path. */
+function writeOwnFiles(installation: Installation): Record<string, number> {
+  const { release, tree } = installation;
+  const files: Record<string, number> = {};
+  for (const wheel of release.wheels) {
+    Object.assign(files, JSON.parse(readFileSync(listOf(installation, wheel), 'utf8')));
+  }
+  for (const [file, make] of Object.entries(release.ours ?? {})) {
+    const bytes = make();
+    writeWhole(join(tree, file), bytes);
+    files[file] = bytes.length;
+  }
+  return files;
+}
+
+/** @throws SetupError where a file is missing or has another size: the next run starts afresh */
+function checkFiles(installation: Installation, files: Record<string, number>): void {
+  const { release, tree } = installation;
+  const wrong = [
+    ...release.required.filter((file) => !(file in files)),
+    ...Object.entries(files)
+      .filter(([file, bytes]) => statSync(join(tree, file), { throwIfNoEntry: false })?.size !== bytes)
+      .map(([file]) => file),
+  ];
+  if (wrong.length === 0) return;
+  // Not to be repaired piece by piece.
+  for (const wheel of release.wheels) rmSync(listOf(installation, wheel), { force: true });
+  rmSync(tree, { recursive: true, force: true });
+  throw new SetupError(
+    'damaged',
+    `the ${release.name} build lacks ${wrong[0]} after unpacking: run this again`,
+  );
+}
+
+/** Writes the manifest, and gives the folder its name. */
+function moveIntoStore(installation: Installation, files: Record<string, number>): InstalledRuntime {
+  const { release, id, store, tree } = installation;
+  const { name, version, tensorflow } = release;
+  const manifest: RuntimeManifest = { name, version, tensorflow, files };
+  writeWhole(join(tree, 'runtime.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  const target = join(store, id);
+  // A damaged build, or a folder without its marker, which is half-made. It is moved away first: deleting takes time,
+  // and a process that has its libraries mapped keeps them.
+  const away = join(store, `.removed-${id}-${process.pid}`);
+  if (existsSync(target)) renameSync(target, away);
+  renameSync(tree, target);
+  rmSync(away, { recursive: true, force: true });
+  const installed = present(installation);
+  if (!installed) throw new SetupError('damaged', `${target} is not readable after it was installed`);
+  return installed;
 }
 
 /** The wheel in the user's own folder. */
@@ -162,7 +204,7 @@ async function lock(path: string, say: (line: string) => void): Promise<() => vo
       closeSync(file);
       return () => rmSync(path, { force: true });
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
+      const code = errorCode(error);
       if (code === 'ENOENT') {
         // The other one finished and cleaned up.
         mkdirSync(join(path, '..'), { recursive: true });
@@ -201,6 +243,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }

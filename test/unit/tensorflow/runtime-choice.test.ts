@@ -27,7 +27,7 @@ const fine = () => undefined;
 const noDriver = () => 'no NVIDIA driver (libcuda.so.1) was found';
 
 test('nothing is chosen from an empty store', () => {
-  expect(chooseRuntime({ TENSORCELL_HOME: home }, fine)).toEqual({ runtime: undefined, passedOver: [] });
+  expect(chooseRuntime({ TENSORCELL_HOME: home }, fine)).toEqual({ runtime: undefined, rejected: [] });
 });
 
 test('the CUDA runtime is chosen where its driver answers', () => {
@@ -35,7 +35,7 @@ test('the CUDA runtime is chosen where its driver answers', () => {
   const path = install('cuda', '2.21.0');
   expect(chooseRuntime({ TENSORCELL_HOME: home }, fine)).toEqual({
     runtime: { name: 'cuda', version: '2.21.0', path, libraries: join(path, 'tensorflow') },
-    passedOver: [],
+    rejected: [],
   });
 });
 
@@ -44,7 +44,7 @@ test('without a driver the CPU runtime is chosen, and it is said why', () => {
   install('cuda', '2.21.0');
   expect(chooseRuntime({ TENSORCELL_HOME: home }, noDriver)).toEqual({
     runtime: { name: 'cpu', version: '2.21.0', path, libraries: join(path, 'tensorflow') },
-    passedOver: [{ what: 'cuda-2.21.0', why: 'no NVIDIA driver (libcuda.so.1) was found' }],
+    rejected: [{ what: 'cuda-2.21.0', why: 'no NVIDIA driver (libcuda.so.1) was found' }],
   });
 });
 
