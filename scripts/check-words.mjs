@@ -35,6 +35,8 @@ function files(root, folder = '') {
     .flatMap((entry) => {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.name.startsWith('.') || SKIPPED.has(entry.name) || SKIPPED_PATHS.has(path)) return [];
+      // A build writes to `dist.<pid>.new` and renames it meanwhile.
+      if (folder === '' && entry.name.startsWith('dist.')) return [];
       if (entry.isDirectory()) return files(root, path);
       return entry.isFile() && FILES.test(entry.name) ? [path] : [];
     });

@@ -130,6 +130,8 @@ test('code, questions, headings, links and cells of tests are not prose', () => 
     'test/fixtures/other.md': 'nobody\n',
     'node_modules/x/README.md': 'nobody\n',
     '.cache/y.md': 'nobody\n',
+    'dist/README.md': 'nobody\n',
+    'dist.77.new/notebooks/README.md': 'nobody\n',
   };
   expect(found(files)).toEqual([]);
 });
