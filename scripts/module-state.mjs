@@ -94,45 +94,57 @@ function rootOf(given) {
   return { name: node?.type === 'Identifier' ? textIn(node, 'name') : '', members };
 }
 
-/** @param {unknown} node @returns {Generator<Node>} */
-function* walk(node) {
-  if (Array.isArray(node)) for (const part of node) yield* walk(part);
-  else if (isNode(node)) {
-    yield node;
-    for (const part of Object.values(node)) if (typeof part === 'object') yield* walk(part);
+/**
+ * Visits all nodes, with whether each is inside of a function.
+ * @param {unknown} node
+ * @param {(node: Node, inside: boolean) => void} visit
+ */
+function walk(node, visit, inside = false) {
+  if (Array.isArray(node)) {
+    for (const part of node) walk(part, visit, inside);
+    return;
   }
-}
-
-/** Nodes inside of functions: top-level code only builds what a module holds. @param {unknown} program */
-function* inFunctions(program) {
-  for (const node of walk(program))
-    if (/^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type))
-      yield* walk(node);
+  if (!isNode(node)) return;
+  visit(node, inside);
+  const within =
+    inside || /^(?:FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type);
+  for (const key in node) {
+    const part = node[key];
+    if (typeof part === 'object' && part !== null) walk(part, visit, within);
+  }
 }
 
 /**
  * The names whose values code changes: by a method, an assignment to a member, or a function that changes its argument.
- * @param {Iterable<Node>} nodes
+ * `anywhere`, or only inside of functions: top-level code only builds what a module holds.
+ * @param {unknown} program
+ * @returns {{ anywhere: Set<string>, inFunctions: Set<string> }}
  */
-function changedNames(nodes) {
+function changedNames(program) {
   /** @type {Set<string>} */
-  const changed = new Set();
-  const member = (/** @type {Node | undefined} */ target) => {
-    const { name, members } = rootOf(target);
-    if (members > 0) changed.add(name);
-  };
-  for (const node of nodes) {
+  const anywhere = new Set();
+  /** @type {Set<string>} */
+  const inFunctions = new Set();
+  walk(program, (node, inside) => {
+    const add = (/** @type {string} */ name) => {
+      anywhere.add(name);
+      if (inside) inFunctions.add(name);
+    };
+    const member = (/** @type {Node | undefined} */ target) => {
+      const { name, members } = rootOf(target);
+      if (members > 0) add(name);
+    };
     if (node.type === 'AssignmentExpression') member(nodeIn(node, 'left'));
     if (node.type === 'UpdateExpression') member(nodeIn(node, 'argument'));
     if (node.type === 'UnaryExpression' && node['operator'] === 'delete') member(nodeIn(node, 'argument'));
-    if (node.type !== 'CallExpression') continue;
+    if (node.type !== 'CallExpression') return;
     const callee = bare(nodeIn(node, 'callee'));
     const [first] = nodesIn(node, 'arguments');
-    if (CHANGING.test(pathOf(callee))) changed.add(rootOf(first).name);
+    if (CHANGING.test(pathOf(callee))) add(rootOf(first).name);
     if (callee?.type === 'MemberExpression' && MUTATING.has(textIn(nodeIn(callee, 'property'), 'name')))
-      changed.add(rootOf(nodeIn(callee, 'object')).name);
-  }
-  return changed;
+      add(rootOf(nodeIn(callee, 'object')).name);
+  });
+  return { anywhere, inFunctions };
 }
 
 /**
@@ -184,10 +196,11 @@ function* fieldsOf(declared, changed) {
  * static fields of classes. State that a function reaches only by a parameter or an alias is not found.
  *
  * @param {unknown} program
+ * @param {ReadonlySet<string>} inFunctions names that its functions change
  * @param {ReadonlySet<string>} changedElsewhere names that other modules import from this one and change
  */
-function stateOf(program, changedElsewhere) {
-  const changed = new Set([...changedNames(inFunctions(program)), ...changedElsewhere]);
+function stateOf(program, inFunctions, changedElsewhere) {
+  const changed = new Set([...inFunctions, ...changedElsewhere]);
   /** @type {ModuleState[]} */
   const found = [];
   for (const statement of isNode(program) ? nodesIn(program, 'body') : []) {
@@ -206,9 +219,8 @@ function stateOf(program, changedElsewhere) {
   return found;
 }
 
-/** The names that a module imports from other modules and changes. @param {unknown} program */
-function changedImports(program) {
-  const changed = changedNames(walk(program));
+/** The names that a module imports from other modules and changes. @param {unknown} program @param {ReadonlySet<string>} changed */
+function changedImports(program, changed) {
   const imports = isNode(program) ? nodesIn(program, 'body') : [];
   return imports.flatMap((statement) => {
     if (statement.type !== 'ImportDeclaration') return [];
@@ -224,18 +236,21 @@ function stateOfModules(files) {
   const programs = Object.entries(files).map(([file, text]) => {
     const { program, errors } = parseSync(file, text);
     if (errors.length > 0) throw new SyntaxError(`${file}: ${errors[0]?.message ?? ''}`);
-    return { file, program };
+    return { file, program, changed: changedNames(program) };
   });
   /** @type {Map<string, Set<string>>} */
   const elsewhere = new Map();
-  for (const { file, program } of programs) {
-    for (const { specifier, name } of changedImports(program)) {
+  for (const { file, program, changed } of programs) {
+    for (const { specifier, name } of changedImports(program, changed.anywhere)) {
       const target = posix.join(posix.dirname(file), specifier);
       elsewhere.set(target, (elsewhere.get(target) ?? new Set()).add(name));
     }
   }
   return Object.fromEntries(
-    programs.map(({ file, program }) => [file, stateOf(program, elsewhere.get(file) ?? new Set())]),
+    programs.map(({ file, program, changed }) => [
+      file,
+      stateOf(program, changed.inFunctions, elsewhere.get(file) ?? new Set()),
+    ]),
   );
 }
 
