@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';
 import { taggedOver, tagArray, type TaggedArray } from '../../src/base/arrays/tagged.ts';
 import { dtypeBytes, DTYPES, type Dtype } from '../../src/base/arrays/dtype.ts';
-import { segmentPool } from '../../src/interop/conversion/payload.ts';
+import { payloadOf, segmentPool } from '../../src/interop/conversion/payload.ts';
 import { loadTf, type Tf } from '../../src/api/tensorflow.ts';
 import { Peer } from './peer.ts';
 import { environmentPython, NO_TORCH, torchPython } from './pythons.ts';
@@ -276,4 +276,31 @@ test('where one process may not open the memory of another, files carry the byte
   segmentPool().close();
   assert.deepEqual(readdirSync(folder), []);
   rmSync(home, { recursive: true });
+});
+
+test('a leaf without its bytes is refused, and one with them is taken', () => {
+  const segment = { name: 'a', path: '/dev/null', pid: 1 };
+  const broken: [string, object][] = [
+    ['neither', { bytes: 8 }],
+    ['no size', { data: 'AAAA' }],
+    ['a size that is no whole number', { bytes: 1.5, data: 'AAAA' }],
+    ['data that is no text', { bytes: 3, data: 5 }],
+    ['a segment that is null', { bytes: 3, segment: null }],
+    ['a segment that is text', { bytes: 3, segment: 'a' }],
+    ['a segment without a path', { bytes: 3, segment: { name: 'a' } }],
+    ['a segment without a name', { bytes: 3, segment: { path: '/dev/null' } }],
+  ];
+  for (const [what, parts] of broken) {
+    assert.throws(
+      () => payloadOf({ $: 'array', ...parts }),
+      {
+        name: 'ConversionError',
+        code: 'malformed',
+        message: 'the other process sent a leaf of kind array without its bytes',
+      },
+      what,
+    );
+  }
+  assert.equal(payloadOf({ $: 'array', bytes: 3, data: 'AAAA' }).data, 'AAAA');
+  assert.deepEqual(payloadOf({ $: 'array', bytes: 3, segment }).segment, segment);
 });

@@ -56,6 +56,22 @@ for (const [name, [rank, options]] of Object.entries(convolutions)) {
   });
 }
 
+for (const kind of ['initializer', 'regularizer', 'constraint'] as const) {
+  const option = `kernel${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+  test(`${option} refuses an object of another kind, and takes a name`, () => {
+    const make = (given: unknown) => ours.multiHeadAttention({ numHeads: 1, keyDim: 2, [option]: given });
+    assert.throws(() => make(tf.train.sgd(0.1)), {
+      name: 'TypeError',
+      message: new RegExp(
+        `^SGD is not an? ${kind}: give one of tf\\.${kind}s, its name or its configuration$`,
+      ),
+    });
+    const named = { initializer: 'zeros', regularizer: 'l1l2', constraint: 'nonNeg' }[kind];
+    const output = make(named).apply(tf.ones([1, 3, 2])) as tfjs.Tensor;
+    assert.deepEqual(output.shape, [1, 3, 2]);
+  });
+}
+
 test('a convolution writes its groups where there are several: readers of tfjs know none', () => {
   for (const name of ['conv1d', 'conv2d', 'conv3d']) {
     const groups = (args: object): unknown =>

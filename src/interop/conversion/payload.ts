@@ -122,7 +122,7 @@ function hasPayload(leaf: Leaf): leaf is Leaf & Payload {
 
 export function payloadOf(leaf: Leaf): Payload {
   if (hasPayload(leaf)) return leaf;
-  throw new ConversionError('malformed', `the other process sent a ${leaf.$} without its bytes`);
+  throw new ConversionError('malformed', `the other process sent a leaf of kind ${leaf.$} without its bytes`);
 }
 
 /** A mapping's bytes in our memory; unmaps the mapping. */

@@ -77,7 +77,9 @@ function partOf(tf: Tf, kind: Kind, given: unknown): Part | null {
   if (given === null || given === undefined) return null;
   const made = given instanceof tf.serialization.Serializable ? given : fromConfig(tf, kind, given);
   if (isPart(made)) return made;
-  throw new TypeError(`${made.getClassName()} is not a ${kind}`);
+  throw new TypeError(
+    `${made.getClassName()} is not ${kind === 'initializer' ? 'an' : 'a'} ${kind}: give one of tf.${kind}s, its name or its configuration`,
+  );
 }
 
 function fromConfig(tf: Tf, kind: Kind, given: unknown): Serializable {
