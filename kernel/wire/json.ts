@@ -28,29 +28,40 @@ export function parseObject(frame: Buffer, what: string): Record<string, unknown
  * becomes U+FFFD (Python's clients fail on such text when they encode it again).
  */
 export function encodeJson(value: unknown): Buffer {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? 'null';
-  } catch {
-    text = JSON.stringify(plain(value, new Set()));
-  }
-  // JSON.stringify escapes \ud800 to \udfff only where they stand alone; `.` eats escaped backslashes.
-  if (text.includes('\\ud')) {
-    text = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-      escape.length === 6 ? '\ufffd' : escape,
-    );
-  }
+  const text = withoutLoneSurrogates(stringified(value));
   return Buffer.from(text, 'utf8');
+}
+
+function stringified(value: unknown): string {
+  try {
+    const text = JSON.stringify(value) ?? 'null';
+    if (text.length <= 2 * MAX_DEPTH || !nestsDeeper(value, MAX_DEPTH)) return text;
+  } catch {
+    // The copy has no cycle, big integer or failing getter.
+  }
+  return JSON.stringify(plain(value, new Set()));
+}
+
+function withoutLoneSurrogates(text: string): string {
+  // JSON.stringify escapes \ud800 to \udfff only where they stand alone; `.` eats escaped backslashes.
+  if (!text.includes('\\ud')) return text;
+  return text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (escape.length === 6 ? '\ufffd' : escape));
+}
+
+/**
+ * Whether arrays and objects nest deeper than `levels`. Not a matter of what `JSON.stringify` throws: whether and
+ * where it overflows the stack differs between versions of Node.
+ */
+function nestsDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => nestsDeeper(item, levels - 1));
 }
 
 /** The beginning of a value's JSON, for messages. */
 export function shownJson(value: unknown): string {
-  let text: string;
-  try {
-    text = JSON.stringify(value) ?? 'nothing';
-  } catch {
+  if (nestsDeeper(value, MAX_DEPTH))
     return Array.isArray(value) ? 'an array that nests too deeply' : 'an object that nests too deeply';
-  }
+  const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 

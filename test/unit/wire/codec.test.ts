@@ -203,6 +203,30 @@ test('content that JSON cannot say is sent all the same', () => {
   });
 });
 
+test('content that nests deeper than Python reads is cut, and named in errors, whatever JSON.stringify can do', () => {
+  const nested = (levels: number): unknown => {
+    let value: unknown = 1;
+    for (let level = 0; level < levels; level++) value = [value];
+    return value;
+  };
+  for (const [levels, cut] of [
+    [899, false],
+    [900, true],
+    [2_000, true],
+    [100_000, true],
+  ] as const) {
+    const content = { deep: nested(levels) };
+    const frames = codec().encode({ type: 'stream', content, parent: undefined, identities: [] });
+    const text = frames[5]!.toString();
+    expect([levels, text.includes('[nested too deeply]')]).toEqual([levels, cut]);
+    expect(text.length).toBeLessThan(2_000);
+    const shown = cut ? 'an array that nests too deeply' : '[[[[';
+    expect(() => readContent('inspect_request', { code: '', detail_level: nested(levels + 1) })).toThrow(
+      `detail_level must be one of 0, 1, not ${shown}`,
+    );
+  }
+});
+
 test('what a client leaves out is filled in', () => {
   expect(readContent('execute_request', { code: 'x' })).toEqual({
     code: 'x',
