@@ -12,8 +12,9 @@ function takeParameters(args: readonly string[]): { parameters: [string, string]
   const parameters: [string, string][] = [];
   const rest: string[] = [];
   for (let at = 0; at < args.length; at++) {
-    if (args[at] !== '-p' && args[at] !== '--parameter') {
-      rest.push(args[at]!);
+    const word = args[at] ?? '';
+    if (word !== '-p' && word !== '--parameter') {
+      rest.push(word);
       continue;
     }
     const [name, value] = [args[at + 1], args[at + 2]];

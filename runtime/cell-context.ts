@@ -60,11 +60,13 @@ export function createCellContext(
       return value;
     },
     link(name, namespace, read, imported, specifier) {
-      const isMissing = imported !== undefined && specifier !== undefined && !(imported in namespace);
-      const refuse = (): never => {
-        throw missingExport(specifier!, imported!, namespace as Record<string, unknown>);
-      };
-      names.link(name, namespace, isMissing ? refuse : read);
+      const refuse =
+        imported === undefined || specifier === undefined || imported in namespace
+          ? undefined
+          : (): never => {
+              throw missingExport(specifier, imported, namespace as Record<string, unknown>);
+            };
+      names.link(name, namespace, refuse ?? read);
       execution.declared.push(name);
     },
     lookup: (name, global) => (names.has(name) ? names.value(name) : global()),

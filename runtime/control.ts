@@ -16,6 +16,7 @@ import {
   type ControlRequest,
 } from '../kernel/channel/frames.ts';
 import { Shared, type ControlData, type ControlToMain } from '../kernel/channel/control-link.ts';
+import { required } from '../src/base/required.ts';
 
 const CONTROL_FD = 5;
 /** The main thread gets this long to end a cell by itself. */
@@ -41,7 +42,7 @@ const EXIT_MS = 500;
 
 const { shared, answers } = workerData as ControlData;
 const state = new Int32Array(shared);
-const main = parentPort!;
+const main = required(parentPort, 'the port to the main thread');
 
 const socket = new Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const splitter = new FrameSplitter();

@@ -42,8 +42,9 @@ function helpWith(error: Error, message: string, names: Names): string | undefin
   if (!(types.isNativeError(error) && calmProperty(error, 'name') === 'TypeError')) return undefined;
   return memberHint(message, names, () => {
     const frame = framesOf(error).find(({ internal }) => !internal);
-    const row = frame && sourceText(frame.file)?.split(/\r?\n/u, frame.line)[frame.line - 1];
-    return row?.slice(0, frame!.column - 1);
+    if (!frame) return undefined;
+    const row = sourceText(frame.file)?.split(/\r?\n/u, frame.line)[frame.line - 1];
+    return row?.slice(0, frame.column - 1);
   });
 }
 
@@ -175,8 +176,8 @@ function codeFrame(error: Error, frames: StackFrame[]): string[] {
   const width = String(place.line + 1).length;
   const lines: string[] = [];
   for (let number = from; number <= Math.min(rows.length, place.line + 1); number++) {
-    const row = rows[number - 1]!;
-    if (row.length > 400) return [];
+    const row = rows[number - 1];
+    if (row === undefined || row.length > 400) return [];
     const mark = number === place.line ? `${RED}>${RESET}` : ' ';
     lines.push(`${mark} ${DIM}${String(number).padStart(width)} |${RESET} ${row}`.trimEnd());
     if (number === place.line) {
@@ -197,10 +198,10 @@ function syntaxErrorPlace(error: Error): { file: string; line: number; column: n
   if (calmProperty(error, 'name') !== 'SyntaxError') return undefined;
   const rows = guard(() => String(calmProperty(error, 'stack')).split('\n', 3), []);
   const match = /^(?<file>.+):(?<line>\d+)$/u.exec(rows[0] ?? '');
-  if (!match?.groups) return undefined;
-  const written = match.groups['file']!;
+  const { file: written, line: number } = match?.groups ?? {};
+  if (written === undefined) return undefined;
   const file = written.startsWith('file:') ? guard(() => fileURLToPath(written), written) : written;
-  const line = Number(match.groups['line']);
+  const line = Number(number);
   const column = Math.max(1, (rows[2]?.indexOf('^') ?? 0) + 1);
   return { file, ...(originalPosition(file, line, column) ?? { line, column }) };
 }

@@ -67,7 +67,7 @@ export class Execution {
   }
 }
 
-export function never<T>(): Promise<T> {
+export function never(): Promise<never> {
   return new Promise(() => {});
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../kernel/channel/frames.ts';
 import { EncodingError } from '../kernel/limits/nesting.ts';
 import type { FrameWriter } from '../kernel/channel/frame-writer.ts';
+import { required } from '../src/base/required.ts';
 
 /**
  * The main thread's end of the channel to the kernel process. Incoming messages are numbered and confirmed one by one:
@@ -78,7 +79,7 @@ export class KernelChannel {
 
   /** The next one; only while `waiting`. */
   next(): { message: MainMessage; sequence: number } {
-    const first = this.#inbox[0]!;
+    const first = required(this.#inbox[0], 'a message that waits');
     if (first.sequence > this.#confirmed) this.#confirmed = first.sequence;
     this.#inbox.shift();
     this.#writer.write(encodeReceived(first.sequence));

@@ -19,10 +19,11 @@ export function memberHint(
     /^([\w$]+(?:\.[\w$]+)+|(?:\(intermediate value\)|.*[)\]"'`])\.[\w$]+) is not a (function|constructor)$/.exec(
       message,
     );
-  if (called) return missingMember(called[1]!, names);
+  const [, path] = called ?? [];
+  if (path !== undefined) return missingMember(path, names);
   if (message.startsWith('Cannot read properties of undefined (reading ')) {
-    const path = /([\w$]+(?:\.[\w$]+)+)\s*\??\.?\s*$/.exec(before() ?? '')?.[1];
-    return path === undefined ? undefined : missingMember(path, names);
+    const read = /([\w$]+(?:\.[\w$]+)+)\s*\??\.?\s*$/.exec(before() ?? '')?.[1];
+    return read === undefined ? undefined : missingMember(read, names);
   }
   const [, iterated] = /^([\w$.]+) is not iterable/.exec(message) ?? [];
   const found = iterated === undefined ? undefined : valueOf(iterated.split('.'), names);
@@ -33,10 +34,10 @@ export function memberHint(
 
 /** `xs.append`, of which the last name is missing. */
 function missingMember(path: string, names: Names): string | undefined {
-  const parts = path.split('.');
-  const member = parts.pop()!;
-  const owner = parts.join('.');
-  const found = valueOf(parts, names) ?? literalOf(owner);
+  const dot = path.lastIndexOf('.');
+  const member = path.slice(dot + 1);
+  const owner = path.slice(0, Math.max(0, dot));
+  const found = valueOf(owner.split('.'), names) ?? literalOf(owner);
   if (!found) return undefined;
   const { value } = found;
   const present = ownValue(value, member);

@@ -17,15 +17,13 @@ const SILENT = /[/\\](?:@oxc-|oxc-|@swc[/\\])/u;
  */
 export function createNativeFlush(critical: <T>(action: () => T) => T): (execution: number) => void {
   let addons = false;
-  const { dlopen } = process as unknown as {
-    dlopen: (module: unknown, path: string, flags?: number) => void;
-  };
+  const dlopen = process.dlopen.bind(process);
   Object.defineProperty(process, 'dlopen', {
     configurable: true,
     writable: true,
-    value: (module: unknown, path: string, ...flags: number[]): void => {
+    value: (module: object, path: string, ...flags: [flags?: number]): void => {
       if (!SILENT.test(path)) addons = true;
-      critical(() => Reflect.apply(dlopen, process, [module, path, ...flags]));
+      critical(() => dlopen(module, path, ...flags));
     },
   });
 

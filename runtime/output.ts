@@ -155,14 +155,12 @@ export function installOutput({ emit, showTable, clear, isAttended }: OutputOpti
     ignoreErrors: false,
   });
   // Methods that only an inspector has (profile, timeStamp…) stay as Node made them.
-  const target = globalThis.console as unknown as Record<string, unknown>;
-  for (const name of Object.keys(console)) {
-    const method = (console as unknown as Record<string, unknown>)[name];
-    if (typeof method === 'function') target[name] = withCalm(method as (...values: unknown[]) => unknown);
-  }
-  target['Console'] = Console;
-  target['clear'] = clear;
-  target['table'] = (data: unknown, columns?: string[]) => {
+  const own: readonly [string, unknown][] = Object.entries(console);
+  const methods: Record<string, unknown> = {};
+  for (const [name, method] of own)
+    if (typeof method === 'function') methods[name] = withCalm(method as (...values: unknown[]) => unknown);
+  const table = (data: unknown, columns?: string[]): void => {
     if (!showTable(data, columns)) globalThis.console.log(data);
   };
+  Object.assign(globalThis.console, methods, { Console, clear, table });
 }

@@ -132,5 +132,5 @@ export class Settling {
 
 /** Node has no public way to ask; `_destroyed` is what its own `util.inspect` of a timer shows. */
 function isCleared(timer: NodeJS.Timeout): boolean {
-  return (timer as unknown as { _destroyed?: boolean })._destroyed === true;
+  return Reflect.get(timer, '_destroyed') === true;
 }

@@ -57,10 +57,11 @@ export function refuseStandardInput(): void {
 
 /** Keeps the name, the number of arguments and the other properties (`util.promisify.custom`). */
 function wrap(module: object, name: string, refuse: (values: unknown[]) => unknown): void {
-  const methods = module as Record<string, Method>;
-  const method = methods[name]!;
+  const method: unknown = Reflect.get(module, name);
+  if (typeof method !== 'function') throw new Error(`internal error: node:fs has no ${name}`);
   const wrapped: Method = function wrapped(this: unknown, ...values: unknown[]): unknown {
     return isStandardInput(values[0]) ? refuse(values) : Reflect.apply(method, this, values);
   };
-  methods[name] = Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(method));
+  Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(method));
+  Object.assign(module, { [name]: wrapped });
 }

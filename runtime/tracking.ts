@@ -10,6 +10,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
 import { promisify } from 'node:util';
 import type { Execution } from './execution.ts';
+import { required } from '../src/base/required.ts';
 
 export interface Tracker {
   readonly kind: 'context-frame' | 'promise-hooks';
@@ -152,7 +153,7 @@ function wrapTimers(
 ): void {
   const wrap = (owner: object, name: string): void => {
     const original = Reflect.get(owner, name) as Callback;
-    const wrapped = {
+    const methods: Record<string, Callback> = {
       [name](this: unknown, callback: unknown, ...rest: unknown[]): unknown {
         const execution = current();
         if (!execution || typeof callback !== 'function') {
@@ -163,7 +164,8 @@ function wrapTimers(
         };
         return Reflect.apply(original, this, [bound, ...rest]);
       },
-    }[name]!;
+    };
+    const wrapped = required(methods[name], name);
     const custom = Object.getOwnPropertyDescriptor(original, promisify.custom);
     if (custom) Object.defineProperty(wrapped, promisify.custom, custom);
     Object.defineProperty(owner, name, {

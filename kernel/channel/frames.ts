@@ -251,8 +251,8 @@ export class FrameSplitter {
 
   /** The next whole frame without its length, or undefined. */
   next(): Buffer | undefined {
-    if (this.#length < 4) return undefined;
-    const first = this.#chunks[0]!;
+    const first = this.#chunks[0];
+    if (!first || this.#length < 4) return undefined;
     const head = first.length >= 4 ? first : this.#join();
     const size = head.readUInt32LE(0) + 4;
     if (this.#length < size) return undefined;
@@ -272,8 +272,11 @@ export class FrameSplitter {
   }
 
   #join(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks, this.#length)];
-    return this.#chunks[0]!;
+    const first = this.#chunks[0];
+    if (first && this.#chunks.length === 1) return first;
+    const joined = Buffer.concat(this.#chunks, this.#length);
+    this.#chunks = [joined];
+    return joined;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
-import type { Readable } from 'node:stream';
-import { startProcess } from '../processes/start-process.ts';
+import type { Socket } from 'node:net';
+import { pipeOf, startProcess } from '../processes/start-process.ts';
 import type { MagicContext } from '../contracts/magics.ts';
 import { MagicError } from './magic-error.ts';
 
@@ -32,7 +32,7 @@ function endGroupsWithKernel(): void {
 }
 
 /** Passes text on as it comes; waits for the sink, so that a command faster than the client is slowed by its pipe. */
-async function pump(stream: Readable, sink: (text: string) => void | Promise<void>): Promise<void> {
+async function pump(stream: Socket, sink: (text: string) => void | Promise<void>): Promise<void> {
   stream.setEncoding('utf8');
   try {
     for await (const text of stream) await sink(text as string);
@@ -82,6 +82,7 @@ export async function runProcess(
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const { pid } = child;
+  const [stdout, stderr] = [pipeOf(child, 1), pipeOf(child, 2)];
   if (pid !== undefined) running.add(pid);
   if (options.input !== undefined && child.stdin) {
     child.stdin.on('error', () => {}); // it may end without reading everything
@@ -101,14 +102,14 @@ export async function runProcess(
   if (signal.aborted) interrupt();
 
   const pumped = Promise.all([
-    pump(child.stdout!, (text) => output.stdout(text)),
-    pump(child.stderr!, (text) => output.stderr(text)),
+    pump(stdout, (text) => output.stdout(text)),
+    pump(stderr, (text) => output.stderr(text)),
   ]);
   const forget = (): boolean => pid !== undefined && running.delete(pid);
   void pumped.finally(forget);
   try {
     const end = await ended;
-    await Promise.race([pumped, signal.aborted ? after(100) : quiet([child.stdout!, child.stderr!])]);
+    await Promise.race([pumped, signal.aborted ? after(100) : quiet([stdout, stderr])]);
     if (signal.aborted) throw new MagicError('interrupted', 'interrupted');
     return end;
   } finally {
@@ -119,12 +120,12 @@ export async function runProcess(
 }
 
 /** Ends once the pipes have been silent for a while after the program's end: somebody else holds them open. */
-async function quiet(streams: readonly Readable[]): Promise<void> {
+async function quiet(streams: readonly Socket[]): Promise<void> {
   let seen = -1;
   for (;;) {
     let bytes = 0;
     for (const stream of streams) {
-      bytes += (stream as Readable & { bytesRead: number }).bytesRead;
+      bytes += stream.bytesRead;
       if (stream.readableLength > 0) bytes = Number.NaN; // the sink is behind: not quiet, never equal
     }
     if (bytes === seen) return;

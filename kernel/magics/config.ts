@@ -10,6 +10,7 @@ import {
   saveSetting,
 } from '../../src/machine/devices/settings.ts';
 import type { MagicContext } from '../contracts/magics.ts';
+import { alignColumns } from './columns.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 import type { SessionMagic } from './registry.ts';
@@ -56,20 +57,16 @@ async function list({ output, session }: MagicContext): Promise<void> {
           : [setting.standard, 'default'];
     return [setting.name, value, from, setting.meaning] as const;
   });
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row.map((word, column) => (column < 3 ? word.padEnd(widths[column]!) : word)).join('  '),
-  );
   await output.stdout(
-    `${lines.join('\n')}\n\nconfig file: ${shortenHome(path, session.environment['HOME'])}\n`,
+    `${alignColumns(rows).join('\n')}\n\nconfig file: ${shortenHome(path, session.environment['HOME'])}\n`,
   );
 }
 
 async function change({ output, session }: MagicContext, line: string): Promise<void> {
   const match = /^(--save\s+)?([\w-]+)(?:\s*=\s*|\s+|$)(.*)$/.exec(line);
   if (!match) throw new MagicError('usage', `%config ${line}: write %config memory-limit=4096`);
-  const [, save, name, text] = match;
-  const setting = findSetting(name!);
+  const [, save, name = '', text = ''] = match;
+  const setting = findSetting(name);
   if (text === '' && !line.includes('=')) {
     const value =
       setting.read(session.environment) ?? readConfigFile(configFile(session.environment)).get(setting);
@@ -78,7 +75,7 @@ async function change({ output, session }: MagicContext, line: string): Promise<
     );
     return;
   }
-  const value = parseSettingValue(setting, text!);
+  const value = parseSettingValue(setting, text);
   for (const [variable, content] of Object.entries(setting.write(session.environment, value))) {
     session.setEnvironment(variable, content);
   }

@@ -28,7 +28,7 @@ export async function useDevice(
   if (!match) {
     throw new MagicError('usage', `%device use ${wanted}: write cuda, cuda:1, directml, cpu or js`);
   }
-  const family = match[1]!;
+  const [, family = ''] = match;
   const current = backend?.runtime?.name;
   // Python's own TensorFlow computes with CUDA, where it has a GPU at all.
   const gpus = current === 'python' ? 'cuda' : current;
@@ -58,7 +58,7 @@ export async function useDevice(
   }
 
   const installed = detectRuntimes(machine).map(({ name }) => name);
-  const runtime = family === 'js' ? 'js' : RUNTIMES[family]!.find((name) => installed.includes(name));
+  const runtime = family === 'js' ? 'js' : RUNTIMES[family]?.find((name) => installed.includes(name));
   if (runtime === undefined) {
     throw new MagicError(
       'not-found',

@@ -37,10 +37,10 @@ export const env: SessionMagic = {
       await output.stdout(`${value}\n`);
       return;
     }
-    const name = assignment[1]!;
-    const quoted = /^(["'])(.*)\1$/s.exec(assignment[2]!);
-    const raw = quoted ? quoted[2]! : assignment[2]!;
-    const value = quoted?.[1] === "'" ? raw : expandVariables(raw, session.environment);
+    const [, name = '', assigned = ''] = assignment;
+    const [, quote, quoted] = /^(["'])(.*)\1$/s.exec(assigned) ?? [];
+    const raw = quoted ?? assigned;
+    const value = quote === "'" ? raw : expandVariables(raw, session.environment);
     session.setEnvironment(name, value);
     await output.stdout(`env: ${name}=${SECRET.test(name) ? '<hidden>' : value}\n`);
   },

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { PythonEnvironment } from '../../src/interop/python/environments.ts';
 import type { PythonStatus } from '../../src/interop/python/requests.ts';
 import type { MagicContext } from '../contracts/magics.ts';
+import { alignColumns } from './columns.ts';
 import { CellFailedError, MagicError } from './magic-error.ts';
 import { nearestName } from '../../src/base/nearest-name.ts';
 import type { SessionMagic } from './registry.ts';
@@ -34,7 +35,7 @@ export function parseCellOptions(line: string): CellOptions {
   const options: CellOptions = { env: undefined, in: [], out: [] };
   const words = splitWords(line);
   for (let at = 0; at < words.length; at++) {
-    const [, name, attached] = /^--(env|in|out)(?:=(.*))?$/s.exec(words[at]!) ?? [];
+    const [, name, attached] = /^--(env|in|out)(?:=(.*))?$/s.exec(words[at] ?? '') ?? [];
     if (name === undefined) {
       throw new MagicError(
         'usage',
@@ -177,14 +178,7 @@ async function environments({ session }: MagicContext): Promise<string> {
       [...missing, ...packages].join(', '),
     ];
   });
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row
-      .map((word, column) => (column < 5 ? word.padEnd(widths[column]!) : word))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return `${alignColumns(rows).join('\n')}\n`;
 }
 
 function statusText({ executable, processes }: PythonStatus): string {

@@ -73,15 +73,15 @@ export class Registry implements MagicRegistry {
   complete(source: string, cursor: number): Completions | undefined {
     const lineStart = source.lastIndexOf('\n', cursor - 1) + 1;
     const before = source.slice(lineStart, cursor);
-    const indent = /^\s*/.exec(before)![0].length;
-    const text = before.slice(indent);
+    const text = before.trimStart();
+    const indent = before.length - text.length;
     const first = source.slice(0, lineStart).trim() === '';
 
     if (text.startsWith('!')) return this.#paths(text.slice(1), cursor, 'files');
 
     const started = /^(%%?)([\w-]*)$/.exec(text);
     if (started) {
-      const [, marks, prefix] = started;
+      const [, marks, prefix = ''] = started;
       const kinds: readonly ('line' | 'cell')[] =
         marks === '%%' ? ['cell'] : first ? ['line', 'cell'] : ['line'];
       if (marks === '%%' && !first) return undefined;
@@ -90,7 +90,7 @@ export class Registry implements MagicRegistry {
         for (const magic of this.#magics) {
           if (magic.name === '!' || !magic.kinds.includes(kind)) continue;
           for (const name of [magic.name, ...(magic.aliases ?? [])]) {
-            if (name.startsWith(prefix!)) {
+            if (name.startsWith(prefix)) {
               items.push({
                 text: `${kind === 'cell' ? '%%' : '%'}${name}`,
                 type: 'magic',
@@ -105,13 +105,13 @@ export class Registry implements MagicRegistry {
 
     const argued = /^(%%?)([\w-]+)[ \t](.*)$/.exec(text);
     if (!argued) return undefined;
-    const magic = this.#byName.get(argued[2]!);
-    if (!magic || !magic.kinds.includes(argued[1] === '%%' ? 'cell' : 'line')) return undefined;
-    const line = argued[3]!;
+    const [, marks, name = '', line = ''] = argued;
+    const magic = this.#byName.get(name);
+    if (!magic || !magic.kinds.includes(marks === '%%' ? 'cell' : 'line')) return undefined;
     if (magic.completesPaths) return this.#paths(line, cursor, magic.completesPaths);
     const words = magic.completeIn?.(line, this.#surroundings) ?? magic.complete?.(line);
     if (!words) return { items: [], start: cursor, end: cursor };
-    const word = /\S*$/.exec(line)![0];
+    const [word = ''] = /\S*$/.exec(line) ?? [];
     return {
       items: words
         .filter((candidate) => candidate.startsWith(word))
@@ -122,7 +122,7 @@ export class Registry implements MagicRegistry {
   }
 
   #paths(line: string, cursor: number, kind: 'files' | 'folders'): Completions {
-    const word = /(?:\\.|[^\s\\])*$/.exec(line)![0];
+    const [word = ''] = /(?:\\.|[^\s\\])*$/.exec(line) ?? [];
     const directory = this.#surroundings.directory();
     const home = this.#surroundings.environment()['HOME'];
     return {
@@ -138,12 +138,12 @@ export class Registry implements MagicRegistry {
     const near =
       nearestName(
         name,
-        names.filter((known) => this.#byName.get(known)!.kinds.includes(kind)),
+        names.filter((known) => this.#byName.get(known)?.kinds.includes(kind)),
       ) ?? nearestName(name, names);
-    if (near === undefined) {
+    const magic = near === undefined ? undefined : this.#byName.get(near);
+    if (near === undefined || !magic) {
       return new MagicError('unknown-magic', `unknown magic ${marks}${name}: %lsmagic lists all of them`);
     }
-    const magic = this.#byName.get(near)!;
     const nearMarks = magic.kinds.includes(kind) ? marks : kind === 'cell' ? '%' : '%%';
     return new MagicError(
       'unknown-magic',

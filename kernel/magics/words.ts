@@ -8,16 +8,16 @@ export function splitWords(line: string): string[] {
   let started = false;
   let quote = '';
   for (let at = 0; at < line.length; at++) {
-    const character = line[at]!;
+    const character = line.charAt(at);
     if (quote) {
       if (character === quote) quote = '';
-      else if (character === '\\' && quote === '"' && at + 1 < line.length) word += line[++at]!;
+      else if (character === '\\' && quote === '"' && at + 1 < line.length) word += line.charAt(++at);
       else word += character;
     } else if (character === '"' || character === "'") {
       quote = character;
       started = true;
     } else if (character === '\\' && at + 1 < line.length) {
-      word += line[++at]!;
+      word += line.charAt(++at);
       started = true;
     } else if (/\s/.test(character)) {
       if (started || word) words.push(word);

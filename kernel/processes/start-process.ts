@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import { Socket } from 'node:net';
 import { withSpareDescriptorsNow } from '../../src/base/spare-descriptors.ts';
 
 /**
@@ -18,4 +19,18 @@ export function startProcess(command: string, words: readonly string[], options:
     ),
     { code: 'EMFILE' },
   );
+}
+
+/**
+ * A pipe of a child process.
+ *
+ * @param descriptor its number in the child, for which `stdio` has `'pipe'`
+ * @throws Error where `stdio` says otherwise: a defect of the kernel
+ */
+export function pipeOf(child: ChildProcess, descriptor: number): Socket {
+  const streams: readonly unknown[] = child.stdio;
+  const stream = streams[descriptor];
+  if (!(stream instanceof Socket))
+    throw new Error(`internal error: descriptor ${descriptor} of ${child.spawnfile} is no pipe`);
+  return stream;
 }

@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { startProcess } from '../processes/start-process.ts';
+import { pipeOf, startProcess } from '../processes/start-process.ts';
 import { connectTransport } from '../transport/client-transport.ts';
 import type { ClientTransport } from '../transport/client-transport.ts';
 import { createClientCodec } from '../wire/client-codec.ts';
@@ -116,7 +116,7 @@ export class PythonProcess {
     const keepTail = (chunk: string): void => {
       this.#tail = (this.#tail + chunk).slice(-TAIL);
     };
-    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+    for (const stream of [pipeOf(this.#child, 1), pipeOf(this.#child, 2)]) {
       stream.setEncoding('utf8').on('data', keepTail);
     }
     for (const stream of this.#child.stdio) (stream as Readable | null)?.on('error', () => {});
@@ -164,12 +164,12 @@ export class PythonProcess {
     options: RequestOptions,
   ): Promise<Record<string, unknown>> {
     if (this.#failure) throw this.#failure;
-    const { channel = 'shell', execution, metadata } = options;
-    const free = options.id !== undefined && !this.#pending.has(options.id);
+    const { channel = 'shell', execution, id: wanted, metadata } = options;
+    const isFree = wanted !== undefined && !this.#pending.has(wanted);
     const { id, frames } = this.#codec.encode({
       type,
       content,
-      ...(free ? { id: options.id! } : {}),
+      ...(isFree ? { id: wanted } : {}),
       ...(metadata ? { metadata } : {}),
     });
     return await new Promise((resolve, reject) => {
@@ -294,9 +294,8 @@ export class PythonProcess {
   #remember(id: string, execution: number): void {
     this.#executions.delete(id);
     this.#executions.set(id, execution);
-    if (this.#executions.size > REMEMBERED) {
-      this.#executions.delete(this.#executions.keys().next().value!);
-    }
+    const [oldest] = this.#executions.keys();
+    if (this.#executions.size > REMEMBERED && oldest !== undefined) this.#executions.delete(oldest);
   }
 
   #replied(frames: Buffer[]): void {

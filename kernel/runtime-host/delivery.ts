@@ -56,8 +56,7 @@ export class Delivery {
   async #run(): Promise<void> {
     this.#pumping = true;
     let waited = false;
-    while (this.#at < this.#queue.length) {
-      const item = this.#queue[this.#at]!;
+    for (let item = this.#queue[this.#at]; item !== undefined; item = this.#queue[this.#at]) {
       this.#queue[this.#at++] = noop;
       try {
         const taken = typeof item === 'function' ? item() : this.#sink.output(item);

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable } from 'node:stream';
 import { deserialize } from 'node:v8';
-import { startProcess } from '../processes/start-process.ts';
+import { pipeOf, startProcess } from '../processes/start-process.ts';
 import type { MainMessage, RuntimeMessage } from '../contracts/messages.ts';
 import { descendants } from '../channel/descendants.ts';
 import {
@@ -75,10 +75,11 @@ export class RuntimeProcess {
       // A group of its own: Ctrl-C in a terminal must not reach it, and its children end with it.
       detached: true,
     });
-    const pipes = this.child.stdio as unknown as [null, Readable, Readable, Readable, Duplex, Duplex];
-    [, , , this.#output, this.#main, this.#control] = pipes;
-    this.stdout = new NativePipe(pipes[1], (text) => events.native('stdout', text));
-    this.stderr = new NativePipe(pipes[2], (text) => events.native('stderr', text));
+    this.#output = pipeOf(this.child, 3);
+    this.#main = pipeOf(this.child, 4);
+    this.#control = pipeOf(this.child, 5);
+    this.stdout = new NativePipe(pipeOf(this.child, 1), (text) => events.native('stdout', text));
+    this.stderr = new NativePipe(pipeOf(this.child, 2), (text) => events.native('stderr', text));
 
     this.#output.on('data', (chunk: Buffer) => this.#take(chunk));
     const control = new FrameSplitter();

@@ -132,7 +132,8 @@ export class Assistance {
     const value = await this.#currentValue(inspection);
     const short = request.detail_level === 0;
     // In plain text the documentation follows the signature without a blank line.
-    const text = short ? inspection.text.split('\n\n', 1)[0]! : inspection.text;
+    const [firstParagraph = ''] = inspection.text.split('\n\n', 1);
+    const text = short ? firstParagraph : inspection.text;
     const markdown = short ? firstParagraphs(inspection.markdown) : inspection.markdown;
     const suffix = value === undefined ? undefined : `value: ${value}`;
     return reply(

@@ -215,9 +215,9 @@ export class CellRunner {
     // Names come from the client: `__proto__` is one like any other here.
     const compiled = Object.create(null) as Record<string, CompileResult>;
     const found = Object.create(null) as Record<string, Record<string, unknown>>;
-    for (const name of names) {
+    for (const [name, expression] of Object.entries(expressions)) {
       try {
-        const result = await compiler.compile(expressions[name]!, execution.id, execution.abort.signal);
+        const result = await compiler.compile(expression, execution.id, execution.abort.signal);
         if (result.ok) compiled[name] = { ok: true, cell: result.cell };
         else found[name] = errorValue(syntaxError(result));
       } catch (error) {

@@ -4,7 +4,7 @@
 export function utf16Offset(text: string, codePoints: number): number {
   let offset = 0;
   for (let count = 0; count < codePoints && offset < text.length; count++) {
-    offset += text.codePointAt(offset)! > 0xffff ? 2 : 1;
+    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
   }
   return offset;
 }
@@ -13,7 +13,7 @@ export function utf16Offset(text: string, codePoints: number): number {
 export function codePointOffset(text: string, utf16: number): number {
   let count = 0;
   for (let offset = 0; offset < Math.min(utf16, text.length); count++) {
-    offset += text.codePointAt(offset)! > 0xffff ? 2 : 1;
+    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
     if (offset > utf16) break;
   }
   return count;

@@ -55,14 +55,15 @@ export class Iopub {
   /** Text of the same cell and stream is joined; anything else that is published comes after it. */
   stream(name: StreamName, text: string, parent: Parent | undefined): void {
     if (text === '') return;
-    const pending = this.#pending;
+    let pending = this.#pending;
     if (pending && pending.name === name && pending.parent === parent) {
       pending.text += text;
     } else {
       this.flush();
-      this.#pending = { parent, name, text };
+      pending = { parent, name, text };
+      this.#pending = pending;
     }
-    if (this.#pending!.text.length >= MAX_STREAM_LENGTH) {
+    if (pending.text.length >= MAX_STREAM_LENGTH) {
       this.flush();
     } else {
       this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);

@@ -82,7 +82,7 @@ export function typeHint(
   message: string,
   { names, source, after }: { names: readonly string[]; source: string; after: string },
 ): string | undefined {
-  const [first, second] = [...message.matchAll(/'((?:[^'\\]|'(?=\w))*)'/g)].map((match) => match[1]!);
+  const [first, second] = [...message.matchAll(/'((?:[^'\\]|'(?=\w))*)'/g)].map(([, name]) => name);
   if (first === undefined) return undefined;
   switch (code) {
     case 2304:

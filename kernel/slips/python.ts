@@ -1,4 +1,5 @@
 /** What Python writes otherwise than TypeScript: names and members. */
+import { getOwn } from '../../src/base/own-property.ts';
 
 /** One line of help. */
 export function inTypeScript(python: string, typescript: string): string {
@@ -309,7 +310,8 @@ const TENSORFLOW: Readonly<Record<string, string>> = {
 
 /** What tfjs has for a member of `tf` that only Python knows. */
 export function tensorflowMember(member: string): string | undefined {
-  return Object.hasOwn(TENSORFLOW, member) ? inTypeScript(`tf.${member}`, TENSORFLOW[member]!) : undefined;
+  const written = getOwn(TENSORFLOW, member);
+  return written === undefined ? undefined : inTypeScript(`tf.${member}`, written);
 }
 
 /** Members that are not called. */
@@ -317,9 +319,8 @@ const PROPERTIES = new Set(['len', 'length', 'size', 'shape', 'T', 'ndim']);
 
 /** Help for a member that Python has and the value has not. */
 export function pythonMember(receiver: Receiver, member: string): string | undefined {
-  const members = RECEIVERS[receiver];
-  if (!Object.hasOwn(members, member)) return undefined;
-  const written = members[member]!;
+  const written = getOwn(RECEIVERS[receiver], member);
+  if (written === undefined) return undefined;
   if (written.startsWith('tensors are')) return written;
   if (receiver === 'text' && member === 'join') return inTypeScript("', '.join(xs)", written);
   const call = PROPERTIES.has(member) ? '' : '(…)';

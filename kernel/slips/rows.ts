@@ -23,6 +23,8 @@ export function rowsAround(source: string, offset: number): (string | undefined)
 }
 
 /** The row with blanks for what strings hold and for comments. */
+export function masked(row: string): string;
+export function masked(row: string | undefined): string | undefined;
 export function masked(row: string | undefined): string | undefined {
   return row?.replaceAll(
     /(?<quote>["'`])(?<text>(?:\\.|(?!\k<quote>)[^\\])*)\k<quote>|\/\*.*?\*\//g,

@@ -15,8 +15,8 @@ const PYTHON_MODULES =
 function imported(module: string, statement: string, written: string): string {
   if (PYTHON_PACKAGES.test(module))
     return `${module} is a Python package: import it in a %%python cell; tensors, layers and models are in \`tf\``;
-  const [root] = module.split('.');
-  const known = pythonName(root!);
+  const [root = ''] = module.split('.');
+  const known = pythonName(root);
   if (known !== undefined) return known;
   if (PYTHON_MODULES.test(module)) return `${module} is a Python module: use it in a %%python cell`;
   return inTypeScript(statement, written);
@@ -47,7 +47,11 @@ const STATEMENTS: readonly [pattern: RegExp, help: Help][] = [
   [
     /^\s*import\s+(\w[\w.]*)(?:\s*,\s*\w[\w.]*)*\s*$/,
     (module) =>
-      imported(module, `import ${module}`, `import * as ${module.split('.').at(-1)!} from '${module}'`),
+      imported(
+        module,
+        `import ${module}`,
+        `import * as ${module.slice(module.lastIndexOf('.') + 1)} from '${module}'`,
+      ),
   ],
   [/(?:^|\})\s*(?:elif|elsif|elseif)\b/, inTypeScript('elif x:', '} else if (x) {')],
   [
@@ -258,7 +262,7 @@ function ofStatement(row: string | undefined): string | undefined {
 function ofPart(row: string | undefined): string | undefined {
   if (row === undefined || isComment(row)) return undefined;
   // In a comment words are no code.
-  const code = masked(row)!.replace(/(?:^|\s)\/\/(?:\s|$).*/, '');
+  const code = masked(row).replace(/(?:^|\s)\/\/(?:\s|$).*/, '');
   return firstOf(PARTS, code, row);
 }
 

@@ -78,8 +78,8 @@ export function parseUnsent(text: string, port: number): number {
   for (const line of text.split('\n')) {
     // sl, local_address, rem_address, st, tx_queue:rx_queue (in hexadecimal)
     const [, address, , state, queues] = line.trim().split(/ +/);
-    if (state !== '01' || !address?.endsWith(local)) continue;
-    most = Math.max(most, Number.parseInt(queues!, 16));
+    if (state !== '01' || queues === undefined || !address?.endsWith(local)) continue;
+    most = Math.max(most, Number.parseInt(queues, 16));
   }
   return most;
 }

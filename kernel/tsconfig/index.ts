@@ -61,8 +61,8 @@ export function mapped(specifier: string, { patterns, onlyBase }: Paths): Mapped
   const exact = Object.hasOwn(patterns, specifier) ? patterns[specifier] : undefined;
   if (exact && !specifier.includes('*'))
     return { pattern: specifier, candidates: [...exact], onlyBase: false };
-  let best: { pattern: string; prefix: string; suffix: string } | undefined;
-  for (const pattern of Object.keys(patterns)) {
+  let best: { pattern: string; targets: readonly string[]; prefix: string; suffix: string } | undefined;
+  for (const [pattern, targets] of Object.entries(patterns)) {
     const star = pattern.indexOf('*');
     if (star === -1) continue;
     const prefix = pattern.slice(0, star);
@@ -71,14 +71,14 @@ export function mapped(specifier: string, { patterns, onlyBase }: Paths): Mapped
       specifier.length >= prefix.length + suffix.length &&
       specifier.startsWith(prefix) &&
       specifier.endsWith(suffix);
-    if (fits && (!best || prefix.length > best.prefix.length)) best = { pattern, prefix, suffix };
+    if (fits && (!best || prefix.length > best.prefix.length)) best = { pattern, targets, prefix, suffix };
   }
   if (!best) return undefined;
-  const { pattern, prefix, suffix } = best;
+  const { pattern, targets, prefix, suffix } = best;
   const middle = specifier.slice(prefix.length, specifier.length - suffix.length);
   return {
     pattern,
-    candidates: patterns[pattern]!.map((target) => target.replace('*', () => middle)),
+    candidates: targets.map((target) => target.replace('*', () => middle)),
     onlyBase: onlyBase && pattern === '*',
   };
 }

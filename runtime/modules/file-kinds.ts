@@ -46,13 +46,14 @@ export function parseJson(text: string, path: string): unknown {
     const { message } = error as Error;
     const at = Number(/at position (\d+)/u.exec(message)?.[1] ?? jsonErrorOffset(text));
     const before = text.slice(0, at).split('\n');
+    const last = before.at(-1) ?? '';
     const row = text.split('\n')[before.length - 1] ?? '';
     // Node 22 and later say it of some mistakes.
     const place = /\(line \d+ column \d+\)/u.test(message)
       ? ''
-      : ` (line ${before.length} column ${before.at(-1)!.length + 1})`;
+      : ` (line ${before.length} column ${last.length + 1})`;
     const failure = new SyntaxError(`${shownPath(path)}: ${message}${place}`);
-    const caret = `${' '.repeat(before.at(-1)!.length)}^`;
+    const caret = `${' '.repeat(last.length)}^`;
     failure.stack = `${path}:${before.length}\n${row}\n${caret}\n\n${failure.stack ?? ''}`;
     throw failure;
   }

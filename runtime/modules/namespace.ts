@@ -14,8 +14,8 @@ export function createNamespace(): Namespace {
 }
 
 export function defineExports(namespace: Namespace, getters: Record<string, () => unknown>): void {
-  for (const name of Object.keys(getters)) {
-    Object.defineProperty(namespace, name, { get: getters[name]!, enumerable: true, configurable: true });
+  for (const [name, get] of Object.entries(getters)) {
+    Object.defineProperty(namespace, name, { get, enumerable: true, configurable: true });
   }
   makeFast(namespace, Symbol.toStringTag);
 }

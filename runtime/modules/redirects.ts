@@ -12,6 +12,7 @@ import { dirname, isAbsolute, sep } from 'node:path';
 import { defineImport, withImports, type ImportFrom } from './dynamic-imports.ts';
 import type { Namespace } from './namespace.ts';
 import { ownModule } from './resolve.ts';
+import { required } from '../../src/base/required.ts';
 
 type Own = 'tensorcell' | 'tf' | 'tslab';
 type Load = (request: string, parent: unknown, isMain: boolean) => unknown;
@@ -26,8 +27,11 @@ type ResolveFilename = (
   parent: { filename?: string } | undefined,
   ...rest: unknown[]
 ) => string;
-type Extension = (module: NodeJS.Module, filename: string) => void;
-type Compile = (code: string, filename: string) => unknown;
+type Extension = (module: CompilingModule, filename: string) => void;
+
+interface CompilingModule extends NodeJS.Module {
+  _compile(code: string, filename: string): unknown;
+}
 
 interface HookedModule {
   _load: Load;
@@ -116,17 +120,17 @@ export function installLocalFiles({ alias, file, load, importFrom }: LocalFiles)
   };
   defineImport(importFrom);
   // Also that of `.cjs`.
-  const run = hooked._extensions['.js']!;
+  const run = required(hooked._extensions['.js'], "Node's loader of JavaScript files");
   hooked._extensions['.js'] = (module, filename) => {
     const code = isInPackage(filename) ? undefined : withImports(readFileSync(filename, 'utf8'), filename);
     if (code === undefined) run(module, filename);
-    else (module as unknown as { _compile: Compile })._compile(code, filename);
+    else module._compile(code, filename);
   };
   for (const extension of ['.ts', '.cts', '.mts', '.tsx', '.jsx']) {
     const before = hooked._extensions[extension];
     hooked._extensions[extension] = (module, filename) => {
       if (!isInPackage(filename)) load(filename, module);
-      else (before ?? hooked._extensions['.js']!)(module, filename);
+      else (before ?? required(hooked._extensions['.js'], 'a loader of JavaScript files'))(module, filename);
     };
   }
 }

@@ -54,8 +54,7 @@ export function ownModule(specifier: string): 'tensorcell' | 'tf' | 'tslab' | un
 
 /** Name of the package in a specifier: `@scope/name/sub` -> `@scope/name`. */
 export function packageName(specifier: string): string {
-  const parts = specifier.split('/');
-  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]!;
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
 /** Whether npm may have a package of this name: no `@/x`, no `~/x`. */

@@ -7,3 +7,8 @@ export function setOwn<T>(target: Record<string, T>, name: string, value: T): vo
     Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
   } else target[name] = value;
 }
+
+/** The value of a property whose name comes from outside; nothing that the prototype has, such as `constructor`. */
+export function getOwn<T>(source: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(source, name) ? source[name] : undefined;
+}

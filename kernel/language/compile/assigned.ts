@@ -47,7 +47,7 @@ export function assignedStatements(program: Program, lowered = false): AssignedS
     }
     if (names.length === 0) continue;
     const isOnce = new Set(names.map(({ name }) => name)).size === names.length;
-    const isSimple = inner.length === 0 || (parts.length === 1 && parts[0]!.left.type === 'Identifier');
+    const isSimple = inner.length === 0 || (parts.length === 1 && parts[0]?.left.type === 'Identifier');
     const { start, end } = statement;
     const declarable = isPlain && isOnce && isSimple && !(parentheses && parts.length > 1);
     found.push({ start, end, names, declarable, inner, parentheses });
@@ -145,9 +145,10 @@ export function typedText(
     for (const { start: from, right } of inner)
       changes.push({ start: from, end: right.start, text: blank(source.slice(from, right.start)) });
     const rest = inner.flatMap(({ left }) => (left.type === 'Identifier' ? [left.name] : []));
-    if (rest.length > 0) {
+    const [first] = names;
+    if (first && rest.length > 0) {
       const last = source[end - 1] === ';' ? end - 1 : end;
-      const text = rest.map((name) => `, ${name} = ${names[0]!.name}`).join('');
+      const text = rest.map((name) => `, ${name} = ${first.name}`).join('');
       changes.push({ start: last, end: last, text });
     }
   }

@@ -1,6 +1,6 @@
 /** What swc emits for legacy decorators, changed to what tsc does: see `transformers/legacyDecorators.ts` of TypeScript. */
-import type { CallExpression, Node, Program, Statement } from 'oxc-parser';
-import { visitorKeys } from 'oxc-parser';
+import type { CallExpression, Node, Program } from 'oxc-parser';
+import { childNodes, childrenOf } from './children.ts';
 import type { Edits } from './edits.ts';
 
 /**
@@ -10,27 +10,25 @@ import type { Edits } from './edits.ts';
  */
 export function orderDecorations(program: Program, edits: Edits): void {
   let count = 0;
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      const list = value as Node[];
-      if (list.some((item) => callOf(item) !== undefined))
-        count = orderList(list as Statement[], edits, count);
-      for (const item of list) visit(item);
-      return;
+  const visit = (node: Node): void => {
+    for (const children of childrenOf(node)) {
+      if (!Array.isArray(children)) {
+        if (children) visit(children);
+        continue;
+      }
+      if (children.some((item) => callOf(item) !== undefined)) count = orderList(children, edits, count);
+      for (const item of children) if (item) visit(item);
     }
-    const node = value as Node | null;
-    if (typeof node !== 'object' || node === null) return;
-    for (const key of visitorKeys[node.type] ?? []) visit((node as unknown as Record<string, unknown>)[key]);
   };
-  visit(program.body);
+  visit(program);
 }
 
-function orderList(list: readonly Statement[], edits: Edits, before: number): number {
+function orderList(list: readonly (Node | null)[], edits: Edits, before: number): number {
   let count = before;
   let waiting: string[] = [];
   for (const [index, statement] of list.entries()) {
     const call = callOf(statement);
-    if (!call) continue;
+    if (!statement || !call) continue;
     if (call.arguments.length === 2) withoutType(call, edits);
     if (call.arguments.length < 4) continue;
     if (isStatic(call) && followsInstance(list, index) && !awaits(call)) {
@@ -65,7 +63,7 @@ function isStatic(call: CallExpression): boolean {
 }
 
 /** Whether a member of an instance of the same class comes later. */
-function followsInstance(list: readonly Statement[], index: number): boolean {
+function followsInstance(list: readonly (Node | null)[], index: number): boolean {
   for (const statement of list.slice(index + 1)) {
     const call = callOf(statement);
     if (!call || call.arguments.length < 4) return false;
@@ -77,12 +75,7 @@ function followsInstance(list: readonly Statement[], index: number): boolean {
 function awaits(node: Node): boolean {
   if (node.type === 'AwaitExpression') return true;
   if (/Function/.test(node.type)) return false;
-  return (visitorKeys[node.type] ?? []).some((key) => {
-    const child = (node as unknown as Record<string, Node | (Node | null)[] | null>)[key];
-    return Array.isArray(child)
-      ? child.some((item) => item !== null && awaits(item))
-      : child !== null && child !== undefined && awaits(child);
-  });
+  return childNodes(node).some(awaits);
 }
 
 function withoutType(call: CallExpression, edits: Edits): void {

@@ -39,8 +39,10 @@ function leftmost(expression: Expression): Expression {
       return expression.left.type === 'PrivateIdentifier' ? expression : leftmost(expression.left);
     case 'ConditionalExpression':
       return leftmost(expression.test);
-    case 'SequenceExpression':
-      return leftmost(expression.expressions[0]!);
+    case 'SequenceExpression': {
+      const [first] = expression.expressions;
+      return first ? leftmost(first) : expression;
+    }
     case 'TaggedTemplateExpression':
       return leftmost(expression.tag);
     default:

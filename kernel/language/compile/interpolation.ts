@@ -3,7 +3,7 @@
  * only what reads as an expression over variables, and changes none, counts; the rest stays as it is.
  */
 import type { Node } from 'oxc-parser';
-import { visitorKeys } from 'oxc-parser';
+import { childNodes } from './children.ts';
 import { parse } from './parse.ts';
 
 /** Offsets of an expression between its braces. */
@@ -69,12 +69,7 @@ function isExpression(text: string): boolean {
     if (!ALLOWED.has(node.type) || (node.type === 'UnaryExpression' && node.operator === 'delete'))
       return false;
     if (node.type === 'Identifier') names++;
-    return (visitorKeys[node.type] ?? []).every((key) => {
-      const child = (node as unknown as Record<string, Node | (Node | null)[] | null | undefined>)[key];
-      return Array.isArray(child)
-        ? child.every((item) => item === null || isAllowed(item))
-        : !child || isAllowed(child);
-    });
+    return childNodes(node).every(isAllowed);
   };
   return isAllowed(statement.expression) && names > 0;
 }

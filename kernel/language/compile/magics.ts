@@ -1,5 +1,5 @@
 import type { Node, Program } from 'oxc-parser';
-import { visitorKeys } from 'oxc-parser';
+import { childrenOf } from './children.ts';
 import { findInterpolations } from './interpolation.ts';
 import type { Interpolation } from './interpolation.ts';
 import { parse } from './parse.ts';
@@ -189,8 +189,7 @@ function placesOf(program: Program, starts: ReadonlySet<number>): Map<number, Ma
       inFunction = true;
       inAsync = false;
     }
-    for (const key of visitorKeys[node.type] ?? []) {
-      const child = (node as unknown as Record<string, Node | (Node | null)[] | null | undefined>)[key];
+    for (const child of childrenOf(node)) {
       if (Array.isArray(child)) {
         for (const [index, item] of child.entries())
           if (item) visit(item, node, inFunction, inAsync, child[index + 1] ?? undefined);

@@ -5,7 +5,7 @@
  * https://github.com/microsoft/TypeScript/blob/main/src/compiler/transformers/typeSerializer.ts
  */
 import type { Class, MethodDefinition, Node, Program, TSType, TSTypeParameterDeclaration } from 'oxc-parser';
-import { visitorKeys } from 'oxc-parser';
+import { childNodes } from './children.ts';
 import type { Edits } from './edits.ts';
 
 interface Types {
@@ -26,18 +26,12 @@ export function plainTypes(source: string, program: Program, edits: Edits, stric
     parameters: new Set(),
     strictNullChecks,
   };
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item);
-      return;
-    }
-    const node = value as Node | null;
-    if (typeof node !== 'object' || node === null) return;
+  const visit = (node: Node): void => {
     if (node.type === 'ClassDeclaration' || node.type === 'ClassExpression')
       classTypes(node, source, edits, types);
-    for (const key of visitorKeys[node.type] ?? []) visit((node as unknown as Record<string, unknown>)[key]);
+    for (const child of childNodes(node)) visit(child);
   };
-  visit(program.body);
+  visit(program);
 }
 
 function aliasesOf(program: Program): Map<string, TSType | undefined> {
@@ -230,8 +224,8 @@ function serialized(type: TSType, types: Types, depth = 0): string {
     case 'TSLiteralType':
       return literal(type.literal);
     case 'TSConditionalType': {
-      const parts = [type.trueType, type.falseType].map((part) => serialized(part, types, depth));
-      return parts[0] === parts[1] ? parts[0]! : 'object';
+      const whenTrue = serialized(type.trueType, types, depth);
+      return whenTrue === serialized(type.falseType, types, depth) ? whenTrue : 'object';
     }
     default:
       return 'object';
@@ -305,9 +299,9 @@ const GUARDED =
 export function metadataReads(code: string): ReadonlyMap<string, number> {
   const reads = new Map<string, number>();
   if (!code.includes('_ts_metadata(')) return reads;
-  for (const { groups } of code.matchAll(GUARDED)) {
-    const name = groups!['name']!;
-    reads.set(name, (reads.get(name) ?? 0) + (groups!['path'] === undefined ? 2 : 3));
+  for (const { groups = {} } of code.matchAll(GUARDED)) {
+    const { name, path } = groups;
+    if (name !== undefined) reads.set(name, (reads.get(name) ?? 0) + (path === undefined ? 2 : 3));
   }
   return reads;
 }

@@ -39,7 +39,8 @@ export function misreadTuple(value: Expression | null | undefined): string | und
     return undefined;
   const parts = value.expression.expressions;
   // `(0, f)` calls without `this`.
-  const isCallee = parts.length === 2 && isLiteral(parts[0]!) && !isLiteral(parts[1]!);
+  const [first, second, ...more] = parts;
+  const isCallee = first && second && more.length === 0 && isLiteral(first) && !isLiteral(second);
   return isCallee || !parts.slice(0, -1).every((part) => isLiteral(part) || part.type === 'Identifier')
     ? undefined
     : inTypeScript('(1, 2)', '[1, 2]');

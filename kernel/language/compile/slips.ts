@@ -71,7 +71,7 @@ export class CellSlips {
 
   /** `x = 7 // 2`: a number or a name and nothing else follows. */
   private isFloorDivision(start: number, end: number): boolean {
-    const line = this.source.slice(end, end + 80).split('\n', 1)[0]!;
+    const [line = ''] = this.source.slice(end, end + 80).split('\n', 1);
     return (
       /^[ \t]*\/\/[ \t]*(?:[\w.]+|\([\w .+*/-]+\))[ \t]*\r?$/.test(line) &&
       /[\w)\]]$/.test(this.source.slice(start, end))
@@ -91,15 +91,16 @@ export class CellSlips {
       this.misread = `\`//=\` begins a comment; ${inTypeScript('x //= 2', 'x = Math.floor(x / 2)')}`;
     if (statement.type !== 'ExpressionStatement' || statement.expression.type !== 'SequenceExpression')
       return;
-    const [first, ...rest] = statement.expression.expressions;
-    const targets = [first!, ...rest].filter(({ type }) => type === 'Identifier');
-    const assigned = [first!, ...rest].find(
+    const { expressions } = statement.expression;
+    const [first, ...rest] = expressions;
+    const targets = expressions.filter(({ type }) => type === 'Identifier');
+    const assigned = expressions.find(
       (part) =>
         part.type === 'AssignmentExpression' && part.operator === '=' && part.left.type === 'Identifier',
     );
     if (assigned?.type !== 'AssignmentExpression' || assigned.left.type !== 'Identifier') return;
     const { name } = assigned.left;
-    if (first!.type === 'Identifier') {
+    if (first?.type === 'Identifier') {
       const names = [...targets.map((target) => this.source.slice(target.start, target.end)), name];
       const text = `Python's \`a, b = 1, 2\` is \`[a, b] = [1, 2]\` in TypeScript, with \`let\` in front for new names`;
       for (const one of names) this.undefined[one] = text;

@@ -10,7 +10,7 @@ import type {
   Statement,
   UpdateExpression,
 } from 'oxc-parser';
-import { visitorKeys } from 'oxc-parser';
+import { childNodes } from './children.ts';
 import { checkRegExp, isInterleaved, NeedsLowering, unwrapped } from './nodes.ts';
 import { Scope } from './scope.ts';
 import { isNegativeIndex, misreadIndex, misreadOperator, misreadTuple } from './misread.ts';
@@ -307,12 +307,7 @@ export abstract class ExpressionWalk extends PatternWalk {
   }
 
   protected children(node: Node): void {
-    for (const key of visitorKeys[node.type] ?? []) {
-      const child = (node as unknown as Record<string, Node | (Node | null)[] | null | undefined>)[key];
-      if (Array.isArray(child)) {
-        for (const item of child) if (item) this.child(item);
-      } else if (child) this.child(child);
-    }
+    for (const child of childNodes(node)) this.child(child);
   }
 
   private child(node: Node): void {

@@ -37,7 +37,8 @@ export function createSessionCompiler({ compiler, magics, file }: SeparateOption
   const digest = (source: string): string => createHash('sha1').update(source).digest('base64');
   const refuse = (source: string): void => {
     refused.add(digest(source));
-    if (refused.size > REMEMBERED) refused.delete(refused.values().next().value!);
+    const [oldest] = refused;
+    if (refused.size > REMEMBERED && oldest !== undefined) refused.delete(oldest);
   };
   /** For typing: undefined when the text cannot be read in time. */
   const typed = async <T>(source: string, ask: () => Promise<T>): Promise<T | undefined> => {

@@ -26,7 +26,7 @@ process.on('message', (request: SeparateRequest) => {
     const { name, message } = error as Error;
     reply = { ok: false, name, message };
   }
-  process.send!(reply);
+  process.send?.(reply);
 });
 
 /** A local file for the runtime process: from standard input to standard output. */

@@ -58,9 +58,9 @@ export function toCompletions(
   line: number,
 ): SelectedCompletions {
   const items = Array.isArray(list) ? list : (list?.items ?? []);
-  const word = IDENTIFIER_END.exec(source.slice(Math.max(0, cursor - LONGEST_WORD), cursor))![0];
+  const [word = ''] = IDENTIFIER_END.exec(source.slice(Math.max(0, cursor - LONGEST_WORD), cursor)) ?? [];
   // Within a name: an item replaces all of it.
-  const rest = IDENTIFIER_REST.exec(source.slice(cursor))![0];
+  const [rest = ''] = IDENTIFIER_REST.exec(source.slice(cursor)) ?? [];
   const identifierStart = cursor - word.length;
   // Most items stand in the same line: each line is looked for once.
   const lineStarts = new Map<number, number>();
@@ -107,7 +107,7 @@ export function withDetail(item: CompletionItem, detail: string | undefined): Co
       said,
     );
   if (!match) return item;
-  const [, keyword, , rest] = match as unknown as [string, string, string, string];
+  const [, keyword = '', , rest = ''] = match;
   const isFunction = keyword === 'function' || /^: (?:<.*>)?\(.*\) => /.test(rest);
   const type = isFunction
     ? 'function'

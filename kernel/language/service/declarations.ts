@@ -212,12 +212,12 @@ function addImport(analysis: CellAnalysis, local: Node, erased: boolean): void {
 function typeParameters(node: Node | null | undefined): { parameters: string; arguments: string } {
   const params = (node?.['params'] as Node[] | undefined) ?? [];
   if (params.length === 0) return { parameters: '', arguments: '' };
-  const names = params.map((param) => {
+  const nameOf = (param: Node): string => {
     const name = param['name'] as Node | string;
     return typeof name === 'string' ? name : String(name['name']);
-  });
-  const declared = names.map((name, index) => (params[index]!['default'] ? `${name} = any` : name));
-  return { parameters: `<${declared.join(', ')}>`, arguments: `<${names.join(', ')}>` };
+  };
+  const declared = params.map((param) => (param['default'] ? `${nameOf(param)} = any` : nameOf(param)));
+  return { parameters: `<${declared.join(', ')}>`, arguments: `<${params.map(nameOf).join(', ')}>` };
 }
 
 /** A namespace of types only is erased. */
@@ -320,27 +320,29 @@ const IMPORT_CLAUSE = /^import\s+([^'"\s][^'"]{0,2000}?)\s{1,20}from\b/gm;
 
 /** While somebody types: declarations at the beginning of a line, whatever the rest looks like. */
 function guessDeclarations(source: string, analysis: CellAnalysis): void {
-  for (const [, keyword, what] of source.matchAll(DECLARATION_LINE)) {
-    const names = /^[{[]/.test(what!)
-      ? what!
+  for (const [, keyword = '', what = ''] of source.matchAll(DECLARATION_LINE)) {
+    const names = /^[{[]/.test(what)
+      ? what
           .slice(1, -1)
           .split(',')
           .map(
             (part) =>
-              /([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:=[^,]*)?$/u.exec(part.split(':').at(-1)!)?.[1],
+              /([\p{ID_Start}$_][\p{ID_Continue}$]*)\s*(?:=[^,]*)?$/u.exec(
+                part.slice(part.lastIndexOf(':') + 1),
+              )?.[1],
           )
       : [what];
-    const declares: Partial<Declaration> = /const|using/.test(keyword!)
+    const declares: Partial<Declaration> = /const|using/.test(keyword)
       ? { value: 'const', refusal: CONSTANT }
-      : /let|var/.test(keyword!)
+      : /let|var/.test(keyword)
         ? { value: 'let' }
-        : /interface|type/.test(keyword!)
+        : /interface|type/.test(keyword)
           ? { type: typeParameters(undefined) }
-          : { value: 'alias', isTypeToo: !/function/.test(keyword!) };
+          : { value: 'alias', isTypeToo: !/function/.test(keyword) };
     for (const name of names) if (name) add(analysis, { ...declares, name });
   }
-  for (const [, clause] of source.matchAll(IMPORT_CLAUSE)) {
-    for (const word of clause!.match(WORDS) ?? []) {
+  for (const [, clause = ''] of source.matchAll(IMPORT_CLAUSE)) {
+    for (const word of clause.match(WORDS) ?? []) {
       if (word !== 'as' && word !== 'type' && word !== 'default')
         add(analysis, { name: word, value: 'alias', isTypeToo: true });
     }

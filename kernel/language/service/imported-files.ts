@@ -127,7 +127,7 @@ function typesPackage(name: string): string {
 /** What a text seems to import, told without a parser: a name too many costs a look at the disk. */
 function specifiersIn(source: string): string[] {
   return [...source.matchAll(/\b(?:from|import|require)\s*\(?\s*(['"])([^'"\n]{1,500})\1/gu)].map(
-    ([, , name]) => name!,
+    ([, , name = '']) => name,
   );
 }
 

@@ -13,13 +13,14 @@ export function wordAt(
   cursor: number,
 ): { start: number; end: number; path: string | undefined } | undefined {
   const left = Math.max(0, cursor - LOOKED_AT);
-  const before = /[\p{ID_Continue}$#]*$/u.exec(source.slice(left, cursor))![0];
-  const after = /^[\p{ID_Continue}$]*/u.exec(source.slice(cursor))![0];
+  const [before = ''] = /[\p{ID_Continue}$#]*$/u.exec(source.slice(left, cursor)) ?? [];
+  const [after = ''] = /^[\p{ID_Continue}$]*/u.exec(source.slice(cursor)) ?? [];
   const start = cursor - before.length;
   const end = cursor + after.length;
   const word = source.slice(start, end);
   if (word === '' || WORD.exec(word)?.[0] !== word) return undefined;
-  const chain = /(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\??\.)*$/u.exec(source.slice(left, start))![0];
+  const [chain = ''] =
+    /(?:[\p{ID_Start}$_][\p{ID_Continue}$]*\??\.)*$/u.exec(source.slice(left, start)) ?? [];
   const beginning = source[start - chain.length - 1] ?? '';
   const root = source.slice(left, start - chain.length);
   // `f().a`, `"x".length`, `list[0].name`: what stands before is no name.

@@ -159,22 +159,24 @@ export class CellNames {
     this.#replaced.delete(execution);
     if (!module || !replaced) return;
     const kept = new Set(declared);
-    const isAlive = (earlier: Value | Type | undefined): boolean =>
-      earlier !== undefined && this.#modules.has(earlier.execution);
+    const alive = <T extends Value | Type>(earlier: T | undefined): T | undefined =>
+      earlier && this.#modules.has(earlier.execution) ? earlier : undefined;
     for (const [name, earlier] of replaced) {
       const declaration = module.analysis.declarations.get(name);
       const hasRun = declared !== undefined;
       const value = this.#values.get(name);
+      const earlierValue = alive(earlier.value);
+      const earlierType = alive(earlier.type);
       const isOurs = value?.execution === execution || value?.narrowedBy === execution;
       const valueStays = hasRun && (!declaration?.value || kept.has(name));
       if (!valueStays && isOurs) {
-        if (isAlive(earlier.value)) this.#values.set(name, earlier.value!);
+        if (earlierValue) this.#values.set(name, earlierValue);
         else this.#values.delete(name);
         // A class that the cell did not reach leaves the earlier type.
-        if (!this.#types.has(name) && isAlive(earlier.type)) this.#types.set(name, earlier.type!);
+        if (!this.#types.has(name) && earlierType) this.#types.set(name, earlierType);
       }
       if (hasRun || this.#types.get(name)?.execution !== execution) continue;
-      if (isAlive(earlier.type)) this.#types.set(name, earlier.type!);
+      if (earlierType) this.#types.set(name, earlierType);
       else this.#types.delete(name);
     }
     if (declared) return;

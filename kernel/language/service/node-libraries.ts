@@ -43,7 +43,7 @@ const LIBRARIES: Readonly<Record<string, () => boolean>> = {
 
 /** The option `lib` for this Node. */
 export function nodeLibraries(): string[] {
-  return [BASE, ...Object.keys(LIBRARIES).filter((name) => LIBRARIES[name]!())];
+  return [BASE, ...Object.entries(LIBRARIES).flatMap(([name, isPresent]) => (isPresent() ? [name] : []))];
 }
 
 /**

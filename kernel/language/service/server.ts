@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import { startProcess } from '../../processes/start-process.ts';
 import { continueStopped, isStopped } from '../../processes/stopped.ts';
 import type { CancellationToken, MessageConnection } from 'vscode-jsonrpc/node';
+import type { ServerAnswers, ServerMethod } from './server-answers.ts';
 import { once } from '../../../src/base/once.ts';
 
 const jsonRpc = once(() => import('vscode-jsonrpc/node'));
@@ -137,21 +138,26 @@ export class LanguageServer {
    * Sends what has changed, then asks. A request that died with the server is asked once more.
    * @throws NoAnswerError
    */
-  async request<T>(method: string, parameters: unknown, timeoutMs: number, signal?: AbortSignal): Promise<T> {
+  async request<M extends ServerMethod>(
+    method: M,
+    parameters: unknown,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<ServerAnswers[M]> {
     try {
-      return await this.#request<T>(method, parameters, timeoutMs, signal);
+      return await this.#request(method, parameters, timeoutMs, signal);
     } catch (error) {
       if (!(error instanceof NoAnswerError) || error.code !== 'died' || this.#disposed) throw error;
-      return await this.#request<T>(method, parameters, timeoutMs, signal);
+      return await this.#request(method, parameters, timeoutMs, signal);
     }
   }
 
-  async #request<T>(
-    method: string,
+  async #request<M extends ServerMethod>(
+    method: M,
     parameters: unknown,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<T> {
+  ): Promise<ServerAnswers[M]> {
     const { CancellationTokenSource } = await jsonRpc();
     const source = new CancellationTokenSource();
     let timer: NodeJS.Timeout | undefined;
@@ -172,7 +178,7 @@ export class LanguageServer {
     });
     ended.catch(() => undefined);
     try {
-      return await Promise.race([this.#send<T>(method, parameters, source.token), ended]);
+      return await Promise.race([this.#send(method, parameters, source.token), ended]);
     } finally {
       clearTimeout(timer);
       if (overtaken) signal?.removeEventListener('abort', overtaken);
@@ -180,7 +186,11 @@ export class LanguageServer {
     }
   }
 
-  async #send<T>(method: string, parameters: unknown, token: CancellationToken): Promise<T> {
+  async #send<M extends ServerMethod>(
+    method: M,
+    parameters: unknown,
+    token: CancellationToken,
+  ): Promise<ServerAnswers[M]> {
     const running = await this.#ensure();
     this.#synchronize(running);
     let continued = false;
@@ -193,7 +203,7 @@ export class LanguageServer {
     looking.unref();
     try {
       const answer = await Promise.race([
-        running.connection.sendRequest<T>(method, parameters, token),
+        running.connection.sendRequest<ServerAnswers[M]>(method, parameters, token),
         running.died,
       ]);
       this.#timeouts = 0;

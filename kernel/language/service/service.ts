@@ -1,12 +1,5 @@
 /** The language service of a session: diagnostics of cells, completion and inspection from TypeScript's server. */
 import { setMaxListeners } from 'node:events';
-import type {
-  CompletionItem as ServerItem,
-  CompletionList,
-  Hover,
-  Diagnostic as ServerDiagnostic,
-  SignatureHelp,
-} from 'vscode-languageserver-protocol';
 import type { CellCompiler, CellReading, SessionCompiler } from '../../contracts/compiler.ts';
 import type {
   CompletionItem,
@@ -160,7 +153,7 @@ class TypeScriptService implements LanguageService {
         const [plain, jsx] = this.#documents.checks;
         const path = analysis.jsx ? jsx : plain;
         this.#server.write(path, text);
-        const report = await this.#server.request<{ items?: ServerDiagnostic[] }>(
+        const report = await this.#server.request(
           'textDocument/diagnostic',
           documentOf(path),
           DIAGNOSTICS_LIMIT_MS,
@@ -186,7 +179,7 @@ class TypeScriptService implements LanguageService {
         const typed = await this.#typed(source);
         if (!typed || isBlanked(source, typed.text, cursor)) return none;
         const position = positionAt(source, cursor);
-        const list = await this.#server.request<CompletionList | null>(
+        const list = await this.#server.request(
           'textDocument/completion',
           {
             ...documentOf(typed.scratch),
@@ -214,15 +207,11 @@ class TypeScriptService implements LanguageService {
         const word = wordAt(source, cursor);
         if (word) {
           const asked = at(Math.min(cursor, word.end - 1));
-          const hover = await this.#server.request<Hover | null>(
-            'textDocument/hover',
-            asked,
-            INSPECTION_LIMIT_MS,
-          );
+          const hover = await this.#server.request('textDocument/hover', asked, INSPECTION_LIMIT_MS);
           const inspection = hoverInspection(hover, word.path);
           if (inspection) return inspection;
         }
-        const help = await this.#server.request<SignatureHelp | null>(
+        const help = await this.#server.request(
           'textDocument/signatureHelp',
           at(cursor),
           INSPECTION_LIMIT_MS,
@@ -245,7 +234,7 @@ class TypeScriptService implements LanguageService {
       const known = path && this.#details.get(path + item.text);
       if (known) return known;
       const resolved = await this.#ask('describing a completion', () =>
-        this.#server.request<ServerItem>('completionItem/resolve', from[index], DESCRIPTION_LIMIT_MS, signal),
+        this.#server.request('completionItem/resolve', from[index], DESCRIPTION_LIMIT_MS, signal),
       );
       if (path && resolved?.detail) this.#details.set(path + item.text, resolved.detail);
       return resolved?.detail;
