@@ -26,7 +26,7 @@ const SETUP_OPTIONS = {
   runtime: { type: 'string' },
 } as const;
 
-/** What stands after `--` belongs to another program. */
+/** Arguments after `--` belong to another program. */
 function splitRest(args: string[]): [string[], string[]] {
   const at = args.indexOf('--');
   return at < 0 ? [args, []] : [args.slice(0, at), args.slice(at + 1)];

@@ -51,8 +51,8 @@ export function environmentIsReady(folder: string, requirements: readonly string
 }
 
 /**
- * Makes a Python environment in `folder` with what the locked requirement files name. What an interrupted run left is
- * gone on with: pip skips what is installed.
+ * Makes a Python environment in `folder` with what the locked requirement files name. Files of an interrupted run are
+ * used: pip skips what is installed.
  * @throws SetupError when Python, its venv module, the network or disk space is missing
  */
 export async function prepareEnvironment(
@@ -104,7 +104,7 @@ export async function prepareEnvironment(
     report.clear();
     writeWhole(join(folder, MARKER), `${JSON.stringify({ complete: [...recorded(folder), wanted] })}\n`);
   }
-  // JupyterLab runs a CommonJS file of its own with Node, and a checkout above says that all its files are ES modules.
+  // JupyterLab runs one of its CommonJS files with Node, and a checkout above says that all its files are ES modules.
   writeWhole(join(folder, 'package.json'), '{ "private": true, "type": "commonjs" }\n');
   const settings = join(folder, 'share', 'jupyter', 'lab', 'settings');
   writeWhole(join(settings, 'overrides.json'), `${JSON.stringify(QUIET_SETTINGS, undefined, 2)}\n`);

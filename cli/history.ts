@@ -5,7 +5,7 @@ import { historyPath, historySwitch, tensorcellHome } from '../src/base/home.ts'
 import { SetupError } from '../src/machine/runtimes/python.ts';
 import { formatFileSize } from '../src/base/text/bytes.ts';
 
-/** The database, what SQLite keeps beside it, and damaged ones that were put aside. */
+/** The database, SQLite's files next to it, and damaged ones that were put aside. */
 function historyFiles(): string[] {
   const path = historyPath();
   const file = path === ':memory:' ? join(tensorcellHome(), 'history.sqlite') : path;

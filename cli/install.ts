@@ -9,7 +9,7 @@ import { KERNEL_NAME, registerKernel } from './kernelspec.ts';
 import type { Places } from './places.ts';
 import { tutorialsFolder } from './tutorials.ts';
 
-/** Jupyter's data folder of this user, where every Jupyter of theirs looks. See jupyter_core's paths. */
+/** Jupyter's data folder of this user, where every Jupyter of this user looks. See jupyter_core's paths. */
 function userJupyterData(environment: NodeJS.ProcessEnv = process.env): string {
   const named = environment['JUPYTER_DATA_DIR'];
   if (named) return named;
@@ -87,7 +87,7 @@ export function uninstall(places: Places, all: boolean): number {
   const candidates = new Set([
     ...recorded(),
     join(userJupyterData(), 'kernels', KERNEL_NAME),
-    // A checkout's .venv is the checkout's own: whoever deletes the one deletes the other.
+    // A checkout's .venv is inside the checkout and is deleted with it.
     ...(places.checkout ? [] : [join(places.environment, 'share', 'jupyter', 'kernels', KERNEL_NAME)]),
   ]);
   for (const folder of candidates) {

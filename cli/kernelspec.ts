@@ -25,7 +25,7 @@ function kernelspec(kernel: string, node: string = process.execPath): Kernelspec
     interrupt_mode: 'message',
     // From 5.5 on a launcher may let the kernel choose its ports and register (Jupyter enhancement proposal 66).
     kernel_protocol_version: '5.5',
-    // jupyter_client encrypts what it sends to kernels that say so, where `transport_encryption` asks for it.
+    // jupyter_client encrypts messages to kernels that support it, where `transport_encryption` requests it.
     metadata: { debugger: false, supported_encryption: 'curve' },
   };
 }
@@ -50,7 +50,7 @@ export function registerKernel(jupyterData: string, dist: string): { folder: str
     );
   if (same) return { folder, changed: false };
   mkdirSync(kernels, { recursive: true });
-  // Jupyter lists folders that hold a kernel.json, dots included, so the new one grows beside the kernels folder.
+  // Jupyter lists folders that hold a kernel.json, dots included, so the new one is written next to the kernels folder.
   const fresh = join(jupyterData, `.tensorcell-${process.pid}`);
   rmSync(fresh, { recursive: true, force: true });
   try {

@@ -15,7 +15,7 @@ export async function runLab(
   report: Reporter,
 ): Promise<number> {
   const own = ['-m', 'jupyterlab'];
-  // In a container everybody is root, and JupyterLab would refuse to start.
+  // In a container the user is root, and JupyterLab would refuse to start.
   if (process.getuid?.() === 0) own.push('--allow-root');
   if (existsSync(notebooks)) own.push(`--ServerApp.root_dir=${notebooks}`);
   report.say(`starting JupyterLab on ${notebooks}`);

@@ -43,7 +43,7 @@ export function cellSource(cell: NotebookCell): string {
 }
 
 /**
- * What `-p name value` means: a number, true, false, null, or JSON where it reads as that, else text. The line declares
+ * The value in `-p name value`: a number, true, false, null, or JSON where it reads as that, else text. The line declares
  * the name anew, which takes the place of the value in the notebook.
  */
 export function parameterLines(parameters: readonly (readonly [string, string])[]): string {

@@ -5,7 +5,7 @@ import { ownEnvironment } from '../src/machine/runtimes/python.ts';
 
 /** The folders that the command works with. */
 export interface Places {
-  /** The bundles: kernel.js, cli.js and what lies beside them. */
+  /** The bundles: kernel.js, cli.js and the other files of their folder. */
   dist: string;
   /** The folder that holds package.json. */
   root: string;
@@ -18,7 +18,7 @@ export interface Places {
   notebooks: string;
 }
 
-/** Bundled, this module lies in dist/ (or in a chunk beside); the package is the folder above. */
+/** Bundled, this module is in dist/ (or in a chunk there); the package is the folder above. */
 export function places(here: string = dirname(fileURLToPath(import.meta.url))): Places {
   const root = dirname(here);
   const checkout = existsSync(join(root, 'scripts', 'setup.mjs'));

@@ -1,6 +1,6 @@
 import { formatFileSize } from '../src/base/text/bytes.ts';
 
-/** What a command tells while it works: lines that stay, and one that is rewritten in place on a terminal. */
+/** Reports of a command while it works: lines that stay, and one that is rewritten in place on a terminal. */
 export interface Reporter {
   say(line: string): void;
   progress(step: string, done: number, total: number): void;

@@ -24,7 +24,7 @@ export interface RunOptions {
   server: JupyterServer;
   /** Cells' printed text. */
   print: (text: string) => void;
-  /** What happens, for the person who waits. */
+  /** Reports progress to the user who waits. */
   say: (line: string) => void;
 }
 

@@ -37,7 +37,7 @@ finally:
 /** Time that a server may take to listen on a slow machine. */
 const START_MS = 60_000;
 
-/** Starts a Jupyter server of our own on a free port of this machine, with a token of its own; `close` ends it. */
+/** Starts our Jupyter server on a free port of this machine, with a new token; `close` ends it. */
 export async function startServer(environment: string, folder: string): Promise<JupyterServer> {
   const runtime = mkdtempSync(join(tmpdir(), 'tensorcell-run-'));
   const own = process.getuid?.() === 0 ? ['--allow-root'] : [];
@@ -78,7 +78,7 @@ export async function startServer(environment: string, folder: string): Promise<
   throw new SetupError('usage', `the Jupyter server in ${environment} did not start; its output:\n${errors}`);
 }
 
-/** It is in a group of its own, so that a Ctrl-C for us reaches the notebook and not the server below it. */
+/** It has a separate process group, so that a Ctrl-C for us reaches the notebook and not the server below it. */
 async function end(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   server.kill('SIGTERM');

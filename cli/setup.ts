@@ -25,7 +25,7 @@ export interface SetupOptions {
 export async function setUp(places: Places, options: SetupOptions, report: Reporter): Promise<string> {
   const environment = options.environment ?? places.environment;
   await prepareEnvironment(environment, [places.requirements, ...(options.requirements ?? [])], report);
-  // Who names a folder by TENSORCELL_RUNTIME needs no other.
+  // A folder that TENSORCELL_RUNTIME names is enough.
   const named = options.runtime === undefined && (process.env['TENSORCELL_RUNTIME'] ?? '') !== '';
   if (options.runtime !== 'none' && !named) await ensureRuntime(options.runtime, [environment], report);
   const { folder, changed } = registerKernel(join(environment, 'share', 'jupyter'), places.dist);

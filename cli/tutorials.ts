@@ -28,8 +28,8 @@ function readJson(file: string): Manifest {
 }
 
 /**
- * Gives the reader a copy of the tutorials that they may change, with the data beside it. What is there already is
- * left alone, since it may hold their work; what a newer version brings is added.
+ * Gives the reader a copy of the tutorials that they may change, with the data next to it. Existing files are
+ * left alone, since they may hold the reader's work; files that a newer version brings are added.
  * @throws SetupError when npm cannot fetch the data
  */
 export function prepareTutorials(places: Places, folder: string, report: Reporter): void {

@@ -25,7 +25,7 @@ process.on('SIGHUP', () => signals.terminate());
 const words = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
-// A mistake of ours must not end the session: the user's variables are in the other process.
+// A defect of the kernel must not end the session: the user's variables are in the other process.
 process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`));
 process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
 
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   requireDescriptors(NEEDED_DESCRIPTORS);
   // Before anything is opened: a process that starts can load its parts later, whatever programs use meanwhile.
   reserveDescriptors();
-  // The runtime process first: it needs longest, and starts beside everything else.
+  // The runtime process first: it needs longest, and starts in parallel with the rest.
   const { createRuntimeHost } = await import('./runtime-host/index.ts');
   const here = dirname(fileURLToPath(import.meta.url));
   let sink: OutputSink | undefined;

@@ -30,9 +30,9 @@ const STORE_CODE_AFTER_MS = 10_000;
 /** After this the process ends, whatever is in the way. */
 const EXIT_DEADLINE_MS = 1500;
 
-/** What signals mean; the process begins with a version that does next to nothing. */
+/** Handlers of signals; the process begins with a version that does next to nothing. */
 export interface Signals {
-  /** Who started us, read before anything else. */
+  /** The process that started us, read before anything else. */
   readonly parent: number;
   interrupt: () => void;
   terminate: () => void;
@@ -41,7 +41,7 @@ export interface Signals {
 /** The runtime process, which was started before anything else was loaded: its start takes longest. */
 export interface StartedRuntime {
   host: RuntimeHost;
-  /** What it says goes nowhere before. */
+  /** Output before this call is dropped. */
   connectSink: (sink: OutputSink) => void;
   /** To be written when cells have run. */
   missingCache: MissingCache | undefined;
@@ -65,7 +65,7 @@ export async function start(
   const chosen = connection.kind === 'registration' || Object.values(connection.ports).includes(0);
   const written = connection.kind === 'registration' ? ownConnectionFile(path, connection.kernelId) : path;
   if (chosen) {
-    // Renamed into place: whoever waits for the ports never reads half a file.
+    // Renamed into place: a process that waits for the ports never reads half a file.
     writeWhole(written, formatConnectionFile(connection, transport.ports), {
       mode: 0o600,
       durable: false,
@@ -126,7 +126,7 @@ export async function start(
     try {
       await register(connection, transport.ports, signer);
     } catch (error) {
-      // Nobody knows of this kernel, and it ends: its connection file would lead nowhere.
+      // No client knows of this kernel, and it ends: its connection file would lead nowhere.
       rmSync(written, { force: true });
       throw error;
     }
@@ -153,7 +153,7 @@ function connectionFileArgument(args: readonly string[]): string {
   throw new Error('no connection file: start the kernel with --connection-file PATH (Jupyter does)');
 }
 
-/** Beside the registration file, so that other clients find this kernel too. */
+/** In the folder of the registration file, so that other clients find this kernel too. */
 function ownConnectionFile(registrationFile: string, kernelId: string): string {
   const name = kernelId.replaceAll(/[^\w-]/g, '') || String(process.pid);
   const path = join(dirname(registrationFile), `kernel-${name}.json`);

@@ -7,7 +7,7 @@ import { missingExport } from './modules/missing-exports.ts';
 import type { Names } from './names.ts';
 import type { Tracker } from './tracking.ts';
 
-/** What a cell reaches beyond its own code. */
+/** The parts of the runtime process that the code of a cell reaches. */
 export interface CellServices {
   names: Names;
   tracker: Tracker;
@@ -117,7 +117,7 @@ function indexHint(value: unknown): string | undefined {
   return inTypeScript('xs[-1]', 'xs.at(-1)');
 }
 
-/** What does not evaluate is the shell's own, and left alone. */
+/** Text that does not evaluate belongs to the shell and stays as it is. */
 function interpolate(line: string, parts: readonly InterpolatedPart[]): string {
   let text = '';
   let at = 0;
@@ -134,8 +134,8 @@ function interpolate(line: string, parts: readonly InterpolatedPart[]): string {
 }
 
 /**
- * What `await` is given in a cell. A value that is no promise needs nothing: its continuation runs in the same drain
- * of the microtask queue, which no interrupt of ours can enter. A promise is passed through `then`, whose derived
+ * The operand of `await` in a cell. A value that is no promise needs nothing: its continuation runs in the same drain
+ * of the microtask queue, which our interrupts cannot enter. A promise is passed through `then`, whose derived
  * promise V8 follows for asynchronous stack traces.
  */
 export function awaitIn(execution: Execution, value: unknown): unknown {

@@ -14,7 +14,7 @@ const GRACE_MS = 1500;
 
 interface Child {
   pid: number;
-  /** What tells it from a later process with the same number. */
+  /** Distinguishes it from a later process with the same number. */
   started: string | undefined;
   since: number;
   /** The last signal that it got. */

@@ -37,7 +37,7 @@ const ASK_IDLE_MS = 2000;
 const CRITICAL_MS = 5000;
 /** After this long without an end it is inside a native call, and the user is told. */
 const STUCK_MS = 1000;
-/** What the main thread gets for its `exit` listeners. */
+/** Time of the main thread for its `exit` listeners. */
 const EXIT_MS = 500;
 
 const { shared, answers } = workerData as ControlData;
@@ -157,7 +157,7 @@ function terminateOutsideHooks(isOver: () => boolean, done: (error: Error | null
 
 /**
  * Ends the JavaScript of the main thread, and tells it so until it has recovered. The cell may have ended by itself a
- * moment before: then the termination hits the next JavaScript, which these messages make sure to be one of ours.
+ * moment before: then the termination hits the next JavaScript, and these messages make sure that it is our code.
  */
 function terminate(sequence: number, children: ChildSignals): void {
   const count = Atomics.add(state, Shared.terminations, 1) + 1;
@@ -177,7 +177,7 @@ function terminate(sequence: number, children: ChildSignals): void {
       }
       requested = false;
       final = true;
-      // What the cell had started by then; nothing else begins before the main thread hears of the end.
+      // Processes that the cell had started by then; nothing else begins before the main thread hears of the end.
       children.signal();
       tell({ type: 'terminated', count, final });
       setTimeout(again, AGAIN_MS);
@@ -194,7 +194,7 @@ function terminate(sequence: number, children: ChildSignals): void {
   let delay = 2;
   const poke = (): void => {
     if (recovered()) return;
-    // The main thread is back at its event loop, and V8 has forgotten to say so.
+    // The main thread is back at its event loop, and V8 has not reported it.
     if (Atomics.load(state, Shared.asked) >= sequence && performance.now() - started > FORGOTTEN_MS)
       final = true;
     tell({ type: 'terminated', count, final });

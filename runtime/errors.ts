@@ -144,7 +144,7 @@ function stackLines(frames: StackFrame[]): string[] {
   return lines;
 }
 
-/** What swc puts into code to call decorators: of the two kinds. */
+/** Helpers that swc adds to call decorators of the two kinds. */
 const LEGACY_HELPER = /^(?:_ts_decorate|_ts_param)\b/u;
 const STANDARD_HELPER = /^(?:_apply_decs_\w+|applyDec|applyMemberDecs)\b/u;
 
@@ -188,7 +188,7 @@ function codeFrame(error: Error, frames: StackFrame[]): string[] {
   return lines;
 }
 
-/** What lies on the disk: packages, and files that no parser has got through. */
+/** Text of a file on the disk: packages, and files that the parser could not read. */
 function fileText(file: string): string | undefined {
   return isAbsolute(file) ? readFileSync(file, 'utf8') : undefined;
 }
@@ -208,7 +208,7 @@ function syntaxErrorPlace(error: Error): { file: string; line: number; column: n
 
 const SHOWN_ELSEWHERE = new Set(['name', 'message', 'stack', 'cause', 'errors', 'domain', 'domainThrown']);
 
-/** Errors of ours, whose message says it all. */
+/** Our errors, whose message is complete. */
 const OWN_ERRORS = new Set(['TensorflowError', 'ModuleNotFoundError', 'InputError']);
 
 /** `code`, `path`, `status`…: what libraries add to their errors. */

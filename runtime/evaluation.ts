@@ -5,11 +5,11 @@ import type { CellError } from '../kernel/contracts/values.ts';
 import { Execution } from './execution.ts';
 import type { Rendered } from './rendered.ts';
 
-/** What came of each expression, by its name. */
+/** The value or error of each expression, by its name. */
 export type EvaluatedValues = Record<string, { payload: Rendered } | { error: CellError }>;
 
 /**
- * User expressions, one after the other, each an execution of its own; an interrupt ends those that have not begun too.
+ * User expressions, one after the other, each a separate execution; an interrupt ends those that have not begun too.
  *
  * @param run runs one, and ends it with its `finish`.
  */

@@ -3,7 +3,7 @@ import type { CellError } from '../kernel/contracts/values.ts';
 /** One run of one cell inside the runtime process. */
 export class Execution {
   readonly id: number;
-  /** Number of the kernel's message that asked for it. */
+  /** Number of the kernel's message that requested it. */
   readonly sequence: number;
   readonly silent: boolean;
   readonly allowStdin: boolean;
@@ -18,7 +18,7 @@ export class Execution {
   /** Interrupted while it awaits, and listeners may still finish a batch. */
   finishing = false;
   result: { value: unknown } | undefined;
-  /** What the last expression called a method such as `write` of. */
+  /** The object of which the last expression called a method such as `write`. */
   receiver: unknown;
   /** Promises that its code made and that have not settled; counted for unattended executions only. */
   pendingPromises = 0;

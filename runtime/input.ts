@@ -56,7 +56,7 @@ export class InputRequests {
         const received = receiveMessageOnPort(this.#answers);
         if (!received) break;
         const answer = received.message as BlockingAnswer;
-        // Answers to questions that an interrupt ended are passed over.
+        // Answers to questions that an interrupt ended are ignored.
         if (answer.id !== id) continue;
         if (answer.error !== undefined) throw new InputError('INPUT_FAILED', answer.error);
         return answer.value;

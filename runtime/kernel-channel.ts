@@ -23,7 +23,7 @@ export class KernelChannel {
   readonly #splitter = new FrameSplitter();
   readonly #inbox: { sequence: number; message: MainMessage }[] = [];
   #confirmed = 0;
-  /** Set after a termination: bytes are passed over until the token with this count. */
+  /** Set after a termination: bytes are skipped until the token with this count. */
   #resumeAt: number | undefined;
   #resumptions = 0;
 
@@ -86,7 +86,7 @@ export class KernelChannel {
     return first;
   }
 
-  /** After a termination: what was being taken in is asked for again. */
+  /** After a termination: the kernel process repeats the unfinished message. */
   resynchronize(running: number[]): void {
     this.#resumeAt = ++this.#resumptions;
     this.internal({ type: 'terminated', count: this.#resumeAt, running });

@@ -3,7 +3,7 @@ import { ReportedError } from './reported-error.ts';
 
 type Reply = Extract<MainMessage, { type: 'magic-reply' }>;
 
-/** What this process asks the kernel process to do, until the answer comes. */
+/** Requests of this process to the kernel process, until the answer comes. */
 export class KernelRequests {
   readonly #send: (message: RuntimeMessage) => void;
   readonly #waiting = new Map<

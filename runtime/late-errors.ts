@@ -1,6 +1,6 @@
 /**
  * So many errors of one cell are shown until it has thrown none for so long. A program can make 100,000 in one turn of its
- * event loop, or one in each turn of a timer that nobody stops.
+ * event loop, or one in each turn of a timer that is never stopped.
  */
 const SHOWN = 10;
 const WINDOW_MS = 500;

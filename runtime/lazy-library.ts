@@ -52,7 +52,7 @@ export class LazyLibrary {
     }
   }
 
-  /** What a result looks like; undefined when nothing is to be shown. */
+  /** The form in which a result is shown; undefined when it is not shown. */
   render(value: unknown): Rendered | undefined | Promise<Rendered | undefined> {
     if (isTimer(value)) return undefined;
     if (this.#loaded) return renderWith(this.#loaded, value);

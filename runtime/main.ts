@@ -91,7 +91,7 @@ function startControl(): void {
   control.on('error', (error) => runtime.lateError(error, undefined));
 }
 
-// A write fails when the kernel process is gone: nobody is left to show anything to.
+// A write fails when the kernel process is gone: there is no process left that shows output.
 const channel = new KernelChannel(new FrameWriter(OUTPUT_FD, endProcessTree));
 const runtime = new Runtime();
 const tracker = createTracker();
@@ -105,7 +105,7 @@ function critical<T>(action: () => T): T {
   }
 }
 /**
- * A bundle of ours, loaded in one go: `import()` waits for the event loop, which a chain of microtasks that a cell left
+ * One of our bundles, loaded at once: `import()` waits for the event loop, which a chain of microtasks that a cell left
  * behind never lets come, and an interrupt of that chain would leave the bundle half loaded.
  */
 function loadBundle(name: string): unknown {

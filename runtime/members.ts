@@ -58,7 +58,7 @@ function missingMember(path: string, names: Names): string | undefined {
     : `\`${owner}\` has no \`${member}\`: did you mean \`${owner}.${near}\`?`;
 }
 
-/** What a message shows of a value that has no name: `"text".upper`, `[].append`. */
+/** A value without a name, from its text in a message: `"text".upper`, `[].append`. */
 function literalOf(text: string): { value: unknown } | undefined {
   if (/^(?:"[^"]*"|'[^']*'|`[^`]*`)$/.test(text)) return { value: '' };
   return /^\[.*\]$/.test(text) ? { value: [] } : undefined;

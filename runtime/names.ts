@@ -9,7 +9,7 @@ interface Named {
   readonly box: Box;
   /** How it was declared last; undefined before a declaration was reached. */
   kind: BindingKind | undefined;
-  /** What the property of the box is: one that throws, a global, a variable, a constant, or a getter of an import. */
+  /** The kind of the box's property: one that throws, a global, a variable, a constant, or a getter of an import. */
   state: 'early' | 'global' | 'variable' | 'constant' | 'import';
   /** For imports: the module's namespace. */
   namespace: object | undefined;
@@ -18,7 +18,7 @@ interface Named {
 }
 
 /**
- * What the names of the notebook mean now.
+ * The present values of the notebook's names.
  *
  * A name is one variable for the whole session. Its box is made once; a declaration that runs, also of an edited cell,
  * puts a new value into it, so that functions of all cells see that value.

@@ -1,7 +1,7 @@
 import { writeAll } from '../kernel/channel/frame-writer.ts';
 import { koffi } from '../src/base/koffi.ts';
 
-/** What the runtime writes into its own standard output and error when a cell has ended. */
+/** The runtime process writes this to its standard output and error when a cell has ended. */
 function nativeMarker(execution: number): string {
   return `\u0000\u0001tensorcell:${execution}\u0001\u0000`;
 }
@@ -10,7 +10,7 @@ function nativeMarker(execution: number): string {
 const SILENT = /[/\\](?:@oxc-|oxc-|@swc[/\\])/u;
 
 /**
- * What native code prints with `printf` stays in the C library's buffers until they are flushed. Once an addon was
+ * Text that native code prints with `printf` stays in the C library's buffers until they are flushed. Once an addon was
  * loaded, each cell ends with `fflush(NULL)`.
  *
  * @param critical runs an action that must not be terminated: initialising an addon

@@ -24,7 +24,7 @@ export interface HostServices {
 export interface RuntimeNotebookHost extends NotebookHost {
   /** A comm message from the front end. */
   receiveComm(message: CommMessage): void;
-  /** Runs the handler of a question. @throws Error when nobody answers it */
+  /** Runs the handler of a question. @throws Error when it has no handler */
   ask(question: string, argument: unknown): unknown;
 }
 

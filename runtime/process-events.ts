@@ -13,7 +13,7 @@ export function listenAlways(event: string, listener: Listener): void {
   process.on(event, listener);
 }
 
-/** Whether a cell has a listener of its own for `event`: then the cell handles it, as in a Node program. */
+/** Whether a cell has a listener for `event`: then the cell handles it, as in a Node program. */
 export function isHandledByUser(event: string): boolean {
   return process.listeners(event as 'exit').some((listener) => listener !== kept.get(event));
 }

@@ -5,7 +5,7 @@ import type { Names } from './names.ts';
 
 export { ReportedError };
 
-/** What a cell is told of anything that was thrown. */
+/** The error of a cell for anything that was thrown. */
 export function describeThrown(thrown: unknown, names?: Names): CellError {
   return ReportedError.reportOf(thrown) ?? describeError(thrown, names);
 }

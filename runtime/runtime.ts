@@ -315,7 +315,7 @@ export class Runtime {
     Atomics.store(this.#parts.state, Shared.running, this.#running.size);
     this.#remember(execution);
     execution.interruptListeners.clear();
-    // It is remembered for its late output, not for its value: that may be a tensor which nobody can reach.
+    // It is remembered for its late output, not for its value: that may be a tensor that no code can reach.
     execution.result = undefined;
     this.interrupts.holdsChanged();
     if (!this.#parts.library.loaded) this.loadLibraryWhenIdle();
@@ -326,7 +326,7 @@ export class Runtime {
     if (this.#recent.size > 500) this.#recent.delete(this.#recent.keys().next().value as number);
   }
 
-  /** What a handler prints goes under the message that called it. */
+  /** Output of a handler belongs to the message that called it. */
   #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
     const { host, tracker } = this.#parts;
     const owner = new Execution(message.execution, {

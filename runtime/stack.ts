@@ -149,7 +149,7 @@ export function installStackTraces(folder: string): void {
       if (isOwn(file)) continue;
       const frame = finishFrame(describe(site), file, site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0);
       const above = frames.at(-1);
-      // Helper functions of the generated code stand where the user's expression stands.
+      // Helper functions of the generated code have the position of the user's expression.
       if (
         above?.compiled &&
         above.file === file &&

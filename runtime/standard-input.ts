@@ -29,7 +29,7 @@ export class CellInput extends Readable {
       set: () => {},
     });
     this.on('resume', () => this.#askSoon());
-    // A stream that already waits for a line does not say so to a second reader.
+    // A stream that already waits for a line does not notify a second reader.
     this.on('newListener', (event) => {
       if (event !== 'data' && event !== 'readable') return;
       // Node leaves a stream paused for the next reader, which in a notebook is another cell and would wait for ever.
@@ -71,7 +71,7 @@ export class CellInput extends Readable {
     return this;
   }
 
-  /** What has read it so far stops (`break` in a `for await` loop destroys its stream); the next reader starts anew. */
+  /** The present reader stops (`break` in a `for await` loop destroys its stream); the next reader starts anew. */
   override destroy(): this {
     this.removeAllListeners('readable');
     return this;

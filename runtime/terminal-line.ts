@@ -11,7 +11,7 @@ const CONTROL = /\u001B\[(\d*)([GK])|\r(?!\n)|\n/gu;
 const STYLE = /\u001B\[[\d;]*m/gu;
 
 export class TerminalLine {
-  /** What stands in the line. */
+  /** The text of the line. */
   #text = '';
   /** Where the next character goes. */
   #column = 0;

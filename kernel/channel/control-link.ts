@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 
-/** What the main thread and the control thread of the runtime process share. */
+/** Memory that the main thread and the control thread of the runtime process share. */
 
 /** Indexes of the shared Int32Array. */
 export const Shared = {

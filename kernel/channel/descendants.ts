@@ -29,7 +29,7 @@ function processes(proc: string): Process[] {
   });
 }
 
-/** Process numbers of all children of a process and of theirs, nearest first. */
+/** Process numbers of all descendants of a process, nearest first. */
 export function descendants(root: number, proc = '/proc'): number[] {
   const children = new Map<number, number[]>();
   for (const { pid, parent } of processes(proc)) {

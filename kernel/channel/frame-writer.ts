@@ -19,7 +19,7 @@ interface Unsent {
  * Blocking writer of frames: output is in order and complete, also out of a busy loop, and a slow reader slows the
  * writer.
  *
- * JavaScript may be terminated anywhere in here. What may not have been written then is kept and goes first next time;
+ * JavaScript may be terminated anywhere in here. Bytes that may not have been written then are kept and go first next time;
  * packets are numbered, so the reader drops one that it gets twice.
  */
 export class FrameWriter {
@@ -28,7 +28,7 @@ export class FrameWriter {
   #number = 0;
   #unsent: Unsent | undefined;
 
-  /** @param failed is called when nobody can read any more (EPIPE); by default the error is thrown */
+  /** @param failed is called when the reader is gone (EPIPE); by default the error is thrown */
   constructor(fd: number, failed?: (error: unknown) => never) {
     this.#fd = fd;
     this.#failed = failed;
@@ -80,7 +80,7 @@ function writeHeader(packet: Buffer, size: number, number: number, offset: numbe
   packet.writeUInt32LE(total, 12);
 }
 
-/** A blocking write, also where somebody made the descriptor non-blocking (child processes of Node do that). */
+/** A blocking write, also where the descriptor was made non-blocking (child processes of Node do that). */
 export function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) {
     try {

@@ -2,7 +2,7 @@
  * Bytes of the channel between the kernel process and the runtime process, all numbers little endian; a length counts
  * what follows it.
  *
- * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a kind of its own, since it is most of the traffic
+ * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a separate kind, since it is most of the traffic
  * and costs a third of a serialized object. Long text is the content of a message already, which the kernel process sends on as it came.
  * Frames travel in packets `u32 length, u32 number of the frame, u32 offset
  * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
@@ -26,7 +26,7 @@ const FrameKind = {
   longStderr: 6,
 } as const;
 
-/** What host and runtime say to each other about the channel itself. */
+/** Messages of the runtime process to the runtime host about the channel itself. */
 export type InternalMessage =
   /** Everything before interrupt `sequence` has ended. */
   | { type: 'interrupted'; sequence: number }
@@ -148,7 +148,7 @@ export function encodeMessage(message: RuntimeMessage): Buffer {
   return frame;
 }
 
-/** What a message carries, in words for the person who made it. */
+/** The content of a message, in words for the user who caused it. */
 function nameOf({ type }: MainMessage | RuntimeMessage): string {
   switch (type) {
     case 'comm':
@@ -337,7 +337,7 @@ export class FrameAssembler {
     const offset = chunk.readUInt32LE(at + 8);
     const total = chunk.readUInt32LE(at + 12);
     this.#at = at + PACKET_HEADER;
-    // Written twice, since nobody could tell whether the first time had succeeded.
+    // Written twice, since it was unknown whether the first write had succeeded.
     this.#isNew = number > this.#last && offset === this.#length;
     if (this.#isNew && size === total && chunk.length - this.#at >= size) {
       this.#last = number;

@@ -25,7 +25,7 @@ export interface CompiledCell {
   bindings: Binding[];
 }
 
-/** The one argument of a compiled cell. Generated code calls nothing else of ours. */
+/** The one argument of a compiled cell. Generated code calls no other code of the kernel. */
 export interface CellContext {
   /** The box of a name that an earlier cell declared: an object whose property `boxKey(name)` holds the value. */
   box(name: string): Record<string, unknown>;
@@ -46,7 +46,7 @@ export interface CellContext {
     name: string,
     namespace: object,
     read: () => unknown,
-    /** What was imported from where: if the module does not export it, each use throws. */
+    /** The imported name and the module's specifier: if the module does not export it, each use throws. */
     imported?: string,
     specifier?: string,
   ): void;
@@ -67,7 +67,7 @@ export interface CellContext {
     attributes?: Record<string, string>,
     names?: readonly string[],
   ): Promise<Record<string, unknown>>;
-  /** What a name of a namespace means (`default` of a CommonJS module is its exports). */
+  /** `import.meta` of the notebook. */
   readonly meta: ImportMeta;
   readonly require: (specifier: string) => unknown;
   /** `module` of CommonJS: one for the notebook. */
@@ -77,7 +77,7 @@ export interface CellContext {
   /** `%time statement`: reports the time of what lies between the two calls. */
   timeStart(): unknown;
   timeEnd(token: unknown): void;
-  /** What the last expression calls `write` of: what a stream's methods return is not shown. Returns the value. */
+  /** The object of which the last expression calls `write`: results of a stream's methods are not shown. Returns the value. */
   receiver<T>(value: T): T;
   /** The value of the last expression, to be shown when the cell ends. */
   result(value: unknown): void;
@@ -119,7 +119,7 @@ export interface LoweringOptions {
     strictNullChecks: boolean;
   };
   /**
-   * What `<a/>` calls, and what `<>` stands for; or the package whose `jsx-runtime` has both (`jsx: react-jsx`). A `@jsx` comment
+   * The functions for `<a/>` and `<>`; or the package whose `jsx-runtime` has both (`jsx: react-jsx`). A `@jsx` comment
    * in the source goes first.
    */
   jsx?: { factory: string; fragment: string } | { importSource: string };
@@ -137,7 +137,7 @@ export interface ModuleContext {
   link?(specifier: string): Record<string, unknown> | undefined;
   /** `export * from`. */
   exportAll(namespace: Record<string, unknown>): void;
-  /** Exported name -> name of a namespace that it comes from. What the namespace has not got was a type. */
+  /** Exported name -> name of a namespace that it comes from. A name that the namespace lacks was a type. */
   reexport?(namespace: Record<string, unknown>, names: Record<string, string>): void;
   /** Rejects when the module does not export one of `names`. */
   import(

@@ -29,7 +29,7 @@ export type CompileResult =
       ok: true;
       cell: CompiledCell;
       slips?: Slips;
-      /** What the types see, where that is not the source. */
+      /** The text for the type service, where that is not the source. */
       typed?: TypedText;
     }
   | { ok: false; problem: SourceProblem; frame: string; hint?: string };
@@ -70,15 +70,15 @@ export interface CellReading {
   foreign: boolean;
   /** It has to stand in parentheses. */
   isExpression: boolean;
-  /** What it declares and uses; only the service looks into it. */
+  /** Its declarations and uses; only the service reads them. */
   analysis: object;
 }
 
-/** What the types see of a cell: its source and, where it was read already, the reading. */
+/** A cell's text for the type service: its source and, where it was read already, the reading. */
 export interface TypedText {
   source: string;
   reading?: CellReading;
-  /** What was put into it, in the order of the text: positions are those of the cell when it is taken out again. */
+  /** Text that was inserted, in the order of the text: positions are those of the cell when it is taken out again. */
   insertions?: readonly { line: number; column: number; length: number }[];
 }
 
@@ -92,7 +92,7 @@ export interface SessionCompiler extends Pick<CellCompiler, 'commit' | 'reset' |
   split(source: string, signal: AbortSignal): Promise<CellParts>;
   compile(source: string, execution: number, signal: AbortSignal): Promise<Compilation>;
   isComplete(source: string): Promise<Completeness>;
-  /** What is being typed: 'light' when the service may read it itself, undefined when it cannot be read. */
+  /** Reads a text that is being typed: 'light' when the service may read it itself, undefined when it cannot be read. */
   read(source: string): Promise<CellReading | 'light' | undefined>;
   dispose(): void;
 }

@@ -35,7 +35,7 @@ export interface LanguageService {
   /** A cell that runs now. Later cells see its declarations. */
   addCell(execution: number, source: string, reading?: CellReading): void;
   /**
-   * What came of it: the names that came into being; an earlier declaration of the others is in force again. Types
+   * The outcome of a cell: the names that it declared; an earlier declaration of the others is in force again. Types
    * and interfaces live on in any case, unless the cell did not run at all (`undefined`).
    */
   commit(execution: number, declared: readonly string[] | undefined): void;

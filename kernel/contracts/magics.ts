@@ -12,7 +12,7 @@ export interface MagicOutput {
 
 export interface MagicContext {
   name: string;
-  /** What follows the name on its line. */
+  /** The text after the name on its line. */
   line: string;
   /** The cell below `%%name`. */
   body: string | undefined;
@@ -23,7 +23,7 @@ export interface MagicContext {
   session: MagicSession;
 }
 
-/** What a magic may do to the session. */
+/** The session, as far as a magic may read and change it. */
 export interface MagicSession {
   readonly directory: string;
   setDirectory(path: string): void;
@@ -34,11 +34,11 @@ export interface MagicSession {
   run(source: string): Promise<ExecuteOutcome>;
   ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown>;
   restartRuntime(why: string): Promise<void>;
-  /** What the running training shows now, or the last one showed at its end; undefined when there was none. */
+  /** The display of the running training, or the last display of the one before; undefined when there was none. */
   training(): DisplayPayload | undefined;
   /** Runs Python as part of the same cell; the payloads of its reply. */
   runPython(code: string): Promise<Record<string, unknown>[]>;
-  /** What src/interop/python/requests.ts lists. */
+  /** Sends one of the requests of src/interop/python/requests.ts. */
   askPython(request: unknown): Promise<unknown>;
   readonly settings: Settings;
 }

@@ -1,6 +1,6 @@
 import type { CommMessage } from './messages.ts';
 
-/** What the kernel process knows of a cell that Python works for. */
+/** A cell for which Python works, as the kernel process knows it. */
 export interface PythonCell {
   execution: number;
   /** The number in front of the cell. */

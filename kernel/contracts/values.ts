@@ -15,7 +15,7 @@ export interface CellError {
   message: string;
   /** Lines as Jupyter shows them: ANSI colours allowed, no kernel frames, positions in the user's cell. */
   traceback: string[];
-  /** What kind of failure it is, for programs: Python's side says so. */
+  /** The kind of failure, for programs: set for failures in Python. */
   code?: string;
   /** One line of help, which the kernel process shows below the traceback unless the cell has shown one. */
   hint?: string;

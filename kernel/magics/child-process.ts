@@ -10,7 +10,7 @@ export interface ChildEnd {
   signal: NodeJS.Signals | null;
 }
 
-/** What a process needs of a magic's context. */
+/** The parts of a magic's context that a process needs. */
 export interface ProcessContext extends Pick<MagicContext, 'output' | 'signal'> {
   session: Pick<MagicContext['session'], 'directory' | 'environment'>;
 }
@@ -119,7 +119,7 @@ export async function runProcess(
   }
 }
 
-/** Ends once the pipes have been silent for a while after the program's end: somebody else holds them open. */
+/** Ends once the pipes have been silent for a while after the program's end: another process holds them open. */
 async function quiet(streams: readonly Socket[]): Promise<void> {
   let seen = -1;
   for (;;) {

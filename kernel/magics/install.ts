@@ -6,7 +6,7 @@ import { splitWords } from './words.ts';
 
 async function npm(context: MagicContext, npmArguments: readonly string[]): Promise<void> {
   const { session } = context;
-  // npm lies beside the node that runs the kernel; the PATH of a desktop session often lacks both.
+  // npm is in the folder of the node that runs the kernel; the PATH of a desktop session often lacks both.
   const path = [session.environment['PATH'], dirname(process.execPath)].filter(Boolean).join(delimiter);
   const environment = { ...session.environment, PATH: path, npm_config_update_notifier: 'false' };
   const end = await runProcess('npm', npmArguments, {

@@ -11,7 +11,7 @@ export type MagicErrorCode =
   | 'interrupted'
   | 'unavailable';
 
-/** What a magic throws to make its cell fail: a sentence for the reader, no stack. */
+/** The error that makes the cell of a magic fail: a sentence for the reader, no stack. */
 export class MagicError extends Error {
   readonly code: MagicErrorCode;
 

@@ -29,7 +29,7 @@ function isDirectory(path: string): boolean {
   }
 }
 
-/** What the last, unfinished word of a command may go on to be; folders end in a slash, hidden names need their dot. */
+/** Completions of the last, unfinished word of a command; folders end in a slash, hidden names need their dot. */
 export function completePath(
   word: string,
   directory: string,

@@ -101,7 +101,7 @@ async function runCell(context: MagicContext, body: string): Promise<void> {
   await typescript(context, source);
 }
 
-/** What Python's words for its values are in TypeScript. */
+/** TypeScript's types for the kinds of Python's values. */
 const TYPES: Record<string, string> = {
   null: 'null',
   boolean: 'boolean',

@@ -4,7 +4,7 @@ import { MagicError } from './magic-error.ts';
 import { nearestName } from '../../src/base/nearest-name.ts';
 import { completePath } from './path-completion.ts';
 
-/** What completion of arguments looks at; asked for each time, since both change while cells run. */
+/** Input of the completion of arguments; read each time, since both change while cells run. */
 export interface MagicSurroundings {
   directory(): string;
   environment(): Readonly<Record<string, string | undefined>>;

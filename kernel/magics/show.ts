@@ -44,7 +44,7 @@ export const writefile: SessionMagic = {
     const path = resolve(session.directory, expandHome(name, home));
     const text = body === undefined || body.endsWith('\n') ? (body ?? '') : `${body}\n`;
     writeText(path, text, append);
-    // What lies in the notebook's folder is named from there: notebooks are shared.
+    // Paths in the notebook's folder are shown relative to it: notebooks are shared.
     const within = relative(session.directory, path);
     const shown = within.startsWith('..') ? shortenHome(path, home) : within;
     await output.stdout(`${append ? 'Appended to' : 'Wrote'} ${shown}\n`);

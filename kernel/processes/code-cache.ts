@@ -1,6 +1,6 @@
 /**
- * Runs a bundle with V8's code cache: functions that an earlier process has compiled are not compiled again. The cache lies beside
- * the bundle and is written by the first process that can. (`module.enableCompileCache` does the same from Node 22.8 on.)
+ * Runs a bundle with V8's code cache: functions that an earlier process has compiled are not compiled again. The cache is in the folder
+ * of the bundle and is written by the first process that can. (`module.enableCompileCache` does the same from Node 22.8 on.)
  */
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,11 +17,11 @@ const HEADER_LENGTH = KEY_LENGTH + 4;
 export interface MissingCache {
   readonly bundle: string;
   readonly file: string;
-  /** What the file has to hold, with all functions that have run up to now. */
+  /** The content for the file, with all functions that have run up to now. */
   readonly content: () => Uint8Array[];
 }
 
-/** What a bundle is: a function of what CommonJS modules have in scope, and of the cache that it should write. It has no `import()`. */
+/** A bundle: a function of the names that CommonJS modules have in scope, and of the cache that it should write. It has no `import()`. */
 type Bundle = (
   require: (name: string) => unknown,
   __filename: string,

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** What is known of how a runtime process ended. */
+/** The known facts about the end of a runtime process. */
 export interface Death {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -62,7 +62,7 @@ function fatalLine(stderr: string): string | undefined {
 }
 
 /**
- * Where Node's report of its own death begins in a text: what follows (garbage collections, native and JavaScript
+ * Where Node's report of its fatal error begins in a text: the rest (garbage collections, native and JavaScript
  * stacks) says nothing beyond the reason. -1 when there is none. Pure.
  */
 export function startOfReport(text: string): number {

@@ -5,7 +5,7 @@ import { withSpareDescriptorsNow } from '../../src/base/spare-descriptors.ts';
 
 /**
  * `spawn` that throws when no file descriptor is left for the pipes: Node returns a child without any then, whose use throws
- * TypeErrors. What else fails (no such program) is an event of the child, as always.
+ * TypeErrors. Other failures (no such program) are events of the child, as always.
  *
  * @throws Error with the code EMFILE
  */

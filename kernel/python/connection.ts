@@ -18,7 +18,7 @@ export interface PrivateConnection {
 
 const PREFIX = 'tensorcell-python-';
 
-/** Whether a process of this number runs, also one of somebody else's. */
+/** Whether a process of this number runs, also one of another user. */
 function runs(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -28,7 +28,7 @@ function runs(pid: number): boolean {
   }
 }
 
-/** Removes folders of ours whose kernel process is gone: one that was killed could not do it itself. */
+/** Removes our folders whose kernel process is gone: one that was killed could not do it itself. */
 export function removeOrphans(base: string): void {
   for (const name of readdirSync(base)) {
     const pid = Number(/^tensorcell-python-(\d+)-\w+$/.exec(name)?.[1]);
@@ -39,12 +39,12 @@ export function removeOrphans(base: string): void {
       if (found.isDirectory() && found.uid === process.getuid?.())
         rmSync(folder, { recursive: true, force: true });
     } catch {
-      // Somebody else removed it meanwhile.
+      // Another kernel removed it meanwhile.
     }
   }
 }
 
-/** Sockets of the file system need no port that somebody else could take in the meantime, or listen at. */
+/** Sockets of the file system need no port that another process could take in the meantime, or connect to. */
 export function createPrivateConnection(): PrivateConnection {
   const base = Buffer.byteLength(tmpdir()) > LONGEST_FOLDER ? '/tmp' : tmpdir();
   // Only its owner may enter a folder that mkdtemp makes.

@@ -1,7 +1,7 @@
 import type { PythonErrorCode } from '../../src/interop/python/errors.ts';
 import type { CellError } from '../contracts/values.ts';
 
-/** What makes a cell fail that Python worked for; the cell shows it as it is. */
+/** The failure of a cell for which Python worked; the cell shows it unchanged. */
 export class PythonFailure extends Error {
   readonly code: PythonErrorCode;
   readonly cellError: CellError;

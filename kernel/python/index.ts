@@ -1,5 +1,5 @@
 /**
- * Python beside TypeScript: which environment is in use, the ipykernels that run, and what they say as messages of the
+ * Python cells: the environment in use, the ipykernels that run, and their output as messages of the
  * session. They belong to the kernel process, so they answer while a cell runs and outlive the runtime process.
  */
 import { bridgeFile } from '../../src/interop/python/bridge-file.ts';
@@ -102,7 +102,7 @@ class Host implements PythonHost {
     const request = argument as PythonRequest;
     switch (request.what) {
       case 'run':
-        // The cell may have a result of its own.
+        // The cell may have another result.
         this.#inTypeScript.add(cell.execution);
         try {
           await this.run(request.code, cell);
@@ -205,7 +205,7 @@ class Host implements PythonHost {
     };
   }
 
-  /** What packages that Python has loaded compute on; undefined while it does not run. */
+  /** The devices of the packages that Python has loaded; undefined while it does not run. */
   async #devices(): Promise<PythonDevices | 'busy' | undefined> {
     const process = this.#chosen && this.#processes.get(this.#chosen.executable);
     if (!process?.started || !process.alive) return undefined;
@@ -240,7 +240,7 @@ class Host implements PythonHost {
   async #startFor(cell: PythonCell): Promise<PythonProcess> {
     this.#chosen ??= await failing(defaultEnvironment(this.#options.surroundings()));
     if (this.#chosen.packages.ipykernel === undefined) {
-      // Somebody may have installed it since.
+      // It may have been installed since.
       const { kind, name, executable } = this.#chosen;
       const again = await failing(resolveEnvironment(executable, this.#options.surroundings()));
       this.#chosen = { ...again, kind, name };
@@ -279,7 +279,7 @@ class Host implements PythonHost {
         for (const [id, owner] of this.#comms) {
           if (owner !== process) continue;
           this.#comms.delete(id);
-          // At the end of the kernel nobody waits for it.
+          // At the end of the kernel no cell waits for it.
           if (!this.#disposed)
             void sink.output({ type: 'comm', action: 'close', id, data: {}, execution: 0 });
         }

@@ -1,11 +1,11 @@
-/** What an ipykernel publishes, in the words of the session. Pure. */
+/** Converts messages that an ipykernel publishes to those of the session. Pure. */
 import type { OutputSink } from '../contracts/runtime-host.ts';
 import type { DisplayPayload } from '../contracts/values.ts';
 import type { FromKernel } from '../wire/client-codec.ts';
 
 type Said = Parameters<OutputSink['output']>[0];
 
-/** Undefined for messages that nobody is to see. */
+/** Undefined for messages that are not shown. */
 export function toRuntimeMessage(message: FromKernel, execution: number): Said | undefined {
   const { type, content } = message;
   switch (type) {

@@ -59,7 +59,7 @@ interface Pending {
  */
 const AGAIN_MS = [100, 400, 1000];
 
-/** Large packages on a cold disk of WSL; nobody waits longer for a Python that does not come. */
+/** Large packages on a cold disk of WSL take long; after this Python counts as failed. */
 const START_MS = 120_000;
 /** How often a kernel that starts is asked whether it is there. */
 const NUDGE_MS = 100;
@@ -187,7 +187,7 @@ export class PythonProcess {
     });
   }
 
-  /** A message that nobody answers. */
+  /** A message without an answer. */
   send(
     type: string,
     content: Record<string, unknown>,
@@ -322,7 +322,7 @@ export class PythonProcess {
       if (this.#interrupting) this.#signal('SIGINT');
       return;
     }
-    // What a cell raises is told by its reply.
+    // The reply of a cell has the exception that it raised.
     if (message.type === 'error' && pending) return;
     return this.#options.output(message, this.#executions.get(message.parent) ?? 0);
   }
@@ -335,7 +335,7 @@ export class PythonProcess {
   }
 
   async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
-    // What it started lives on in its group.
+    // Processes that it started live on in its group.
     this.#signal('SIGKILL');
     const closed = new Promise<void>((resolve) => this.#child.once('close', () => resolve()));
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))]);

@@ -7,7 +7,7 @@ export class SharedSurroundings {
   readonly #process: PythonProcess;
   readonly #current: () => Surroundings;
   readonly #adopt: (change: SurroundingsChange) => void;
-  /** What Python has been told. */
+  /** The state that Python knows. */
   #told: Surroundings;
 
   constructor(
@@ -46,12 +46,12 @@ export class SharedSurroundings {
       environment: Record<string, string | null>;
     };
     this.#adopt({ environment, ...(directory === null ? {} : { directory }) });
-    // What Python itself has changed it need not be told.
+    // Python knows its own changes.
     this.#told = this.#current();
   }
 }
 
-/** What turns `before` into `now`; undefined when they are the same. */
+/** The change from `before` to `now`; undefined when they are the same. */
 function difference(before: Surroundings, now: Surroundings): SurroundingsChange | undefined {
   const environment: Record<string, string | null> = {};
   for (const [name, value] of Object.entries(now.environment)) {

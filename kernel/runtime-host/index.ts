@@ -22,7 +22,7 @@ import { RuntimeProcess } from './runtime-process.ts';
 export interface RuntimeHostOptions {
   /** Bundle of the runtime process. */
   runtimeFile: string;
-  /** Bundle of its control thread; by default `control.cjs` beside it. */
+  /** Bundle of its control thread; by default `control.cjs` in the same folder. */
   controlFile?: string;
   /** Folder in which cells start. */
   directory: string;
@@ -43,7 +43,7 @@ interface Running {
 const MARKER_MS = 2000;
 /** How long a runtime may take to end by itself. */
 const SHUTDOWN_MS = 1000;
-/** A process that dies this often before it is ready is not started again until somebody needs it. */
+/** A process that dies this often before it is ready is not started again until it is needed. */
 const MAX_FAILURES = 3;
 
 export function createRuntimeHost(options: RuntimeHostOptions): RuntimeHost {
@@ -370,7 +370,7 @@ class Host implements RuntimeHost {
     return await this.#questions.ask((id) => this.#sendOrFail(message(id)), timeoutMs);
   }
 
-  /** What waits for the answer to a message that cannot be sent gets the reason. */
+  /** The caller that waits for the answer to a message that cannot be sent gets the reason. */
   #sendOrFail(message: MainMessage): void {
     try {
       this.send(message);

@@ -21,18 +21,18 @@ function severityOf(line: string): 'I' | 'W' | 'E' | 'F' | undefined {
   return (match?.groups?.['dated'] ?? match?.groups?.['plain']) as 'I' | 'W' | 'E' | 'F' | undefined;
 }
 
-/** Second lines of TensorFlow's messages: about the processor's instructions, and where in a graph something failed. */
+/** Second lines of TensorFlow's messages: about the CPU's instructions, and where in a graph something failed. */
 function isContinuation(line: string): boolean {
   return /^To enable the following instructions: .*, in other operations, rebuild TensorFlow|^The op is created at: $|^Stack trace for op definition: $|^dummy_file_name:\d+:dummy_function_name$|^\ttf2xla conversion failed|^\s+\[\[(?:\{\{node [^}]*\}\}|op\d+_\d+)\]\]/u.test(
     line,
   );
 }
 
-/** Warnings about TensorFlow's own build or start that nobody at a notebook can change, or that repeat an error. */
+/** Warnings about TensorFlow's own build or start that users of a notebook cannot change, or that repeat an error. */
 const WARNINGS =
   /local_rendezvous\.cc.*aborting with status|computation[ _]placer already registered|cpu_utils\.cc|oneDNN custom operations|AutoGraph|TF-TRT Warning|Could not find TensorRT|gpu_device\.cc.*Cannot dlopen some GPU libraries|NUMA node|mlir_graph_optimization_pass|cudart_stub|cuda_executor\.cc|Allocation of \d+ exceeds \d+% of free system memory|bfc_allocator\.cc|c\/logging\.cc.*Could not load (?:dynamic library|DirectML)|OP_REQUIRES failed .*RESOURCE_EXHAUSTED|OP_REQUIRES failed at .*on XLA_\w+_JIT|OP_REQUIRES failed at xla_ops\.cc|BlockLSTMOp is inefficient|If the cause is memory fragmentation|Current allocation summary follows/u;
 
-/** Errors that TensorFlow 2 logs on every start (double registration), and `cuInit` without a driver. What DirectML lacks is said in our own words. */
+/** Errors that TensorFlow 2 logs on every start (double registration), and `cuInit` without a driver. For ops that DirectML lacks there is a separate message. */
 const ERRORS =
   /Unable to register cu(?:DNN|BLAS|FFT) (?:plugin )?factory|failed call to cuInit|Attempting to register factory for plugin cu|for unknown op: _CopyFrom(?:HostToGpu|GpuToHost)|oneDNN supports DT_\w+ only on platforms|meta_optimizer\.cc.*remapper failed: .*Mutation::Apply/u;
 

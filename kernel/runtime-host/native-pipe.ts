@@ -11,7 +11,7 @@ const PARTIAL_MS = 100;
 const TAIL = 16 * 1024;
 
 /**
- * What native code and child processes write to the runtime's own standard output or error. Markers in it tell when
+ * Output of native code and child processes on the standard output and error of the runtime process. Markers in it tell when
  * everything of an execution has come through.
  */
 export class NativePipe {
@@ -22,7 +22,7 @@ export class NativePipe {
   readonly #seen = new Set<number>();
   #showing: Promise<void> | undefined;
   #turn = 0;
-  /** Node has begun to tell of its own death. */
+  /** Node has begun to report a fatal error. */
   #dying = false;
   #ended = false;
   #text = '';

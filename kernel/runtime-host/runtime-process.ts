@@ -35,7 +35,7 @@ export interface ProcessEvents {
   /** A message that the runtime could not decode. */
   lost(message: MainMessage, why: string): void;
   report(report: ControlReport): void;
-  /** After each chunk of messages; reading stops while it says so. */
+  /** After each chunk of messages; reading stops while it returns false. */
   readOn(): boolean;
   native(name: 'stdout' | 'stderr', text: string): void | Promise<void>;
   /** It has ended, and everything that it wrote has been read. */
@@ -72,7 +72,7 @@ export class RuntimeProcess {
       cwd: options.directory,
       env: options.environment,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C in a terminal must not reach it, and its children end with it.
+      // A separate process group: Ctrl-C in a terminal must not reach it, and its children end with it.
       detached: true,
     });
     this.#output = pipeOf(this.child, 3);
@@ -147,7 +147,7 @@ export class RuntimeProcess {
   async shutDown(limitMs: number): Promise<void> {
     const { pid } = this.child;
     if (pid === undefined || this.#dead) return;
-    // Those that left its process group (daemons) would be nobody's children afterwards.
+    // Those that left its process group (daemons) would have no parent afterwards.
     const children = descendants(pid);
     this.control({ type: 'shutdown' });
     const timer = setTimeout(() => this.kill(), limitMs);

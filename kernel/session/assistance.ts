@@ -40,7 +40,7 @@ export class Assistance {
   /** Undefined where it is not for Python to say. */
   async isComplete(code: string): Promise<IsCompleteReply | undefined> {
     const cell = pythonCell(code);
-    // A cell magic's body ends with an empty line, as long as nobody who knows its language says more.
+    // A cell magic's body ends with an empty line, unless a kernel of its language answers.
     return cell && /\n[ \t]*\n?$/.test(code)
       ? ((await this.#python()?.ask('is_complete_request', { code: cell.body })) as
           | IsCompleteReply
@@ -73,7 +73,7 @@ export class Assistance {
     };
   }
 
-  /** What Python says of a body; positions count from the cell's start. */
+  /** Python's completions for a body; positions count from the cell's start. */
   async #completePython(cell: PythonBody, cursor: number): Promise<CompleteReply> {
     const reply = await this.#python()?.ask('complete_request', {
       code: cell.body,

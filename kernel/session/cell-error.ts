@@ -1,4 +1,4 @@
-/** What is thrown in the kernel process, as the error of a cell. */
+/** An error thrown in the kernel process, as the error of a cell. */
 import type { CellError } from '../contracts/values.ts';
 
 /** Magics and our own code throw sentences for the user; their stacks are of no use to anybody. */

@@ -71,7 +71,7 @@ export class CellRunner {
       if (asked) {
         payload.push(await this.#page(asked));
       } else if (await this.#isExit(code)) {
-        // What ends a console; a notebook takes no notice of it.
+        // This ends a console; a notebook ignores it.
         payload.push({ source: 'ask_exit', keepkernel: false });
       } else if (!blank) {
         const outcome = await this.#runCell(code, execution);
@@ -124,7 +124,7 @@ export class CellRunner {
   /** TypeScript that a magic runs as part of its cell. */
   async runSource(code: string, within: Execution): Promise<ExecuteOutcome> {
     if (!within.inRuntime) return await this.#runCode(code, within);
-    // The cell itself waits for the magic: what the magic runs needs a number of its own.
+    // The cell itself waits for the magic: the code that the magic runs needs a separate number.
     const execution = this.#options.executions.begin(within);
     try {
       return await this.#runCode(code, execution);
@@ -239,7 +239,7 @@ export class CellRunner {
 /** Texts of that length are kept for help with errors that come after their cell. */
 const LONGEST_HELPED = 20_000;
 
-/** What `?` can ask for is a name with dots. */
+/** `?` shows help for a name with dots. */
 const LONGEST_NAME = 500;
 
 /** IPython's way to ask: never TypeScript, since no expression begins or ends with a question mark. */

@@ -1,5 +1,5 @@
 /**
- * What was run, kept across sessions in SQLite with IPython's tables, so that `history_request` can reach back.
+ * The code that was run, kept across sessions in SQLite with IPython's tables, so that `history_request` can reach back.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#history
  */
 import { chmodSync, closeSync, mkdirSync, openSync, renameSync } from 'node:fs';
@@ -40,7 +40,7 @@ const RETRY_MS = 5000;
 /** Cells that are kept until they can be written. */
 const MAX_UNWRITTEN = 10_000;
 
-/** What one cell's text and its output may take, and the whole file; a reply holds at most `replyCharacters`. */
+/** Limits for one cell's text and its output, and for the whole file; a reply holds at most `replyCharacters`. */
 export interface HistoryLimits {
   entryCharacters: number;
   fileBytes: number;
@@ -121,7 +121,7 @@ export class History {
   /** Of rows that come newest first those that one message can hold, oldest first. Files of older versions have texts of any length. */
   #newest(rows: readonly unknown[]): Found[] {
     const { entryCharacters, replyCharacters } = this.#limits;
-    // What was shortened has its mark behind it.
+    // A shortened entry ends with its mark.
     const most = entryCharacters + MARK_CHARACTERS;
     const kept: Found[] = [];
     let characters = 0;
@@ -202,7 +202,7 @@ export class History {
       const { default: Sqlite } = await import('libsql');
       if (this.#path !== ':memory:') {
         mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-        // What people typed is nobody else's business: SQLite would make a file that all users may read.
+        // The history is private: SQLite would make a file that all users may read.
         closeSync(openSync(this.#path, 'a', 0o600));
         chmodSync(this.#path, 0o600);
       }

@@ -1,4 +1,4 @@
-/** What everybody sees: one ordered path out, with printed text gathered into few messages. */
+/** Messages to all clients: one ordered path out, with printed text gathered into few messages. */
 import type { Transport } from '../transport/transport.ts';
 import type { Codec, Parent } from '../wire/codec.ts';
 import type { IopubContents } from '../wire/messages.ts';
@@ -7,7 +7,7 @@ import type { IopubContents } from '../wire/messages.ts';
 const GATHER_MS = 4;
 /** A stream message carries at most this many UTF-16 code units, so that a stalled client holds little memory. */
 const MAX_STREAM_LENGTH = 64 * 1024;
-/** With more than this waiting for slow clients, whoever writes has to wait. */
+/** With more than this waiting for slow clients, writers have to wait. */
 const BACKLOG_BYTES = 2 * 1024 * 1024;
 
 type StreamName = 'stdout' | 'stderr';
@@ -121,7 +121,7 @@ export class Iopub {
     try {
       frames = encode();
     } catch (cause) {
-      // Longer than a string can be, or not bytes where bytes have to be: never an error of whoever publishes.
+      // Longer than a string can be, or not bytes where bytes have to be: never an error of the publisher.
       const evalue = `${type} could not be sent to the notebook: ${String(cause)}`;
       if (type === 'error') throw cause;
       const traceback = [`\u001b[31mOutputError\u001b[39m: ${evalue}`];

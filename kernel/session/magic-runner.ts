@@ -129,7 +129,7 @@ function pythonCell({ id, count, parent, silent, allowStdin, running, abort }: E
   return { execution: id, count, messageId, silent, allowStdin: allowStdin && running, signal: abort.signal };
 }
 
-/** What can go to the runtime: structured clone refuses functions and the like. */
+/** A value that can be sent to the runtime process: structured clone refuses functions and the like. */
 function toPlain(value: unknown): unknown {
   try {
     return structuredClone(value);

@@ -1,11 +1,11 @@
-/** Tells when the process that started the kernel is gone: nobody could end the kernel then. */
+/** Tells when the process that started the kernel is gone: no process could end the kernel then. */
 
 const POLL_MS = 500;
 
 /**
- * Calls `gone` once, within a second of the parent's death. The parent is who started us, and (where Jupyter says so in
+ * Calls `gone` once, within a second of the parent's death. The parent is the process that started us, and (where Jupyter names it in
  * JPY_PARENT_PID) the server behind a wrapper. `parent` is `process.ppid` as it was first: read later, it may already be
- * that of whoever inherits orphans.
+ * that of the process that inherits orphans.
  */
 export function watchParent(
   parent: number,

@@ -1,4 +1,4 @@
-/** What the runtime process says, as messages under the cell that caused them. */
+/** Output of the runtime process, as messages of the cell that caused it. */
 import type { SurroundingsChange } from '../contracts/messages.ts';
 import type { OutputSink } from '../contracts/runtime-host.ts';
 import type { CellError, DisplayPayload } from '../contracts/values.ts';

@@ -21,7 +21,7 @@ import type { Surroundings } from './surroundings.ts';
 
 /** A client that has just connected gets its first answers before more is loaded. */
 const LOAD_AFTER_MS = 20;
-/** Nobody has run a cell for so long after the start: time for what takes longer. */
+/** Idle time after the start before slow work begins. */
 const IDLE_AFTER_MS = 2000;
 /** The same after a cell: longer than a program, or Run All, takes to the next one. */
 const QUIET_MS = 400;
@@ -67,7 +67,7 @@ export class Session {
     let subscribed = false;
     transport.onSubscribe((topic) => {
       this.#iopub.publish('iopub_welcome', { subscription: topic.toString() }, undefined);
-      // Said once, when somebody can hear it: before the first subscription it would reach nobody.
+      // Published once, after the first subscription: before it no client would get it.
       if (!subscribed && !this.#answered)
         this.#iopub.publish('status', { execution_state: 'starting' }, undefined);
       subscribed = true;
@@ -75,9 +75,9 @@ export class Session {
     for (const channel of ['control', 'shell', 'stdin'] as const) {
       transport.receive(channel, (frames) => this.#receive(channel, frames));
     }
-    // The first cell finds it loaded; whoever asks for kernel_info at once does not wait for it.
+    // The first cell finds it loaded; a client that requests kernel_info at once does not wait for it.
     setTimeout(() => void this.#options.compiler(), LOAD_AFTER_MS).unref();
-    // Whoever opens a notebook reads it first: by the time of the first cell all is warm.
+    // Users read a notebook after opening it: by the time of the first cell all is warm.
     this.#warmAfter(IDLE_AFTER_MS);
   }
 
@@ -165,7 +165,7 @@ export class Session {
     this.#iopub.flush();
     if (content) this.#parts.outbox.reply(channel, replyType(type), content, parent);
     this.#iopub.publish('status', { execution_state: 'idle' }, parent);
-    // Front ends and servers show the status that came last, whoever's it was: a cell still runs.
+    // Front ends and servers show the last status, of any message: a cell still runs.
     const running = this.#busyWith.at(-1);
     if (running) this.#iopub.publish('status', { execution_state: 'busy' }, running);
   }
@@ -210,7 +210,7 @@ export class Session {
         const reply = await this.#parts.cells.run(request, parent);
         stop = reply.status === 'error' && request.stop_on_error;
         if (stop) {
-          // What the client had sent before it could know of the error may still be on its way through the socket.
+          // Requests that the client sent before it knew of the error may still be on their way through the socket.
           await turnOfTheLoop();
           await turnOfTheLoop();
         }
@@ -224,7 +224,7 @@ export class Session {
   }
 
   /**
-   * What makes the next steps fast, unless a cell begins or ends before: beside short cells, one after the other, it would
+   * Work that makes the next steps fast, unless a cell begins or ends before: between short cells it would
    * make them slower.
    */
   #warmAfter(ms: number): void {
@@ -235,7 +235,7 @@ export class Session {
   #warm(): void {
     if (this.#ended) return;
     this.#parts.typeChecks.start().catch((error: unknown) => this.#options.log(`types: ${String(error)}`));
-    // The process that computes loads nothing beside a cell, whose interrupt would find it half loaded.
+    // The runtime process loads nothing while a cell runs: an interrupt would leave it half loaded.
     if (this.#busyWith.length > 0) return;
     this.#warmed = true;
     this.#parts.runtimeHost.send({ type: 'preload' });

@@ -14,7 +14,7 @@ type Listener = (value: string | undefined) => void;
 interface Asked {
   question: Question;
   parent: Parent;
-  /** Who has asked, if not the runtime process. */
+  /** Gets the answer, if the question is not from the runtime process. */
   listener: Listener | undefined;
 }
 
@@ -71,7 +71,7 @@ export class Stdin {
     return true;
   }
 
-  /** The cell was interrupted or has ended: an answer that still comes is for nobody. */
+  /** The cell was interrupted or has ended: an answer that still comes is ignored. */
   forget(execution: number): void {
     this.#asked = this.#asked.filter(({ question }) => question.execution !== execution);
   }

@@ -48,7 +48,7 @@ export class Subshells {
     return id;
   }
 
-  /** What it runs goes on to its end; what waits is aborted. False when there is none of that name. */
+  /** Its running cell goes on to its end; waiting ones are aborted. False when there is none of that name. */
   delete(id: string): boolean {
     const queue = this.#others.get(id);
     if (!queue) return false;

@@ -43,7 +43,7 @@ export class Surroundings {
     this.#send({ type: 'environment', name, value });
   }
 
-  /** What cells (`runtime`) or Python have changed by their own means; the other one is told. */
+  /** Adopts changes that cells (`runtime`) or Python have made; the other one is told. */
   adopt({ directory, environment = {} }: SurroundingsChange, from: 'runtime' | 'python'): void {
     if (directory !== undefined && directory !== this.#directory) {
       this.#directory = directory;

@@ -1,4 +1,4 @@
-/** What the running training shows, kept for `%training`: a page that was reloaded has lost its display. */
+/** The display of the running training, kept for `%training`: a page that was reloaded has lost its display. */
 import type { DisplayPayload } from '../contracts/values.ts';
 import type { Execution } from './executions.ts';
 import type { Iopub } from './iopub.ts';
@@ -24,7 +24,7 @@ export class TrainingDisplay {
       this.#last = { payload, execution };
   }
 
-  /** A training that ran in the process that ended does not go on: its display says so. */
+  /** A training that ran in the process that ended does not go on: its display reports that. */
   runtimeEnded(): void {
     const last = this.#last;
     if (last?.payload.training !== 'running') return;

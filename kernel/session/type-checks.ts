@@ -41,7 +41,7 @@ export class TypeChecks {
   /** Cells from before the server was started. */
   #early: Cell[] | undefined = [];
   #used = false;
-  /** What the service has not been told yet, in order. */
+  /** Calls that wait for the service, in order. */
   #waiting: ((service: LanguageService) => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
 

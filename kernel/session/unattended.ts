@@ -1,6 +1,6 @@
 /**
- * Programs that execute notebooks read the output of a cell until its idle status and nothing after that. What an
- * ended cell of theirs still prints goes to the cell that runs then, and an error that no code handles makes that
+ * Programs that execute notebooks read the output of a cell until its idle status and nothing after that. Late
+ * output of an ended cell goes to the cell that runs then, and an error that no code handles makes that
  * cell fail. Between two cells it is kept for the next one.
  */
 import type { OutputSink } from '../contracts/runtime-host.ts';

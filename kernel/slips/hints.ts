@@ -5,7 +5,7 @@ import { likelyTypo, nearestKnown } from './near.ts';
 import { pythonMember, pythonName, pythonNames, pythonType } from './python.ts';
 import type { Receiver } from './python.ts';
 
-/** Keywords that stand where a name may stand. */
+/** Keywords that are allowed in the place of a name. */
 const VALUES = [
   'true',
   'false',

@@ -65,7 +65,7 @@ const PRECEDE = new Set(
   ].flat(),
 );
 
-/** A word that stands where only a keyword can, and nearly is one. */
+/** A word in the place of a keyword that nearly is one. */
 export function misspeltIn(row: string | undefined): string | undefined {
   const code = masked(row)?.replace(/\/\/.*/, '');
   if (code === undefined || isComment(code)) return undefined;

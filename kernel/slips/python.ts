@@ -1,4 +1,4 @@
-/** What Python writes otherwise than TypeScript: names and members. */
+/** Names and members of Python that TypeScript writes differently. */
 import { getOwn } from '../../src/base/own-property.ts';
 
 /** One line of help. */
@@ -159,7 +159,7 @@ export function pythonType(name: string): string | undefined {
     : undefined;
 }
 
-/** What a value is, as far as its members in Python tell. */
+/** The kind of a value, as far as its members in Python tell. */
 export type Receiver = 'array' | 'text' | 'object' | 'set' | 'map' | 'tensor' | 'number';
 
 const ARRAY: Readonly<Record<string, string>> = {
@@ -308,7 +308,7 @@ const TENSORFLOW: Readonly<Record<string, string>> = {
   Dataset: 'tf.data.array([1, 2])',
 };
 
-/** What tfjs has for a member of `tf` that only Python knows. */
+/** Help for a member of `tf` that only Python has: the one of tfjs. */
 export function tensorflowMember(member: string): string | undefined {
   const written = getOwn(TENSORFLOW, member);
   return written === undefined ? undefined : inTypeScript(`tf.${member}`, written);

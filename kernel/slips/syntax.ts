@@ -247,7 +247,7 @@ export function syntaxHint(source: string, offset: number): string | undefined {
     ofStatement(before) ??
     ofPart(before) ??
     misspeltIn(before) ??
-    // What is not closed, as after a comment that was meant as a division, is noticed later.
+    // An open bracket, as after a comment that was meant as a division, is noticed later.
     (FLOOR_DIVISION.test(masked(before) ?? '') || FLOOR_DIVISION.test(masked(at) ?? '')
       ? `${inTypeScript('a // b', 'Math.floor(a / b)')}; \`//\` begins a comment`
       : undefined) ??

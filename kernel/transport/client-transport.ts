@@ -22,7 +22,7 @@ export function connectTransport(connection: Connection, log: (message: string) 
     linger: 0,
     reconnectInterval: RECONNECT_MS,
     reconnectMaxInterval: 200,
-    // Whoever publishes drops what a full queue does not take: ours takes all.
+    // A publisher drops messages that a full queue does not take: ours takes all.
     receiveHighWaterMark: 0,
   };
   // A question comes back to the name that the request came from.

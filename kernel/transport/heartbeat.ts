@@ -1,6 +1,6 @@
 /**
- * The heartbeat answers from a thread of its own, whatever the kernel process does: a libzmq proxy between the bound
- * ROUTER and a DEALER that is connected to itself. What a client sends goes in at the ROUTER, comes out of the DEALER,
+ * The heartbeat answers from a separate thread, whatever the kernel process does: a libzmq proxy between the bound
+ * ROUTER and a DEALER that is connected to itself. A client's message goes in at the ROUTER, comes out of the DEALER,
  * arrives at that same DEALER, and goes back: an echo without a line of JavaScript.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#heartbeat-for-kernels
  */

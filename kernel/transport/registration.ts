@@ -1,5 +1,5 @@
 /**
- * The startup handshake: the kernel chooses its ports and tells them to whoever started it.
+ * The startup handshake: the kernel chooses its ports and tells them to the process that started it.
  * https://jupyter-client.readthedocs.io/en/stable/messaging.html#kernel-startup-handshake
  */
 import { DELIMITER } from '../wire/framing.ts';
@@ -7,7 +7,7 @@ import type { Signer } from '../wire/signature.ts';
 import type { Ports, Registration } from './connection-file.ts';
 import { zmq } from './zeromq.ts';
 
-/** Nobody acknowledged: the kernel has to end, since nobody can reach it. */
+/** The registration was not acknowledged: the kernel has to end, since no client can reach it. */
 class RegistrationError extends Error {
   readonly code = 'registration';
 
@@ -57,7 +57,7 @@ export async function register(
         signer.verify(signature, [acknowledgement]);
         return;
       } catch {
-        // Somebody else's words; the right one may still come.
+        // From another process; the right one may still come.
       }
     }
   } catch (cause) {

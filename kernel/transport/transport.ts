@@ -35,7 +35,7 @@ const IOPUB_HIGH_WATER_MARK = 256;
 
 /**
  * So long a subscriber that does not read holds up all others. Then it alone loses messages: a subscription needs no
- * key, so that any local process could else stop the output of every client. What a slow network needs is less.
+ * key, so that any local process could else stop the output of every client. A slow network needs less.
  */
 const IOPUB_PATIENCE_MS = 2000;
 /** A client that stalls again and again is logged once in this time. */
@@ -47,7 +47,7 @@ const STALLED_MS = 300_000;
 /** Replies that one client may leave unread; then it alone loses the next ones. */
 const UNREAD_REPLIES = 10_000;
 
-/** One frame larger than this ends the connection of whoever sends it. */
+/** One frame larger than this ends the connection of its sender. */
 const MAX_FRAME_BYTES = 512 * 1024 * 1024;
 
 /** Opens the sockets. @throws Error when one cannot be bound */

@@ -24,7 +24,7 @@ export interface Paths {
   readonly onlyBase: boolean;
 }
 
-/** What a name means by `paths` and `baseUrl`. */
+/** A name, resolved by `paths` and `baseUrl`. */
 export interface Mapped {
   pattern: string;
   candidates: string[];
@@ -186,7 +186,7 @@ function pathsOf({ paths, baseUrl }: CompilerOptions, pathsFrom: string, directo
         const path = target.replace(/^\$\{configDir\}/iu, () => directory);
         return isAbsolute(path) ? path : resolve(base ?? pathsFrom, path);
       });
-    // What no candidate has is looked for below `baseUrl`.
+    // A name that no candidate has is looked for below `baseUrl`.
     if (base !== undefined) patterns[pattern].push(join(base, pattern));
   }
   const onlyBase = base !== undefined && !Object.hasOwn(patterns, '*');

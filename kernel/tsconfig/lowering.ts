@@ -1,4 +1,4 @@
-/** What tsconfig.json says of how code runs. */
+/** Options of tsconfig.json that change how code runs. */
 import type { LoweringOptions } from '../contracts/compiled-cells.ts';
 import type { UserConfig } from './index.ts';
 

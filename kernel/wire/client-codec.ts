@@ -5,7 +5,7 @@ import { EMPTY_OBJECT, PROTOCOL_VERSION, parseHeader } from './header.ts';
 import { encodeJson, parseObject } from './json.ts';
 import type { Signer } from './signature.ts';
 
-/** What a kernel has sent. Of the parent only the id is of interest: which of our requests it belongs to. */
+/** A message from a kernel. Of the parent only the id is of interest: which of our requests it belongs to. */
 export interface FromKernel {
   type: string;
   id: string;

@@ -9,7 +9,7 @@ import { ReplayGuard } from './signature.ts';
 import type { Signer } from './signature.ts';
 import { WireError } from './wire-error.ts';
 
-/** What a message that we send refers to: whoever asked, and the exact bytes of the header that came. */
+/** The request that our message refers to: its sender, and the exact bytes of the header that came. */
 export interface Parent {
   header: Header;
   /** The header as the client wrote it, so that fields we do not know come back too. */

@@ -24,7 +24,7 @@ export function parseObject(frame: Buffer, what: string): Record<string, unknown
 }
 
 /**
- * One frame. What JSON cannot say never fails a message: big integers become text, and half of a surrogate pair
+ * One frame. Values without a form in JSON never fail a message: big integers become text, and half of a surrogate pair
  * becomes U+FFFD (Python's clients fail on such text when they encode it again).
  */
 export function encodeJson(value: unknown): Buffer {

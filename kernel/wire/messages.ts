@@ -116,7 +116,7 @@ export interface CommInfoReply {
   comms: Record<string, { target_name: string }>;
 }
 
-/** https://jupyter-client.readthedocs.io/en/stable/messaging.html#connect (deprecated, still asked for) */
+/** https://jupyter-client.readthedocs.io/en/stable/messaging.html#connect (deprecated, still requested) */
 export interface ConnectReply {
   status: 'ok';
   shell_port: number;
@@ -232,7 +232,7 @@ export interface IopubContents {
   comm_close: CommMsg;
 }
 
-/** What may arrive, by type. Anything else is logged and dropped. */
+/** Requests that may arrive, by type. Anything else is logged and dropped. */
 export interface Requests {
   execute_request: ExecuteRequest;
   inspect_request: InspectRequest;

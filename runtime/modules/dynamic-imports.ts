@@ -8,7 +8,7 @@ import { isHeavyFile } from '../../kernel/limits/weight.ts';
 
 const LOADER = Symbol.for('tensorcell.import');
 
-/** What `import(specifier, options)` in the file `path` gives. */
+/** Resolves to the result of `import(specifier, options)` in the file `path`. */
 export type ImportFrom = (
   path: string,
   specifier: unknown,

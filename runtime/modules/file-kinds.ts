@@ -1,4 +1,4 @@
-/** What a local file holds: code that the kernel compiles, a module of ECMAScript or CommonJS, JSON. */
+/** The content of a local file: code that the kernel compiles, a module of ECMAScript or CommonJS, JSON. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';

@@ -80,7 +80,7 @@ export class Modules {
     });
   }
 
-  /** What a cell's `import` gives: the namespace, which has all of `names`. */
+  /** Resolves to the result of a cell's `import`: the namespace, which has all of `names`. */
   import(
     specifier: unknown,
     attributes?: Record<string, string>,
@@ -177,7 +177,7 @@ export class Modules {
     }
   }
 
-  /** What takes no loading: the kernel's own modules, data, and what holds types only. */
+  /** Modules that need no loading: those of the kernel, data, and files with types only. */
   #atOnce(resolution: Exclude<Resolution, { kind: 'builtin' | 'local' | 'node' }>): Namespace {
     switch (resolution.kind) {
       case 'own':
@@ -358,8 +358,8 @@ function pathsFrom(directory: string): string[] {
 }
 
 /**
- * Path of the notebook. Jupyter's server names it in JPY_SESSION_NAME; other clients do not, and then a name stands
- * for it.
+ * Path of the notebook. Jupyter's server names it in JPY_SESSION_NAME; other clients do not, and then a name
+ * replaces it.
  */
 export function notebookPath(directory: string): string {
   const name = process.env['JPY_SESSION_NAME'];

@@ -5,7 +5,7 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 type State = 'value' | 'first value' | 'key' | 'first key' | 'colon' | 'after';
 
-/** Offset of the first character that cannot stand where it does (RFC 8259); the text's length where it ends too early. */
+/** Offset of the first character that is not allowed in its place (RFC 8259); the text's length where it ends too early. */
 export function jsonErrorOffset(text: string): number {
   /** Closing brackets that are due. */
   const due: string[] = [];

@@ -37,7 +37,7 @@ export interface LocalModuleServices {
   link: (specifier: string, from: LocalModule) => Namespace | undefined;
   meta(path: string): ImportMeta;
   require(from: LocalModule): NodeJS.Require;
-  /** What `module` means in a file. */
+  /** The value of `module` in a file. */
   createNode(path: string): NodeJS.Module;
   /** `require.cache`. */
   cache: NodeJS.Require['cache'];
@@ -97,7 +97,7 @@ export class LocalModules {
   }
 
   /**
-   * What `require` of a file gives: `module.exports`, or the namespace of an ES module. `node` is the object that Node
+   * The result of `require` of a file: `module.exports`, or the namespace of an ES module. `node` is the object that Node
    * has made for it, when a file that Node runs required it.
    *
    * @throws CompileError for a file whose top level awaits
@@ -273,7 +273,7 @@ export class LocalModules {
       export: (getters) => defineExports(namespace, getters),
       exportAll: (from) => defineReexports(namespace, from),
       reexport: (from, names) => {
-        // A type: it has no value, and who exports it need not say so.
+        // A type: it has no value, and its export need not have the word `type`.
         if (!this.isComplete(from)) return;
         for (const [exported, name] of Object.entries(names)) if (!(name in from)) delete namespace[exported];
       },

@@ -4,7 +4,7 @@
  *
  * CommonJS packages: `Module._load`, which both `require` and Node's import of a CommonJS file go through, so it also
  * covers ES packages that import an installed tfjs (its entry is CommonJS). ES packages that import a tfjs which is
- * not installed beside them need `module.registerHooks` (Node 22.15, 23.5 and later).
+ * not installed next to them need `module.registerHooks` (Node 22.15, 23.5 and later).
  */
 import Module, { isBuiltin } from 'node:module';
 import { readFileSync } from 'node:fs';
@@ -90,7 +90,7 @@ export interface LocalFiles {
   file: (specifier: string, directory: string) => string | undefined;
   /** Compiles and runs a file; what `require` of it gives. */
   load: (path: string, module: NodeJS.Module) => unknown;
-  /** What `import()` in a file gives. */
+  /** The implementation of `import()` in a file. */
   importFrom: ImportFrom;
 }
 

@@ -7,7 +7,7 @@ import { shownPath } from '../shown-path.ts';
 import type * as oxcResolver from 'oxc-resolver';
 import type { ResolverFactory } from 'oxc-resolver';
 
-/** A module that is not there, or that cannot be loaded from where it was asked for. */
+/** A module that is not there, or that cannot be loaded from the importing file. */
 export class ModuleNotFoundError extends Error {
   readonly code = 'ERR_MODULE_NOT_FOUND';
   readonly specifier: string;
@@ -43,7 +43,7 @@ const TF_PACKAGES = new Set([
 
 const COMPILED = new Set(['.ts', '.mts', '.cts', '.tsx', '.jsx', '.js', '.mjs', '.cjs']);
 
-/** What a specifier means without looking for files: the modules that the kernel itself is. */
+/** The kernel's module that a specifier names, without a search for files. */
 export function ownModule(specifier: string): 'tensorcell' | 'tf' | 'tslab' | undefined {
   if (specifier === 'tensorcell') return 'tensorcell';
   if (specifier === 'tslab') return 'tslab';
@@ -175,7 +175,7 @@ export class ModuleResolver {
     throw this.notFound(requested, directory, version);
   }
 
-  /** What to do about a name that is neither a file nor a package. */
+  /** The error for a name that is neither a file nor a package. */
   notFound(
     requested: string,
     directory: string,

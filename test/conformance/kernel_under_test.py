@@ -78,7 +78,7 @@ class Run:
 
 
 class Kernel:
-    """Kernel and client together; messages that nobody asked for are kept in `stray`."""
+    """Kernel and client together; messages that no request caused are kept in `stray`."""
 
     def __init__(self, manager: KernelManager, client: BlockingKernelClient) -> None:
         self.manager = manager

@@ -192,13 +192,13 @@ def test_shutdown_while_a_cell_runs_takes_children_along(kernel: Kernel):
 
 
 def test_no_files_are_left(tmp_path):
-    # A folder for temporary files of its own: other kernels work on this machine at the same time.
+    # A separate folder for temporary files: other kernels work on this machine at the same time.
     with start_kernel(env={"TMPDIR": str(tmp_path)}) as kernel:
         kernel.execute("1 + 1")
         kernel.execute("(await import('node:fs')).mkdtempSync((await import('node:os')).tmpdir() + '/of-the-cell-')")
         kernel.client.shutdown()
         assert gone_within([kernel.pid], 3) == []
-    # What the cell made is still there, and shows that the folder was used.
+    # The cell's file is still there, and shows that the folder was used.
     assert [each.name[:12] for each in tmp_path.iterdir()] == ["of-the-cell-"]
 
 

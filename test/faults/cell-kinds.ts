@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { executeContent, type JupyterClient } from '../kernel/jupyter-client.ts';
 
-/** What a cell repeats. */
+/** The code that a cell repeats. */
 export const KINDS: Record<string, string> = {
   'blank lines': '\n',
   spaces: ' ',
@@ -90,7 +90,7 @@ export function cellOf(unit: string, units: number): string {
   return unit.repeat(Math.ceil(units / unit.length));
 }
 
-/** Asks on control, and for heartbeats, until requests have ended. What takes long is interrupted. */
+/** Asks on control, and for heartbeats, until requests have ended. Long cells are interrupted. */
 async function watched(
   client: JupyterClient,
   requests: readonly { type: string; content: object }[],

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-/** What such a program writes; calls have names, or numbers as text. */
+/** Output of such a program; calls have names, or numbers as text. */
 export interface RoundLine {
   begin?: string;
   end?: string;

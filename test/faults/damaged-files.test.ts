@@ -235,7 +235,7 @@ test('no file that names __proto__ sets a prototype', async () => {
   assert.equal(({} as { polluted?: number }).polluted, undefined);
 });
 
-test('what Tensorcell keeps for itself, damaged: commands go on without it', () => {
+test("Tensorcell's own files, damaged: commands go on without them", () => {
   const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
   for (const text of ['null', '[null, 5]', '{"__proto__": []}', '5', '"x"', 'x']) {
     const home = mkdtempSync(join(folder, 'home-'));

@@ -31,7 +31,7 @@ try {
   skip = 'there is no prlimit here (util-linux)';
 }
 
-/** What a session needs of the kernel process, and what each gives. */
+/** Services of the kernel process that a session needs, with the result of each. */
 const PARTS: Record<string, (client: JupyterClient) => Promise<unknown>> = {
   cell: async (client) => (await client.cell('const kept: number = 42; kept')).result,
   completion: async (client) => {
@@ -73,7 +73,7 @@ async function raised(kernel: KernelProcess, client: JupyterClient): Promise<voi
     const expected = EXPECTED[name as keyof typeof EXPECTED];
     const end = Date.now() + 20_000;
     let got = await part(client);
-    // What failed is tried again after some seconds.
+    // A failed service is tried again after some seconds.
     while (JSON.stringify(got) !== JSON.stringify(expected) && Date.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 500));
       got = await part(client);

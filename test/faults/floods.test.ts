@@ -6,7 +6,7 @@ import { withKernel } from '../kernel/kernel-process.ts';
 /** How many, and what makes one of them. */
 const FLOODS: Record<string, [count: number, one: string]> = {
   'rejections that nothing handles': [100_000, 'Promise.reject(new Error(`number ${i}`));'],
-  // Each costs Node a turn of its own.
+  // Each costs Node a separate turn.
   'errors in ticks': [20_000, 'process.nextTick(() => { throw new Error(`number ${i}`); });'],
 };
 

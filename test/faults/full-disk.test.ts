@@ -104,7 +104,7 @@ test('memory for Python that lies in files: the cell has the error, and all vari
   ),
 );
 
-test('what a trial of XLA found: it holds, and is not remembered', { skip }, () =>
+test('the result of a trial of XLA holds, and is not remembered', { skip }, () =>
   onSmallDisk(async (disk) => {
     const script = join(disk.folder, '..', 'trial.mjs');
     writeFileSync(script, `process.stdout.write('{}\\n'); process.exit(3);`);
@@ -185,7 +185,7 @@ test(
     }),
 );
 
-/** What a summary writer's file holds when the disk is full in the steps 10 to 19 of 30. */
+/** The content of a summary writer's file when the disk is full in the steps 10 to 19 of 30. */
 async function summaries(
   write: (disk: SmallDisk, step: (at: number) => void) => Promise<void>,
 ): Promise<{ said: string[]; steps: number[] }> {

@@ -404,7 +404,7 @@ export const HOSTILE: Readonly<Record<string, Call>> = {
   ...binding,
 };
 
-/** What TensorFlow or tfjs can do after all: a result is as good as an error. */
+/** Calls that TensorFlow or tfjs can do after all: a result is as good as an error. */
 export const HARMLESS: ReadonlySet<string> = new Set<string>([
   // tfjs computes an open size.
   'reshape: a negative size',

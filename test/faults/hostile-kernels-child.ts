@@ -84,7 +84,7 @@ const float = (values: number[], shape = [values.length]): Copy => ({
 const LARGE = 2 ** 31 - 1;
 const ones = (rank: number): number[] => Array.from({ length: rank }, () => 1);
 
-/** What takes the place of a tensor. */
+/** Values in the place of a tensor. */
 function tensorsFor({ shape, dtype, values }: Copy): Copy[] {
   const of = (value: number): Copy =>
     dtype === 'int32'
@@ -124,7 +124,7 @@ function tensorsFor({ shape, dtype, values }: Copy): Copy[] {
 
 const NUMBERS = [0, -1, 1, 3, LARGE, 2 ** 31, -(2 ** 31), 2 ** 40, 1e300, NaN, Infinity, 0.5];
 
-/** What takes the place of an attribute. */
+/** Values in the place of an attribute. */
 function attributesFor(value: unknown): unknown[] {
   if (typeof value === 'number') return [...NUMBERS, undefined, 'x', [1]];
   if (typeof value === 'boolean') return [!value, undefined];

@@ -1,4 +1,4 @@
-// What one interrupt ends, and that it costs nothing: chains that feed themselves, children, and stopped processes.
+// One interrupt ends all of these, and costs nothing: chains that feed themselves, children, and stopped processes.
 import { strict as assert } from 'node:assert';
 import { describe, test } from 'node:test';
 import type { JupyterClient } from '../kernel/jupyter-client.ts';
@@ -159,7 +159,7 @@ describe('an interrupt ends children that have just been started', () => {
       await interrupted(client, CHILD_WITHOUT_SIGINT, 0);
       // The shell ends at once, and execSync waits for what holds its output.
       await interrupted(client, "require('child_process').execSync('sleep 9731 & true');", 100);
-      // What writes into a file holds nothing up, and stays.
+      // A process that writes into a file delays nothing, and stays.
       await client.cell("require('child_process').execSync('sleep 9732 > /dev/null 2>&1 &');");
       await interrupted(client, "require('child_process').execSync('sleep 9733 & true');", 100);
       const left = processesOf(1).filter(({ line }) => /^sleep 973\d/.test(line));
@@ -203,7 +203,7 @@ test('a runtime process that is stopped again and again is replaced after three 
       const id = await client.startCell("console.log('begun'); await new Promise(() => {});");
       await client.take('iopub', ({ type, parent }) => type === 'stream' && parent === id, 'begun');
       process.kill(runtime, 'SIGSTOP');
-      // What stops it again can be slower than its control thread: then the interrupt has simply worked.
+      // The process that stops it again can be slower than its control thread: then the interrupt has simply worked.
       const stop = setInterval(() => {
         if (!stopProcess(runtime)) clearInterval(stop);
       }, 0);

@@ -5,7 +5,7 @@ import { withKernel } from '../kernel/kernel-process.ts';
 
 const DEEP = 20_000;
 
-/** What a file holds, and the value of its `x`, or what is said of it. */
+/** The content of a file, and the value of its `x`, or its error. */
 const FILES: Record<string, [source: string, expected: number | RegExp]> = {
   brackets: [`export const x = ${'['.repeat(DEEP)}${']'.repeat(DEEP)};`, /nest(?:s|ed) too deeply/],
   'brackets within reach': [`export const x = ${'('.repeat(700)}5${')'.repeat(700)};`, 5],

@@ -37,7 +37,7 @@ test('a long cell shares its names with the cells before and after it', () =>
     assert.equal(long.result, "'row 1999920001'");
     assert.equal((await client.cell('kept.x + rows.length + total')).result, '40002');
     assert.equal((await client.cell('reset(); kept = { x: 5 }; total + kept.x')).result, '5');
-    // What is written twice is known to the compiler although it was compiled elsewhere.
+    // The compiler knows a name that is written twice although it was compiled elsewhere.
     assert.equal((await client.cell('const rows = 2; rows')).result, '2');
     // Errors name the lines of the cell.
     const wrong = await client.cell(`const more = [${rows}];\nmore[20_000].name`);

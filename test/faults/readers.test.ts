@@ -10,12 +10,12 @@ import { residentBytes } from '../kernel/slow-reader.ts';
 import { openTransport } from '../../kernel/transport/transport.ts';
 import { suspendedSubscriber } from './suspended.ts';
 
-/** What the queues of three clients that do not read may hold (16 MiB each), and what the kernel needs anyway. */
+/** Memory for the queues of three clients that do not read (16 MiB each), and for the kernel itself. */
 const MEMORY = 300 * 2 ** 20;
 const MEGABYTES = Number(process.env['TENSORCELL_FAULTS_MEGABYTES'] ?? 50);
 
 for (const topics of [['', 'stream', 'kernel']]) {
-  test(`${MEGABYTES} MB printed beside ${topics.length} suspended ${topics.length === 1 ? 'subscriber' : 'subscribers'}`, () =>
+  test(`${MEGABYTES} MB printed with ${topics.length} suspended ${topics.length === 1 ? 'subscriber' : 'subscribers'}`, () =>
     withKernel(
       async (client, kernel) => {
         const suspended = [];
@@ -55,7 +55,7 @@ for (const topics of [['', 'stream', 'kernel']]) {
     ));
 }
 
-test('an interrupt ends a cell that prints for ever beside a suspended subscriber', () =>
+test('an interrupt ends a cell that prints for ever with a suspended subscriber', () =>
   withKernel(
     async (client) => {
       const suspended = await suspendedSubscriber(client, '');
@@ -76,7 +76,7 @@ async function takeIdles(client: JupyterClient, count: number): Promise<void> {
   }
 }
 
-test('a client that asks on shell, control and stdin and reads no answer stops nobody', () =>
+test('a client that asks on shell, control and stdin and reads no answer stops no other client', () =>
   withKernel(async (client) => {
     const { connection } = client;
     const silent = new zmq.Dealer({ linger: 0, receiveHighWaterMark: 1 });

@@ -36,7 +36,7 @@ test('a stopped Python process goes on with an interrupt, and keeps its variable
       while (stateOf(pid) !== 'T') await new Promise((resolve) => setTimeout(resolve, 10));
       await client.request('control', 'interrupt_request', {});
       const cell = await client.finishCell(id);
-      // What takes no time may end before the interrupt reaches it.
+      // A quick cell may end before the interrupt reaches it.
       if (running !== undefined || cell.reply['status'] === 'error')
         assert.match(cell.reply['ename'], /Interrupt/, code);
       assert.equal((await client.cell('%%python\nkept')).result, '42', code);

@@ -1,5 +1,5 @@
 /**
- * What a small disk cannot show, at every writer: a quota, a disk with faults, in each call of the system that a save makes. The
+ * Failures that a small disk cannot show, at every writer: a quota, a disk with faults, in each call of the system that a save makes. The
  * calls of this process fail, everything else is real.
  */
 import assert from 'node:assert/strict';
@@ -44,7 +44,7 @@ async function withFailing(
   const real = fs[name] as (...words: unknown[]) => unknown;
   (fs as unknown as Record<string, unknown>)[name] = (...words: unknown[]) => {
     if (!matches(...(words as never[]))) return real(...words);
-    // What fails to be closed is closed all the same (close(2)).
+    // A file whose closing fails is closed all the same (close(2)).
     if (name === 'closeSync') real(...words);
     throw systemError(code, name);
   };

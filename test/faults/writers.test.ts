@@ -34,7 +34,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** What keeps a file from being written, and how the error names it and what to do. */
+/** Obstacles to writing a file, and the error with its cause and remedy. */
 interface Obstacle {
   problem: string | undefined;
   code: string;
@@ -172,7 +172,7 @@ test('a full temporary folder concerns no model: no writer uses it', { skip }, a
   }
 });
 
-/** What is printed as text while `action` runs; the test runner's own reports are bytes, and pass. */
+/** Text that is printed while `action` runs; the test runner's own reports are bytes, and pass. */
 async function printed(action: () => Promise<unknown>): Promise<string> {
   let said = '';
   const write = process.stdout.write.bind(process.stdout);
@@ -189,7 +189,7 @@ async function printed(action: () => Promise<unknown>): Promise<string> {
   }
 }
 
-/** What a log says, and what is in its files, when the disk is full in the epochs 1 and 2. */
+/** The warnings of a log, and the content of its files, when the disk is full in the epochs 1 and 2. */
 async function logged(
   make: (target: string) => object,
 ): Promise<{ said: string; files: Map<string, string> }> {
@@ -294,7 +294,7 @@ test('a file keeps its permissions, a link what it points to', () => {
   assert.equal(statSync(file).mode & 0o777, 0o640);
 });
 
-test('what does not read back right replaces nothing', () => {
+test('a file that does not read back right replaces nothing', () => {
   const file = join(folder, 'checked');
   writeWhole(file, 'good');
   assert.throws(

@@ -1,4 +1,4 @@
-/** What issue after issue promises of the language, sentence by sentence, through the real kernel. */
+/** The promised features of the language, sentence by sentence, through the real kernel. */
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

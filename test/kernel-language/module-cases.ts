@@ -15,13 +15,13 @@ export interface ModuleCase {
   options?: Record<string, unknown>;
   /** All but the last have to end well. */
   cells: string[];
-  /** What the last one shows. */
+  /** The result of the last one. */
   result?: string;
   /** How the last one fails. */
   error?: RegExp;
-  /** What its error must not say. */
+  /** Text that its error must not have. */
   without?: RegExp;
-  /** What the type check says of the last cell; nothing when left out. */
+  /** The type errors of the last cell; none when left out. */
   types?: RegExp;
 }
 

@@ -6,7 +6,7 @@ import { withKernel } from '../kernel/kernel-process.ts';
 
 const WAITS_FOR_TYPES = { environment: { TENSORCELL_HEADLESS: '1' } };
 
-/** What a cell shows, in order: the type of message and its data without plain text stand-ins. */
+/** The displays of a cell, in order: the type of message and its data without plain text stand-ins. */
 function shown(cell: Cell): unknown[] {
   assert.deepEqual([cell.reply['status'], cell.stderr], ['ok', '']);
   return cell.iopub
@@ -60,7 +60,7 @@ test('tslab: its import, versions, displays and newDisplay', () =>
     ]);
   }, WAITS_FOR_TYPES));
 
-test('tslab: top-level await, a promise as the last value, blocks with names of their own', () =>
+test('tslab: top-level await, a promise as the last value, blocks with local names', () =>
   withKernel(async (client) => {
     const cell = await client.cell(
       'let sleep = (ms: number) => new Promise<string>((resolve) => setTimeout(() => resolve("slept"), ms));\nawait sleep(1);\nsleep(1);',

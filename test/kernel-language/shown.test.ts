@@ -109,7 +109,7 @@ test('no route runs a trap or a getter', async (context) => {
   });
 });
 
-test('what is run to show a value is what the documentation lists, and help with an error runs nothing', async () => {
+test('showing a value runs only the code that the documentation lists, and help with an error runs nothing', async () => {
   await withKernel(async (client) => {
     const ready = await client.cell(`${PREPARE}
 class Odd extends Error { get name() { count('name'); return 'Odd' } get message() { count('message'); return 'odd' } }
@@ -173,7 +173,7 @@ test('timers are not shown, and numbers and lists of them are', async () => {
   });
 });
 
-test('what methods of output streams return is not shown', async () => {
+test('results of methods of output streams are not shown', async () => {
   await withKernel(async (client) => {
     for (const source of [
       "process.stdout.write('a')",

@@ -1,6 +1,6 @@
 /** Cells as people write them who come from Python, and correct cells that look like those. */
 
-/** What is typed, and what the line of help has to name. Each in a session where SETUP has run. */
+/** Code with a slip, and text that the line of help must have. Each in a session where SETUP has run. */
 export type Slip = readonly [source: string, help: RegExp];
 
 export const SETUP = [

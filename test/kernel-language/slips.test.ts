@@ -57,7 +57,7 @@ test('correct cells get no line of help, and mean what they mean', () =>
     }
   }, HEADLESS));
 
-test('what an assignment declares is a variable of the session, with its type', () =>
+test('an assignment declares a variable of the session, with its type', () =>
   withKernel(async (client) => {
     const value = async (source: string): Promise<string | undefined> => {
       const cell = await client.cell(source, {}, { ms: 60_000 });
@@ -112,7 +112,7 @@ test('under %typecheck error an assignment declares nothing, and the cell does n
     assert.equal((await client.cell('typeof x', {}, { ms: 60_000 })).result, "'undefined'");
   }, HEADLESS));
 
-/** What a cell says until its type check is through, which may be after its end. */
+/** The output of a cell until its type check has ended, which may be after its end. */
 async function saidLate(client: JupyterClient, cell: Cell, awaited: RegExp): Promise<string> {
   let text = said(cell);
   while (!awaited.test(text)) {

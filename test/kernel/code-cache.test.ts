@@ -1,4 +1,4 @@
-// V8's code cache beside the bundles: the first process with a cell writes it, and one that is damaged is made anew.
+// V8's code cache in the folder of the bundles: the first process with a cell writes it, and one that is damaged is made anew.
 import { strict as assert } from 'node:assert';
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -79,7 +79,7 @@ test('opened by the client: the target answers, and what it prints goes under th
     assert.deepEqual(info.reply!.content['comms'], {});
   }));
 
-test('a target that nobody handles is closed again', () =>
+test('a target without a handler is closed again', () =>
   withKernel(async (client) => {
     const open = await client.request(
       'shell',

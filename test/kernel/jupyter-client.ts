@@ -1,5 +1,5 @@
 /**
- * A Jupyter client of our own for tests: it knows the protocol from its specification, shares no code with the kernel,
+ * A Jupyter client for tests: it knows the protocol from its specification, shares no code with the kernel,
  * and fails on every message that a test did not expect.
  */
 import { strict as assert } from 'node:assert';
@@ -37,7 +37,7 @@ export interface Exchange {
   id: string;
   /** Undefined for messages without a reply. */
   reply: Message | undefined;
-  /** What iopub said, statuses included. */
+  /** Messages of iopub, statuses included. */
   iopub: Message[];
 }
 
@@ -127,7 +127,7 @@ export class JupyterClient {
   async #read(name: Channel | 'iopub'): Promise<void> {
     for await (const frames of this.#sockets[name]) {
       const message = this.#parse(frames);
-      // "starting" is said once, to whoever subscribes first, and not in answer to anything.
+      // "starting" is published once, to the first subscriber, and not in answer to anything.
       if (message.content['execution_state'] === 'starting') assert.equal(message.parent, '');
       else this.#queues[name].push(message);
     }
@@ -249,7 +249,7 @@ export class JupyterClient {
     return new Cell(await this.finish(id, 'shell', ms === undefined ? {} : { ms }));
   }
 
-  /** What arrived on any channel and was not asked for. */
+  /** Messages of any channel that no request caused. */
   leftOver(): Message[] {
     return Object.values(this.#queues).flatMap(({ messages }) => messages);
   }

@@ -1,4 +1,4 @@
-/** A real kernel process for one test, in a folder of its own. */
+/** A real kernel process for one test, in a new folder. */
 import { strict as assert } from 'node:assert';
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -22,7 +22,7 @@ export interface KernelOptions {
   folders?: string[];
   /** Messages that the kernel may log; anything else on its stderr fails the test. */
   mayLog?: RegExp;
-  /** In a process group of its own, which can be signalled as a whole. */
+  /** In a separate process group, which can be signalled as a whole. */
   ownGroup?: boolean;
   /** Folder of the bundles, if not that of the checkout. */
   dist?: string;
@@ -113,7 +113,7 @@ export class KernelProcess {
     return readdirSync(this.folder).filter((name) => !/^(connection\.json|history\.sqlite)$/.test(name));
   }
 
-  /** Asks it to end, and fails on what no test asked for: messages, log lines, an exit code. */
+  /** Asks it to end, and fails on unexpected output: messages, log lines, an exit code. */
   async stop(): Promise<void> {
     const [client] = this.#clients;
     try {
@@ -142,7 +142,7 @@ export class KernelProcess {
   }
 }
 
-/** Runs a test with a kernel of its own and one client. */
+/** Runs a test with a new kernel and one client. */
 export async function withKernel(
   test: (client: JupyterClient, kernel: KernelProcess) => Promise<void>,
   options: KernelOptions = {},

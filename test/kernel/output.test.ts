@@ -64,7 +64,7 @@ test('text, displays, results and clear_output keep their order', () =>
     assert.deepEqual(cell.of('clear_output'), [{ wait: true }]);
   }));
 
-test('what a cell awaited comes before its idle', () =>
+test('output of awaited code comes before the idle status', () =>
   withKernel(async (client) => {
     const cell = await client.cell(
       'for (let i = 0; i < 5; i++) { await new Promise((resolve) => setTimeout(resolve, 20)); console.log(i); }',

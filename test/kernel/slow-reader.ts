@@ -10,7 +10,7 @@ const LINE = 1000;
 /** A stall after this many stream messages. */
 const BETWEEN_STALLS = 150;
 const STALL_MS = 700;
-/** What a kernel may hold that has to wait for its reader. */
+/** Memory of a kernel that has to wait for its reader. */
 const MEMORY = 250 * 2 ** 20;
 
 export function residentBytes(pid: number): number {
@@ -76,7 +76,7 @@ export async function readSlowly(
   await client.take('shell', ({ parent }) => parent === id, 'reply');
   if (!ended) await client.take('iopub', ends, 'idle');
   reader.close();
-  // What the questions in between have published comes before the answer to this one.
+  // Messages of the questions in between come before the answer to this one.
   await client.request('control', 'kernel_info_request', {});
   client.drain('iopub');
   return { lines, stalls, peak };

@@ -25,7 +25,7 @@ test('input(), prompt() and confirm() ask and continue with the answer', () =>
     assert.match((await client.finishCell(id)).result!, /Ada,36,true/);
   }));
 
-test('a password is asked for as one', () =>
+test('a request for a password is marked as one', () =>
   withKernel(async (client) => {
     const id = await client.startCell('(await input("Key: ", { password: true })).length', allow);
     assert.deepEqual(await answer(client, 'secret'), { prompt: 'Key: ', password: true, parent: id });

@@ -1,4 +1,4 @@
-// What programs expect of a terminal: questions on standard input, colours, lines that are drawn again.
+// Terminal features that programs expect: questions on standard input, colours, lines that are drawn again.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import type { JupyterClient } from './jupyter-client.ts';
@@ -210,7 +210,7 @@ process.stdout.write('\\n');`,
   });
 });
 
-/** Text as JupyterLab shows it: a carriage return overwrites what stands there. */
+/** Text as JupyterLab shows it: a carriage return overwrites the line. */
 function drawn(text: string): string {
   return text
     .split('\n')

@@ -1,4 +1,4 @@
-// Types are checked beside the cell: late output under it, or a gate before it, or nothing.
+// Types are checked while the cell runs: late output under it, or a gate before it, or nothing.
 import { strict as assert } from 'node:assert';
 import { test } from 'node:test';
 import type { Cell, JupyterClient } from './jupyter-client.ts';
@@ -6,7 +6,7 @@ import { withKernel } from './kernel-process.ts';
 
 const WRONG = 'const wrong: number = "text";\nconsole.log(typeof wrong);';
 
-/** What is said about types under a cell, in it or late. */
+/** Messages about types under a cell, in it or late. */
 async function typeErrors(client: JupyterClient, cell: Cell): Promise<string> {
   let text = cell.stderr;
   while (!text.includes('TS2322')) {
@@ -31,7 +31,7 @@ test('warn: the cell runs, and what is wrong appears under it, once', () =>
     assert.equal((await client.cell('wrong')).result, "'text'");
   }));
 
-test('what is wrong with a cell that runs long is said while it runs, also of the first one', () =>
+test('type errors of a long cell are shown while it runs, also those of the first cell', () =>
   withKernel(async (client) => {
     const id = await client.startCell(`${WRONG}\nawait new Promise(() => {});`);
     await client.take(

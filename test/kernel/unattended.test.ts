@@ -12,7 +12,7 @@ const QUIET = { environment: { TENSORCELL_SETTLE_SECONDS: '1' } };
 
 const sleep = (ms: number): string => `new Promise((done) => setTimeout(done, ${ms}))`;
 
-/** What a cell leaves behind, and what the cell's own output has to hold. */
+/** Work that a cell leaves behind, and text that the cell's output must have. */
 const LEFT_BEHIND: [name: string, code: string, stdout: string][] = [
   ['a timer', 'setTimeout(() => console.log("late"), 300);', 'late\n'],
   [
@@ -66,7 +66,7 @@ test('the end of a cell waits for what it left behind', async (t) => {
   });
 });
 
-/** What may never end does not count. */
+/** Work that may never end does not count. */
 const ENDLESS: [name: string, code: string][] = [
   ['an interval', 'const interval = setInterval(() => {}, 20);'],
   ['an unreferenced timer', 'const timer = setTimeout(() => {}, 60_000).unref();'],

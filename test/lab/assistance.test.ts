@@ -35,7 +35,7 @@ async function source(page: LabPage, cell: number): Promise<string> {
   ).trim();
 }
 
-/** What the completer offers: name and kind, as they are on the screen. */
+/** The completer's items: name and kind, as they are on the screen. */
 async function offered(page: LabPage): Promise<string[]> {
   const completer = page.page.locator('.jp-Completer:not(.lm-mod-hidden)');
   await pressTab(page, () => completer.isVisible());

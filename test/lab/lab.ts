@@ -30,7 +30,7 @@ import { notebookJson } from '../notebooks/notebook-file.ts';
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const output = join(root, 'test-output', 'lab');
 
-/** Generous: other tests may run beside. */
+/** Generous: other tests may run at the same time. */
 export const PATIENCE = 60_000;
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -120,7 +120,7 @@ export class Lab {
     writeFileSync(join(this.folder, name), notebookJson(cells, kernel));
   }
 
-  /** Opens a notebook in a browser window of its own and waits until its kernel is idle. */
+  /** Opens a notebook in a new browser window and waits until its kernel is idle. */
   async open(name: string, size = { width: 1280, height: 900 }): Promise<LabPage> {
     const page = await this.#browser.newPage({ viewport: size });
     page.setDefaultTimeout(PATIENCE);
@@ -264,7 +264,7 @@ export class LabPage {
   }
 }
 
-/** What we use of JupyterLab's application object (`--LabApp.expose_app_in_browser`). */
+/** The used parts of JupyterLab's application object (`--LabApp.expose_app_in_browser`). */
 interface App {
   commands: { execute(id: string): Promise<unknown> };
   shell: {

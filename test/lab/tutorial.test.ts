@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellText, startLab } from './lab.ts';
 
-/** The whole training, and other tests beside it. */
+/** The whole training, and other tests at the same time. */
 const TRAINING = 600_000;
 
 test(

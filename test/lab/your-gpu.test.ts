@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cellText, startLab } from './lab.ts';
 
-/** Doctor's first operation is one in a fresh process, and other tests may run beside it. */
+/** Doctor's first operation is one in a fresh process, and other tests may run at the same time. */
 const PATIENCE = 300_000;
 
 test('the third tutorial finds out what this machine calculates with', { timeout: PATIENCE }, async () => {

@@ -63,7 +63,7 @@ test('import attributes are passed on', async () => {
   assert.deepEqual(session.log, ['attributes {"type":"json"}']);
 });
 
-test('an import does its work though nobody uses its names', async () => {
+test('an import does its work although its names are unused', async () => {
   const session = new TestSession({ modules: { types: {} } });
   assert.deepEqual(
     (await session.run("import { Nothing } from 'types'\nconst x: Nothing = 1")).error,

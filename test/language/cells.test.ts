@@ -413,7 +413,7 @@ test('a cell that fails leaves what it had not declared as it was', async () => 
   assert.deepEqual(await session.last('[a, b]'), [11, 2]);
 });
 
-test('what was assigned before an error stays', async () => {
+test('assignments before an error stay', async () => {
   const session = new TestSession();
   await session.run('let a = 1');
   await session.run('for (var i = 0; ; i++) { a = i; if (i === 5) throw 1 }');

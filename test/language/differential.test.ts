@@ -4,7 +4,7 @@ import vm from 'node:vm';
 import { randomProgram, seeded } from './random-program.ts';
 import { TestSession } from './session.ts';
 
-/** What programs tell. Global, so that both ways to run them reach the same. */
+/** Records of the programs. Global, so that both ways to run them reach the same. */
 let told: string[] = [];
 const shared = globalThis as Record<string, unknown>;
 shared['out'] = (value: unknown) => {

@@ -11,7 +11,7 @@ import { Walk } from '../../kernel/language/compile/walk.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** What is written, without where and how. */
+/** The content of a text, without positions and quotes. */
 function shape(node: unknown): unknown {
   if (Array.isArray(node)) {
     return node

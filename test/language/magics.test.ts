@@ -9,7 +9,7 @@ const session = (): TestSession =>
     magics: (name, line) => (name === 'env' ? `value of ${line}` : undefined),
   });
 
-/** What the magics of a cell were asked, and the value of the last cell. */
+/** The calls of a cell's magics, and the value of the last cell. */
 const table: [what: string, cells: string[], log: string[], result: unknown][] = [
   ['a magic', ['%who'], ['who '], undefined],
   ['a magic with arguments', ['%cd  some where '], ['cd some where'], undefined],
@@ -65,7 +65,7 @@ for (const [what, cells, log, result] of table)
     assert.deepEqual([await run.last(...cells), run.log], [result, log]);
   });
 
-test('a magic in a function that is not async is a mistake that says so', () => {
+test('a magic in a function that is not async is an error that names the reason', () => {
   assert.throws(
     () => session().compile('function f() {\n  !ls -la\n}'),
     (error) =>
@@ -75,11 +75,11 @@ test('a magic in a function that is not async is a mistake that says so', () => 
   );
 });
 
-test('%time without a statement is a mistake that says so', () => {
+test('%time without a statement is an error that names the reason', () => {
   assert.throws(() => session().compile('%time\n1'), /%time needs a statement after it on the same line/);
 });
 
-test('a mistake beside a magic is still found', () => {
+test('an error in a cell with a magic is still found', () => {
   assert.throws(
     () => session().compile('%who\nlet x = ;\n%cd a'),
     (error) => error instanceof CompileFailure && error.line === 2 && error.column === 9,

@@ -26,7 +26,7 @@ test('tabs before the carets stay', () => {
   assert.equal(result.ok ? '' : result.frame, '  1 | {\n> 2 | \tlet 1\n    | \t   ^\n  3 | }');
 });
 
-test('what only the meaning shows is found before the cell runs', () => {
+test('errors that the grammar does not show are found before the cell runs', () => {
   const sources = [
     'let a = 1\nlet a = 2',
     'break',

@@ -289,7 +289,7 @@ test('an import follows its module, also after it was imported again', async () 
   assert.deepEqual(await session.last('g()'), [3, 3]);
 });
 
-test('cells beside each other: names that change while a cell waits', async () => {
+test('cells at the same time: names that change while a cell waits', async () => {
   const session = new TestSession();
   const gates: (() => void)[] = [];
   (globalThis as Record<string, unknown>)['gate'] = () => new Promise<void>((open) => gates.push(open));

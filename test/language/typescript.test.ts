@@ -381,7 +381,7 @@ run(
   { lowering: () => ({ jsx: { factory: 'h', fragment: 'Fragment' } }) },
 );
 
-test('enums and namespaces are bindings that nobody assigns', async () => {
+test('enums and namespaces are bindings that cannot be assigned', async () => {
   const session = new TestSession();
   await session.run(
     'export enum E { A }\nnamespace N { export let x = 1 }\nnamespace N { export const y = 2 }\nlet v = 1',

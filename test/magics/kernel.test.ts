@@ -185,7 +185,7 @@ test('commands: output, failure, folder, environment, interrupt', () =>
     ]);
   }));
 
-test('%install puts a package beside the notebook, there for the next import', () =>
+test("%install puts a package into the notebook's folder, there for the next import", () =>
   withKernel(async (client, kernel) => {
     await client.cell('%typecheck off');
     const source = join(kernel.folder, 'source');

@@ -60,7 +60,7 @@ describe('a death of the runtime process', () => {
       assert.match(ended.error.message, words);
       assert.match(ended.error.message, /Variables are lost; the next cell runs in a new runtime process$/u);
       assert.equal(notebook.replaced.length, times + 1);
-      // What it printed came before, and none of what Node prints while it dies.
+      // Its output came before, and none of Node's fatal report.
       assert.equal(notebook.text(execution), 'last words\n');
       assert.equal(notebook.text(execution, 'stderr'), '');
       assert.equal((await notebook.cell('typeof kept')).status, 'ok');
@@ -134,7 +134,7 @@ test('shutting down while a cell runs ends the runtime and its children, daemons
 
 for (const state of ['idle', 'busy'] as const) {
   test(`the death of the kernel process ends the runtime (${state}) and its children`, async () => {
-    // A kernel process of its own, which says the numbers of its runtime and of the runtime's child.
+    // A separate kernel process, which prints the numbers of its runtime process and of that one's child.
     const script = `
       const { spawn } = require('node:child_process');
       const child = spawn(process.execPath, ['--no-force-async-hooks-checks', ${JSON.stringify(join(distribution, 'runtime.cjs'))}, ${JSON.stringify(join(distribution, 'control.cjs'))}],

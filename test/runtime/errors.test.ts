@@ -127,7 +127,7 @@ describe('an error', () => {
       )[0],
       'Thrown',
     );
-    // What a proxy hides is shown, but nothing asks the proxy whether it is an error.
+    // The target of a proxy is shown, but nothing asks the proxy whether it is an error.
     const [name, message] = await failure(
       'throw new Proxy(new Error("x"), { get() { throw new Error("trap"); } });',
     );
@@ -165,7 +165,7 @@ describe('an error', () => {
     assert.deepEqual(notebook.replaced, []);
   });
 
-  test('in a timer or a promise nobody awaits appears under its own cell and ends nothing', async () => {
+  test('in a timer or a promise without await appears under its own cell and ends nothing', async () => {
     const cells: Record<string, number> = {};
     for (const [name, source] of Object.entries({
       timer: 'setTimeout(() => { throw new Error("timer"); }, 30);',

@@ -235,7 +235,7 @@ describe('import', () => {
     assert.equal(await value("import x from 'not-yet'; x + require('not-yet')"), '10');
   });
 
-  test('what cannot be imported says why', async () => {
+  test('a failed import names the reason', async () => {
     assert.match((await failure("import './missing.ts'")).message, /^cannot find '\.\/missing\.ts' from /u);
     assert.match(
       (await failure("import 'https://example.org/x.js'")).message,

@@ -102,7 +102,7 @@ describe('an interrupt', () => {
     assert.equal(notebook.result(notebook.last), "'woke'");
   });
 
-  test('wakes prompt(), and the answer that comes too late goes to nobody', async () => {
+  test('wakes prompt(), and the answer that comes too late is ignored', async () => {
     const questions: number[] = [];
     const asking = openNotebook({
       onMessage: (message) => {

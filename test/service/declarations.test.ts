@@ -1,4 +1,4 @@
-/** What a cell declares, as the service reads it. */
+/** The declarations of a cell, as the service reads them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { analyzeCell } from '../../kernel/language/service/declarations.ts';
@@ -52,7 +52,7 @@ test('destructuring, var in blocks and loops, exports', () => {
   assert.deepEqual([...found.exported], ['j', 'z']);
 });
 
-test('what shares a name with a type lives at run time', () => {
+test('a value that shares its name with a type lives at run time', () => {
   assert.deepEqual(
     kinds('interface A {} const A = 1; class B {} interface B {} function C(): void; function C() {}'),
     {
@@ -93,7 +93,7 @@ test('pragmas before the first statement', () => {
   assert.deepEqual(analyzeCell('// said @someone\nx // @ts-nocheck').pragmas, '');
 });
 
-test('while somebody types: declarations at the beginning of a line', () => {
+test('while the user types: declarations at the beginning of a line', () => {
   const found = analyzeCell(
     'const a = 1\nlet { b, c: d } = x\nexport async function e() {}\nimport { f, g as h } from "m"\n  const inner = 1\nclass I {\nfoo(',
   );

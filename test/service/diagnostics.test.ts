@@ -16,7 +16,7 @@ test('an error names line and column of the cell, and says what is wrong', async
   ]);
 });
 
-test('what an earlier cell declared has its type in later cells', async () => {
+test('declarations of an earlier cell have their types in later cells', async () => {
   assert.deepEqual(
     await session.cell(
       'let count = 1; const name = "n"; function twice(x: number): number; function twice(x: string): string; ' +
@@ -112,7 +112,7 @@ test('display, input and the library are typed', async () => {
   );
 });
 
-test('what a comm carries may be read at once', async () => {
+test('data of a comm may be read at once', async () => {
   assert.deepEqual(
     await session.cell(
       "comms.on('t', (comm, data) => { comm.onMessage((more) => comm.send(more.x + data.y)) });",
@@ -138,7 +138,7 @@ test('magics and commands are not TypeScript, remainders and negations are', asy
   assert.deepEqual(await session.cell('const text = `\n%who\n!ls`; inside.length'), []);
 });
 
-test('top-level await, a last expression and names that nobody uses are fine', async () => {
+test('top-level await, a last expression and unused names are fine', async () => {
   assert.deepEqual(
     await session.cell(
       'const answer = await Promise.resolve(1)\nfor await (const x of [1]) { }\nfunction g(a, b) { return a }\n' +
@@ -250,7 +250,7 @@ test("tfjs's functions take the arguments that this library adds", async () => {
   );
 });
 
-test('steps in a call can be asked for where a model is compiled and where it is trained', async () => {
+test('steps in a call can be requested where a model is compiled and where it is trained', async () => {
   const model =
     'const stepped = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });\n' +
     "stepped.compile({ optimizer: 'sgd', loss: 'meanSquaredError', stepsPerExecution: 20 });\n" +

@@ -1,4 +1,4 @@
-/** What cells of the past leave behind, in every form that a declaration may have. */
+/** The history of earlier cells, in every form that a declaration may have. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openSession, type TestSession } from './session.ts';
@@ -25,7 +25,7 @@ async function declares(source: string, types: Record<string, string>): Promise<
   assert.deepEqual(await session.cell([...values, ...same].join('\n')), [], source);
 }
 
-test('what was awaited', () =>
+test('awaited values', () =>
   declares(
     'const one = await Promise.resolve(1), two = [await Promise.resolve("s")];\n' +
       'const deep = await (await Promise.resolve({ f: async () => true })).f();\n' +

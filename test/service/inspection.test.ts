@@ -75,7 +75,7 @@ test('tf is documented', async () => {
   );
 });
 
-test('what is no name has nothing to say', async () => {
+test('text that is no name has no inspection', async () => {
   assert.equal(await session.inspect('1 [cur]+ 2'), undefined);
   assert.equal(await session.inspect('%wh[cur]o'), undefined);
   assert.equal(await session.inspect('[cur]'), undefined);

@@ -219,7 +219,7 @@ test('a cell that fails before its constant leaves the earlier one, and its type
   assert.deepEqual(await session.cell('const again = Pair(1).x; const q: Pair = { x: "s" }'), []);
 });
 
-test('what this Node lacks is neither known nor offered', async () => {
+test('a feature that this Node lacks is neither known nor offered', async () => {
   const features: [object, string, string][] = [
     [Set.prototype, 'union', 'new Set([1]).'],
     [Promise, 'withResolvers', 'Promise.'],

@@ -1,4 +1,4 @@
-/** What is around the cells: folders, files that change, packages, the user's own tsconfig.json. */
+/** The surroundings of cells: folders, files that change, packages, the user's own tsconfig.json. */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ async function using(
   }
 }
 
-test('nothing is written beside the notebook', () =>
+test("nothing is written into the notebook's folder", () =>
   using({}, async (session) => {
     await session.cell('const a: string = 1');
     await session.complete('a.[cur]');
@@ -115,7 +115,7 @@ test('files that are no modules, and npm: specifiers, are not called missing', (
     );
   }));
 
-test("the user's tsconfig.json beside the notebook: paths, decorators, strictness and what it extends", () =>
+test("the user's tsconfig.json in the notebook's folder: paths, decorators, strictness and what it extends", () =>
   using({}, async (session) => {
     session.write('base.json', '{ "compilerOptions": { "strict": false, "experimentalDecorators": true } }');
     session.write(

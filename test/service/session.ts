@@ -1,4 +1,4 @@
-/** A session of the language service over a folder of its own, with the real TypeScript server. */
+/** A session of the language service over a new folder, with the real TypeScript server. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -20,7 +20,7 @@ for (const name of readdirSync(join(root, 'notebooks')).filter((file) => file.en
       for (const { cell_type, source, metadata } of cells) {
         if (cell_type !== 'code' || metadata.tags?.includes('type-error')) continue;
         const text = Array.isArray(source) ? source.join('') : source;
-        // What a Python cell brings over has the type of its value, which nobody knows here.
+        // A value from a Python cell has the type of that value, which is unknown here.
         const out = /^%%python\b.*--out[ =](\S+)/.exec(text)?.[1]?.split(',');
         const typescript = out === undefined ? text : out.map((each) => `let ${each}: any;`).join(' ');
         const problems = await session.cell(typescript);

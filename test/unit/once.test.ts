@@ -1,6 +1,6 @@
 import { once } from '../../src/base/once.ts';
 
-test('what was loaded is kept, and a failure is tried again', async () => {
+test('a loaded value is kept, and a failure is tried again', async () => {
   let calls = 0;
   const load = once(async () => {
     await Promise.resolve();

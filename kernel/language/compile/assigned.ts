@@ -159,7 +159,7 @@ function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, ' ');
 }
 
-/** Changes keep the length of what they replace, or are insertions, and hold no line break of their own. */
+/** Changes keep the length of the replaced text, or are insertions, and add no line break. */
 function applied(source: string, changes: Change[]): TypedText {
   const insertions: NonNullable<TypedText['insertions']>[number][] = [];
   let text = '';

@@ -1,6 +1,6 @@
 const PAIRS: Record<string, string> = { ')': '(', ']': '[', '}': '{' };
 
-/** What is open at the end of a text. */
+/** Brackets and quotes that are open at the end of a text. */
 export interface Scan {
   depth: number;
   /** How deep it got. */

@@ -12,7 +12,7 @@ import type { NamesInput, Variable } from './top-variables.ts';
 import { Walk } from './walk.ts';
 
 export interface CellInput extends NamesInput {
-  /** What is rewritten: the cell as typed, or lowered. */
+  /** The text to rewrite: the cell as typed, or lowered. */
   source: string;
   program: Program;
   edits: Edits;
@@ -44,7 +44,7 @@ export function rewriteCell(input: CellInput, session: SessionNames): CellOutput
 }
 
 class CellRewriter {
-  /** What the generated function begins with, in this order: imports, boxes, local copies, function declarations. */
+  /** The beginning of the generated function, in this order: imports, boxes, local copies, function declarations. */
   private readonly imports: PrefixPart[] = [];
   private readonly functions: string[] = [];
   private readonly declaredNested = new Set<string>();
@@ -179,7 +179,7 @@ class CellRewriter {
     if (kind === 'var') {
       const steps: string[] = [];
       for (const variable of variables) {
-        // What lowering has put into a block is declared where it stood.
+        // A variable that lowering has put into a block is declared in its original place.
         if (!list.nested || variable.original) steps.push(this.declare(variable));
         else {
           if (node.init) steps.push(this.copy(variable));
@@ -216,7 +216,7 @@ class CellRewriter {
       const { name } = specifier.local;
       const variable = this.variables.find(name);
       const importedName = importedNameOf(specifier);
-      // What lowering imports is a local of the cell.
+      // A name that lowering imports is local to the cell.
       if (this.variables.isInternal(name)) add(`const ${name}=${member(namespace, importedName)};`);
       if (!variable || variable.top === undefined) continue;
       const { binding } = variable;

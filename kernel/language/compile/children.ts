@@ -2,7 +2,7 @@
 import type { Node } from 'oxc-parser';
 import { visitorKeys } from 'oxc-parser';
 
-/** What a property of a node holds: one child, none, or a list with holes. */
+/** The value of a node's property: one child, none, or a list with holes. */
 export type Children = Node | (Node | null)[] | null | undefined;
 
 /** One value for each property that can have children, in the order of the source. */

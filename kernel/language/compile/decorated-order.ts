@@ -1,4 +1,4 @@
-/** What swc emits for legacy decorators, changed to what tsc does: see `transformers/legacyDecorators.ts` of TypeScript. */
+/** Changes swc's output for legacy decorators to tsc's order: see `transformers/legacyDecorators.ts` of TypeScript. */
 import type { CallExpression, Node, Program } from 'oxc-parser';
 import { childNodes, childrenOf } from './children.ts';
 import type { Edits } from './edits.ts';

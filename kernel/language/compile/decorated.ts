@@ -3,7 +3,7 @@ import type { LoweringOptions } from '../../contracts/compiled-cells.ts';
 import type { Edits } from './edits.ts';
 import { plainTypes } from './metadata.ts';
 
-/** What swc has to find otherwise than it was typed. */
+/** Rewrites the syntax that swc must find in another form than typed. */
 export function prepareLowering(
   source: string,
   program: Program,

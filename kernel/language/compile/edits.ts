@@ -17,7 +17,7 @@ interface Edit {
   rank: typeof AFTER | typeof BEFORE | typeof REPLACE;
   order: number;
   text: string;
-  /** What follows is reported as standing where the replaced text began. */
+  /** The text that follows gets the position where the replaced text began. */
   anchor?: boolean;
 }
 
@@ -139,7 +139,7 @@ class MappedText {
     this.source = source;
   }
 
-  /** The next character that is copied is said to stand here. */
+  /** The next character that is copied gets this position. */
   anchor(): void {
     this.anchored = { line: this.line, column: this.column };
   }

@@ -16,7 +16,7 @@ export function isExpressionCell(source: string): boolean {
   const first = leftmost(expression.expression);
   if (first.type !== 'ObjectExpression') return false;
   if (first === expression.expression) return first.properties.length > 0;
-  // What stands in the next line may be a statement of its own: `{ a = 1 }` and below it `[a]`. One parenthesis more.
+  // The next line may be a separate statement: `{ a = 1 }` and below it `[a]`. One parenthesis more.
   const rest = source.slice(first.end - 1);
   const isNextLine = /^[^\S\n]*\n/.test(rest);
   return parse(source, 'ts').problem !== undefined || (first.properties.length > 0 && !isNextLine);

@@ -24,7 +24,7 @@ export function parseTypeScript(source: string, lang: 'ts' | 'tsx' = 'ts'): Fron
   return withJsx.problem ? { parsed, jsx: false } : { parsed: withJsx, jsx: true };
 }
 
-/** What remains to be done with a tree that holds JavaScript, or TypeScript that can be erased. */
+/** The last step, for a tree that holds JavaScript, or TypeScript that can be erased. */
 export type Rewrite<T extends Rendered> = (input: {
   source: string;
   program: Program;
@@ -46,7 +46,7 @@ export interface Compiled<T> {
 export function compileSource<T extends Rendered>(
   source: string,
   filename: string,
-  /** What was parsed: as long as `source`, magics blanked. */
+  /** The parsed text: as long as `source`, magics blanked. */
   text: string,
   front: Front,
   options: LoweringOptions,

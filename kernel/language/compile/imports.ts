@@ -1,11 +1,11 @@
 import type { ImportDeclaration, ModuleExportName } from 'oxc-parser';
 
-/** What a module calls something that it exports. */
+/** The name under which a module exports something. */
 export function exportedName(node: ModuleExportName): string {
   return node.type === 'Literal' ? node.value : node.name;
 }
 
-/** What a specifier imports; `*` is the namespace. */
+/** The name that a specifier imports; `*` is the namespace. */
 export function importedNameOf(specifier: ImportDeclaration['specifiers'][number]): string {
   if (specifier.type === 'ImportSpecifier') return exportedName(specifier.imported);
   return specifier.type === 'ImportDefaultSpecifier' ? 'default' : '*';

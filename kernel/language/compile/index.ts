@@ -30,7 +30,7 @@ export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
 
 export interface CellCompilerOptions {
-  /** What the tsconfig.json that counts now says. */
+  /** The options of the tsconfig.json in use. */
   lowering?: () => LoweringOptions;
   /** Whether an assignment of the top level declares a name that nothing declares; it does not when left out. */
   declares?: () => boolean;
@@ -38,7 +38,7 @@ export interface CellCompilerOptions {
   knownMagics?: () => Iterable<string>;
 }
 
-/** What a compilation depends on besides the cell's text, as plain data for a compiler in another process. */
+/** Input of a compilation in addition to the cell's text, as plain data for a compiler in another process. */
 export interface CompilerState {
   names: NamesState;
   lowering: LoweringOptions;
@@ -49,7 +49,7 @@ export interface CompilerState {
 
 /** A compiler whose state can be taken to another process and back. */
 export interface PortableCompiler extends CellCompiler {
-  /** What can be told of a text without a parser: whether it is a cell magic. */
+  /** The parts of a text that are known without a parser: whether it is a cell magic. */
   splitHead(source: string): CellParts;
   state(execution: number): CompilerState;
   restore(execution: number, state: CompilerState): void;

@@ -68,7 +68,7 @@ export function findMagics(
       const places = placesOf(program, new Set(active.map(({ start }) => start)));
       // Those in strings, templates and comments are no statements.
       let confirmed = active.filter(({ start }) => places.has(start));
-      // `a\n%b` is a remainder if nobody knows a magic `b`.
+      // `a\n%b` is a remainder if there is no magic `b`.
       for (const magic of fewLines ? confirmed : [])
         if (magic.name !== '!' && !isKnown(magic.name)) {
           const others = confirmed.filter((other) => other !== magic);

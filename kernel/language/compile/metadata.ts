@@ -176,7 +176,7 @@ function writeType(type: TSType, edits: Edits, types: Types): void {
   if (text !== KEEP) edits.replace(type.start, type.end, text);
 }
 
-/** What swc makes the right thing of as it is. */
+/** For types that swc emits correctly. */
 const KEEP = '';
 
 /** A type that swc serializes as tsc does `type`. */

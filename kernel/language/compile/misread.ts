@@ -24,7 +24,7 @@ function isList(node: Node): boolean {
   return node.type === 'ArrayExpression' && node.elements.length > 0;
 }
 
-/** A literal that is no number in quotes. */
+/** A text literal, except numbers in quotes. */
 function isText(node: Node): boolean {
   return node.type === 'Literal' && typeof node.value === 'string' && Number.isNaN(Number(node.value));
 }
@@ -66,7 +66,7 @@ export function isLiteral(node: Node): boolean {
   return node.type === 'Literal';
 }
 
-/** `xs[-1]` of a name or its members. What follows a `?.` has to stay in its chain. */
+/** `xs[-1]` of a name or its members. An index after `?.` has to stay in its chain. */
 export function isNegativeIndex({ computed, object, property }: MemberExpression): boolean {
   if (!computed || property.type !== 'UnaryExpression' || property.operator !== '-') return false;
   const { argument } = property;

@@ -137,7 +137,7 @@ class ModuleRewriter {
         if (scope?.hides(name) !== true) used.set(name, (used.get(name) ?? 0) + 1);
       } else if (site.kind === 'export' && site.node.type === 'ExportNamedDeclaration' && !site.node.source)
         for (const { local, exportKind } of site.node.specifiers)
-          // What is exported may be a type.
+          // The exported name may be a type.
           if (exportKind !== 'type') used.set(exportedName(local), used.get(exportedName(local)) ?? 0);
     }
     return used;

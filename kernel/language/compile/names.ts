@@ -1,13 +1,13 @@
 import type { Binding } from '../../contracts/compiled-cells.ts';
 
-/** What a session knows of names, as plain data. */
+/** The names of a session, as plain data. */
 export interface NamesState {
   bindings: [string, Binding][];
   pending: [number, Binding[]][];
   assignedInFunctions: string[];
 }
 
-/** What a session knows of the names of its cells. */
+/** The names that the cells of a session have declared. */
 export class SessionNames {
   private readonly bindings = new Map<string, Binding>();
   /** Compiled, and not known to have run: by execution. */

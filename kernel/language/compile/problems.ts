@@ -50,7 +50,7 @@ const SHOWN_COLUMNS = 400;
  */
 export function frameOf(source: string, problem: SourceProblem): string {
   const { line } = problem.start;
-  // What lies left of it is cut off all lines, so that they stay below each other.
+  // Columns further left are cut off in all lines, so that the lines stay aligned.
   const cut = Math.max(0, problem.start.column - SHOWN_COLUMNS / 2);
   const column = problem.start.column - cut;
   const lines = source.split(/\r?\n/);
@@ -63,7 +63,7 @@ export function frameOf(source: string, problem: SourceProblem): string {
     shown.push(`${at === line ? '>' : ' '} ${String(at + 1).padStart(width)} | ${text}`.trimEnd());
     if (at !== line) continue;
     const end = Math.min(text.length, problem.end.line === line ? problem.end.column - cut : text.length);
-    // A tab before the carets stays one, so that they stand below the right place.
+    // A tab before the carets stays one, so that they are aligned with the text above.
     const space = text.slice(0, column).replace(/[^\t]/g, ' ');
     shown.push(`  ${' '.repeat(width)} | ${space}${'^'.repeat(Math.max(1, end - column))}`);
   }

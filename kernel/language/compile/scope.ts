@@ -18,7 +18,7 @@ export class Scope {
     (this.names ??= new Set()).add(name);
   }
 
-  /** Whether a name that stands here means something declared below the top level. */
+  /** Whether a name in this scope refers to a declaration below the top level. */
   hides(name: string): boolean {
     if (this.parent === undefined) return false;
     return this.names?.has(name) === true || this.parent.hides(name);

@@ -1,4 +1,4 @@
-/** What a cell holds that people write who come from Python: see kernel/slips. */
+/** Python habits in a cell: see kernel/slips. */
 import type { Program, Statement } from 'oxc-parser';
 import { knownGlobals } from '../../slips/known-globals.ts';
 import { inTypeScript, likelyTypo } from '../../slips/index.ts';
@@ -59,7 +59,7 @@ export class CellSlips {
         `TypeScript has no keyword arguments: write \`f(1)\`, or pass an object: \`f({ ${name}: 1 })\``;
   }
 
-  /** What is said of the cell, or undefined. */
+  /** The slips of the cell, or undefined. */
   result(introduced: readonly string[], assigned: readonly AssignedStatement[]): Slips | undefined {
     const { misread, undefined: missing } = this;
     if (introduced.length === 0 && misread === undefined && Object.keys(missing).length === 0)

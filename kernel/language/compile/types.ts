@@ -135,7 +135,7 @@ export class TypeEraser {
       else if (source.startsWith('/*', at)) at = endOr(source.indexOf('*/', at), member.key.start) + 2;
       else at++;
     }
-    // What is left may start with `[` or `*`, which would continue a field above that has no `;`.
+    // The remaining text may start with `[` or `*`, which would continue a field above that has no `;`.
     if (any) this.edits.before(member.start, ';');
     if (member.optional === true || (member.type === 'PropertyDefinition' && member.definite === true)) {
       let mark = member.key.end;

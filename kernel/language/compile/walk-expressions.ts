@@ -89,7 +89,7 @@ export abstract class ExpressionWalk extends PatternWalk {
     this.scope = outer;
   }
 
-  /** Field initialisers and static blocks have a `this` of their own, and capture like functions. */
+  /** Field initialisers and static blocks have their own `this`, and capture like functions. */
   private asFunction(walk: () => void, hoists: boolean): void {
     const { scope, inFunction, ownThis } = this;
     this.scope = new Scope(scope, hoists);

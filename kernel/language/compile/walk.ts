@@ -49,7 +49,7 @@ type ModuleStatement =
 
 /**
  * One walk over a cell or module: erases types, finds out which names the top level declares, and lists the places
- * that may have to change. What to do there is decided afterwards, when all assignments are known.
+ * that may have to change. The changes are decided afterwards, when all assignments are known.
  */
 export class Walk extends ExpressionWalk {
   readonly top = new Map<string, TopName>();

@@ -19,7 +19,7 @@ export { isHeavy } from '../../limits/weight.ts';
 const COMPILE_MS = 30_000;
 /** Time for what a person waits for while typing. */
 const TYPING_MS = 5_000;
-/** Texts of which it is remembered that they could not be read: what is typed is asked for again and again. */
+/** Number of unreadable texts that are remembered: a text that is being typed is read again and again. */
 const REMEMBERED = 20;
 
 export interface SeparateOptions {
@@ -111,7 +111,7 @@ function remembering(judge: (source: string) => boolean): (source: string) => bo
   };
 }
 
-/** What later cells' types know of a cell that is too long or nests too deeply for them: its names. */
+/** The text of a cell that is too long or nests too deeply for the type service: its names. */
 function untyped(bindings: readonly Binding[]): string {
   return bindings.map(({ name }) => `declare let ${name}: any;`).join(' ');
 }

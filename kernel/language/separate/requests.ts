@@ -1,4 +1,4 @@
-/** What the kernel process asks the compiler process, and what it answers. All of it is plain data. */
+/** Requests of the kernel process to the compiler process, and the answers. All of it is plain data. */
 import type { Binding } from '../../contracts/compiled-cells.ts';
 import type { CellParts, CellReading, Completeness, CompileResult } from '../../contracts/compiler.ts';
 import type { CompilerState } from '../compile/index.ts';
@@ -7,7 +7,7 @@ export type SeparateRequest = { source: string; magics: readonly string[] } & (
   | { kind: 'split' }
   | { kind: 'compile'; execution: number; state: CompilerState }
   | { kind: 'isComplete' }
-  /** What is typed: it need not be whole. */
+  /** A text that is being typed: it need not be whole. */
   | { kind: 'read' }
 );
 

@@ -36,7 +36,7 @@ const KEYWORDS = new Set(
   ).split(' '),
 );
 
-/** Names that the declarations of Node and WebGPU bring in and that nobody types in a cell. */
+/** Names that the declarations of Node and WebGPU bring in and that cells do not use. */
 const NOISE = /^(?:__After$|GPU[A-Z]|__)/;
 
 /** UTF-16 code units that are looked at for the word before the cursor. */
@@ -97,7 +97,7 @@ export function toCompletions(
 }
 
 /**
- * What the server tells of one item when asked: `(alias) class Zoo`, `const relu: <T>(x: T) => T`. Imported names are
+ * The server's detail of one item: `(alias) class Zoo`, `const relu: <T>(x: T) => T`. Imported names are
  * all variables before that.
  */
 export function withDetail(item: CompletionItem, detail: string | undefined): CompletionItem {

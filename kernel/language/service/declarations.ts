@@ -1,4 +1,4 @@
-/** What a cell declares at its top level, and what it imports: all that later cells have to know of its text. */
+/** The declarations of a cell's top level and its imports: all that later cells need of its text. */
 import { parseSync } from 'oxc-parser';
 import { endOfBlanks } from '../compile/blanks.ts';
 
@@ -190,7 +190,7 @@ function add(analysis: CellAnalysis, found: Partial<Declaration> & { name: strin
   const merged = found.value !== undefined && earlier?.value !== undefined;
   analysis.declarations.set(found.name, {
     name: found.name,
-    // A class or function beside a namespace of its name: one alias stands for both.
+    // A class or function with a namespace of the same name: one alias is enough for both.
     value: merged ? earlier.value : (found.value ?? earlier?.value),
     isTypeToo: (found.isTypeToo ?? false) || (earlier?.isTypeToo ?? false),
     type: earlier?.type ?? found.type,
@@ -318,7 +318,7 @@ const DECLARATION_LINE =
 /** Bounded, since it looks for its end anew for each `import`. */
 const IMPORT_CLAUSE = /^import\s+([^'"\s][^'"]{0,2000}?)\s{1,20}from\b/gm;
 
-/** While somebody types: declarations at the beginning of a line, whatever the rest looks like. */
+/** While the user types: declarations at the beginning of a line, whatever the rest looks like. */
 function guessDeclarations(source: string, analysis: CellAnalysis): void {
   for (const [, keyword = '', what = ''] of source.matchAll(DECLARATION_LINE)) {
     const names = /^[{[]/.test(what)

@@ -43,7 +43,7 @@ export interface DiagnosticContext {
   refusals?: ReadonlyMap<string, Refusal>;
 }
 
-/** What is shown of the findings, in the order of the text, each once. */
+/** Selects the findings to show, in the order of the text, each once. */
 export function selectDiagnostics(
   found: readonly ServerDiagnostic[],
   { execution, lines, text, directory, refusals }: DiagnosticContext,
@@ -106,7 +106,7 @@ function loadsAnyway(message: ServerDiagnostic['message'], directory: string): b
 }
 
 /**
- * The first sentence and the last reason of a chain; no paths of our own documents; types cut where they say nothing
+ * The first sentence and the last reason of a chain; no paths of our documents; types cut where they say nothing
  * any more.
  */
 export function shortMessage(message: string): string {

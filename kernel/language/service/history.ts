@@ -2,7 +2,7 @@
  * A cell as a part of the history: one document that holds every living cell as a namespace, so that a new cell changes
  * the text of one document and not the shape of the server's project (which takes it 35 ms instead of 5).
  *
- * What may not stand in a namespace is rewritten; nobody reads errors there, only types:
+ * Syntax that a namespace does not allow is rewritten; only types are read from it, no errors:
  * imports move to the document's top, `await x` becomes `__await(x)`, JSX is a value of any type.
  */
 import { resolve } from 'node:path';

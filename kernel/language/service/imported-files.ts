@@ -44,7 +44,7 @@ export class ImportedFiles {
   /** `folder\0package` -> the version that was seen. */
   readonly #packages = new Map<string, string | undefined>();
 
-  /** What tsconfig.json says of names. */
+  /** The rules of tsconfig.json for names. */
   paths: Paths | undefined;
 
   /** Follows what a module in `directory` imports, and what that imports in turn. */
@@ -76,7 +76,7 @@ export class ImportedFiles {
     if (/\.[mc]?[jt]sx?$/.test(path)) this.follow(importsOf(path), dirname(path));
   }
 
-  /** What has changed on the disk since the last call. */
+  /** Files that changed on the disk since the last call. */
   changes(): FileChange[] {
     const changes: FileChange[] = [];
     for (const [path, seen] of this.#files) {
@@ -124,7 +124,7 @@ function typesPackage(name: string): string {
   return `@types/${name.replace(/^@([^/]+)\//, '$1__')}`;
 }
 
-/** What a text seems to import, told without a parser: a name too many costs a look at the disk. */
+/** Specifiers that a text seems to import, found without a parser: a false one only costs a look at the disk. */
 function specifiersIn(source: string): string[] {
   return [...source.matchAll(/\b(?:from|import|require)\s*\(?\s*(['"])([^'"\n]{1,500})\1/gu)].map(
     ([, , name = '']) => name,

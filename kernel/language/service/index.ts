@@ -1,2 +1,2 @@
-/** Types for cells: diagnostics, completion and inspection from TypeScript's language server, which runs beside. */
+/** Types for cells: diagnostics, completion and inspection from TypeScript's language server, a child process. */
 export { createLanguageService, type LanguageServiceOptions } from './service.ts';

@@ -63,9 +63,9 @@ export class CellNames {
   readonly #values = new Map<string, Value>();
   readonly #types = new Map<string, Type>();
   readonly #modules = new Map<number, CellModule>();
-  /** What a cell's declarations replaced, until its outcome is known. */
+  /** Declarations that a cell replaced, until its outcome is known. */
   readonly #replaced = new Map<number, Map<string, Meaning>>();
-  /** What cells declare for all: which one did so last. */
+  /** Global declarations of cells, with the cell that made the latest. */
   readonly #globals = new Map<string, number>();
   /** Counts up with every cell that the history gets or loses. */
   version = 0;
@@ -243,7 +243,7 @@ export class CellNames {
         );
     }
     // The import is the same for all cells, so that a new one does not change the shape of the project. The last
-    // semicolon is a statement of its own: after an import the server completes what may follow an import.
+    // semicolon is a separate statement: after an import the server completes what may follow an import.
     const history = `import * as ${HISTORY} from "./${HISTORY}";`;
     return {
       text: [analysis.pragmas, history, ...outside, ';'].join(' '),

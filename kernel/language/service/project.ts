@@ -1,7 +1,7 @@
 /**
  * Compiler options for cells, without a file in the user's folder: a `tsconfig.json` that exists only as an open
- * document of the language server. What the user's own `tsconfig.json` beside the notebook says about paths, JSX,
- * decorators, libraries and strictness is taken over; what cells need to be checked at all is not up to it.
+ * document of the language server. The options of the user's `tsconfig.json` in the notebook's folder for paths, JSX,
+ * decorators, libraries and strictness are adopted; the options that the check of cells needs are fixed.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,7 +37,7 @@ const HONOURED = [
   'allowArbitraryExtensions',
 ];
 
-/** What a beginner needs: `null` is checked; a parameter without a type, and `error.message` in a catch, are fine. */
+/** For beginners: `null` is checked; a parameter without a type, and `error.message` in a catch, are fine. */
 const DEFAULTS: CompilerOptions = {
   strict: true,
   noImplicitAny: false,
@@ -48,7 +48,7 @@ const DEFAULTS: CompilerOptions = {
   types: [],
 };
 
-/** What a cell is: a module of the newest language that is never written anywhere. */
+/** A cell is a module of the newest language that is never written to a file. */
 const REQUIRED: CompilerOptions = {
   target: 'esnext',
   module: 'preserve',

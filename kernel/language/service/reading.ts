@@ -23,7 +23,7 @@ export function readCell(
   return { text, foreign, isExpression, analysis };
 }
 
-/** What is being typed, and need not be whole. */
+/** Reads a text that is being typed and need not be whole. */
 export function readTyped(source: string, magics: ReadonlySet<string> | undefined): Reading {
   return readCell(source, magics, undefined);
 }

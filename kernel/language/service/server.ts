@@ -61,7 +61,7 @@ const LANGUAGES: Readonly<Record<string, string>> = { '.tsx': 'typescriptreact',
 
 const LONE_SURROGATES = /\p{Surrogate}/gu;
 
-/** What the server asks of an editor's settings. Types are never fetched over the network. */
+/** The editor settings that the server requests. Types are never fetched over the network. */
 function setting(section: string | undefined): unknown {
   if (section === 'js/ts') {
     return {
@@ -307,7 +307,7 @@ export class LanguageServer {
       stdio: ['pipe', 'pipe', 'pipe'],
       // A folder that exists whatever the user does; documents have absolute paths.
       cwd: '/',
-      // A group of its own: an interrupt meant for a cell must not reach it.
+      // A separate process group: an interrupt meant for a cell must not reach it.
       detached: true,
     }) as Running['child'];
     this.#child = child;

@@ -46,7 +46,7 @@ const DESCRIPTION_LIMIT_MS = 500;
 const DESCRIBED = 12;
 /** Of these the server knows more than it says at first: whatever is imported is a variable to begin with. */
 const DESCRIBABLE = new Set(['variable', 'function']);
-/** What stands before a member of the library, whose types do not change. */
+/** The text before a member of the library, whose types do not change. */
 const LIBRARY_PATH = /(?<![\w$.])tf\.(?:\w+\.)*$/;
 const INSPECTION_LIMIT_MS = 5_000;
 const DIAGNOSTICS_LIMIT_MS = 60_000;
@@ -250,7 +250,7 @@ class TypeScriptService implements LanguageService {
     };
   }
 
-  /** Puts what somebody types into a document. Undefined when it is not TypeScript. */
+  /** Puts the text that the user types into a document. Undefined when it is not TypeScript. */
   async #typed(source: string): Promise<{ text: string; scratch: string } | undefined> {
     const found = (await this.#options.read?.(source)) ?? (this.#options.read ? undefined : 'light');
     const reading =
@@ -311,7 +311,7 @@ class TypeScriptService implements LanguageService {
 
   #inTurn<T>(lane: 'checking' | 'typing', action: () => Promise<T>): Promise<T> {
     const before = lane === 'checking' ? this.#checking : this.#typing;
-    // Who types goes first: checks of earlier cells wait until nobody does.
+    // Requests for text that is being typed go first: checks of earlier cells wait.
     const turn = before.then(lane === 'checking' ? () => this.#typing.then(action) : action);
     const settled = turn.catch(() => undefined);
     if (lane === 'checking') this.#checking = settled;

@@ -37,7 +37,7 @@ test.each([
 });
 
 test.each(['a FATAL ERROR: of mine\n', '1: first\n', '\n\n', '# Fatal error in my own heading\n'])(
-  'what a program prints is no such report: %j',
+  'output of a program is no such report: %j',
   (text) => {
     expect(startOfReport(text)).toBe(-1);
   },

@@ -25,7 +25,7 @@ test('keeps what a user can act on and drops what TensorFlow tells its developer
   );
 });
 
-test('what DirectML and TensorFlow 2.10 say where there is no card is said in our own words instead', () => {
+test('messages of DirectML and TensorFlow 2.10 about a missing card are replaced by ours', () => {
   const text = [
     "2026-11-22 19:43:09.286488: W tensorflow/c/logging.cc:37] Could not load dynamic library 'libdirectml.d6f0.so'; dlerror: libd3d12.so: cannot open shared object file: No such file or directory",
     '2026-11-22 19:43:09.286555: W tensorflow/c/logging.cc:37] Could not load DirectML.',
@@ -43,7 +43,7 @@ test('a text without a last line end keeps it so', () => {
   expect(filterNativeLog('')).toBe('');
 });
 
-test('what only repeats an error, or says that an optimization was left out, is not shown', () => {
+test('lines that repeat an error, or tell of an optimization that was left out, are not shown', () => {
   const lines = [
     'W0000 00:00:1795378813.334350   20798 local_rendezvous.cc:412] Local rendezvous is aborting with status: INVALID_ARGUMENT: indices[1] = 9 is not in [0, 3)',
     '\t [[{{node op3}}]]',

@@ -68,7 +68,7 @@ test.each([
   ['quotes, controls and pairs', `"ä"\n\u0000😀${'z'.repeat(50_000)}`],
   ['controls alone, six bytes each', '\u0001'.repeat(70_000)],
   ['three bytes for each code unit', '€'.repeat(70_000)],
-])('long text crosses as the content that clients get: %s', (_, text) => {
+])('long text is sent as the content that clients get: %s', (_, text) => {
   const frame = decodeRuntimeFrame(encodeLongStream('stderr', 9, text).subarray(PACKET_HEADER));
   if (frame.kind !== 'message' || frame.message.type !== 'stream')
     throw new Error(`a frame of kind ${frame.kind}`);

@@ -66,7 +66,7 @@ test('text of 50,000 characters is heavy, whatever it holds', () => {
   expect(isHeavy(' '.repeat(49_999))).toBe(false);
 });
 
-test('what is closed does not nest', () => {
+test('closed brackets do not nest', () => {
   expect(nests('(a)'.repeat(100) + ';', 500)).toBe(false);
   expect(nests('f(a);'.repeat(5000), 10)).toBe(false);
   expect(nests('f(a,'.repeat(5), 10)).toBe(true);

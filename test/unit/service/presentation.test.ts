@@ -12,7 +12,7 @@ describe('shortMessage', () => {
     expect(shortMessage("Cannot find name 'x'.")).toBe("Cannot find name 'x'.");
   });
 
-  test('names no document of ours, and cuts endless types', () => {
+  test('names no internal document, and cuts endless types', () => {
     expect(shortMessage('Type \'import("/a b/__cell_history").__cell12.Net\' is wrong.')).toBe(
       "Type 'Net' is wrong.",
     );

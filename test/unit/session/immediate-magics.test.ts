@@ -14,6 +14,6 @@ test.each([
   expect(isAnsweredAtOnce(code)).toBe(answered);
 });
 
-test('what is no text is not', () => {
+test('a value that is no text is not', () => {
   expect(isAnsweredAtOnce(undefined)).toBe(false);
 });

@@ -86,14 +86,14 @@ test('a welcome goes to the topic that was subscribed to', () => {
   expect(sent).toEqual([{ topic: 'stream.stdout', parent: '', content: { subscription: 'stream.stdout' } }]);
 });
 
-test('whoever writes waits only when clients are behind', () => {
+test('writers wait only when clients are behind', () => {
   const { transport, iopub } = setUp();
   expect(iopub.backPressure()).toBeUndefined();
   transport.backlog = 100_000_000;
   expect(iopub.backPressure()).toBeInstanceOf(Promise);
 });
 
-test('what is announced is sent before all that is published next, and by itself in the next turn', async () => {
+test('an announced message is sent before all that is published next, and by itself in the next turn', async () => {
   const { sent, iopub } = setUp();
   const a = parent('a');
   const states = (): unknown[] => sent.map(({ content }) => content['execution_state'] ?? content['text']);

@@ -69,7 +69,7 @@ test('without a front end that allows it, or after the cell, there is no questio
   ]);
 });
 
-test('an answer after an interrupt is for nobody', () => {
+test('an answer after an interrupt is ignored', () => {
   const { stdin, begin, reply } = setUp();
   const a = begin('a', true);
   stdin.ask(question(1, a.id));

@@ -16,7 +16,7 @@ function job(events: string[], name: string, stop = false) {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('cells of one shell run one after the other, those of another beside them', async () => {
+test('cells of one shell run one after the other, those of another at the same time', async () => {
   const events: string[] = [];
   const shells = new Subshells();
   const other = shells.create();

@@ -57,7 +57,7 @@ test('other failures are logged and lose only their message', async () => {
   expect(events).toEqual(['a', 'cannot send a message: Error: EHOSTUNREACH', 'b']);
 });
 
-test('closing lets go of whoever waits', async () => {
+test('closing ends the wait of senders', async () => {
   const queue = new SendQueue({ log: () => undefined, send: () => new Promise(() => undefined) });
   queue.push([Buffer.alloc(1)]);
   const waiting = queue.drained();

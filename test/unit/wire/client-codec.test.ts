@@ -31,13 +31,13 @@ test('a kernel reads what a client writes, and the client its answer', () => {
   });
 });
 
-test('an id that was asked for is used, others are all different', () => {
+test('a requested id is used, others are all different', () => {
   expect(client.encode({ type: 'a', id: 'mine', content: {} }).id).toBe('mine');
   const ids = [1, 2, 3].map(() => client.encode({ type: 'a', content: {} }).id);
   expect(new Set(ids).size).toBe(3);
 });
 
-test('a message without a parent, and one that somebody else has signed', () => {
+test('a message without a parent, and one with a foreign signature', () => {
   const frames = kernel.encode({ type: 'status', content: {}, parent: undefined, identities: [] });
   expect(client.decode(frames).parent).toBe('');
   const other = createClientCodec({ signer: createSigner('hmac-sha256', 'other'), username: 'me' });

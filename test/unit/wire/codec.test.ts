@@ -102,7 +102,7 @@ test('without a key nothing is signed, and the same bytes may come twice', () =>
   expect(sent[1]).toHaveLength(0);
 });
 
-test('what is not right is refused, each for its reason', () => {
+test('invalid messages are refused, each for its reason', () => {
   const good = client({ code: '1' });
   const bad = (change: (frames: Buffer[]) => Buffer[]) => codeOf(() => codec().decode(change([...good])));
   expect({
@@ -227,7 +227,7 @@ test('content that nests deeper than Python reads is cut, and named in errors, w
   }
 });
 
-test('what a client leaves out is filled in', () => {
+test('fields that a client leaves out are filled in', () => {
   expect(readContent('execute_request', { code: 'x' })).toEqual({
     code: 'x',
     silent: false,
