@@ -19,7 +19,7 @@ export interface SetupOptions {
 }
 
 /**
- * Everything that JupyterLab with this kernel needs: the Python environment, the TensorFlow runtime, the kernelspec.
+ * Everything that JupyterLab with this kernel needs: the Python environment, the TensorFlow build, the kernelspec.
  * Each step is skipped when it is done already. Returns the environment's folder.
  */
 export async function setUp(places: Places, options: SetupOptions, report: Reporter): Promise<string> {
@@ -34,7 +34,7 @@ export async function setUp(places: Places, options: SetupOptions, report: Repor
 }
 
 /**
- * Installs a runtime unless it is there: the named one, else what fits the machine. `from` is a folder with its
+ * Installs a TensorFlow build unless it is there: the named one, else what fits the machine. `from` is a folder with its
  * wheels, for machines without a network; `tell` says it when there is nothing to do.
  */
 export async function ensureRuntime(

@@ -30,8 +30,8 @@ process.on('uncaughtException', (error) => log(`internal error: ${words(error)}`
 process.on('unhandledRejection', (error) => log(`internal error: ${words(error)}`));
 
 /**
- * An idle kernel with one client has 88 open, its reserve included and some 20 of Node's own; Python and a heavy cell take 12 more,
- * each other client 5. libzmq ends a process that has too few for its sockets.
+ * An idle kernel with one front end has 88 open, its reserve included and some 20 of Node's own; Python and a heavy cell take 12 more,
+ * each other front end 5. libzmq ends a process that has too few for its sockets.
  */
 const NEEDED_DESCRIPTORS = 108;
 
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   const { createRuntimeHost } = await import('./runtime-host/index.ts');
   const here = dirname(fileURLToPath(import.meta.url));
   let sink: OutputSink | undefined;
-  const host = createRuntimeHost({
+  const runtimeHost = createRuntimeHost({
     runtimeFile: join(here, 'runtime.cjs'),
     controlFile: join(here, 'control.cjs'),
     directory: process.cwd(),
@@ -51,10 +51,10 @@ async function main(): Promise<void> {
     sink: { output: (message) => sink?.output(message) },
     log: debug,
   });
-  host.start();
+  runtimeHost.start();
   const { start } = await import('./start.ts');
   await start(process.argv.slice(2), signals, {
-    host,
+    runtimeHost,
     connectSink: (output) => (sink = output),
     missingCache,
   });

@@ -1,5 +1,5 @@
 /**
- * Wires everything. Only what a client waits for is loaded at the start; the compiler, the magics and the language
+ * Wires everything. Only what a front end waits for is loaded at the start; the compiler, the magics and the language
  * service come later (late-parts.ts).
  */
 import { randomUUID } from 'node:crypto';
@@ -23,7 +23,7 @@ import { reserveDescriptors } from '../src/base/spare-descriptors.ts';
 import { userName } from '../src/base/user-name.ts';
 import pkg from '../package.json' with { type: 'json' };
 
-/** Time in which a client may still take what was said last. */
+/** Time in which a front end may still take what was said last. */
 const LINGER_MS = 300;
 /** The first cells have run by then, with which the code of the kernel that they need was compiled. */
 const STORE_CODE_AFTER_MS = 10_000;
@@ -40,7 +40,7 @@ export interface Signals {
 
 /** The runtime process, which was started before anything else was loaded: its start takes longest. */
 export interface StartedRuntime {
-  host: RuntimeHost;
+  runtimeHost: RuntimeHost;
   /** Output before this call is dropped. */
   connectSink: (sink: OutputSink) => void;
   /** To be written when cells have run. */
@@ -51,7 +51,7 @@ export interface StartedRuntime {
 export async function start(
   args: readonly string[],
   signals: Signals,
-  { host, connectSink, missingCache }: StartedRuntime,
+  { runtimeHost, connectSink, missingCache }: StartedRuntime,
 ): Promise<void> {
   const directory = process.cwd();
   const path = connectionFileArgument(args);
@@ -86,9 +86,9 @@ export async function start(
     environment: process.env,
     historyPath: historyPath(),
     waitForTypes: process.env['TENSORCELL_HEADLESS'] === '1',
-    createHost(output) {
+    createRuntimeHost(output) {
       connectSink(output);
-      return host;
+      return runtimeHost;
     },
     ...parts,
     exit: () => void end(0),
@@ -126,7 +126,7 @@ export async function start(
     try {
       await register(connection, transport.ports, signer);
     } catch (error) {
-      // No client knows of this kernel, and it ends: its connection file would lead nowhere.
+      // No front end knows of this kernel, and it ends: its connection file would lead nowhere.
       rmSync(written, { force: true });
       throw error;
     }
@@ -153,7 +153,7 @@ function connectionFileArgument(args: readonly string[]): string {
   throw new Error('no connection file: start the kernel with --connection-file PATH (Jupyter does)');
 }
 
-/** In the folder of the registration file, so that other clients find this kernel too. */
+/** In the folder of the registration file, so that other front ends find this kernel too. */
 function ownConnectionFile(registrationFile: string, kernelId: string): string {
   const name = kernelId.replaceAll(/[^\w-]/g, '') || String(process.pid);
   const path = join(dirname(registrationFile), `kernel-${name}.json`);

@@ -19,7 +19,7 @@ export function evaluate(
   run: (execution: Execution, cell: CompiledCell, show: (payload: Rendered) => void) => void,
   done: (values: EvaluatedValues) => void,
 ): void {
-  // Names come from the client; `__proto__` is one like any other here.
+  // Names come from the front end; `__proto__` is one like any other here.
   const values = Object.create(null) as EvaluatedValues;
   const entries = Object.entries(message.expressions);
   const step = (index: number): void => {

@@ -9,7 +9,7 @@ import type { LazyLibrary } from './lazy-library.ts';
 import type { Modules } from './modules/index.ts';
 import type { Tracker } from './tracking.ts';
 
-/** The runtime as interrupts see it. */
+/** The runtime process as interrupts see it. */
 export interface InterruptedRuntime {
   readonly channel: KernelChannel;
   readonly tracker: Tracker;

@@ -39,7 +39,7 @@ export class KernelChannel {
     this.#writer.write(encode(message));
   }
 
-  /** A long text goes in pieces, of which clients get each in one message. */
+  /** A long text goes in pieces, of which front ends get each in one message. */
   stream(name: 'stdout' | 'stderr', execution: number, text: string): void {
     for (let start = 0; start < text.length;) {
       let end = Math.min(start + PIECE, text.length);

@@ -3,7 +3,7 @@ import type * as Library from './library.ts';
 import type { Rendered } from './rendered.ts';
 
 /**
- * The library takes longer to load than the rest of the runtime. It is loaded when the process has been idle for a
+ * The library takes longer to load than the rest of the runtime process. It is loaded when the process has been idle for a
  * moment, or before the first cell that needs it.
  */
 export class LazyLibrary {

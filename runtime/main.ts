@@ -125,7 +125,7 @@ const hooks = prepareHooks(state);
 
 const owner = () => runtime.owner();
 const input = new InputRequests((message) => channel.send(message), shared, port1);
-const host = createNotebookHost({
+const notebookHost = createNotebookHost({
   names: runtime.names,
   send: (message) => channel.send(message),
   tracker,
@@ -191,7 +191,7 @@ runtime.connect({
   }),
   modules,
   input,
-  host,
+  notebookHost,
   state,
   library,
   flushNative: nativeFlush,
@@ -206,10 +206,10 @@ installOutput({
   emit: (name, text) => channel.stream(name, owner()?.id ?? 0, text),
   showTable: (data, columns) => {
     const table = library.loaded?.consoleTable(data, columns);
-    if (table) host.display({ data: table, metadata: {} });
+    if (table) notebookHost.display({ data: table, metadata: {} });
     return table !== undefined;
   },
-  clear: () => host.clearOutput(false),
+  clear: () => notebookHost.clearOutput(false),
   isAttended: () => owner()?.allowStdin ?? true,
 });
 Object.defineProperty(process, 'stdin', {
@@ -219,7 +219,7 @@ Object.defineProperty(process, 'stdin', {
 });
 refuseStandardInput();
 installStackTraces(new URL('.', import.meta.url).href);
-installNotebookHost(host);
+installNotebookHost(notebookHost);
 defineGlobals(modules, library, tfNamespace);
 
 listenAlways('uncaughtException', (error: unknown) => {

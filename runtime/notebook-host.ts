@@ -5,7 +5,7 @@ import type { Execution } from './execution.ts';
 import type { InputRequests } from './input.ts';
 import type { Tracker } from './tracking.ts';
 
-export interface HostServices {
+export interface NotebookHostServices {
   names: SessionNames;
   send: (message: RuntimeMessage) => void;
   tracker: Tracker;
@@ -28,7 +28,7 @@ export interface RuntimeNotebookHost extends NotebookHost {
   ask(question: string, argument: unknown): unknown;
 }
 
-export function createNotebookHost(services: HostServices): RuntimeNotebookHost {
+export function createNotebookHost(services: NotebookHostServices): RuntimeNotebookHost {
   const { send, owner } = services;
   const answers = new Map<string, (argument: unknown) => unknown>();
   const ownerId = (): number => owner()?.id ?? 0;

@@ -3,7 +3,7 @@
 // eslint-disable-next-line typescript/no-explicit-any -- as Node's own type of a listener
 type Listener = (...values: any[]) => void;
 
-/** Listeners of the runtime's own. They stay when a cell calls `process.removeAllListeners`. */
+/** Listeners of the runtime process itself. They stay when a cell calls `process.removeAllListeners`. */
 const kept = new Map<string, Listener>();
 
 /** Adds `listener` to `process` for the life of the process. */

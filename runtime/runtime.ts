@@ -39,7 +39,7 @@ export interface RuntimeParts {
   settling: Settling;
   modules: Modules;
   input: InputRequests;
-  host: RuntimeNotebookHost;
+  notebookHost: RuntimeNotebookHost;
   state: Int32Array;
   library: LazyLibrary;
   /** Native output up to here has left the process. */
@@ -328,7 +328,7 @@ export class Runtime {
 
   /** Output of a handler belongs to the message that called it. */
   #comm(message: Extract<MainMessage, { type: 'comm' }>): void {
-    const { host, tracker } = this.#parts;
+    const { notebookHost, tracker } = this.#parts;
     const owner = new Execution(message.execution, {
       sequence: 0,
       silent: false,
@@ -337,14 +337,14 @@ export class Runtime {
     });
     this.#remember(owner);
     try {
-      tracker.run(owner, () => host.receiveComm(message));
+      tracker.run(owner, () => notebookHost.receiveComm(message));
     } catch (error) {
       this.lateError(error, owner);
     }
   }
 
   #answer(id: number, question: string, argument: unknown): void {
-    const { channel, host } = this.#parts;
+    const { channel, notebookHost } = this.#parts;
     const fail = (error: unknown): void =>
       channel.send({ type: 'answered', id, value: undefined, error: describeError(error).message });
     const reply = (value: unknown): void => {
@@ -356,7 +356,7 @@ export class Runtime {
     };
     const answer = (): void => {
       try {
-        const value = host.ask(question, argument);
+        const value = notebookHost.ask(question, argument);
         if (isThenable(value)) Promise.resolve(value).then(reply, fail);
         else reply(value);
       } catch (error) {

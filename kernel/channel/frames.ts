@@ -2,7 +2,7 @@
  * Bytes of the channel between the kernel process and the runtime process, all numbers little endian; a length counts
  * what follows it.
  *
- * Runtime to kernel: a frame is `u8 kind, payload`; printed text has a separate kind, since it is most of the traffic
+ * Runtime process to kernel process: a frame is `u8 kind, payload`; printed text has a separate kind, since it is most of the traffic
  * and costs a third of a serialized object. Long text is the content of a message already, which the kernel process sends on as it came.
  * Frames travel in packets `u32 length, u32 number of the frame, u32 offset
  * in it, u32 its length, bytes`: one packet, or several for a large frame. A packet may come twice.
@@ -21,7 +21,7 @@ const FrameKind = {
   received: 3,
   /** `v8.serialize` of an `InternalMessage`. */
   internal: 4,
-  /** `u32 execution`, then the content of the message that clients get: JSON in UTF-8. */
+  /** `u32 execution`, then the content of the message that front ends get: JSON in UTF-8. */
   longStdout: 5,
   longStderr: 6,
 } as const;
@@ -31,7 +31,7 @@ export type InternalMessage =
   /** Everything before interrupt `sequence` has ended. */
   | { type: 'interrupted'; sequence: number }
   /**
-   * JavaScript was terminated, perhaps in the middle of taking in messages: the host sends the resume token and then
+   * JavaScript was terminated, perhaps in the middle of taking in messages: the runtime host sends the resume token and then
    * everything again that was not confirmed. Executions that are not listed are over.
    */
   | { type: 'terminated'; count: number; running: number[] }
@@ -39,17 +39,17 @@ export type InternalMessage =
   | { type: 'unreadable'; sequence: number; why: string }
   /** `process.exit` was called. */
   | { type: 'exiting'; code: number }
-  /** The runtime ends itself, for a reason in words. */
+  /** The runtime process ends itself, for a reason in words. */
   | { type: 'giving-up'; why: string };
 
-/** Control thread -> host, on the control socket. */
+/** Control thread -> runtime host, on the control socket. */
 export type ControlReport =
   /** The interrupt has arrived: the process is not stopped. */
   | { type: 'heard'; sequence: number }
   /** The main thread has not ended its JavaScript: it is inside a native call. */
   | { type: 'stuck'; sequence: number };
 
-/** Host -> control thread. */
+/** Runtime host -> control thread. */
 export type ControlRequest =
   /** `sent`: number of the last message to the main thread; cells up to it end too, begun or not. */
   | { type: 'interrupt'; sequence: number; sent: number }
@@ -283,7 +283,7 @@ export class FrameSplitter {
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Puts frames of the runtime together from their packets. Bodies are views into what was pushed; a frame of several packets, or one that
+ * Joins frames of the runtime process from their packets. Bodies are views into what was pushed; a frame of several packets, or one that
  * spans chunks, is copied once.
  */
 export class FrameAssembler {
@@ -353,7 +353,7 @@ export class FrameAssembler {
 
 const TOKEN = Buffer.from('tensorcell\u0000resume\u0000\u0001', 'latin1');
 
-/** After it, the runtime's main thread reads frames again. It carries the count of terminations it answers. */
+/** After it, the runtime process's main thread reads frames again. It carries the count of terminations it answers. */
 export function resumeToken(count: number): Buffer {
   const token = Buffer.alloc(TOKEN.length + 4);
   TOKEN.copy(token);

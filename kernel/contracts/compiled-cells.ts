@@ -86,7 +86,7 @@ export interface CellContext {
 /** Range of a command's line, braces included, and the value that takes its place unless computing it throws. */
 export type InterpolatedPart = readonly [from: number, to: number, value: () => unknown];
 
-/** A local TypeScript or JavaScript file, compiled for the runtime's own module loader. */
+/** A local TypeScript or JavaScript file, compiled for the runtime process's own module loader. */
 export interface CompiledModule {
   /** A script whose completion value is `(module: ModuleContext) => void`, async unless it was compiled for `require`. */
   code: string;

@@ -3,7 +3,7 @@ import type { Completions } from './language-service.ts';
 import type { ExecuteOutcome } from './runtime-host.ts';
 import type { DisplayPayload } from './values.ts';
 
-/** Each call may be awaited: it resolves when the client can take more. */
+/** Each call may be awaited: it resolves when the front end can take more. */
 export interface MagicOutput {
   stdout(text: string): void | Promise<void>;
   stderr(text: string): void | Promise<void>;

@@ -14,7 +14,7 @@ export interface ExecuteRequest {
   allowStdin: boolean;
 }
 
-/** `main` messages wait for the runtime's event loop; `control` messages are read by its control thread at once. */
+/** `main` messages wait for the runtime process's event loop; `control` messages are read by its control thread at once. */
 export type MainMessage =
   | ExecuteRequest
   /** Each is an expression, compiled like a cell; answered by `evaluated`. */
@@ -27,14 +27,14 @@ export type MainMessage =
   | { type: 'preload' }
   | { type: 'magic-reply'; id: number; ok: true; value: unknown }
   | { type: 'magic-reply'; id: number; ok: false; error: CellError }
-  /** A question about the runtime's own state (tensors, backend, memory); answered by `answered`. */
+  /** A question about the runtime process's own state (tensors, backend, memory); answered by `answered`. */
   | { type: 'ask'; id: number; question: string; argument: unknown }
   | CommMessage
   | { type: 'input-reply'; id: number; value: string | undefined; error?: string };
 
 export type ControlMessage =
   | { type: 'interrupt' }
-  /** For `prompt()` and `confirm()`, which block the runtime's main thread. */
+  /** For `prompt()` and `confirm()`, which block the runtime process's main thread. */
   | { type: 'input-reply'; id: number; value: string | undefined; error?: string }
   | { type: 'shutdown' };
 
@@ -51,7 +51,7 @@ export interface CommMessage {
   data: unknown;
   metadata?: Record<string, unknown>;
   buffers?: Uint8Array[];
-  /** The cell that caused it; 0 when it came from the client. */
+  /** The cell that caused it; 0 when it came from the front end. */
   execution: number;
 }
 
@@ -63,7 +63,7 @@ export type RuntimeMessage =
       name: 'stdout' | 'stderr';
       text: string;
       /**
-       * The whole content of the message that clients get, JSON in UTF-8, when the runtime process has encoded it; `text` is then decoded
+       * The whole content of the message that front ends get, JSON in UTF-8, when the runtime process has encoded it; `text` is then decoded
        * by each use.
        */
       content?: Buffer;

@@ -9,7 +9,7 @@ export type ExecuteOutcome = {
 } & ({ status: 'ok' } | { status: 'error'; error: CellError });
 
 /**
- * Where output goes. The host awaits each call before it reads on, so a sink that waits for a slow client slows the
+ * Where output goes. The runtime host awaits each call before it reads on, so a sink that waits for a slow front end slows the
  * writer at its source.
  */
 export interface OutputSink {
@@ -21,13 +21,13 @@ export interface OutputSink {
 export interface RuntimeHost {
   /** Starts the process; calls that need it wait for it. */
   start(): void;
-  /** Runs one compiled cell. Never rejects: a death of the runtime is an outcome too, with the reason in words. */
+  /** Runs one compiled cell. Never rejects: a death of the runtime process is an outcome too, with the reason in words. */
   execute(request: Omit<ExecuteRequest, 'type'>): Promise<ExecuteOutcome>;
   evaluate(
     execution: number,
     expressions: Record<string, CompileResult>,
   ): Promise<Extract<RuntimeMessage, { type: 'evaluated' }>['values']>;
-  /** Undefined when the runtime is busy and does not answer within the time limit. */
+  /** Undefined when the runtime process is busy and does not answer within the time limit. */
   inspect(path: string, timeoutMs: number): Promise<{ summary: string; typeName: string } | undefined>;
   ask(question: string, argument?: unknown, timeoutMs?: number): Promise<unknown>;
   send(message: MainMessage): void;

@@ -1,5 +1,5 @@
 /**
- * How deeply data may be nested that goes from one process to another. Python's `json`, which every other client uses,
+ * How deeply data may be nested that goes from one process to another. Python's `json`, which every other front end uses,
  * gives up at about 1,000 levels; V8's serializer and `JSON.stringify` overflow their stack at a few thousand, each at
  * its own depth, so that one side could read what the other side has sent, or not.
  */

@@ -31,7 +31,7 @@ function endGroupsWithKernel(): void {
   for (const pid of running) signalGroup(pid, 'SIGKILL');
 }
 
-/** Passes text on as it comes; waits for the sink, so that a command faster than the client is slowed by its pipe. */
+/** Passes text on as it comes; waits for the sink, so that a command faster than the front end is slowed by its pipe. */
 async function pump(stream: Socket, sink: (text: string) => void | Promise<void>): Promise<void> {
   stream.setEncoding('utf8');
   try {

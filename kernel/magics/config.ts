@@ -17,7 +17,7 @@ import type { SessionMagic } from './registry.ts';
 
 const ANSWER_LIMIT_MS = 300;
 
-/** `%config`: how the process that computes is set up. */
+/** `%config`: how the runtime process is set up. */
 export const config: SessionMagic = {
   name: 'config',
   kinds: ['line'],

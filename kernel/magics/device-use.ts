@@ -14,8 +14,8 @@ const RUNTIMES: Record<string, readonly string[]> = {
 };
 
 /**
- * `%device use cuda:1|directml|cpu|js`: among the devices of the runtime in use ops are placed anew; another runtime
- * means another process, since one process can load TensorFlow only once.
+ * `%device use cuda:1|directml|cpu|js`: among the devices of the TensorFlow build in use, ops are placed anew;
+ * another build means another runtime process, since one process can load TensorFlow only once.
  */
 export async function useDevice(
   context: MagicContext,

@@ -9,7 +9,7 @@ const INTERVAL_MS = 1000;
 let panels = 0;
 
 /**
- * The live panel of `%device watch`. It lives in the kernel process, so it moves on while the runtime is busy; its timer
+ * The live panel of `%device watch`. It lives in the kernel process, so it moves on while the runtime process is busy; its timer
  * keeps nothing alive, so it ends with the kernel.
  */
 export class DeviceWatch {
@@ -53,7 +53,7 @@ export class DeviceWatch {
         await look();
         if (current) await show(output, displayId, samples, state, intervalMs, true);
       } catch {
-        // The client is gone or slow: the next look tries again.
+        // The front end is gone or slow: the next look tries again.
       }
       if (!current || this.#end !== end) return;
       // Never closer together than the interval, however long a look took.

@@ -19,9 +19,9 @@ import { DeviceWatch } from './device-watch.ts';
 import { MagicError } from './magic-error.ts';
 import { shortenHome } from './path-completion.ts';
 
-/** A busy runtime does not answer: its last answer has to do, marked as such. */
+/** A busy runtime process does not answer: its last answer has to do, marked as such. */
 const ANSWER_LIMIT_MS = 300;
-/** A runtime that has just been started gets more. */
+/** A runtime process that has just been started gets more. */
 const FIRST_ANSWER_LIMIT_MS = 1500;
 
 const FORMS = ['why', 'json', 'watch', 'watch stop', 'use'] as const;
@@ -44,7 +44,7 @@ async function withPython(
 }
 
 /**
- * `%device`: what the runtime computes on and what the machine has. The machine is looked at from the kernel process, so
+ * `%device`: what the runtime process computes on and what the machine has. The machine is looked at from the kernel process, so
  * it answers while a cell trains.
  */
 export function device(machine: () => Machine = currentMachine): Magic {

@@ -41,10 +41,10 @@ const ASSISTANCE_MS = 2000;
 const SLOW_START_MS = 400;
 
 export function createPythonHost(options: PythonHostOptions): PythonHost {
-  return new Host(options);
+  return new KernelPythonHost(options);
 }
 
-class Host implements PythonHost {
+class KernelPythonHost implements PythonHost {
   readonly #options: PythonHostOptions;
   /** By executable: those that run. */
   readonly #processes = new Map<string, PythonProcess>();

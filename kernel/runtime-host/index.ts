@@ -41,16 +41,16 @@ interface Running {
 
 /** Native output that does not come through (a pipe that a child process filled) does not keep a cell from ending. */
 const MARKER_MS = 2000;
-/** How long a runtime may take to end by itself. */
+/** How long a runtime process may take to end by itself. */
 const SHUTDOWN_MS = 1000;
 /** A process that dies this often before it is ready is not started again until it is needed. */
 const MAX_FAILURES = 3;
 
 export function createRuntimeHost(options: RuntimeHostOptions): RuntimeHost {
-  return new Host(options);
+  return new RuntimeProcessHost(options);
 }
 
-class Host implements RuntimeHost {
+class RuntimeProcessHost implements RuntimeHost {
   readonly #options: RuntimeHostOptions;
   readonly #log: (message: string) => void;
   readonly #environment: Record<string, string | undefined>;
@@ -312,12 +312,12 @@ class Host implements RuntimeHost {
   #internal(from: RuntimeProcess, delivery: Delivery, message: InternalMessage): void {
     if (message.type === 'interrupted') {
       this.#interrupts.answered();
-      // Only when the client has everything from before.
+      // Only when the front end has everything from before.
       delivery.push(() => this.#interrupts.ended(message.sequence));
     } else if (message.type === 'terminated') {
       const unconfirmed = from.unconfirmedExecutions();
       const known = new Set([...message.running, ...unconfirmed]);
-      // The termination hit the runtime between taking such a cell in and starting it.
+      // The termination hit the runtime process between taking such a cell in and starting it.
       const lost = [...this.#running.keys()].filter((execution) => !known.has(execution));
       delivery.push(() => {
         for (const execution of lost) this.#finish(execution, failed(interruptedBeforeStart()));

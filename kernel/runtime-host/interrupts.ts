@@ -78,7 +78,7 @@ export class Interrupts {
         'it was restarted because it did not answer several interrupts',
       );
     }, UNHEARD_MS);
-    // A writer that a slow client blocks can only end when its output is read.
+    // A writer that a slow front end blocks can only end when its output is read.
     current.resume();
     await ended;
   }

@@ -27,12 +27,12 @@ export interface ProcessOptions {
 }
 
 export interface ProcessEvents {
-  /** In the order in which the runtime wrote them. */
+  /** In the order in which the runtime process wrote them. */
   message(message: RuntimeMessage): void;
   internal(message: InternalMessage): void;
-  /** A message of the runtime that cannot be decoded. */
+  /** A message of the runtime process that cannot be decoded. */
   unreadable(why: string): void;
-  /** A message that the runtime could not decode. */
+  /** A message that the runtime process could not decode. */
   lost(message: MainMessage, why: string): void;
   report(report: ControlReport): void;
   /** After each chunk of messages; reading stops while it returns false. */
@@ -121,7 +121,7 @@ export class RuntimeProcess {
     if (!this.#ended) this.#control.write(encodeControl(request));
   }
 
-  /** Executions that were sent and that the runtime has not taken in. */
+  /** Executions that were sent and that the runtime process has not taken in. */
   unconfirmedExecutions(): Set<number> {
     const executions = new Set<number>();
     for (const { message } of this.#unconfirmed.values()) {

@@ -14,26 +14,26 @@ import { codePointOffset, utf16Offset } from './cursor.ts';
 import type { TypeChecks } from './type-checks.ts';
 import { cellMagicHead, magicName } from '../contracts/magic-syntax.ts';
 
-/** The current value is a bonus: the tooltip does not wait longer than this for a busy runtime, and for an idle one. */
+/** The current value is a bonus: the tooltip does not wait longer than this for a busy runtime process, and for an idle one. */
 const BUSY_TIMEOUT_MS = 150;
 const VALUE_TIMEOUT_MS = 2_000;
 
 export class Assistance {
   readonly #magics: () => Promise<MagicRegistry>;
   readonly #typeChecks: TypeChecks;
-  readonly #host: RuntimeHost;
+  readonly #runtimeHost: RuntimeHost;
   readonly #python: () => PythonHost | undefined;
 
   constructor(options: {
     magics: () => Promise<MagicRegistry>;
     typeChecks: TypeChecks;
-    host: RuntimeHost;
+    runtimeHost: RuntimeHost;
     /** Undefined until a cell has used it. */
     python: () => PythonHost | undefined;
   }) {
     this.#magics = options.magics;
     this.#typeChecks = options.typeChecks;
-    this.#host = options.host;
+    this.#runtimeHost = options.runtimeHost;
     this.#python = options.python;
   }
 
@@ -145,7 +145,9 @@ export class Assistance {
   async #currentValue({ path }: Inspection): Promise<string | undefined> {
     if (path === undefined) return undefined;
     try {
-      return (await this.#host.inspect(path, this.#host.busy ? BUSY_TIMEOUT_MS : VALUE_TIMEOUT_MS))?.summary;
+      return (
+        await this.#runtimeHost.inspect(path, this.#runtimeHost.busy ? BUSY_TIMEOUT_MS : VALUE_TIMEOUT_MS)
+      )?.summary;
     } catch {
       return undefined;
     }

@@ -22,7 +22,7 @@ import { beginsAsMagic, isBlankOrComment } from '../contracts/magic-syntax.ts';
 
 export interface CellRunnerOptions {
   compiler: () => Promise<SessionCompiler>;
-  host: RuntimeHost;
+  runtimeHost: RuntimeHost;
   executions: Executions;
   iopub: Iopub;
   stdin: Stdin;
@@ -141,7 +141,7 @@ export class CellRunner {
       return OK;
     }
     if (holdsOnlyMagics(code, parts)) {
-      // Without the runtime: they answer although it is busy, and %restart does not kill its own cell.
+      // Without the runtime process: they answer although it is busy, and %restart does not kill its own cell.
       for (const { name, line } of parts.magics)
         await this.#options.magics().run(name, line, undefined, execution);
       return OK;
@@ -150,7 +150,7 @@ export class CellRunner {
   }
 
   async #runCode(code: string, execution: Execution): Promise<ExecuteOutcome> {
-    const { typeChecks, host, surroundings } = this.#options;
+    const { typeChecks, runtimeHost, surroundings } = this.#options;
     const waitForTypes = this.#options.waitForTypes || execution.unattended;
     const compiler = await this.#options.compiler();
     const compiled = await compiler.compile(code, execution.id, execution.abort.signal);
@@ -171,7 +171,7 @@ export class CellRunner {
     }
     if (execution.abort.signal.aborted) return failed(interruptedError());
     execution.inRuntime = true;
-    const outcome = await host.execute({
+    const outcome = await runtimeHost.execute({
       execution: execution.id,
       cell: compiled.cell,
       silent: execution.silent,
@@ -212,7 +212,7 @@ export class CellRunner {
     const names = Object.keys(expressions);
     if (names.length === 0) return {};
     const compiler = await this.#options.compiler();
-    // Names come from the client: `__proto__` is one like any other here.
+    // Names come from the front end: `__proto__` is one like any other here.
     const compiled = Object.create(null) as Record<string, CompileResult>;
     const found = Object.create(null) as Record<string, Record<string, unknown>>;
     for (const [name, expression] of Object.entries(expressions)) {
@@ -225,7 +225,7 @@ export class CellRunner {
       }
     }
     if (Object.keys(compiled).length === 0) return found;
-    const values = await this.#options.host.evaluate(execution.id, compiled);
+    const values = await this.#options.runtimeHost.evaluate(execution.id, compiled);
     for (const [name, value] of Object.entries(values)) {
       found[name] =
         'error' in value

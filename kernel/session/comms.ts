@@ -31,11 +31,11 @@ export class Comms {
   /** Comm id -> target name, of one target or of all. */
   list(target: string | undefined): Record<string, { target_name: string }> {
     const listed = [...this.#open].filter(([, name]) => target === undefined || target === name);
-    // Not assignments: clients choose the ids, and `__proto__` would set the prototype.
+    // Not assignments: front ends choose the ids, and `__proto__` would set the prototype.
     return Object.fromEntries(listed.map(([id, name]) => [id, { target_name: name }]));
   }
 
-  /** From the client. The execution is what its handlers print under. */
+  /** From the front end. The execution is what its handlers print under. */
   receive(message: Incoming, execution: number): void {
     const { metadata, buffers } = message;
     if (message.type === 'comm_open') {
@@ -70,7 +70,7 @@ export class Comms {
     }
   }
 
-  /** From the runtime, or from Python. */
+  /** From the runtime process, or from Python. */
   send(message: CommMessage, from: 'runtime' | 'python' = 'runtime'): void {
     const { id, target = '', data } = message;
     if (message.action === 'close') this.#pythons.delete(id);
@@ -99,7 +99,7 @@ export class Comms {
     }
   }
 
-  /** The runtime that held the handlers is gone. */
+  /** The runtime process that held the handlers is gone. */
   closeAll(): void {
     const parent = this.#executions.find(0)?.parent;
     for (const id of [...this.#open.keys()].filter((id) => !this.#pythons.has(id))) {

@@ -37,7 +37,7 @@ export function createHandlers(options: HandlerOptions): Record<RequestChannel, 
   const info: Handler = () => options.options.info;
   const stopping = createStopping(options);
   return {
-    // Clients older than protocol 5.4 send `shutdown_request` and `interrupt_request` on shell.
+    // Front ends older than protocol 5.4 send `shutdown_request` and `interrupt_request` on shell.
     shell: { kernel_info_request: info, ...createShell(options), ...stopping },
     control: { kernel_info_request: info, ...stopping, ...createControl(options) },
     stdin: {},
@@ -81,7 +81,7 @@ function createShell({ options, parts }: HandlerOptions): Handlers {
 function createStopping({ options, parts, interrupt }: HandlerOptions): Handlers {
   return {
     interrupt_request: async () => {
-      // Answered when it has taken effect, so that it cannot hit a cell that the client runs after the answer.
+      // Answered when it has taken effect, so that it cannot hit a cell that the front end runs after the answer.
       await Promise.race([interrupt(), new Promise((resolve) => setTimeout(resolve, INTERRUPT_MS).unref())]);
       return { status: 'ok' };
     },

@@ -1,7 +1,7 @@
 import { isBlankOrComment } from '../contracts/magic-syntax.ts';
 
 /**
- * Magics that are asked while a cell runs, need neither the runtime nor what the cells before them do, and so are
+ * Magics that are asked while a cell runs, need neither the runtime process nor what the cells before them do, and so are
  * answered ahead of the queue.
  */
 const IMMEDIATE = new Set(['training']);

@@ -1,13 +1,13 @@
-/** Messages to all clients: one ordered path out, with printed text gathered into few messages. */
+/** Messages to all front ends: one ordered path out, with printed text gathered into few messages. */
 import type { Transport } from '../transport/transport.ts';
 import type { Codec, Parent } from '../wire/codec.ts';
 import type { IopubContents } from '../wire/messages.ts';
 
 /** Printed text waits this long for more of it. */
 const GATHER_MS = 4;
-/** A stream message carries at most this many UTF-16 code units, so that a stalled client holds little memory. */
+/** A stream message carries at most this many UTF-16 code units, so that a stalled front end holds little memory. */
 const MAX_STREAM_LENGTH = 64 * 1024;
-/** With more than this waiting for slow clients, writers have to wait. */
+/** With more than this waiting for slow front ends, writers have to wait. */
 const BACKLOG_BYTES = 2 * 1024 * 1024;
 
 type StreamName = 'stdout' | 'stderr';
@@ -94,7 +94,7 @@ export class Iopub {
     }
   }
 
-  /** Nothing while clients keep up; else a promise that resolves when they have caught up. */
+  /** Nothing while front ends keep up; else a promise that resolves when they have caught up. */
   backPressure(): Promise<void> | undefined {
     return this.#transport.backlog > BACKLOG_BYTES ? this.#transport.drained(BACKLOG_BYTES / 2) : undefined;
   }
@@ -131,7 +131,7 @@ export class Iopub {
     this.#transport.publish(frames);
   }
 
-  /** Clients subscribe to everything, as a rule; the topics are ipykernel's for those who do not. */
+  /** Front ends subscribe to everything, as a rule; the topics are ipykernel's for those who do not. */
   #topic<T extends keyof IopubContents>(type: T, content: IopubContents[T]): Buffer {
     if (type === 'stream') return Buffer.from(`stream.${(content as IopubContents['stream']).name}`);
     if (type === 'iopub_welcome')

@@ -14,7 +14,7 @@ export class MagicRunner {
   readonly #registry: () => Promise<MagicRegistry>;
   readonly #executions: Executions;
   readonly #iopub: Iopub;
-  readonly #host: RuntimeHost;
+  readonly #runtimeHost: RuntimeHost;
   readonly #surroundings: Surroundings;
   readonly #bindings: MagicSession['bindings'];
   readonly #training: TrainingDisplay;
@@ -25,7 +25,7 @@ export class MagicRunner {
     registry: () => Promise<MagicRegistry>;
     executions: Executions;
     iopub: Iopub;
-    host: RuntimeHost;
+    runtimeHost: RuntimeHost;
     surroundings: Surroundings;
     bindings: MagicSession['bindings'];
     training: TrainingDisplay;
@@ -35,7 +35,7 @@ export class MagicRunner {
     this.#registry = options.registry;
     this.#executions = options.executions;
     this.#iopub = options.iopub;
-    this.#host = options.host;
+    this.#runtimeHost = options.runtimeHost;
     this.#surroundings = options.surroundings;
     this.#bindings = options.bindings;
     this.#training = options.training;
@@ -58,16 +58,16 @@ export class MagicRunner {
     return await registry.run(context);
   }
 
-  /** A magic line inside of a cell that the runtime is running: it waits for the answer. */
+  /** A magic line inside of a cell that the runtime process is running: it waits for the answer. */
   async answer(message: Extract<RuntimeMessage, { type: 'magic' }>): Promise<void> {
     const { id, name, line } = message;
     const execution = this.#executions.find(message.execution);
     if (!execution) return;
     try {
       const value = await this.run(name, line, undefined, execution);
-      this.#host.send({ type: 'magic-reply', id, ok: true, value: toPlain(value) });
+      this.#runtimeHost.send({ type: 'magic-reply', id, ok: true, value: toPlain(value) });
     } catch (thrown) {
-      this.#host.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
+      this.#runtimeHost.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
     }
   }
 
@@ -78,9 +78,9 @@ export class MagicRunner {
     try {
       if (service !== 'python' || !execution) throw new Error(`unknown service: ${service}`);
       const value = await (await this.#python()).answer(argument, pythonCell(execution));
-      this.#host.send({ type: 'magic-reply', id, ok: true, value });
+      this.#runtimeHost.send({ type: 'magic-reply', id, ok: true, value });
     } catch (thrown) {
-      this.#host.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
+      this.#runtimeHost.send({ type: 'magic-reply', id, ok: false, error: toCellError(thrown) });
     }
   }
 
@@ -102,7 +102,7 @@ export class MagicRunner {
 
   #session(execution: Execution): MagicSession {
     const surroundings = this.#surroundings;
-    const host = this.#host;
+    const runtimeHost = this.#runtimeHost;
     return {
       get directory() {
         return surroundings.directory;
@@ -114,8 +114,8 @@ export class MagicRunner {
       setEnvironment: (name, value) => surroundings.setEnvironment(name, value),
       bindings: this.#bindings,
       run: (source) => this.#runSource(source, execution),
-      ask: (question, argument, timeoutMs) => host.ask(question, argument, timeoutMs),
-      restartRuntime: (why) => host.restart(why),
+      ask: (question, argument, timeoutMs) => runtimeHost.ask(question, argument, timeoutMs),
+      restartRuntime: (why) => runtimeHost.restart(why),
       training: () => this.#training.last,
       runPython: async (code) => await (await this.#python()).run(code, pythonCell(execution)),
       askPython: async (request) => await (await this.#python()).answer(request, pythonCell(execution)),

@@ -26,7 +26,7 @@ export interface SessionOptions {
   historyPath: string;
   /** Replies wait for type errors. */
   waitForTypes: boolean;
-  createHost: (sink: OutputSink) => RuntimeHost;
+  createRuntimeHost: (sink: OutputSink) => RuntimeHost;
   /** The next three are loaded when they are needed first, or when the kernel is idle. */
   compiler: () => Promise<SessionCompiler>;
   language: () => Promise<LanguageService>;

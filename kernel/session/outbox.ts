@@ -1,4 +1,4 @@
-/** Replies and requests to one client. */
+/** Replies and requests to one front end. */
 import type { RequestChannel, Transport } from '../transport/transport.ts';
 import type { Codec, Parent } from '../wire/codec.ts';
 

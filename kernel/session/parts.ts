@@ -61,7 +61,7 @@ export class SessionParts {
         blocking ? this.runtimeHost.sendControl(answer) : this.runtimeHost.send(answer),
     });
     this.#output = this.#createOutput();
-    this.runtimeHost = options.createHost(this.#output);
+    this.runtimeHost = options.createRuntimeHost(this.#output);
     this.surroundings = new Surroundings({
       directory: options.directory,
       environment: options.environment,
@@ -80,7 +80,7 @@ export class SessionParts {
     this.assistance = new Assistance({
       magics: options.magics,
       typeChecks: this.typeChecks,
-      host: this.runtimeHost,
+      runtimeHost: this.runtimeHost,
       python: () => this.#python,
     });
     this.runtimeHost.onReplaced(() => this.#runtimeReplaced());
@@ -133,7 +133,7 @@ export class SessionParts {
   #createCells(): CellRunner {
     return new CellRunner({
       compiler: async () => (this.#compiler ??= await this.#options.compiler()),
-      host: this.runtimeHost,
+      runtimeHost: this.runtimeHost,
       executions: this.executions,
       iopub: this.iopub,
       stdin: this.stdin,
@@ -153,7 +153,7 @@ export class SessionParts {
       registry: this.#options.magics,
       executions: this.executions,
       iopub: this.iopub,
-      host: this.runtimeHost,
+      runtimeHost: this.runtimeHost,
       surroundings: this.surroundings,
       bindings: () => this.#compiler?.bindings() ?? [],
       training: this.#training,

@@ -50,7 +50,7 @@ export class RuntimeOutput implements OutputSink {
     );
   }
 
-  /** The promise, if any, resolves when slow clients have caught up: the runtime's output is not read before. */
+  /** The promise, if any, resolves when slow front ends have caught up: the runtime process's output is not read before. */
   output(received: Output): void | Promise<void> {
     const message =
       received.type === 'late-error' ? { ...received, error: this.#explained(received) } : received;

@@ -1,5 +1,5 @@
 /**
- * The session: what a Jupyter client talks to. Requests come in as frames, a table says who answers each type, and
+ * The session: what a Jupyter front end talks to. Requests come in as frames, a table says who answers each type, and
  * whatever happens there, `busy` is followed by a reply and `idle`.
  */
 import type { RequestChannel } from '../transport/transport.ts';
@@ -19,7 +19,7 @@ import { SessionParts } from './parts.ts';
 import { Subshells } from './subshells.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** A client that has just connected gets its first answers before more is loaded. */
+/** A front end that has just connected gets its first answers before more is loaded. */
 const LOAD_AFTER_MS = 20;
 /** Idle time after the start before slow work begins. */
 const IDLE_AFTER_MS = 2000;
@@ -67,7 +67,7 @@ export class Session {
     let subscribed = false;
     transport.onSubscribe((topic) => {
       this.#iopub.publish('iopub_welcome', { subscription: topic.toString() }, undefined);
-      // Published once, after the first subscription: before it no client would get it.
+      // Published once, after the first subscription: before it no front end would get it.
       if (!subscribed && !this.#answered)
         this.#iopub.publish('status', { execution_state: 'starting' }, undefined);
       subscribed = true;
@@ -75,7 +75,7 @@ export class Session {
     for (const channel of ['control', 'shell', 'stdin'] as const) {
       transport.receive(channel, (frames) => this.#receive(channel, frames));
     }
-    // The first cell finds it loaded; a client that requests kernel_info at once does not wait for it.
+    // The first cell finds it loaded; a front end that requests kernel_info at once does not wait for it.
     setTimeout(() => void this.#options.compiler(), LOAD_AFTER_MS).unref();
     // Users read a notebook after opening it: by the time of the first cell all is warm.
     this.#warmAfter(IDLE_AFTER_MS);
@@ -210,7 +210,7 @@ export class Session {
         const reply = await this.#parts.cells.run(request, parent);
         stop = reply.status === 'error' && request.stop_on_error;
         if (stop) {
-          // Requests that the client sent before it knew of the error may still be on their way through the socket.
+          // Requests that the front end sent before it knew of the error may still be on their way through the socket.
           await turnOfTheLoop();
           await turnOfTheLoop();
         }

@@ -1,4 +1,4 @@
-/** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime has to get again. */
+/** Folder, environment and settings of the session: what cells and magics change, and a fresh runtime process has to get again. */
 import type { LanguageService } from '../contracts/language-service.ts';
 import type { Settings } from '../contracts/magics.ts';
 import type { MainMessage, SurroundingsChange } from '../contracts/messages.ts';

@@ -1,5 +1,5 @@
 /**
- * Names that mean a global when no cell has declared them. The runtime is another process of the same Node, so what is
+ * Names that mean a global when no cell has declared them. The runtime process is another process of the same Node, so what is
  * global here is global there; the rest are the names of a notebook.
  */
 const NOTEBOOK = ['tf', 'tensorcell', 'display', 'clearOutput', 'input', 'prompt', 'confirm', 'comms'];

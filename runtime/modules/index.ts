@@ -358,7 +358,7 @@ function pathsFrom(directory: string): string[] {
 }
 
 /**
- * Path of the notebook. Jupyter's server names it in JPY_SESSION_NAME; other clients do not, and then a name
+ * Path of the notebook. Jupyter's server names it in JPY_SESSION_NAME; other front ends do not, and then a name
  * replaces it.
  */
 export function notebookPath(directory: string): string {

@@ -19,7 +19,7 @@ export interface ModuleOptions extends LoweringOptions {
 }
 
 /**
- * Compiles a local module for the runtime's own loader: exports become getters, so that bindings are live and cycles
+ * Compiles a local module for the runtime process's own loader: exports become getters, so that bindings are live and cycles
  * see functions at once; imported names become reads of the other module's namespace.
  *
  * @throws CompileError (a SyntaxError with `problem` and `frame`)

@@ -97,7 +97,7 @@ function endWithin(line: number, column: number, lines: number, lastColumn: numb
   return line < lines ? { line, column } : { line: lines - 1, column: lastColumn };
 }
 
-/** Files that the runtime imports as text or data, and packages named in Deno's way. */
+/** Files that the runtime process imports as text or data, and packages named in Deno's way. */
 function loadsAnyway(message: ServerDiagnostic['message'], directory: string): boolean {
   const specifier = /'([^']+)'/.exec(textOf(message))?.[1];
   if (specifier === undefined) return false;
