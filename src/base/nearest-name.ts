@@ -2,20 +2,26 @@
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, column) => column);
+  // Places before a row's begin are never the best.
+  const at = (values: readonly number[], column: number): number => values[column] ?? Infinity;
   for (let row = 1; row <= a.length; row++) {
     const current = [row];
     for (let column = 1; column <= b.length; column++) {
       const same = a[row - 1] === b[column - 1];
-      let best = Math.min(last[column]! + 1, current[column - 1]! + 1, last[column - 1]! + (same ? 0 : 1));
+      let best = Math.min(
+        at(last, column) + 1,
+        at(current, column - 1) + 1,
+        at(last, column - 1) + (same ? 0 : 1),
+      );
       if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
-        best = Math.min(best, beforeLast[column - 2]! + 1);
+        best = Math.min(best, at(beforeLast, column - 2) + 1);
       }
       current.push(best);
     }
     beforeLast = last;
     last = current;
   }
-  return last[b.length]!;
+  return at(last, b.length);
 }
 
 /**

@@ -22,7 +22,7 @@ export class ReportedError extends Error {
 
   /** Lines as Jupyter shows them: ANSI colours, the innermost frame last. */
   get traceback(): readonly string[] {
-    return reports.get(this)!.traceback;
+    return reports.get(this)?.traceback ?? [];
   }
 
   /** Tells by the object itself: `instanceof` would call the traps of a proxy that a cell has thrown. */

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { processWide } from './process-wide.ts';
+import { errorCode } from './error-code.ts';
 
 /** Modules of one part of the library are read at the same time, a process that starts takes several, and clients that connect meanwhile take 5. */
 const COUNT = 32;
@@ -82,7 +83,7 @@ export function requireDescriptors(count: number): void {
     for (const descriptor of opened) closeSync(descriptor);
   }
   if (failure === undefined) return;
-  const { code } = failure as NodeJS.ErrnoException;
+  const code = errorCode(failure);
   if (code !== 'EMFILE') {
     throw new Error(
       `only ${opened.length} more files can be opened on this machine (${code}), and a kernel needs ${count}: end programs that hold many files`,

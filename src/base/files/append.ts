@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, tr
 import { dirname } from 'node:path';
 import { FileError, remedyOf, systemReason } from './errors.ts';
 import { syncFile, writeAll } from './write.ts';
+import { errorCode } from '../error-code.ts';
 
 /** A pipe that no process reads is refused instead of waited for. */
 const APPEND = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NONBLOCK;
@@ -38,7 +39,7 @@ export function appendWhole(
   } catch (error) {
     // Disks behind a network say so when the file is closed.
     if (written !== undefined) cutOff(file, written);
-    const { code = 'TENSORCELL_FILE_WRITE' } = error as NodeJS.ErrnoException;
+    const code = errorCode(error) ?? 'TENSORCELL_FILE_WRITE';
     const remedy = remedyOf(error);
     throw new FileError(
       `cannot write ${file}: ${systemReason(error)}${remedy === undefined ? '' : `: ${remedy}`}`,

@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
+import { errorCode } from '../error-code.ts';
 
 /** A file could not be written or read. `code` is the system's, such as `ENOSPC`, or one of `TENSORCELL_FILE_…`. */
 export class FileError extends Error {
@@ -39,5 +40,5 @@ export function systemReason(error: unknown): string {
 
 /** What to do about an error of the system; undefined where only the path can tell. */
 export function remedyOf(error: unknown): string | undefined {
-  return REMEDIES[(error as Partial<NodeJS.ErrnoException>).code ?? ''];
+  return REMEDIES[errorCode(error) ?? ''];
 }

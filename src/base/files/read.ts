@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FileError, systemReason } from './errors.ts';
+import { errorCode } from '../error-code.ts';
 
 export type FilePath = string | URL;
 
@@ -30,7 +31,7 @@ export function openRegular(path: string): { descriptor: number; bytes: number }
   try {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    const { code = 'TENSORCELL_FILE_READ' } = error as NodeJS.ErrnoException;
+    const code = errorCode(error) ?? 'TENSORCELL_FILE_READ';
     throw new FileError(`cannot read ${path}: ${systemReason(error)}`, code, path, { cause: error });
   }
   try {
@@ -76,7 +77,7 @@ export function readRegular(file: FilePath, limit = MOST_BYTES): Buffer {
     return buffer.subarray(0, at);
   } catch (error) {
     if (error instanceof FileError) throw error;
-    const { code = 'TENSORCELL_FILE_READ' } = error as NodeJS.ErrnoException;
+    const code = errorCode(error) ?? 'TENSORCELL_FILE_READ';
     throw new FileError(`cannot read ${path}: ${systemReason(error)}`, code, path, { cause: error });
   } finally {
     closeSync(descriptor);

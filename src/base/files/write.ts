@@ -18,6 +18,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { FileError, remedyOf, systemReason } from './errors.ts';
 import { removeLeftovers, temporaryName } from './leftovers.ts';
+import { errorCode } from '../error-code.ts';
 
 /** What was written, as it can be read back from the disk. */
 export interface WrittenFile {
@@ -166,7 +167,7 @@ class Staged implements StagedFile {
       // The old file is gone, and what a power cut would leave is not known.
       throw new FileError(
         `${this.#file} was written and is in its place, but may not survive a power cut: ${systemReason(error)}: save it on another disk too`,
-        (error as NodeJS.ErrnoException).code ?? 'TENSORCELL_FILE_WRITE',
+        errorCode(error) ?? 'TENSORCELL_FILE_WRITE',
         this.#file,
         { cause: error },
       );
@@ -215,7 +216,7 @@ export function writeTogether(
 
 /** An error of the system as one that names the file and what to do. @param kept the old file is still there. */
 export function writeFailure(file: string, error: unknown, kept: boolean): FileError {
-  const { code = 'TENSORCELL_FILE_WRITE' } = error as Partial<NodeJS.ErrnoException>;
+  const code = errorCode(error) ?? 'TENSORCELL_FILE_WRITE';
   const remedy = remedyOf(error);
   return new FileError(
     `cannot write ${file}: ${systemReason(error)}${kept ? '; the file that was there is kept' : ''}${remedy === undefined ? '' : `: ${remedy}`}`,
@@ -234,7 +235,7 @@ function realTarget(file: string): string {
   try {
     return realpathSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return file;
+    if (errorCode(error) === 'ENOENT') return file;
     throw error;
   }
 }
@@ -278,7 +279,7 @@ function keepMode(descriptor: number, mode: number): void {
 }
 
 function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
+  return codes.includes(errorCode(error) ?? '');
 }
 
 /** Writes all bytes: a write may take fewer than it was given. @throws the system's error */

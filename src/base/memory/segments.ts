@@ -12,6 +12,7 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { mapFile, MappingError, systemErrorCode, type Mapping } from './mapping.ts';
 import { theSystem } from './system.ts';
+import { errorCode } from '../error-code.ts';
 
 const MFD_CLOEXEC = 1;
 /** A freed segment that nobody needed for this long is given back to the system. */
@@ -46,7 +47,7 @@ function mappedBy(pid: number, names: readonly string[]): Set<string> {
     maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
   } catch (error) {
     // Not allowed to look: then nobody can tell, and the memory stays lent.
-    return new Set((error as NodeJS.ErrnoException).code === 'EACCES' ? names : []);
+    return new Set(errorCode(error) === 'EACCES' ? names : []);
   }
   return new Set(names.filter((name) => maps.includes(`${name}.`)));
 }
@@ -123,11 +124,9 @@ export class SegmentPool {
       if (this.#folder !== undefined) rmSync(path, { force: true });
       throw error instanceof MappingError
         ? error
-        : new MappingError(
-            `no room for ${length} bytes of shared memory`,
-            (error as NodeJS.ErrnoException).code ?? 'unknown',
-            { cause: error },
-          );
+        : new MappingError(`no room for ${length} bytes of shared memory`, errorCode(error) ?? 'unknown', {
+            cause: error,
+          });
     }
   }
 
@@ -227,7 +226,7 @@ function removeOrphans(folder: string): void {
     try {
       process.kill(pid, 0);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ESRCH') rmSync(join(folder, file), { force: true });
+      if (errorCode(error) === 'ESRCH') rmSync(join(folder, file), { force: true });
     }
   }
 }

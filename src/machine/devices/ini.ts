@@ -11,7 +11,8 @@ export function parseIni(text: string): Record<string, Record<string, string>> {
     const line = raw.replace(/(^|\s)[#;].*$/, '').trim();
     const heading = /^\[([^\]]*)\]$/.exec(line);
     if (heading) {
-      section = heading[1]!.trim().toLowerCase();
+      const [, name = ''] = heading;
+      section = name.trim().toLowerCase();
       continue;
     }
     const equals = line.indexOf('=');
@@ -37,6 +38,6 @@ export function isOff(value: string | undefined): boolean {
 export function parseSizeBytes(value: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)B?$/i.exec(value.trim());
   if (!match) return undefined;
-  const power = ['', 'K', 'M', 'G', 'T'].indexOf(match[2]!.toUpperCase());
+  const power = ['', 'K', 'M', 'G', 'T'].indexOf((match[2] ?? '').toUpperCase());
   return Math.round(Number(match[1]) * 1024 ** power);
 }

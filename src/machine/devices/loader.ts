@@ -58,9 +58,9 @@ function parseLoaderConfig(text: string, include: (pattern: string) => string[])
   for (const raw of text.split('\n')) {
     const line = raw.replace(/#.*/, '').trim();
     if (line === '') continue;
-    const included = /^include\s+(\S+)$/.exec(line);
-    if (included) {
-      for (const inner of include(included[1]!)) folders.push(...parseLoaderConfig(inner, include));
+    const included = /^include\s+(\S+)$/.exec(line)?.[1];
+    if (included !== undefined) {
+      for (const inner of include(included)) folders.push(...parseLoaderConfig(inner, include));
     } else {
       folders.push(...line.split(/[\s,:]+/).filter((folder) => folder.startsWith('/')));
     }
@@ -112,7 +112,7 @@ export function detectLibraries(machine: Machine, name: string): LibraryChoice[]
   const found: LibraryChoice[] = [];
   const add = (path: string, because: LoaderReason): void => {
     if (found.some((known) => known.path === path) || !isFile(machine, path)) return;
-    found.push({ path, realPath: realPath(machine, path)!, because });
+    found.push({ path, realPath: realPath(machine, path) ?? path, because });
   };
   for (const folder of (machine.environment['LD_LIBRARY_PATH'] ?? '').split(/[:;]/).filter(Boolean)) {
     add(`${folder.replace(/\/+$/, '')}/${name}`, 'LD_LIBRARY_PATH');

@@ -105,12 +105,12 @@ export function memoryText(status: MemoryStatus): string {
   const text = head.map(([label, value]) => `${label.padEnd(width)}  ${value}`);
   if (rows.length > 0) {
     const all = [HEAD, ...rows];
-    const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
+    const widths = HEAD.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
     text.push(
       '',
       ...all.map((row) =>
         row
-          .map((word, column) => word.padEnd(widths[column]!))
+          .map((word, column) => word.padEnd(widths[column] ?? 0))
           .join('  ')
           .trimEnd(),
       ),

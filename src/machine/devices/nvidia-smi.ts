@@ -48,8 +48,8 @@ export function parseNvidiaSmi(text: string): { rows: SmiRow[]; sentences: strin
     rows.push(
       Object.fromEntries(
         FIELDS.map((field, index) => {
-          const value = values[index]!;
-          const refusal = /^\[?(.*?)\]?$/.exec(value)![1]!;
+          const value = values[index] ?? '';
+          const refusal = /^\[?(.*?)\]?$/.exec(value)?.[1] ?? value;
           const why =
             REFUSALS[refusal] ??
             (value.startsWith('[') ? `nvidia-smi reports ${refusal.toLowerCase()}` : undefined);

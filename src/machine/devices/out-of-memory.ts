@@ -45,15 +45,16 @@ export function parseOutOfMemory(message: string): OutOfMemory | undefined {
       message,
     );
   if (!match) return undefined;
-  const shape = match[1]!.split(',').filter(Boolean).map(Number);
-  const [dtype, size] = DTYPES[match[2]!] ?? [match[2]!, undefined];
+  const [, sizes = '', type = '', device = '', allocator = ''] = match;
+  const shape = sizes.split(',').filter(Boolean).map(Number);
+  const [dtype, size] = DTYPES[type] ?? [type, undefined];
   const elements = elementCount(shape);
   return {
     shape,
     dtype,
     bytes: size === undefined ? null : elements * size,
-    device: match[3]!.replace(/^.*\/device:/, ''),
-    allocator: match[4]!,
+    device: device.replace(/^.*\/device:/, ''),
+    allocator,
   };
 }
 

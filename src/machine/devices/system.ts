@@ -28,8 +28,8 @@ export function parseKernelRelease(text: string): KernelRelease {
 export function parseOsRelease(text: string): Record<string, string> {
   const values: Record<string, string> = {};
   for (const line of text.split('\n')) {
-    const match = /^([A-Z_][A-Z_0-9]*)=(.*)$/.exec(line.trim());
-    if (match) values[match[1]!] = match[2]!.replace(/^(["'])(.*)\1$/, '$2');
+    const [, name, value] = /^([A-Z_][A-Z_0-9]*)=(.*)$/.exec(line.trim()) ?? [];
+    if (name !== undefined && value !== undefined) values[name] = value.replace(/^(["'])(.*)\1$/, '$2');
   }
   return values;
 }
@@ -139,7 +139,9 @@ export function detectSystem(machine: Machine): SystemFacts {
 export function detectWindowsConfigs(machine: Machine): { path: string; text: string }[] {
   const users = machine.environment['USERPROFILE'];
   const folders = listFolder(machine, '/mnt/c/Users').map((name) => `/mnt/c/Users/${name}`);
-  const mine = users ? `/mnt/${users[0]!.toLowerCase()}${users.slice(2).replaceAll('\\', '/')}` : undefined;
+  const mine = users
+    ? `/mnt/${users.charAt(0).toLowerCase()}${users.slice(2).replaceAll('\\', '/')}`
+    : undefined;
   const found: { path: string; text: string }[] = [];
   for (const folder of mine === undefined ? folders : [mine]) {
     const path = `${folder}/.wslconfig`;

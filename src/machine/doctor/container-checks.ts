@@ -8,7 +8,9 @@ import { broken, note, ok, slow } from './finding.ts';
 
 /** Paths on the host that a CDI description (YAML or JSON) mounts or passes on. */
 export function parseCdiPaths(text: string): string[] {
-  const paths = [...text.matchAll(/["']?hostPath["']?\s*:\s*["']?([^"'\s,}\]]+)/g)].map((match) => match[1]!);
+  const paths = [...text.matchAll(/["']?hostPath["']?\s*:\s*["']?([^"'\s,}\]]+)/g)].map(
+    ([, path = '']) => path,
+  );
   return [...new Set(paths)];
 }
 

@@ -79,7 +79,7 @@ function runCommand(
   if (path === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const child = execFile(
-      existingHostPath(machine, path)!,
+      existingHostPath(machine, path) ?? path,
       [...commandArguments],
       { env: { ...machine.environment }, encoding: 'utf8', maxBuffer: 10_000_000 },
       (error, stdout, stderr) => {

@@ -91,7 +91,7 @@ export const libraryChecks: readonly Check[] = [
       const hides = found.because === 'LD_LIBRARY_PATH' && inventory.libcuda.length > 1;
       if (!hides || /\/stubs\//.test(found.path)) return ok('LD_LIBRARY_PATH hides no driver library');
       return broken(
-        `LD_LIBRARY_PATH makes programs load ${found.path} instead of ${inventory.libcuda[1]!.path}`,
+        `LD_LIBRARY_PATH makes programs load ${found.path} instead of ${inventory.libcuda[1]?.path}`,
         'unset LD_LIBRARY_PATH   (and remove it from ~/.bashrc)',
       );
     },

@@ -18,7 +18,7 @@ class Library {
 
   /** The first of `names` that the library has, newest first; a function that refuses when it has none. */
   call(names: readonly string[], types: readonly string[]): Call {
-    const key = names[0]!;
+    const key = names.join();
     let found = this.#calls.get(key);
     for (const name of found ? [] : names) {
       try {

@@ -36,14 +36,15 @@ export function sparkline(values: readonly (number | null)[], top: number, room:
     open = true;
     const x = WIDTH - (values.length - 1 - index) * step;
     const y = HEIGHT - 1 - (Math.min(Math.max(value, 0), top) / top) * (HEIGHT - 2);
-    lines.at(-1)!.push(`${Number(x.toFixed(1))},${Number(y.toFixed(1))}`);
+    lines.at(-1)?.push(`${Number(x.toFixed(1))},${Number(y.toFixed(1))}`);
   }
   if (lines.length === 0) return '';
-  const drawn = lines.map((points) =>
-    points.length === 1
-      ? `<circle cx="${points[0]!.split(',')[0]}" cy="${points[0]!.split(',')[1]}" r="1" fill="#0969da"/>`
-      : `<polyline points="${points.join(' ')}" fill="none" stroke="#0969da" stroke-width="1.5"/>`,
-  );
+  const drawn = lines.map((points) => {
+    const [x, y] = points.length === 1 ? (points[0] ?? '').split(',') : [];
+    return x !== undefined
+      ? `<circle cx="${x}" cy="${y}" r="1" fill="#0969da"/>`
+      : `<polyline points="${points.join(' ')}" fill="none" stroke="#0969da" stroke-width="1.5"/>`;
+  });
   return (
     `<svg width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">` +
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="none" stroke="#d0d7de"/>${drawn.join('')}</svg>`
@@ -112,7 +113,7 @@ export function panelText(samples: readonly Sample[], state: string): string {
   const blocks = '▁▂▃▄▅▆▇█';
   const lines = (last?.devices ?? []).map((device) => {
     const bars = series(samples.slice(-30), device.id, ({ utilizationPercent }) => utilizationPercent)
-      .map((value) => (value === null ? ' ' : blocks[Math.min(7, Math.floor((value / 100) * 8))]!))
+      .map((value) => (value === null ? ' ' : blocks.charAt(Math.min(7, Math.floor((value / 100) * 8)))))
       .join('');
     const words = measures(samples, device).map(({ title, words }) => `${title} ${words}`);
     return `${device.id}  ${words.join(', ')}${bars.trim() === '' ? '' : `  ${bars}`}`;

@@ -33,7 +33,7 @@ export function parseCpuTicks(text: string): { busy: number; all: number } | und
   if (!fields || fields.length < 4 || fields.some(Number.isNaN)) return undefined;
   // user nice system idle iowait irq softirq steal; guest time is part of user.
   const all = fields.slice(0, 8).reduce((sum, ticks) => sum + ticks, 0);
-  return { busy: all - fields[3]! - (fields[4] ?? 0), all };
+  return { busy: all - (fields[3] ?? 0) - (fields[4] ?? 0), all };
 }
 
 const LIMIT_MS = 900;
