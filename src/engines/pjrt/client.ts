@@ -59,8 +59,8 @@ export class Client {
       throw new PjrtError('UNAVAILABLE', `the PJRT plugin ${plugin.file} has no devices here`);
     }
     this.#session = new Session(api, client, first.pointer);
-    const platform = `${this.platform} ${this.platformVersion}`;
-    this.#compiler = new Compiler(plugin, this.#session, { platform, deviceKind: first.kind }, options.cache);
+    const target = { platform: this.platform, version: this.platformVersion, deviceKind: first.kind };
+    this.#compiler = new Compiler(plugin, this.#session, target, options.cache);
   }
 
   #listDevices(client: Pointer): Device[] {

@@ -37,6 +37,19 @@ export function compilerFlags(text: string | undefined): CompilerFlags {
 }
 
 /**
+ * Flags of every program, by platform. The CPU's compiler otherwise uses instructions for minima and maxima that drop
+ * NaN: the maximum of [1, NaN, 3] would be 3, while TensorFlow and the GPUs' compilers give NaN.
+ */
+const PLATFORM_FLAGS: Readonly<Record<string, CompilerFlags>> = {
+  cpu: [['xla_cpu_enable_fast_min_max', 'false']],
+};
+
+/** The flags for a platform, with those of XLA_FLAGS, which win. @throws PjrtError for a word that is no flag */
+export function flagsFor(platform: string, text: string | undefined): CompilerFlags {
+  return [...new Map([...(PLATFORM_FLAGS[platform] ?? []), ...compilerFlags(text)])];
+}
+
+/**
  * An xla.CompileOptionsProto (xla/pjrt/proto/compile_options.proto) for a program on one device. The counts are
  * required: without them the plugin ends the process.
  */

@@ -2,7 +2,7 @@ import { koffi } from '../../base/koffi.ts';
 import { copyBytes } from './c-api/api.ts';
 import { pluginHash, readNoFlags, type Plugin } from './c-api/plugin.ts';
 import { NativeMemory, Struct, textBytes, type Pointer } from './c-api/structs.ts';
-import { compilerFlags, compileOptions } from './compile-options.ts';
+import { compileOptions, flagsFor } from './compile-options.ts';
 import { PjrtError } from './errors.ts';
 import { Executable, withExecutable, type Program } from './executables.ts';
 import { cpuFeatures, type ProgramCache, type ProgramKey } from './program-cache.ts';
@@ -36,21 +36,24 @@ export class Compiler {
   readonly #plugin: Plugin;
   readonly #session: Session;
   readonly #cache: ProgramCache | undefined;
+  readonly #platform: string;
   /** Of the key: platform, version and device. */
   readonly #target: Pick<ProgramKey, 'platform' | 'deviceKind'>;
   /** Compilations on this thread by program text: an interrupt may fall between the call and its result's owner. */
   readonly #unclaimed = new Map<string, Struct<'ClientCompile'>>();
   readonly #running = new Set<Promise<unknown>>();
 
+  /** @param target the platform's name and version, and what the device is */
   constructor(
     plugin: Plugin,
     session: Session,
-    target: Pick<ProgramKey, 'platform' | 'deviceKind'>,
+    target: { platform: string; version: string; deviceKind: string },
     cache: ProgramCache | undefined,
   ) {
     this.#plugin = plugin;
     this.#session = session;
-    this.#target = target;
+    this.#platform = target.platform;
+    this.#target = { platform: `${target.platform} ${target.version}`, deviceKind: target.deviceKind };
     this.#cache = cache;
   }
 
@@ -120,7 +123,7 @@ export class Compiler {
       const struct = this.#compileStruct(NOTHING, compileOptions());
       this.#free(this.#plugin.api.call('ClientCompile', struct, 'starting the compiler'));
     });
-    return compileOptions(compilerFlags(process.env['XLA_FLAGS']));
+    return compileOptions(flagsFor(this.#platform, process.env['XLA_FLAGS']));
   }
 
   #known(program: Program, options: Uint8Array): Executable | undefined {
