@@ -1,5 +1,5 @@
 import { TF } from '../../dtypes.ts';
-import { elementName, sameType, sizeOf, tensorName, describeType, type TensorType } from '../dtypes.ts';
+import { sameType, sizeOf, tensorName, describeType, type TensorType } from '../dtypes.ts';
 import { PjrtError } from '../errors.ts';
 import type { Program } from '../executables.ts';
 
@@ -24,26 +24,26 @@ export interface CheckedProgram extends Program {
   readonly checks: readonly string[];
 }
 
-/** A finite number for StableHLO's text, as its bits: decimal digits would be rounded, and infinities have no digits. */
-function floatLiteral(dtype: number, value: number): string {
-  if (dtype === TF.DOUBLE) {
-    const bits = new DataView(new ArrayBuffer(8));
-    bits.setFloat64(0, value);
-    return `0x${bits.getBigUint64(0).toString(16).toUpperCase().padStart(16, '0')}`;
-  }
+/** A float for StableHLO's text, as its bits: decimal digits would be rounded, and infinities have no digits. */
+function floatLiteral(value: number): string {
   const bits = new DataView(new ArrayBuffer(4));
   bits.setFloat32(0, value);
   return `0x${bits.getUint32(0).toString(16).toUpperCase().padStart(8, '0')}`;
 }
 
-/** Whether a dtype is a float that this file writes. */
+/** Whether a dtype is a float that programs are written for. */
 export function isFloat(dtype: number): boolean {
-  return dtype === TF.FLOAT || dtype === TF.DOUBLE;
+  return dtype === TF.FLOAT;
+}
+
+/** Whether programs are written for a dtype: float32, booleans and integers. */
+export function isWritten(dtype: number): boolean {
+  return isFloat(dtype) || isInteger(dtype) || dtype === TF.BOOL;
 }
 
 function literal(dtype: number, value: number | bigint): string {
   if (dtype === TF.BOOL) return value ? 'true' : 'false';
-  return isFloat(dtype) ? floatLiteral(dtype, Number(value)) : String(value);
+  return isFloat(dtype) ? floatLiteral(Number(value)) : String(value);
 }
 
 /**
@@ -292,8 +292,9 @@ export class ProgramBuilder {
 
   #failure(): Value {
     let code = this.constant(TF.INT32, 0);
-    for (const [i, { failed }] of [...this.#checks.entries()].reverse()) {
-      code = this.select(failed, this.constant(TF.INT32, i + 1), code);
+    // The first check is applied last, and wins.
+    for (let i = this.#checks.length; i > 0; i--) {
+      code = this.select(this.#checks[i - 1]!.failed, this.constant(TF.INT32, i), code);
     }
     return code;
   }
@@ -339,25 +340,31 @@ export function signature(inputs: readonly Value[], outputs: readonly TensorType
 
 /** The number that no element of a dtype is less than, for maxima: negative infinity, or the smallest integer. */
 export function lowest(dtype: number): number | bigint {
-  const bits = integerBits(dtype);
+  const bits = INTEGERS.get(dtype);
   if (bits === undefined) return dtype === TF.BOOL ? 0 : -Infinity;
   return bits.signed ? -(2n ** BigInt(bits.width - 1)) : 0n;
 }
 
 /** The same for minima. */
 export function highest(dtype: number): number | bigint {
-  const bits = integerBits(dtype);
+  const bits = INTEGERS.get(dtype);
   if (bits === undefined) return dtype === TF.BOOL ? 1 : Infinity;
   return 2n ** BigInt(bits.signed ? bits.width - 1 : bits.width) - 1n;
 }
 
-/** Width and sign of an integer dtype; undefined for others. */
-function integerBits(dtype: number): { width: number; signed: boolean } | undefined {
-  const [, sign, width] = /^(u?)i(\d+)$/.exec(elementName(dtype)) ?? [];
-  return width === undefined || width === '1' ? undefined : { width: Number(width), signed: sign === '' };
-}
+/** Width and sign of integer dtypes. */
+const INTEGERS: ReadonlyMap<number, { width: number; signed: boolean }> = new Map([
+  [TF.INT8, { width: 8, signed: true }],
+  [TF.INT16, { width: 16, signed: true }],
+  [TF.INT32, { width: 32, signed: true }],
+  [TF.INT64, { width: 64, signed: true }],
+  [TF.UINT8, { width: 8, signed: false }],
+  [TF.UINT16, { width: 16, signed: false }],
+  [TF.UINT32, { width: 32, signed: false }],
+  [TF.UINT64, { width: 64, signed: false }],
+]);
 
 /** Whether a dtype holds integers. */
 export function isInteger(dtype: number): boolean {
-  return integerBits(dtype) !== undefined;
+  return INTEGERS.has(dtype);
 }

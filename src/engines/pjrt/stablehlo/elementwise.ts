@@ -1,5 +1,5 @@
 import { dtypeName, TF } from '../../dtypes.ts';
-import { isFloat, isInteger, type ProgramBuilder, type Value } from './builder.ts';
+import { isFloat, isInteger, isWritten, type ProgramBuilder, type Value } from './builder.ts';
 import { aligned, NotEmitted, single, type Emitter, type OpCall } from './emitter.ts';
 
 /** Dtypes of an op's operands. */
@@ -11,7 +11,7 @@ function checkKind(call: OpCall, dtype: number, kind: Kind): void {
     integer: isInteger(dtype),
     number: isFloat(dtype) || isInteger(dtype),
     bool: dtype === TF.BOOL,
-    any: isFloat(dtype) || isInteger(dtype) || dtype === TF.BOOL,
+    any: true,
   };
   if (!fits[kind]) throw new NotEmitted(`${call.name} of ${dtypeName(dtype)}`);
 }
@@ -99,12 +99,12 @@ function comparison(kind: Kind, direction: Parameters<ProgramBuilder['compare']>
 }
 
 /** Constants of self-normalizing networks (tensorflow/core/kernels/relu_op_functor.h). */
-const SELU_SCALE = 1.0507009873554804934193349852946;
-const SELU_SCALE_ALPHA = 1.7580993408473768599402175208123;
+const SELU_SCALE = 1.0507009873554805;
+const SELU_SCALE_ALPHA = 1.7580993408473769;
 
 /** log(1 + e^x), without overflow (tf2xla/kernels/elu_op.cc and softplus in binary_ops). */
 function softplus(m: Arithmetic, x: Value): Value {
-  const threshold = Math.log(x.type.dtype === TF.DOUBLE ? Number.EPSILON : 2 ** -23) + 2;
+  const threshold = Math.log(2 ** -23) + 2;
   const power = m.apply('stablehlo.exponential', x);
   const middle = m.apply('stablehlo.log_plus_one', power);
   const small = m.select(m.compare('LT', x, threshold), power, middle);
@@ -300,7 +300,11 @@ function ofOthers(): Record<string, Emitter> {
   });
   return {
     AddN: addAll,
-    Cast: single((call) => call.builder.convert(call.value(0), call.attribute('DstT', TF.FLOAT))),
+    Cast: single((call) => {
+      const to = call.attribute<number>('DstT', TF.FLOAT);
+      if (!isWritten(to)) throw new NotEmitted(`${call.name} to ${dtypeName(to)}`);
+      return call.builder.convert(call.value(0), to);
+    }),
     ClipByValue: single((call) => {
       const [x, low, high] = aligned(call, call.values()) as [Value, Value, Value];
       checkKind(call, x.type.dtype, 'number');

@@ -1,4 +1,3 @@
-import { dtypeName, TF } from '../../dtypes.ts';
 import type { OpAttribute } from '../../ops.ts';
 import type { TensorType } from '../dtypes.ts';
 import type { ProgramBuilder, Value } from './builder.ts';
@@ -130,11 +129,3 @@ export function aligned(call: OpCall, values: readonly Value[]): Value[] {
   );
   return values.map((value) => broadcastTo(call.builder, value, shape));
 }
-
-/** Refuses dtypes that an op has no rule for. */
-export function expectDtype(call: OpCall, dtype: number, allowed: readonly number[]): void {
-  if (!allowed.includes(dtype)) throw new NotEmitted(`${call.name} of ${dtypeName(dtype)}`);
-}
-
-/** Dtypes of the rules for real numbers. */
-export const FLOATS: readonly number[] = [TF.FLOAT, TF.DOUBLE];

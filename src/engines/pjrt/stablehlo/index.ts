@@ -1,6 +1,7 @@
+import { dtypeName } from '../../dtypes.ts';
 import type { OpAttribute } from '../../ops.ts';
 import type { TensorType } from '../dtypes.ts';
-import { ProgramBuilder, type CheckedProgram, type Value } from './builder.ts';
+import { isWritten, ProgramBuilder, type CheckedProgram, type Value } from './builder.ts';
 import { ELEMENTWISE } from './elementwise.ts';
 import { NotEmitted, OpCall, type EmitterTable, type Operand } from './emitter.ts';
 import { INDEXING } from './indexing.ts';
@@ -30,6 +31,9 @@ export function emitOp(
 ): Value[] {
   const emit = EMITTERS.get(name);
   if (emit === undefined) throw new NotEmitted(`${name} has no rule`);
+  for (const { type } of inputs) {
+    if (!isWritten(type.dtype)) throw new NotEmitted(`${name} of ${dtypeName(type.dtype)}`);
+  }
   return emit(new OpCall(builder, name, inputs, attributes));
 }
 

@@ -27,10 +27,16 @@ function gatherAlong(call: OpCall, params: Value, indices: Value, axis: number, 
   checkIndices(call, indices, shape[axis]!);
   const result = [...shape.slice(0, axis), ...places.slice(batch), ...shape.slice(axis + 1)];
   if (params.type.shape[axis] === 0) return builder.constant(dtype, 0, result);
-  const batchAxes = places.slice(0, batch).map((_, i) => i);
+  const batchAxes = places
+    .slice(0, batch)
+    .map((_, i) => i)
+    .join(', ');
   const numbers = [
     // The axes of the result that come from the slices.
-    `offset_dims = [${result.map((_, i) => i).filter((i) => (i >= batch && i < axis) || i >= axis + places.length - batch)}]`,
+    `offset_dims = [${result
+      .map((_, i) => i)
+      .filter((i) => (i >= batch && i < axis) || i >= axis + places.length - batch)
+      .join(', ')}]`,
     `collapsed_slice_dims = [${axis}]`,
     ...(batch > 0
       ? [`operand_batching_dims = [${batchAxes}]`, `start_indices_batching_dims = [${batchAxes}]`]
@@ -101,7 +107,7 @@ function unsortedSegmentSum(call: OpCall): Value {
   if (!isFloat(dtype) && !isInteger(dtype)) throw new NotEmitted(`${call.name} of ${dtypeName(dtype)}`);
   const element = tensorName({ dtype, shape: [] });
   const numbers = [
-    `update_window_dims = [${rest.map((_, i) => i + places.length)}]`,
+    `update_window_dims = [${rest.map((_, i) => i + places.length).join(', ')}]`,
     'inserted_window_dims = [0]',
     'scatter_dims_to_operand_dims = [0]',
     `index_vector_dim = ${places.length}`,

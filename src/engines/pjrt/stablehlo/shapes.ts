@@ -38,7 +38,7 @@ function rangeOf(size: number, begin: number | undefined, end: number | undefine
   return { begin: from, count: Math.max(0, Math.ceil((to - from) / stride)), stride };
 }
 
-/** What a sparse specification with masks means for each axis, and the shape of the result. */
+/** Reads a specification with masks: the range of each axis, and the shape of the result. */
 function readMasks(call: OpCall, shape: readonly number[]): { ranges: Range[]; result: number[] } {
   const [begin, end, strides] = [call.known(1), call.known(2), call.known(3)];
   const has = (mask: string, i: number) => (call.attribute(mask, 0) & (1 << i)) !== 0;
