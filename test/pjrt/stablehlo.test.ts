@@ -51,7 +51,9 @@ for (const [which, plugin] of (await testPlugins()).entries()) {
       const client = openClient(plugin);
       const buffers: ReturnType<typeof client.upload>[] = [];
       const results: { name: string; value: Value; wanted: Result }[] = [];
-      for (const one of cases) {
+      for (const [at, one] of cases.entries()) {
+        // The second plugin reads older StableHLO: the forms of each op count there.
+        if (which > 0 && cases.findIndex(({ op }) => op === one.op) < at) continue;
         const operands = one.inputs.map(({ dtype, shape, values, known }) => {
           const type = { dtype, shape };
           if (known) return { type, known: values, value: () => builder.constants(type, values) };

@@ -100,7 +100,7 @@ function comparison(kind: Kind, direction: Parameters<ProgramBuilder['compare']>
 
 /** Constants of self-normalizing networks (tensorflow/core/kernels/relu_op_functor.h). */
 const SELU_SCALE = 1.0507009873554805;
-const SELU_SCALE_ALPHA = 1.7580993408473769;
+const SELU_SCALE_ALPHA = 1.7580993408473768;
 
 /** log(1 + e^x), without overflow (tf2xla/kernels/elu_op.cc and softplus in binary_ops). */
 function softplus(m: Arithmetic, x: Value): Value {
