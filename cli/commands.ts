@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { doctorCommand } from './doctor.ts';
+import { hardwareTestCommand } from './hardware-test.ts';
 import { historyCommand } from './history.ts';
 import { install, uninstall } from './install.ts';
 import { runLab } from './lab.ts';
-import { places } from './places.ts';
+import { places, version } from './places.ts';
 import { reporter } from './progress.ts';
 import { runCommand } from './run-command.ts';
 import { RUNTIME_USAGE, runtimeCommand } from './runtime.ts';
@@ -130,14 +130,18 @@ export const COMMANDS: readonly Command[] = [
     run: doctorCommand,
   },
   {
+    name: 'hardware-test',
+    usage: 'hardware-test [--quick] [--output FOLDER]',
+    summary:
+      'tests the device of this machine with ops and trainings (8 minutes, --quick 2) and writes hardware-report.md and .json',
+    run: hardwareTestCommand,
+  },
+  {
     name: 'version',
     usage: 'version',
     summary: 'prints the version',
     run() {
-      const { version } = JSON.parse(readFileSync(join(places().root, 'package.json'), 'utf8')) as {
-        version: string;
-      };
-      console.log(version);
+      console.log(version(places()));
       return 0;
     },
   },

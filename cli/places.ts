@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownEnvironment } from '../src/machine/runtimes/python.ts';
@@ -30,4 +30,9 @@ export function places(here: string = dirname(fileURLToPath(import.meta.url))): 
     requirements: join(here, 'requirements', 'lab.txt'),
     notebooks: join(root, 'notebooks'),
   };
+}
+
+/** Of the package, as its package.json has it. */
+export function version({ root }: Pick<Places, 'root'>): string {
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
 }

@@ -50,6 +50,7 @@ const entries = {
   probe: 'src/machine/devices/probe/main.ts',
   'first-operation': 'src/api/first-operation-main.ts',
   'xla-trial': 'src/api/xla-trial-main.ts',
+  'hardware-step': 'src/api/hardware/main.ts',
 };
 
 /** @satisfies {import('esbuild').BuildOptions} */
