@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeWhole } from '../src/base/files/index.ts';
 import { thisMachine } from '../src/machine/devices/machine.ts';
+import { configuredVariables, SettingError } from '../src/machine/devices/settings.ts';
 import { disposeProbes } from '../src/machine/devices/probe/probe.ts';
 import {
   reportMarkdown,
@@ -13,7 +14,7 @@ import {
   TOTAL_SECONDS,
 } from '../src/machine/hardware/index.ts';
 import { places, version } from './places.ts';
-import { reporter } from './progress.ts';
+import { reporter, type Reporter } from './progress.ts';
 import { tutorialsFolder } from './tutorials.ts';
 
 /** The folder of the package with the digits of the first tutorial, in the checkout or next to the reader's tutorials. */
@@ -27,6 +28,17 @@ function digitsFolder(root: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The environment that cells get: with the settings of the config file. */
+function cellEnvironment(report: Reporter): NodeJS.ProcessEnv {
+  try {
+    return { ...process.env, ...configuredVariables(process.env) };
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    report.say(`the config file is not used: ${error.message}`);
+    return process.env;
+  }
 }
 
 /**
@@ -50,7 +62,7 @@ export async function hardwareTestCommand(commandArguments: string[]): Promise<n
   );
   try {
     const result = await testHardware({
-      machine: thisMachine(),
+      machine: thisMachine(cellEnvironment(report)),
       mode,
       version: version(here),
       script: join(here.dist, 'hardware-step.js'),
