@@ -91,8 +91,6 @@ export interface TfInternals {
   metrics: { metricsMap: Record<string, unknown> };
   /** The parts of metrics that are ratios of sums over an epoch. A step gives them behind its values. */
   objective: {
-    /** Leaves them in a batch's logs for tfjs's own logger. */
-    keepRatios(model: object, labels: readonly string[], outs: tfjs.Tensor[], logs: object): void;
     /** Adds sums over the steps of a call to the logger. */
     addStepSums(
       model: object,

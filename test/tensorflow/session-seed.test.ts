@@ -133,3 +133,29 @@ test('fit shuffles in the same order compiled and eagerly', async () => {
     assert.ok(Math.abs(value - (eager[i] ?? NaN)) <= 1e-5 * Math.max(1, Math.abs(value)), `${i}: ${value}`);
   }
 });
+
+test('the losses of an epoch do not depend on how many steps a call has, which measured times decide', async () => {
+  const wide = tf.tidy(() => x.tile([8, 1]));
+  const sums = wide.sum<Tensor>(1, true);
+  const results: string[] = [];
+  for (const stepsPerExecution of [2, 3, 7, 16, undefined]) {
+    for (const kind of ['fit', 'fitDataset'] as const) {
+      setRandomSeed(11);
+      const model = network();
+      const options = { epochs: 3, ...(stepsPerExecution === undefined ? {} : { stepsPerExecution }) };
+      const { history } =
+        kind === 'fit'
+          ? await model.fit(wide, sums, { ...options, batchSize: 4, shuffle: false })
+          : await model.fitDataset(
+              tf.data.zip({ xs: tf.data.array(rows(wide)), ys: tf.data.array(rows(sums)) }).batch(4),
+              options,
+            );
+      results.push(JSON.stringify(history['loss']));
+    }
+  }
+  assert.deepEqual(new Set(results).size, 1, results.join('\n'));
+});
+
+function rows(tensor: Tensor): number[][] {
+  return tensor.arraySync() as number[][];
+}

@@ -65,7 +65,8 @@ export class LoopFunctions {
 
   /** TF_DataTypes of what the inner loop gives. */
   get innerTypes(): number[] {
-    return [TF.INT32, ...Array.from({ length: 2 * this.#shape.outputs }, () => TF.FLOAT)];
+    const each = (dtype: number) => Array.from({ length: this.#shape.outputs }, () => dtype);
+    return [TF.INT32, ...each(TF.DOUBLE), ...each(TF.FLOAT)];
   }
 
   /** Makes the functions callable. */
@@ -89,12 +90,16 @@ export class LoopFunctions {
     }
   }
 
-  /** The loop's variables: a counter, sums and last values, and then all that stays the same. */
+  /**
+   * The loop's variables: a counter, sums and last values, and then all that stays the same. The sums are float64: measured
+   * times decide how many steps a call has, and in float32 the sum of an epoch would depend on that.
+   */
   #variables(graph: GraphBuilder, names: LoopNames) {
-    const scalars = () => Array.from({ length: this.#shape.outputs }, () => graph.placeholder(TF.FLOAT, []));
+    const scalars = (dtype: number) =>
+      Array.from({ length: this.#shape.outputs }, () => graph.placeholder(dtype, []));
     const counter = graph.placeholder(TF.INT32, []);
-    const sums = scalars();
-    const last = scalars();
+    const sums = scalars(TF.DOUBLE);
+    const last = scalars(TF.FLOAT);
     return { counter, sums, last, ...this.#fixed(graph, names) };
   }
 
@@ -206,7 +211,12 @@ export class LoopFunctions {
       const next = [
         // The counter goes on when the step is whole: its updates hang before its outputs.
         { oper: graph.operation('AddV2', [counter, integer(1)], [], [call]), index: 0 },
-        ...sums.map((sum, i) => op('AddV2', [sum, values[i] as GraphOutput])),
+        ...sums.map((sum, i) =>
+          op('AddV2', [
+            sum,
+            op('Cast', [values[i] as GraphOutput], type('SrcT', TF.FLOAT), type('DstT', TF.DOUBLE)),
+          ]),
+        ),
         ...values.map((value) => op('Identity', [value])),
       ];
       return graph.toFunction(
@@ -267,8 +277,11 @@ export class LoopFunctions {
       // The inner loop counts on from where the last one ended.
       const begin = inner ? graph.placeholder(TF.INT32, []) : graph.constant([], TF.INT32, [0]);
       const { fixed } = this.#fixed(graph, names);
-      const zero = graph.constant([], TF.FLOAT, [0]);
-      const scalars = Array.from({ length: 2 * this.#shape.outputs }, () => zero);
+      const zeros = (dtype: number) => {
+        const zero = graph.constant([], dtype, [0]);
+        return Array.from({ length: this.#shape.outputs }, () => zero);
+      };
+      const scalars = [...zeros(TF.DOUBLE), ...zeros(TF.FLOAT)];
       const inputs = [begin, ...scalars, ...fixed];
       const loop = graph.operation('While', inputs, [
         type(

@@ -166,8 +166,10 @@ class DatasetTraining {
       };
       try {
         if (await this.#runEpoch(prefetcher, epoch)) await validate(model, args, this.#labels, epochLogs);
+        await this.#reports.endEpoch();
       } finally {
         prefetcher.close();
+        this.#reports.dispose();
       }
       await this.#callbackList.onEpochEnd(epoch, epochLogs);
       if (model.stopTraining_) break;

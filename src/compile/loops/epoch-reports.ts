@@ -33,8 +33,17 @@ export interface History {
 /** tfjs's BaseLogger: the means of an epoch. */
 interface BaseLogger extends Callback {
   seen: number;
-  totals: Logs;
+  totals: Record<string, number>;
 }
+
+/** The outputs of a step that are not read yet, and the samples in its batch. */
+interface UnreadStep {
+  size: number;
+  outs: Tensor[];
+}
+
+/** Outputs of so many steps stay on the device before they are read together. */
+const MOST_UNREAD = 256;
 
 /** Says of a failure in one of these steps what the weights are now, and where older ones lie. */
 function failedStep(error: Error, first: number, count: number, callbacks: readonly object[]): Error {
@@ -50,7 +59,8 @@ function failedStep(error: Error, first: number, count: number, callbacks: reado
 
 /**
  * The reports of a training's steps to callbacks: each step, or the sums of a call of several steps. tfjs's own logger
- * gets the sums of a call, so that the means of an epoch are those of all its batches.
+ * gets sums in float64, so that the means of an epoch are those of all its batches, and do not depend on which steps run
+ * alone: measured times decide that.
  */
 export class EpochReports {
   /** Whether some callback wants to see every batch. */
@@ -64,6 +74,7 @@ export class EpochReports {
   readonly #logger: BaseLogger;
   /** All but the logger. */
   readonly #others: Callback[];
+  readonly #unread: UnreadStep[] = [];
 
   constructor(tf: Tf, model: object, list: CallbackList, labels: readonly string[]) {
     this.#tf = tf;
@@ -87,16 +98,47 @@ export class EpochReports {
       logs['size'] = size;
       const outs = run();
       this.#labels.forEach((label, i) => (logs[label] = tf.keep(outs[i] as Tensor)));
-      tfInternals(tf).objective.keepRatios(this.#model, this.#labels, outs, logs);
+      this.#unread.push({ size, outs: outs.map((value) => tf.keep(value.toFloat().asScalar())) });
     });
-    // tfjs adds scalars to scalars.
-    const { totals } = this.#logger;
-    for (const label of this.#labels) {
-      const total = totals[label];
-      if (typeof total === 'number') totals[label] = tf.scalar(total);
-    }
-    await this.#list.onBatchEnd(index, logs);
+    this.#logger.seen += size;
+    if (this.#unread.length >= MOST_UNREAD) await this.#readSteps();
+    for (const callback of this.#others) await callback.onBatchEnd(index, logs);
     for (const value of Object.values(logs)) if (typeof value !== 'number') value.dispose();
+  }
+
+  /** To be called before the callbacks hear of the end of an epoch: its means are complete then. */
+  endEpoch(): Promise<void> {
+    return this.#readSteps();
+  }
+
+  /** Releases what an error has left. */
+  dispose(): void {
+    for (const { outs } of this.#unread.splice(0)) this.#tf.dispose(outs);
+  }
+
+  /** Adds the outputs of the steps that ran alone to the sums of the epoch. */
+  async #readSteps(): Promise<void> {
+    const steps = this.#unread.splice(0);
+    if (steps.length === 0) return;
+    const tensors = steps.flatMap(({ outs }) => outs);
+    const all = this.#tf.tidy(() => this.#tf.stack(tensors));
+    this.#tf.dispose(tensors);
+    const values = await all.data();
+    all.dispose();
+    let at = 0;
+    for (const { size, outs } of steps) {
+      this.#add(Array.from(values.subarray(at, at + outs.length)), size);
+      at += outs.length;
+    }
+  }
+
+  /** @param sums of each output, over one step or several */
+  #add(sums: readonly number[], size: number): void {
+    const { totals } = this.#logger;
+    this.#labels.forEach((label, i) => {
+      totals[label] = (totals[label] ?? 0) + (sums[i] as number) * size;
+    });
+    tfInternals(this.#tf).objective.addStepSums(this.#model, this.#logger, this.#labels, sums, size);
   }
 
   /** The outputs of a step. @throws what `step` throws, with a word on the weights where a graph failed. */
@@ -134,17 +176,10 @@ export class EpochReports {
     }
     const { steps } = result;
     if (steps === 0) return 0;
-    const { totals } = this.#logger;
     this.#logger.seen += steps * size;
     const logs: Record<string, number> = { batch: index + steps - 1, size };
-    this.#labels.forEach((label, i) => {
-      logs[label] = result.last[i] as number;
-      const before = totals[label] ?? 0;
-      const total = typeof before === 'number' ? before : (before.dataSync()[0] as number);
-      if (typeof before !== 'number') before.dispose();
-      totals[label] = total + (result.sums[i] as number) * size;
-    });
-    tfInternals(this.#tf).objective.addStepSums(this.#model, this.#logger, this.#labels, result.sums, size);
+    this.#labels.forEach((label, i) => (logs[label] = result.last[i] as number));
+    this.#add(result.sums, size);
     done?.(steps);
     for (const callback of this.#others) {
       const counts = callback[COUNTS_STEPS];

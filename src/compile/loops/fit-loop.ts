@@ -140,8 +140,10 @@ class ArrayTraining {
       const order = this.#tf.tensor1d(indices, 'int32');
       try {
         await this.#runEpoch(epoch, order, epochLogs);
+        await this.#reports.endEpoch();
       } finally {
         order.dispose();
+        this.#reports.dispose();
       }
       await this.#callbackList.onEpochEnd(epoch, epochLogs);
       if (model.stopTraining_) break;
