@@ -32,12 +32,12 @@ export function loading(): StepOutcome {
   const start = performance.now();
   const { build } = readyTf();
   const seconds = (performance.now() - start) / 1000;
-  const { backend, devices, passedOver } = describeBackend();
+  const { backend, devices, rejected } = describeBackend();
   const names = devices.map(({ name }) => name.replace(/^.*\/device:/, '')).join(', ');
-  const rejected = passedOver.map(({ what, why }) => ` (${what} is not used: ${why})`).join('');
+  const reasons = rejected.map(({ what, why }) => ` (${what} is not used: ${why})`).join('');
   return {
     status: 'works',
-    found: `${build}, backend ${backend}, devices ${names === '' ? 'none' : names}${rejected}`,
+    found: `${build}, backend ${backend}, devices ${names === '' ? 'none' : names}${reasons}`,
     measured: { loading_s: Number(seconds.toFixed(2)) },
   };
 }

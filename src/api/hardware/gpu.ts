@@ -30,8 +30,8 @@ export function requireGpu(count = 1): ReadyTf & { gpu: string } {
   const ready = readyTf();
   const gpu = ready.gpus[0];
   if (gpu === undefined || ready.gpus.length < count) {
-    const { passedOver } = describeBackend();
-    const reasons = passedOver.map(({ what, why }) => `${what}: ${why}`).join('; ');
+    const { rejected } = describeBackend();
+    const reasons = rejected.map(({ what, why }) => `${what}: ${why}`).join('; ');
     throw new Error(
       `TensorFlow (${ready.build}) uses ${ready.gpus.length} of the GPUs of this machine${reasons === '' ? '' : `: ${reasons}`}`,
     );
