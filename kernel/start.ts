@@ -16,7 +16,7 @@ import { Session } from './session/session.ts';
 import { formatConnectionFile, parseConnectionFile } from './transport/connection-file.ts';
 import { createCodec } from './wire/codec.ts';
 import { createSigner } from './wire/signature.ts';
-import { storeCache } from './processes/store-cache.ts';
+import { storeCache, storeOnce } from './processes/store-cache.ts';
 import { writeWhole } from '../src/base/files/index.ts';
 import { historyPath } from '../src/base/home.ts';
 import { reserveDescriptors } from '../src/base/spare-descriptors.ts';
@@ -94,13 +94,11 @@ export async function start(
     exit: () => void end(0),
   });
 
-  let unstored = missingCache;
-  const storeCode = (): void => {
-    if (!unstored || !session.hasRun) return;
-    const cache = unstored;
-    unstored = undefined;
-    storeCache(cache, debug);
-  };
+  const storeCode = storeOnce(
+    missingCache,
+    () => session.hasRun,
+    (cache) => storeCache(cache, debug),
+  );
   setTimeout(storeCode, STORE_CODE_AFTER_MS).unref();
   let ending = false;
   const end = async (code: number): Promise<void> => {

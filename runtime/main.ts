@@ -40,7 +40,7 @@ import { installStackTraces } from './stack.ts';
 import { CellInput } from './standard-input.ts';
 import { refuseStandardInput } from './standard-input-files.ts';
 import { createTracker } from './tracking.ts';
-import { storeCache } from '../kernel/processes/store-cache.ts';
+import { storeCache, storeOnce } from '../kernel/processes/store-cache.ts';
 import { isHeavyFile } from '../kernel/limits/weight.ts';
 
 /** Of `runBundle`. */
@@ -112,13 +112,11 @@ function loadBundle(name: string): unknown {
   // Node 20 and 22 warn that `require` of an ES module is experimental; it works the same in all that `engines` allows.
   return critical(() => quietly(/\brequire\(\)/u, (): unknown => requireBundle(name)));
 }
-let stored = missingCache === undefined;
-/** Once cells have run, with which the code that they need was compiled. */
-function storeCode(): void {
-  if (stored || !runtime.owner()) return;
-  stored = true;
-  critical(() => storeCache(missingCache!, () => undefined));
-}
+const storeCode = storeOnce(
+  missingCache,
+  () => runtime.owner() !== undefined,
+  (cache) => critical(() => storeCache(cache, () => undefined)),
+);
 setTimeout(storeCode, STORE_CODE_AFTER_MS).unref();
 const nativeFlush = createNativeFlush(critical);
 const hooks = prepareHooks(state);

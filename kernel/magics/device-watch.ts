@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Sampler } from '../../src/machine/devices/watch/sampler.ts';
 import type { Sample } from '../../src/machine/devices/watch/sampler.ts';
 import { PANEL_MINUTES, panelHtml, panelText } from '../../src/machine/devices/watch/panel.ts';
@@ -5,8 +6,6 @@ import type { Machine } from '../../src/machine/devices/index.ts';
 import type { MagicContext, MagicOutput } from '../contracts/magics.ts';
 
 const INTERVAL_MS = 1000;
-
-let panels = 0;
 
 /**
  * The live panel of `%device watch`. It lives in the kernel process, so it moves on while the runtime process is busy; its timer
@@ -29,7 +28,7 @@ export class DeviceWatch {
     await this.stop('continues in a newer panel');
     const sampler = new Sampler(machine);
     const samples: Sample[] = [];
-    const displayId = `tensorcell-device-watch-${process.pid}-${++panels}`;
+    const displayId = `tensorcell-device-watch-${randomUUID()}`;
     const most = (PANEL_MINUTES * 60_000) / intervalMs;
     const state = `last ${PANEL_MINUTES} minutes; %device watch stop ends it`;
     let current = true;

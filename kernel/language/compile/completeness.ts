@@ -27,7 +27,7 @@ export function isComplete(source: string, isKnown: (name: string) => boolean): 
   if (state.open === 'broken') return { status: 'invalid' };
   const goesOn = readings.some(
     ({ language, whole, problem }) =>
-      isAtEnd(whole, problem!) ||
+      (problem !== undefined && isAtEnd(whole, problem)) ||
       canGoOn(whole, whole === text ? state.closers : `${state.closers})`, language),
   );
   if (!goesOn) return { status: 'invalid' };
@@ -41,18 +41,17 @@ function judgeMeaning(text: string, languages: readonly SourceLanguage[]): Compl
       const { problem } = parse(whole, language);
       return !problem || /^Export '.*' is not defined/u.test(problem.message);
     });
-  if (isRight(text))
-    return lacksBody(text, languages[0]!) ? { status: 'incomplete', indent: '' } : { status: 'complete' };
+  if (isRight(text)) return lacksBody(text) ? { status: 'incomplete', indent: '' } : { status: 'complete' };
   // `let`, `interface` and `delete name` are wrong as expressions, and begin something that is right.
   const goesOn = [' x = 0', ' X {}', '.x'].some((ending) => isRight(text + ending));
   return goesOn ? { status: 'incomplete', indent: '' } : { status: 'invalid' };
 }
 
 /** It ends with the head of a function, whose body may begin in the next line. */
-function lacksBody(text: string, language: SourceLanguage): boolean {
+function lacksBody(text: string): boolean {
   // Most cells do not end in a parenthesis or a type.
   if (!/\bfunction\b[^;{}]*$/.test(text)) return false;
-  const last = parse(text, language).program.body.at(-1);
+  const last = parse(text, 'ts').program.body.at(-1);
   const declared = last?.type.startsWith('Export')
     ? (last as { declaration?: Node | null }).declaration
     : last;
@@ -64,7 +63,7 @@ function isAtEnd(text: string, { start }: ParseProblem): boolean {
   return start >= text.trimEnd().length;
 }
 
-/** What may complete a text about which the parser complains before its end. */
+/** Endings that may complete a text about which the parser complains before its end. */
 const ENDINGS = [
   '',
   ' x',

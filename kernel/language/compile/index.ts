@@ -25,6 +25,7 @@ import { syntaxHint } from '../../slips/index.ts';
 import { CellSlips } from './slips.ts';
 import type { OriginalKind } from './top-variables.ts';
 import { cellMagicHead } from '../../contracts/magic-syntax.ts';
+import { required } from '../../../src/base/required.ts';
 
 export { compileModule } from './module.ts';
 export { CompileError } from './problems.ts';
@@ -97,7 +98,7 @@ class SourceCompiler implements PortableCompiler {
       magics: magics.map(({ name, line, interpolations }, index) => ({
         name,
         line,
-        at: positions[index]!,
+        at: required(positions[index], 'the position of a magic'),
         interpolates: interpolations.length > 0,
       })),
     };

@@ -1,7 +1,7 @@
 /**
  * Lines of a cell that are for the kernel (`%who`, `!ls`) are blanked with spaces, so that TypeScript sees none of them
- * and every offset stays what it was. Of a cell that runs, the compiler says which lines those are; while somebody
- * types, and nothing can be parsed, they are told by their looks.
+ * and every offset stays what it was. Of a cell that runs, the compiler knows those lines; while the user
+ * types, and nothing can be parsed, they are recognised by their beginning.
  */
 import type { CellCompiler } from '../../contracts/compiler.ts';
 import { cellMagicHead } from '../../contracts/magic-syntax.ts';
@@ -47,7 +47,7 @@ export function blankMagics(source: string, magics?: ReadonlySet<string>): Blank
     if (blanked === line) ({ inTemplate, inComment } = after(line, inTemplate, inComment));
     const comment = blanked.indexOf('//');
     const code = (comment === -1 ? blanked : blanked.slice(0, comment)).trimEnd();
-    if (code !== '') previous = code.at(-1)!;
+    if (code !== '') previous = code.slice(-1);
     return blanked;
   });
   return { text: lines.join('\n'), foreign: false };
@@ -79,8 +79,9 @@ export function blankParts(
 
 function blankLine(line: string, magics: ReadonlySet<string> | undefined): string {
   const magic = MAGIC_LINE.exec(line);
-  if (magic && (!magics || magics.has(magic[1]!))) {
-    if (!TYPESCRIPT_LINES.has(magic[1]!)) return blank(line);
+  const [, name = ''] = magic ?? [];
+  if (magic && (!magics || magics.has(name))) {
+    if (!TYPESCRIPT_LINES.has(name)) return blank(line);
     return blank(magic[0]) + line.slice(magic[0].length);
   }
   if (COMMAND_LINE.test(line) && !NEGATION.test(line)) return blank(line);
@@ -101,7 +102,7 @@ function after(
   let inComment = comment;
   let quote = '';
   for (let at = 0; at < line.length; at++) {
-    const char = line[at]!;
+    const char = line.charAt(at);
     if (inComment) {
       if (char === '*' && line[at + 1] === '/') {
         inComment = false;
