@@ -63,4 +63,4 @@ papermill_translators.register("typescript", TypeScriptTranslator)
 
 
 class TypeScriptEngine(NBClientEngine):
-    """What papermill uses anyway; its entry point is why papermill loads this module."""
+    """Papermill's default; papermill loads this module because of its entry point."""

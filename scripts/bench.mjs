@@ -1,4 +1,4 @@
-// npm run bench -- <name> [options]: builds, then runs test/bench/<name>/main.ts in a process of its own. Without a name it
+// npm run bench -- <name> [options]: builds, then runs test/bench/<name>/main.ts in a separate process. Without a name it
 // lists them: each begins with a comment whose first line is its usage and whose second paragraph what it measures.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What dist/ is made from, relative to the checkout. */
+/** The sources of dist/, relative to the checkout. */
 const SOURCES = [
   'cli',
   'kernel',

@@ -75,7 +75,7 @@ export async function buildTfjs(
     format: 'cjs',
     target: 'node20.19',
     minifySyntax: true,
-    // Not minified: Node prints the source line of an error that nobody catches.
+    // Not minified: Node prints the source line of an uncaught error.
     legalComments: 'linked',
     logLevel: 'warning',
     metafile: true,

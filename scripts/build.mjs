@@ -32,7 +32,7 @@ const commonJs = {
   control: 'runtime/control.ts',
 };
 
-/** Entry points of what `kernel/processes/code-cache.ts` runs: one file each, with all that the process may load of our own. */
+/** Entry points of what `kernel/processes/code-cache.ts` runs: one file each, with all our code that the process may load. */
 const cached = {
   'kernel-code': 'kernel/main.ts',
   'runtime-code': 'runtime/main.ts',
@@ -92,7 +92,7 @@ const parserAddon = {
   },
 };
 
-// A build that fails leaves nothing beside the old one.
+// A build that fails leaves nothing next to the old one.
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 mkdirSync(fresh);
 const bundles = await build({
@@ -139,7 +139,7 @@ for (const name of Object.keys(cached)) {
 }
 // Kernelspecs of earlier versions name this file.
 writeFileSync(join(fresh, 'kernel.js'), "import './kernel.cjs';\n");
-// What the command needs beside its code.
+// Files that the command needs in addition to its code.
 for (const [from, to] of /** @type {const} */ ([
   ['cli/logo', 'logo'],
   ['requirements/lab.txt', 'requirements/lab.txt'],

@@ -19,7 +19,7 @@ import { findingsIn } from './words/prose.mjs';
 /** Files with prose. */
 const FILES = /\.(md|ts|mts|mjs|cjs|py|ipynb)$/;
 
-/** Folders without prose of ours, wherever they are, and paths from the root. */
+/** Folders without our prose, at any depth, and paths from the root. */
 const SKIPPED = new Set(['node_modules', 'dist', 'release', 'test-output', '__pycache__']);
 const SKIPPED_PATHS = new Set(['test/fixtures', 'scripts/words/constructions.mjs', 'shared']);
 
@@ -69,7 +69,7 @@ function pairs(a, b) {
 }
 
 /**
- * The allow list lowered to the counts. What a file allowed that is gone goes to the files whose counts are higher, since
+ * The allow list lowered to the counts. The counts of a deleted file go to the files whose counts are higher, since
  * files move; so the sum of a construction never rises.
  * @param {Counts} counts
  * @param {Counts} allowed

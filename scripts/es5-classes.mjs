@@ -22,7 +22,7 @@ function __constructParent(target, parent) {
 `;
 }
 
-/** What compilers lower the call of a parent's constructor to: TypeScript, Babel, and both with `apply`. */
+/** The forms of a lowered call of a parent's constructor: TypeScript, Babel, and both with `apply`. */
 const LEFT = /\b_super\d*\.(?:call|apply)\(this\b|\b_possibleConstructorReturn\w*\(|\b_callSuper\w*\(/g;
 
 /**

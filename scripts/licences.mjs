@@ -1,4 +1,4 @@
-// What of other people's work is inside dist/: read from esbuild's own account of what it bundled.
+// Third-party work inside dist/, read from esbuild's own account of what it bundled.
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

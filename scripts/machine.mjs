@@ -1,4 +1,4 @@
-// What has to be there before anything can be installed. Each sentence says what is missing and what to do.
+// Requirements of the installation. Each sentence says what is missing and what to do.
 
 /** The oldest minor versions that package.json admits: what `require` of ES modules needs, as our parser is one. */
 /** @type {Record<number, number>} */

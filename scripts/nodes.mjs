@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The versions that the kernel's tests run on beside the one at hand. */
+/** The versions that the kernel's tests run on in addition to the current one. */
 export const VERSIONS = [20, 22, 24, 26];
 
 /**

@@ -85,8 +85,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(
     target,
     `/**
- * What \`_pywrap_tensorflow_internal.so\` of TensorFlow 2.10.1 expects of a Python interpreter to be loaded; it calls none of it
- * unless Python calls it. Written by \`scripts/python-symbols.mjs\`.
+ * The names that \`_pywrap_tensorflow_internal.so\` of TensorFlow 2.10.1 expects of a Python interpreter to be loaded; it calls
+ * none of them unless Python calls it. Written by \`scripts/python-symbols.mjs\`.
  */
 export const PYTHON_SYMBOLS: readonly string[] = [
 ${names.map((name) => `  '${name}',\n`).join('')}];

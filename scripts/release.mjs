@@ -11,7 +11,7 @@ import { audit } from './release/audit.mjs';
 import { cleanInstall } from './release/clean-install.mjs';
 import { billOfMaterials, components, doubtfulLicences, licenceTable } from './release/components.mjs';
 
-/** What a package may take once npm installed it, without runtimes. */
+/** The largest size of the installed package, without TensorFlow builds. */
 const LIMIT_BYTES = 120e6;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -2,7 +2,7 @@
 //
 //   node scripts/run-tests.mjs test/kernel test/runtime/deaths.test.ts [--node PATH] [node --test arguments…]
 //
-// Each *.test.ts is bundled (packages stay outside) and run by `node --test` in a process of its own, from the
+// Each *.test.ts is bundled (packages stay outside) and run by `node --test` in a separate process, from the
 // checkout's root. In our files `import.meta.url` and `.dirname` mean the source file, as if it were not bundled.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -67,7 +67,7 @@ export async function runTests(
       [
         '--enable-source-maps',
         '--test',
-        // Tests start processes of their own: on a small machine more at once only means that deadlines pass.
+        // Tests start processes: on a small machine, more at once make deadlines pass.
         '--test-concurrency=1',
         '--test-timeout=600000',
         '--test-reporter=spec',
@@ -96,7 +96,7 @@ export async function runTests(
     try {
       read = JSON.parse(readFileSync(counts, 'utf8'));
     } catch {
-      // The runner itself died: the exit code says so.
+      // The runner itself died, which the exit code shows.
     }
     return { ...read, files: files.length, code };
   } finally {

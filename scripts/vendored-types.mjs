@@ -45,7 +45,7 @@ export const VENDORED_TYPES = [
     'tfjs-backend-cpu',
     'tfjs-backend-webgl',
   ].map((name) => `@tensorflow/${name}`),
-  // What those refer to.
+  // Types that those refer to.
   '@webgpu/types',
   '@types/offscreencanvas',
   '@types/seedrandom',

@@ -1,7 +1,7 @@
 import { notebookHost } from './host.ts';
 import type { HostComm } from './host.ts';
 
-/** Something that only a notebook's front end can do was asked for where there is none. */
+/** A request that needs a notebook's front end where there is none. */
 export class NoFrontEndError extends Error {
   readonly code = 'TENSORCELL_NO_FRONT_END';
   override name = 'NoFrontEndError';
@@ -41,7 +41,7 @@ export function confirm(message = ''): boolean {
 
 type CommOptions = { buffers?: Uint8Array[]; metadata?: Record<string, unknown> };
 
-/** What a message carries: typed like the result of JSON.parse, so that a cell may read its fields at once. */
+/** The data of a message: typed like the result of JSON.parse, so that a cell may read its fields at once. */
 type CommData = ReturnType<typeof JSON.parse>;
 
 /** One channel, as `comms.open` and `comms.on` give it. */

@@ -50,7 +50,7 @@ export interface NotebookHost {
   onInterrupt(listener: () => void | 'continue' | Promise<void | 'continue'>): () => void;
   /** Whether the current execution was interrupted: long library loops look at it between steps. */
   readonly interrupted: boolean;
-  /** Whether nobody watches the running cell: nbconvert and the like execute it. */
+  /** Whether no user watches the running cell: nbconvert and the like execute it. */
   readonly unattended: boolean;
   /** Called once when the execution has ended, whatever the outcome. */
   onEnd(execution: number, listener: () => void): void;
@@ -65,7 +65,7 @@ export interface NotebookHost {
   answer(question: string, handler: (argument: unknown) => unknown): void;
 }
 
-/** What the names of the session mean now. */
+/** The present values of the session's names. */
 export interface SessionNames {
   /** How many declarations have run. */
   readonly declarations: number;

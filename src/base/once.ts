@@ -1,7 +1,7 @@
 import { reserveDescriptors, withSpareDescriptors } from './spare-descriptors.ts';
 
 /**
- * What is loaded when it is needed first, and then kept. A failure (no file descriptor left, a file that is being replaced)
+ * A value that is loaded when it is needed first, and then kept. A failure (no file descriptor left, a file that is being replaced)
  * is not kept: the next call tries again.
  */
 export function once<T>(load: () => Promise<T>): () => Promise<T> {

@@ -17,7 +17,7 @@ export function mixedSeed(seed: number, other: number): number {
 let next: (() => number) | undefined;
 
 /**
- * A number from 0 to 1 for whatever has no seed of its own and is drawn in JavaScript: shuffling, seeds of data sets and of tfjs's
+ * A number from 0 to 1 for draws in JavaScript without a separate seed: shuffling, seeds of data sets and of tfjs's
  * generators. After `seedSession` it follows from that seed.
  */
 export function sessionRandom(): number {

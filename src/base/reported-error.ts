@@ -1,12 +1,12 @@
 import { processWide } from './process-wide.ts';
 
-/** What is known of an error that another process has reported, as a cell shows it. */
+/** An error that another process has reported, as a cell shows it. */
 export interface ErrorReport {
   name: string;
   message: string;
   /** Lines as Jupyter shows them. */
   traceback: string[];
-  /** What kind of failure it is, for programs. */
+  /** The kind of failure, for programs. */
   code?: string;
 }
 

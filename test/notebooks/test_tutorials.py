@@ -93,7 +93,7 @@ def own_training_loop(shown, notebook):
 
 
 def from_python(shown, notebook):
-    # What Keras 3.15 printed: its own run is in the text.
+    # The losses that Keras 3.15 printed; its run is in the text.
     here = [float(loss) for loss in re.search(r"losses here: +([\d., ]+)", shown)[1].split(", ")]
     there = [float(loss) for loss in re.search(r"losses there: +([\d., ]+)", shown)[1].split(", ")]
     assert there == [4.8689, 0.6875, 0.3747, 0.2931, 0.2459]
@@ -140,7 +140,7 @@ def faster(shown, notebook):
     assert 0 < number(shown, r"ops take (\d+) % of the time") <= 100
 
 
-# What each tutorial has to show, by the start of its name. One that is not listed here fails.
+# The output that each tutorial has to show, by the start of its name. One that is not listed here fails.
 EXPECTED = {
     "01": first_network,
     "02": tensors_and_gradients,

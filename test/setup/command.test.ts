@@ -19,7 +19,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const folder = mkdtempSync(join(tmpdir(), 'tensorcell-command-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A home of its own, with nothing of ours in the environment. */
+/** A separate home, with none of our variables in the environment. */
 function fresh(): {
   home: string;
   run: (args: string[], env?: Record<string, string>) => { code: number; text: string };

@@ -44,7 +44,7 @@ export function makeWheel(
 
 export interface PackageIndex {
   url: string;
-  /** Wheels that were asked for, in order. */
+  /** Requested wheels, in order. */
   requested: string[];
   /** Wheels that are begun and never finished. */
   stall: Set<string>;

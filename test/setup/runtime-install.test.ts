@@ -21,7 +21,7 @@ const CHILD = 'TENSORCELL_TEST_INSTALL';
 
 const quiet = { say: () => {}, progress: () => {} };
 
-/** In a process of its own, this file installs what it is told and ends: the one that is killed half-way. */
+/** In a separate process, this file installs what it is told and ends: the one that is killed half-way. */
 const task = process.env[CHILD];
 if (task !== undefined) {
   const read = JSON.parse(task) as RuntimeRelease;
@@ -80,7 +80,7 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A home of its own for each test. */
+/** A separate home for each test. */
 function freshHome(): string {
   const home = mkdtempSync(join(folder, 'home-'));
   environment = { ...process.env, TENSORCELL_HOME: home };
@@ -166,7 +166,7 @@ test('a wheel with another content than the locked one is refused', async () => 
   assert.deepEqual(installedRuntimes(environment), []);
 });
 
-test('without a network the sentence says so', async () => {
+test('without a network the sentence names the reason', async () => {
   freshHome();
   const url = process.env['PIP_INDEX_URL'];
   process.env['PIP_INDEX_URL'] = 'http://127.0.0.1:9/simple';

@@ -77,7 +77,7 @@ const fromBits: Partial<Record<Dtype, (bits: number) => number>> = {
 };
 
 /**
- * The values as float32, rounded to nearest: asked for by name, so nothing is lost silently.
+ * The values as float32, rounded to nearest: requested by name, so nothing is lost silently.
  *
  * @throws TypeError for complex numbers and packed 6-bit ones.
  */

@@ -1,4 +1,4 @@
-/** The number formats that cross to other worlds: NumPy's, PyTorch's and safetensors' names where they agree. */
+/** The number formats of interop: NumPy's, PyTorch's and safetensors' names where they agree. */
 export const DTYPES = [
   'bool',
   'uint8',
@@ -98,7 +98,7 @@ export function arrayOver(dtype: Dtype, bytes: ArrayBuffer): NumberArray {
   return new formats[dtype].array(bytes);
 }
 
-/** What a typed array without a tag holds. @throws TypeError for a clamped or unknown array. */
+/** The dtype of a typed array without a tag. @throws TypeError for a clamped or unknown array. */
 export function dtypeOf(array: NodeJS.TypedArray): Dtype {
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
   if (array instanceof Int8Array) return 'int8';

@@ -40,12 +40,12 @@ export function tagArray<T extends NumberArray>(
   return array as TaggedArray<T>;
 }
 
-/** A tagged array over bytes that nobody else uses. */
+/** A tagged array over bytes that no other code uses. */
 export function taggedOver(dtype: Dtype, shape: readonly number[], bytes: ArrayBuffer): TaggedArray {
   return tagArray(arrayOver(dtype, bytes), dtype, shape);
 }
 
-/** What a typed array holds: its tag, or what its class says and one dimension. */
+/** The tag of a typed array, or the dtype of its class with one dimension. */
 export function arrayTag(array: NodeJS.TypedArray): { dtype: Dtype; shape: readonly number[] } {
   const { dtype, shape } = array as Partial<TaggedArray>;
   if (typeof dtype === 'string' && isDtype(dtype) && Array.isArray(shape)) return { dtype, shape };

@@ -37,7 +37,7 @@ export function appendWhole(
       closeSync(descriptor);
     }
   } catch (error) {
-    // Disks behind a network say so when the file is closed.
+    // Disks behind a network report it when the file is closed.
     if (written !== undefined) cutOff(file, written);
     const code = errorCode(error) ?? 'TENSORCELL_FILE_WRITE';
     const remedy = remedyOf(error);

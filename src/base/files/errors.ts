@@ -38,7 +38,7 @@ export function systemReason(error: unknown): string {
   return `${text ?? code} (${code})`;
 }
 
-/** What to do about an error of the system; undefined where only the path can tell. */
+/** The remedy for an error of the system; undefined where only the path can tell. */
 export function remedyOf(error: unknown): string | undefined {
   return REMEDIES[errorCode(error) ?? ''];
 }

@@ -20,7 +20,7 @@ import { FileError, remedyOf, systemReason } from './errors.ts';
 import { removeLeftovers, temporaryName } from './leftovers.ts';
 import { errorCode } from '../error-code.ts';
 
-/** What was written, as it can be read back from the disk. */
+/** The written bytes, as they can be read back from the disk. */
 export interface WrittenFile {
   readonly bytes: number;
   /** At most `length` bytes from `start`. */

@@ -6,7 +6,7 @@ const PROT_READ = 1;
 const PROT_WRITE = 2;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
-/** What mmap gives when it fails, as an address. */
+/** The result of a failed mmap, as an address. */
 const MAP_FAILED = -1;
 
 /** Memory could not be shared or mapped; `code` is the system's name of the reason, such as `ENOMEM`. */
@@ -29,12 +29,12 @@ export function systemErrorCode(): string {
   }
 }
 
-/** A file's bytes in memory. Whoever has it unmaps it, once; nothing may read it afterwards. */
+/** A file's bytes in memory. Its owner unmaps it, once; nothing may read it afterwards. */
 export interface Mapping {
   readonly address: Address;
   readonly length: number;
   unmap(): void;
-  /** From now on somebody else unmaps it: C code that was given `munmapAddress`. */
+  /** From now on other code unmaps it: C code that was given `munmapAddress`. */
   disown(): void;
 }
 

@@ -15,7 +15,7 @@ import { theSystem } from './system.ts';
 import { errorCode } from '../error-code.ts';
 
 const MFD_CLOEXEC = 1;
-/** A freed segment that nobody needed for this long is given back to the system. */
+/** A freed segment that stayed unused for this long is given back to the system. */
 const IDLE_MS = 30_000;
 const PREFIX = 'tensorcell-segment';
 
@@ -39,14 +39,14 @@ interface Slot extends Segment {
 
 /**
  * Whether each of `names` is mapped by a process. A process that is gone maps nothing: memory that a crash left behind
- * is free, without anybody saying so.
+ * is free, without a message.
  */
 function mappedBy(pid: number, names: readonly string[]): Set<string> {
   let maps: string;
   try {
     maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
   } catch (error) {
-    // Not allowed to look: then nobody can tell, and the memory stays lent.
+    // Not allowed to look: then the answer is unknown, and the memory stays lent.
     return new Set(errorCode(error) === 'EACCES' ? names : []);
   }
   return new Set(names.filter((name) => maps.includes(`${name}.`)));
@@ -104,7 +104,7 @@ export class SegmentPool {
         return slot;
       }
     }
-    // What is kept must not take the memory that is asked for.
+    // Kept segments must not take the requested memory.
     if (this.bytes + length > totalmem() / 4) this.trim();
     const slot = this.#create(length);
     this.#slots.add(slot);
@@ -149,7 +149,7 @@ export class SegmentPool {
     this.#watch();
   }
 
-  /** Nobody got it. */
+  /** No process received it. */
   giveBack(segment: Segment): void {
     const slot = segment as Slot;
     slot.busy = false;
@@ -179,7 +179,7 @@ export class SegmentPool {
     }
   }
 
-  /** Gives free segments back, and lets go of lent ones: whoever maps those keeps their memory alive. */
+  /** Gives free segments back, and releases lent ones: processes that map those keep their memory alive. */
   trim(olderThan = Infinity): void {
     this.#reclaim();
     const limit = olderThan === Infinity ? Infinity : Date.now() - olderThan;

@@ -1,6 +1,6 @@
 /**
- * What `_pywrap_tensorflow_internal.so` of TensorFlow 2.10.1 expects of a Python interpreter to be loaded; it calls none of it
- * unless Python calls it. Written by `scripts/python-symbols.mjs`.
+ * The names that `_pywrap_tensorflow_internal.so` of TensorFlow 2.10.1 expects of a Python interpreter to be loaded; it calls
+ * none of them unless Python calls it. Written by `scripts/python-symbols.mjs`.
  */
 export const PYTHON_SYMBOLS: readonly string[] = [
   'PyArg_ParseTuple',
