@@ -71,6 +71,12 @@ export function elementOf(dtype: number): Element | undefined {
   return elements.get(dtype);
 }
 
+/** Bytes of a tensor; undefined for strings, resources and variants, whose elements have no fixed size. */
+export function tensorBytes(shape: readonly number[], dtype: number): number | undefined {
+  const element = elements.get(dtype);
+  return element === undefined ? undefined : shape.reduce((bytes, size) => bytes * size, element.bytes);
+}
+
 export function dtypeName(dtype: number): string {
   if (dtype === TF.STRING) return 'string';
   if (dtype === TF.RESOURCE) return 'resource';

@@ -2,6 +2,10 @@
  * Changes to a text, collected in any order and applied at once, together with the source map of the result.
  *
  * Texts that are put in never hold a line break, so a line of the result is never above its line in the source.
+ *
+ * The type service uses magic-string, which keeps texts of one place in the order of the calls. Here several walks add texts
+ * at one place, and the nesting of what they enclose decides the order; a statement that would begin with `(` gets a
+ * semicolon, and a callee that is replaced keeps the place that V8 reports.
  */
 
 import { positionAt } from './problems.ts';

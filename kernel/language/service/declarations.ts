@@ -1,4 +1,9 @@
-/** The declarations of a cell's top level and its imports: all that later cells need of its text. */
+/**
+ * The declarations of a cell's top level and its imports: all that later cells need of its text.
+ *
+ * The compiler's walk (`compile/walk.ts`) finds declarations, too, for another purpose: names that have a box at run time,
+ * in JavaScript that parses. Here types count, and a text that does not parse yet is read line by line.
+ */
 import { parseSync } from 'oxc-parser';
 import { endOfBlanks } from '../compile/blanks.ts';
 

@@ -1,6 +1,6 @@
 import type { Optimizer, Tensor, Variable } from '@tensorflow/tfjs';
 import type { Engine } from '../../engines/engine.ts';
-import { elementOf } from '../../engines/dtypes.ts';
+import { tensorBytes } from '../../engines/dtypes.ts';
 import type { Handle } from '../../engines/ops.ts';
 import { randomCounter } from '../tracing/random-counter.ts';
 import type { NodeBackend, Tf } from '../../tfjs/instance.ts';
@@ -74,10 +74,6 @@ const MOST = 64;
 
 /** Bytes of tensors that a trace may have made, such as a table of positions: larger ones are made again. */
 const MOST_BYTES = 4_000_000;
-
-function bytesOf({ dtype, shape }: { dtype: number; shape: readonly number[] }): number {
-  return shape.reduce((product, size) => product * size, elementOf(dtype)?.bytes ?? Infinity);
-}
 
 function free(engine: Engine, { inputs }: Recorded): void {
   for (const input of inputs) if (input.kind === 'constant') engine.free(input.handle);
@@ -201,7 +197,7 @@ function record(
       case 'constant':
         if (input.scratch === 'flags') return { kind: 'flags' };
         if (input.scratch !== undefined) return { kind: 'largest', shape: input.scratch.largestOf };
-        bytes += bytesOf(input);
+        bytes += tensorBytes(input.shape, input.dtype) ?? Infinity;
         return { ...input, handle: trace.backend.engine.share(input.handle) };
       case 'argument':
     }

@@ -1,4 +1,4 @@
-import { dtypeName, elementOf, TF } from '../dtypes.ts';
+import { dtypeName, tensorBytes, TF } from '../dtypes.ts';
 import { PjrtError } from './errors.ts';
 
 /** The dtypes that programs use: PJRT_Buffer_Type (pjrt_c_api.h) and the name in StableHLO, by TF_DataType. */
@@ -60,7 +60,7 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** Bytes of a value's elements. */
 export function bytesOf({ dtype, shape }: TensorType): number {
-  return sizeOf(shape) * (elementOf(dtype)?.bytes ?? 0);
+  return tensorBytes(shape, dtype) ?? 0;
 }
 
 /** For messages: `float32 [2, 3]`. */

@@ -1,4 +1,4 @@
-import { elementOf } from '../dtypes.ts';
+import { tensorBytes } from '../dtypes.ts';
 
 /** A tensor as `%memory` lists it. */
 export interface TensorRecord {
@@ -18,12 +18,6 @@ interface Mark {
   firstId: number;
   execution: number;
   since: number;
-}
-
-function bytesOf(shape: readonly number[], dtype: number): number {
-  let bytes = elementOf(dtype)?.bytes ?? 0;
-  for (const length of shape) bytes *= length;
-  return bytes;
 }
 
 /** The bytes that values take, and the executions that made them. Ids of tensors only grow. */
@@ -58,7 +52,7 @@ export class MemoryLedger {
   }
 
   add(id: number, shape: readonly number[], dtype: number): void {
-    const bytes = bytesOf(shape, dtype);
+    const bytes = tensorBytes(shape, dtype) ?? 0;
     if (bytes === 0) return;
     this.#bytes.set(id, bytes);
     this.#grow(bytes);
@@ -77,7 +71,7 @@ export class MemoryLedger {
   /** A resource is from now on the only one to hold a value that had the handle `id` (negative: none). */
   retainValue(owner: object, shape: readonly number[], dtype: number, id: number): void {
     if (this.#held.has(owner)) return;
-    const bytes = bytesOf(shape, dtype);
+    const bytes = tensorBytes(shape, dtype) ?? 0;
     const mark = this.#marks.findLast(({ firstId }) => id < 0 || firstId <= id);
     const { execution, since } = mark ?? { execution: 0, since: this.#born };
     this.#held.set(owner, { id, shape: [...shape], dtype, bytes, execution, since, owner });
@@ -109,7 +103,7 @@ export class MemoryLedger {
       while (at + 1 < this.#marks.length && (this.#marks[at + 1] as Mark).firstId <= id) at++;
       const { execution, since } = this.#marks[at] ?? { execution: 0, since: this.#born };
       const { shape, dtype } = look(handle);
-      records.push({ id, shape, dtype, bytes: bytesOf(shape, dtype), execution, since });
+      records.push({ id, shape, dtype, bytes: tensorBytes(shape, dtype) ?? 0, execution, since });
     }
     records.push(...this.#held.values());
     return records;
