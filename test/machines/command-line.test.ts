@@ -16,7 +16,7 @@ test('--json is the report, and the exit code its summary', () => {
   const { status, stdout } = doctor('--json');
   const report = JSON.parse(stdout) as Report;
   assert.equal(status, report.exitCode);
-  // What is said of Python's side comes after all checks.
+  // The lines on Python's side come after all checks.
   const codes = [...CHECKS.map(({ code }) => code), 'python-cells'];
   const order = report.findings.map(({ code }) => codes.indexOf(code));
   assert.ok(!order.includes(-1), report.findings.map(({ code }) => code).join(', '));

@@ -43,12 +43,12 @@ else {
     assert.equal(statSync(join(installed.path, 'nvidia/cuda_nvcc/bin/ptxas')).mode & 0o111, 0o111);
   });
 
-  test('what the wheel says it was built for is what is assumed before one is installed', () => {
+  test('the assumed target before an installation is the target that the wheel names', () => {
     const file = join(installed.path, 'tensorflow/python/platform/build_info.py');
     assert.deepEqual(parseBuildInfo(readFileSync(file, 'utf8')), CUDA_WHEEL);
   });
 
-  test('without a driver it loads, computes on the processor, and says why', { skip }, () => {
+  test('without a driver it loads, computes on the CPU, and gives the reason', { skip }, () => {
     const { description, losses, why, warnings, stderr } = reportOf({
       TENSORCELL_HOME: home,
       TENSORCELL_RUNTIME: 'cuda',
@@ -76,7 +76,7 @@ else {
     );
   });
 
-  test('where nobody asks for it, it serves the processor when nothing else is installed', { skip }, () => {
+  test('where no setting requests it, it serves the CPU when nothing else is installed', { skip }, () => {
     const { description } = reportOf({ TENSORCELL_HOME: home, TENSORCELL_RUNTIME: '' });
     assert.deepEqual(
       [description.runtime?.name, description.rejected],

@@ -1,5 +1,5 @@
-// What the runtime process finds out before it loads TensorFlow: from stand-ins for the drivers' libraries, each case in
-// a process of its own, since a library that was opened stays.
+// The runtime process's findings before it loads TensorFlow: from stand-ins for the drivers' libraries, each case in
+// a separate process, since a library that was opened stays.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

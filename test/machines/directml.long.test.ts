@@ -32,7 +32,7 @@ else {
   });
   after(() => rmSync(home, { recursive: true, force: true }));
 
-  test('what is kept: two libraries, the plugin, our stand-in for Python, and the licences', () => {
+  test('the kept files: two libraries, the plugin, our stand-in for Python, and the licences', () => {
     assert.deepEqual(damagedFiles(installed), []);
     assert.deepEqual(
       Object.keys(installed.files ?? {})
@@ -62,7 +62,7 @@ else {
     assert.deepEqual(PYTHON_SYMBOLS, pythonSymbols(library));
   });
 
-  test('in a notebook: one line says why, TensorFlow says nothing else, and %device why shows the device selection', () =>
+  test('in a notebook: one line gives the reason, TensorFlow prints nothing else, and %device why shows the device selection', () =>
     withKernel(
       async (client) => {
         const first = await client.cell('tf.ones([2, 2]).sum().arraySync()');
@@ -90,7 +90,7 @@ else {
       { environment: { TENSORCELL_HOME: home, TENSORCELL_RUNTIME: 'directml' } },
     ));
 
-  test('it loads without Python, enumerates no adapter, says why, and trains on the processor', () => {
+  test('it loads without Python, enumerates no adapter, gives the reason, and trains on the CPU', () => {
     const { description, losses, why, warnings, missingOp, stderr } = reportOf({
       TENSORCELL_HOME: home,
       TENSORCELL_RUNTIME: 'directml',

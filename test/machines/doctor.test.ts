@@ -1,4 +1,4 @@
-// What the doctor finds on each simulated machine, and that it changes nothing there and never hangs.
+// The doctor's findings on each simulated machine, and that it changes nothing there and never hangs.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// What simulated machines are made of. Texts are as real machines print them.
+// Parts of simulated machines. Texts are as real machines print them.
 import type { BackendDescription } from '../../src/machine/devices/backend-description.ts';
 import type { FirstOp } from '../../src/machine/doctor/index.ts';
 import type { Entry, MachineSpec } from './simulated-machine.ts';
@@ -139,7 +139,7 @@ export interface Spec extends MachineSpec {
   directory?: string;
   /** How the doctor's first operation went; not tried where absent. */
   firstOp?: FirstOp;
-  /** What the runtime says of itself; none when it does not answer. */
+  /** The runtime process's description; none when it does not answer. */
   backend?: BackendDescription;
 }
 

@@ -1,4 +1,4 @@
-// What %memory counts on a real TensorFlow: also the variables that compiled steps keep in resources.
+// The counts of %memory on a real TensorFlow: also the variables that compiled steps keep in resources.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { thisMachine } from '../../src/machine/devices/index.ts';

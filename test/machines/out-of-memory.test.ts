@@ -32,7 +32,7 @@ const memory = {
 
 const noCompiler = hasCompiler() ? false : 'gcc is missing: it builds the fake driver libraries';
 
-test('what did not fit, what is free, what holds most', { skip: noCompiler }, async () => {
+test('the tensor that did not fit, free memory, and the largest holders', { skip: noCompiler }, async () => {
   const machine = await simulatedMachine(SPECS['wsl2-memory-full']!);
   try {
     assert.equal(

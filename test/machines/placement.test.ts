@@ -1,4 +1,4 @@
-// Two devices of one real TensorFlow: the processor, split. Each op has to be told where it runs.
+// Two devices of one real TensorFlow: the CPU, split. Each op has to be told where it runs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Tensor } from '@tensorflow/tfjs';

@@ -90,7 +90,7 @@ else {
     ]);
   });
 
-  test('what an environment lacks is said, with what to do', { skip }, () => {
+  test('a message names what an environment lacks, and the next step', { skip }, () => {
     const refusal = (python: string): string => {
       try {
         tensorflowOfPython(python);

@@ -1,4 +1,4 @@
-// What a real process says that loads a runtime of this machine, trains on it and asks too much of it.
+// The output of a real process that loads a runtime of this machine, trains on it and asks too much of it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import type { BackendDescription } from '../../src/machine/devices/index.ts';
@@ -10,7 +10,7 @@ export interface RuntimeReport {
   description: BackendDescription;
   /** Mean squared error of a small convolutional network before and after 30 epochs. */
   losses: [number, number];
-  /** What `%device why` shows. */
+  /** The text of `%device why`. */
   why: string;
   warnings: string[];
   /** The error of an op that no TensorFlow has. */

@@ -1,5 +1,5 @@
-// Settings reach TensorFlow: from the config file, from the environment, and the environment goes first. What only a GPU
-// would show (growth, limit, visible devices, TF32) is in docs/hardware.md; the bytes that ask for it are tested in units.
+// Settings reach TensorFlow: from the config file, from the environment, and the environment goes first. Settings that only a GPU
+// would show (growth, limit, visible devices, TF32) are in docs/hardware.md; units test the bytes that request them.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -25,11 +25,11 @@ interface Effects {
   others: number;
   threads: unknown;
   backend: string;
-  /** What a random op without a seed says. */
+  /** The result of a random op without a seed. */
   random: string;
 }
 
-/** What the process looks like from inside once TensorFlow computed. */
+/** The process's state once TensorFlow computed. */
 function effects(): Effects {
   const tf = loadTf();
   tf.matMul(tf.ones([300, 300]), tf.ones([300, 300])).dataSync();
@@ -115,7 +115,7 @@ if (process.argv[2] === 'effects') {
     assert.doesNotMatch(run({ onednn: false }).log, ONEDNN);
   });
 
-  test('the runtime, and a config file with a mistake is said and left aside', () => {
+  test('the runtime, and a config file with a mistake is reported and ignored', () => {
     assert.equal(run({ runtime: 'js' }, { TENSORCELL_RUNTIME: '' }).backend, 'cpu');
     const wrong = run({ 'memory-limits': 4 });
     assert.equal(wrong.backend, 'tensorflow');

@@ -18,7 +18,7 @@ import {
   type Spec,
 } from './machine-parts.ts';
 
-/** What a trial of XLA left in the user's folder. */
+/** The files that a trial of XLA left in the user's folder. */
 const xlaTrials = (works: boolean): Record<string, string> => ({
   [join(STORE, '..', 'xla-trials.json')]: JSON.stringify({
     trials: [

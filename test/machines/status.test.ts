@@ -1,4 +1,4 @@
-// What `%device`, `%device why` and `tensorcell.devices()` say on each simulated machine, and which runtime fits it.
+// The output of `%device`, `%device why` and `tensorcell.devices()` on each simulated machine, and which runtime fits it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import {
@@ -23,7 +23,7 @@ const skip = hasCompiler() ? false : 'gcc is missing: it builds the fake driver 
 /** Text and HTML share their words; these show how the page is built. */
 const IN_HTML = new Set(['wsl2-nvidia-two', 'wsl2-kepler', 'linux-version-mismatch']);
 
-/** What `tensorcell runtime install` would pick, by machine. */
+/** The choice of `tensorcell runtime install`, by machine. */
 const fits: Record<string, unknown> = {};
 
 for (const [name, spec] of Object.entries(SPECS)) {

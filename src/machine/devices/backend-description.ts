@@ -1,6 +1,6 @@
 /**
- * What the process that computes says about its own backend: the answer to the question `device`. The kernel process
- * prints it beside what the machine says.
+ * The runtime process's description of its backend: the answer to the question `device`. The kernel process
+ * prints it next to the findings on the machine.
  */
 export interface BackendDescription {
   /** False until TensorFlow was loaded; the rest then says what it will be. */
@@ -15,7 +15,7 @@ export interface BackendDescription {
   /** In TensorFlow's own names, such as `/job:localhost/replica:0/task:0/device:GPU:0`. */
   devices: { name: string; type: string }[];
   threads?: { intraOp: number; interOp: number };
-  /** Sum of our own handles and variables; the C API has no query of the allocator. */
+  /** Sum of Tensorcell's handles and variables; the C API has no query of the allocator. */
   memory: { tensors: number; bytes: number; peakBytes?: number };
   /** Better choices that were not taken, best first. */
   rejected: { what: string; why: string; fix?: string }[];
@@ -30,7 +30,7 @@ export interface MemoryDescription {
   count: number;
   bytes: number;
   peakBytes?: number;
-  /** What is alive, by the cell that made it; 0 where that is not known. */
+  /** Live tensors, by the cell that made it; 0 where that is not known. */
   byExecution: Record<number, { count: number; bytes: number }>;
   pid?: number;
 }

@@ -1,5 +1,5 @@
 /**
- * One device, in units that the names say. A number that nobody reports is null, and `unavailable` says why: never 0.
+ * One device, in units that the names say. A number without a source is null, with the reason in `unavailable`: never 0.
  */
 export interface Device {
   /** As cells name it: `cuda:0`, `directml:0`, `cpu`. Null for a GPU that programs are not shown. */
@@ -22,7 +22,7 @@ export interface Device {
   memoryFreeBytes: number | null;
   /** Of the process that runs cells, as the driver (or, for the CPU, the kernel) reports it. */
   memoryProcessBytes: number | null;
-  /** Sum of our own tensors and variables on it, and the largest that sum has been. */
+  /** Sum of Tensorcell's tensors and variables on it, and the largest that sum has been. */
   memoryTensorsBytes: number | null;
   memoryTensorsPeakBytes: number | null;
   utilizationPercent: number | null;
@@ -33,7 +33,7 @@ export interface Device {
   graphicsClockMegahertz: number | null;
   memoryClockMegahertz: number | null;
   processes: DeviceProcess[] | null;
-  /** Who said it. */
+  /** The source of the numbers. */
   source: 'nvml' | 'nvidia-smi' | 'directx' | 'linux';
   /** Why a field is null, by its name. */
   unavailable: Record<string, string>;

@@ -21,7 +21,7 @@ export { selectionText, statusText } from './status-text.ts';
 
 /**
  * Lets the first `%device` answer at once: starts the process that asks the driver, where there is one, and looks once, since
- * code runs slowly the first time. Blocks for some 10 ms, so it is for a moment when nobody waits.
+ * code runs slowly the first time. Blocks for some 10 ms, so it is for a moment when the user does not wait.
  */
 export async function warmDevices(machine: Machine): Promise<void> {
   const library = detectLibraries(machine, 'libnvidia-ml.so.1')[0];
@@ -30,8 +30,8 @@ export async function warmDevices(machine: Machine): Promise<void> {
 }
 
 /**
- * What the machine computes with: GPUs, then the CPU. A number that no driver reports is null, and
- * `device.unavailable` says why. Takes some milliseconds (about 100 for the first call), and at most a second when a
+ * The devices of the machine: GPUs, then the CPU. A number that no driver reports is null, with the
+ * reason in `device.unavailable`. Takes some milliseconds (about 100 for the first call), and at most a second when a
  * driver hangs.
  *
  * @param backend what the process's own backend says of itself; with it, `inUse` and our share of memory are told.

@@ -29,7 +29,7 @@ export function parseIni(text: string): Record<string, Record<string, string>> {
   return sections;
 }
 
-/** What WSL reads as false: `false` and `0`. */
+/** Whether WSL reads a value as false: `false` and `0`. */
 export function isOff(value: string | undefined): boolean {
   return value !== undefined && /^(false|0)$/i.test(value.trim());
 }

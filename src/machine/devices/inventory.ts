@@ -69,7 +69,7 @@ function residentBytes(machine: Machine, processId: number): number | null {
   return match ? Number(match[1]) * 1024 : null;
 }
 
-/** What DirectX tells of a card; inside WSL it is little. */
+/** DirectX's description of a card; inside WSL it is little. */
 export function directxDevice(adapter: DirectxAdapter, index: number): Device {
   const device = emptyDevice({
     id: `directml:${index}`,

@@ -127,7 +127,7 @@ export function detectLibraries(machine: Machine, name: string): LibraryChoice[]
   return found;
 }
 
-/** What a program that asks for `name` gets; undefined when the loader would not find it. */
+/** The library that a program gets for `name`; undefined when the loader would not find it. */
 export function detectLibrary(machine: Machine, name: string): LibraryChoice | undefined {
   return detectLibraries(machine, name).find(({ because }) => because !== 'folder of WSL');
 }

@@ -22,13 +22,13 @@ export interface Machine {
   readonly architecture: string;
   /** Version of Node that runs cells, without `v`. */
   readonly nodeVersion: string;
-  /** The script that asks drivers in a process of its own. */
+  /** The script that asks drivers in a separate process. */
   readonly probeFile: string;
   /** Milliseconds since 1970. */
   now(): number;
 }
 
-/** The probe's bundle lies beside the bundle that holds this module. */
+/** The probe's bundle lies next to the bundle that holds this module. */
 function bundledProbe(): string {
   return join(dirname(fileURLToPath(import.meta.url)), 'probe.js');
 }

@@ -4,7 +4,7 @@ import { describeDevice } from './status.ts';
 import { formatBytes } from '../../base/text/bytes.ts';
 import { escapeHtml } from '../../base/text/html.ts';
 
-/** What has grown since an earlier look, by the cell that made it. */
+/** The growth since an earlier look, by the cell that made it. */
 export interface MemoryGrowth {
   execution: number;
   count: number;

@@ -6,7 +6,7 @@ import { runtimesFolder } from '../../base/home.ts';
 
 /**
  * One line for the first use of tf on the CPU of a machine that has an NVIDIA GPU and no CUDA runtime; undefined where
- * nothing is missed or somebody wanted it so. Looks at files only: takes a millisecond, and no driver can hang it.
+ * nothing is missed or a setting requests it. Looks at files only: takes a millisecond, and no driver can hang it.
  */
 export function missedGpu(machine: Machine): string | undefined {
   const { environment } = machine;

@@ -62,7 +62,7 @@ const LIMIT_MS = 1500;
 /** Smaller tensors are not what fills a device. */
 const WORTH_NAMING = 1024 * 1024;
 
-/** What the driver (for the CPU: Linux) says is free now. Blocks for about 100 ms: only for an error that is rare. */
+/** The free memory that the driver (for the CPU: Linux) reports. Blocks for about 100 ms: only for an error that is rare. */
 function freeMemory(
   machine: Machine,
   device: string,
@@ -101,7 +101,7 @@ function freeMemory(
 const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
 
 /**
- * Says of an out of memory error what did not fit and where, what is free, what of ours holds most, and what helps.
+ * Says of an out of memory error what did not fit and where, what is free, which of our tensors hold most, and what helps.
  * A message of another kind is returned as it is.
  *
  * @param memory what is alive, as the runtime counts it.

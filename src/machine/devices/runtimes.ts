@@ -40,7 +40,7 @@ export function detectRuntimes(machine: Machine): InstalledRuntime[] {
         path,
       });
     } catch {
-      // Half written: the set-up has to be run again, and says so itself.
+      // Half written: the set-up has to be run again, and reports that itself.
     }
   }
   const python = chosenPython(machine);
@@ -70,7 +70,7 @@ export function parseBuildInfo(text: string): BuildInfo {
   return { cudaVersion: string('cuda_version'), cudnnVersion: string('cudnn_version'), machineCode, ptx };
 }
 
-/** What TensorFlow 2.21's CUDA wheel was built for; used until one is installed that says it itself. */
+/** The target of TensorFlow 2.21's CUDA wheel; used until one is installed that says it itself. */
 export const CUDA_WHEEL: BuildInfo = {
   cudaVersion: '12.5.1',
   cudnnVersion: '9',
@@ -78,14 +78,14 @@ export const CUDA_WHEEL: BuildInfo = {
   ptx: [90],
 };
 
-/** What a runtime was built for; undefined when it was not built for CUDA, or does not say. */
+/** The target of a TensorFlow build; undefined when it was not built for CUDA, or does not say. */
 export function cudaBuildOf(machine: Machine, { path }: InstalledRuntime): BuildInfo | undefined {
   const text = readText(machine, `${path}/tensorflow/python/platform/build_info.py`);
   const info = text === undefined ? undefined : parseBuildInfo(text);
   return info && info.machineCode.length + info.ptx.length > 0 ? info : undefined;
 }
 
-/** What the runtime that would serve CUDA was built for, or what the one to install was. */
+/** The target of the TensorFlow build that would serve CUDA, or of the one to install. */
 export function detectBuildInfo(machine: Machine): BuildInfo {
   const runtimes = detectRuntimes(machine).filter(({ name }) => name === 'cuda' || name === 'python');
   for (const runtime of runtimes) {

@@ -11,7 +11,7 @@ export interface Setting {
   /** As `%config` and the config file name it. */
   name: string;
   kind: 'switch' | 'count' | 'text';
-  /** What holds when nobody sets it, in words. */
+  /** The default, in words. */
   standard: string;
   meaning: string;
   /** Words for completion, where not every value makes sense. */
@@ -249,7 +249,7 @@ export function saveSetting(path: string, setting: Setting, value: SettingValue 
   writeWhole(path, `${JSON.stringify(values, null, 2)}\n`);
 }
 
-/** What has to be added to an environment for the config file to hold: only what the environment leaves open. */
+/** The additions to an environment that make the config file hold: only what the environment leaves open. */
 export function configuredVariables(environment: Environment): Record<string, string> {
   const added: Record<string, string> = {};
   for (const [setting, value] of readConfigFile(configFile(environment))) {

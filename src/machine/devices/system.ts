@@ -36,7 +36,7 @@ export function parseOsRelease(text: string): Record<string, string> {
 
 export interface CpuInfo {
   model: string | null;
-  /** Logical processors. */
+  /** Logical CPUs. */
   processors: number;
   flags: ReadonlySet<string>;
 }
@@ -73,7 +73,7 @@ export function parseMemoryInfo(text: string): MemoryInfo {
 
 export type ContainerKind = 'docker' | 'podman' | 'kubernetes' | 'lxc' | 'systemd-nspawn' | 'container';
 
-/** What the marker files and the first process's environment and cgroup say about a container around us. */
+/** The container around us, from marker files and the first process's environment and cgroup. */
 export function parseContainer(facts: {
   dockerenv: boolean;
   containerenv: boolean;
@@ -117,7 +117,7 @@ export function detectSystem(machine: Machine): SystemFacts {
     kubernetes: machine.environment['KUBERNETES_SERVICE_HOST'] !== undefined,
     cgroup: readText(machine, '/proc/self/cgroup') ?? '',
   });
-  // A kernel of one's own has a name of its own: WSL's folders and its init give it away.
+  // A kernel that the user built has another name: WSL's folders and its init give it away.
   const ownKernel =
     kernel.wsl === undefined &&
     (exists(machine, '/proc/sys/fs/binfmt_misc/WSLInterop') ||

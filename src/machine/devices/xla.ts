@@ -3,7 +3,7 @@ import { tensorcellHome } from '../../base/home.ts';
 import { readText, type Machine } from './machine.ts';
 import type { BuildInfo } from './runtimes.ts';
 
-/** What XLA would compile for, and with: a trial of it answers for exactly this. */
+/** The target and tools of XLA's compilation: a trial of it answers for exactly this. */
 export interface XlaSubject {
   /** Names of the GPUs, in the order of the driver. */
   device: string;
@@ -11,13 +11,13 @@ export interface XlaSubject {
   capabilities: (string | null)[];
   /** The newest CUDA that the driver runs, such as `12.9`; null where it does not say. */
   cuda: string | null;
-  /** What tells this driver from other ones for the same CUDA: its library's file. */
+  /** Tells this driver from others for the same CUDA: its library's file. */
   driver: string;
   /** The TensorFlow build, such as `cuda-2.21.0`. */
   build: string;
 }
 
-/** What a trial in a child process gave. */
+/** The result of a trial in a child process. */
 export interface XlaTrial extends XlaSubject {
   works: boolean;
   /** Why it does not work; what was compiled where it does. */
@@ -76,7 +76,7 @@ export function findXlaTrial(
 }
 
 /**
- * Why XLA must not compile for a GPU; undefined when nothing is known against it. XLA has a code generator of its own,
+ * Why XLA must not compile for a GPU; undefined when nothing is known against it. XLA has a separate code generator,
  * made when TensorFlow was built: for a newer generation of GPUs it ends the process (tensorflow/tensorflow#111958), while
  * TensorFlow's own kernels are translated by the driver. Minor versions of a generation that the build knows are no obstacle.
  *
@@ -98,7 +98,7 @@ export function xlaCapabilityProblem(
   );
 }
 
-/** What is known of XLA on the GPUs of a machine; undefined before it was tried. */
+/** The knowledge on XLA for the GPUs of a machine; undefined before it was tried. */
 export interface XlaKnowledge {
   works: boolean;
   why: string;

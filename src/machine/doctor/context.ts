@@ -19,7 +19,7 @@ export interface CommandAnswer {
   output: string;
 }
 
-/** What every check may look at, gathered once. */
+/** The facts that every check may use, gathered once. */
 export interface DoctorContext {
   machine: Machine;
   /** The folder of the notebook, or where the command was called. */
@@ -38,7 +38,7 @@ export interface DoctorContext {
   command(name: string, commandArguments: readonly string[]): Promise<CommandAnswer | undefined>;
 }
 
-/** How the first operation went, in a process of its own. */
+/** The result of the first operation, in a separate process. */
 export type FirstOp =
   | {
       ok: true;

@@ -10,8 +10,8 @@ const LIMIT_MS = 7000;
 export const MARK = 'tensorcell-first-operation ';
 
 /**
- * Loads TensorFlow and multiplies two matrices in a process of its own, which is given up after 7 s. Undefined when the
- * library is not beside us (in tests, and for a machine that is only simulated).
+ * Loads TensorFlow and multiplies two matrices in a separate process, which is given up after 7 s. Undefined when the
+ * library is not next to us (in tests, and for a machine that is only simulated).
  */
 export function tryFirstOperation(machine: Machine): Promise<FirstOp | undefined> {
   const script = join(dirname(machine.probeFile), 'first-operation.js');

@@ -26,7 +26,7 @@ export const CHECKS: readonly Check[] = [
 export interface DoctorOptions {
   /** Folder of the notebook; by default the machine's own variable PWD. */
   directory?: string;
-  /** Tries a first operation in a process of its own; resolves to undefined where that makes no sense. */
+  /** Tries a first operation in a separate process; resolves to undefined where that makes no sense. */
   firstOp?: () => Promise<FirstOp | undefined>;
   limits?: Partial<DoctorLimits>;
 }

@@ -32,7 +32,7 @@ const DIRECTML_FILES = [
   'tensorflow/python/_pywrap_tensorflow_internal.so',
   'tensorflow-plugins/libtfdml_plugin.so',
 ];
-/** What XLA runs or reads to compile for a GPU. NVIDIA's package has no nvlink: XLA links with libnvJitLink. */
+/** Files that XLA runs or reads to compile for a GPU. NVIDIA's package has no nvlink: XLA links with libnvJitLink. */
 const XLA_FILES = ['nvidia/cuda_nvcc/bin/ptxas', 'nvidia/cuda_nvcc/nvvm/libdevice/libdevice.10.bc'];
 
 function missingCudaPackages(machine: Machine, path: string): string[] {

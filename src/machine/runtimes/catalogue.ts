@@ -56,7 +56,7 @@ const TENSORFLOW = [
   /^tensorflow\/python\/platform\/build_info\.py$/,
 ];
 const LIBRARIES = [/^nvidia\/[^/]+\/lib\/[^/]+\.so(\.[^/]+)?$/];
-/** What XLA runs or reads to compile for a GPU; it links with libnvJitLink, and the package has no nvlink. */
+/** Files that XLA runs or reads to compile for a GPU; it links with libnvJitLink, and the package has no nvlink. */
 const COMPILER = [
   /^nvidia\/cuda_nvcc\/bin\/ptxas$/,
   /^nvidia\/cuda_nvcc\/nvvm\/libdevice\/libdevice\.10\.bc$/,

@@ -100,7 +100,7 @@ export async function installRuntime(release: Release, options: InstallOptions):
 async function fetchWheels(installation: Installation): Promise<void> {
   const { release, options, environment, store, incoming, tree } = installation;
   const missing = release.wheels.filter((wheel) => !existsSync(listOf(installation, wheel)));
-  // What is unpacked already needs no room any more; a wheel and what it unpacks to exist at the same time.
+  // Unpacked wheels need no more room; a wheel and its unpacked files exist at the same time.
   const unpacked = 1 - missing.length / release.wheels.length;
   const largest = Math.max(0, ...missing.map(({ bytes }) => bytes));
   requireSpace(

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { askPython, SetupError } from './python.ts';
 import { compareVersions } from './store.ts';
 
-/** Since then TensorFlow's wheels have a library of their own beside Python's extension module. */
+/** Since then TensorFlow's wheels have a separate library next to Python's extension module. */
 const OLDEST = '2.16';
 /** TensorFlow's libraries that have to be there. */
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];

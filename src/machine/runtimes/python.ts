@@ -72,7 +72,7 @@ export function findPython(environment: NodeJS.ProcessEnv = process.env): Python
   );
 }
 
-/** What to say when a Python cannot make environments, else undefined. Debian splits that off into a package. */
+/** The message for a Python that cannot make environments, else undefined. Debian splits that off into a package. */
 export function missingVenv(python: Python): SetupError | undefined {
   if (askPython(python.path, 'import venv, ensurepip') !== undefined) return undefined;
   const [major, minor] = python.version.split('.');
@@ -87,12 +87,12 @@ export function environmentPython(folder: string): string {
   return join(folder, 'bin', 'python');
 }
 
-/** Where the command keeps an environment of its own when it is not used from a checkout. */
+/** Where the command keeps its environment when it is not used from a checkout. */
 export function ownEnvironment(environment: NodeJS.ProcessEnv = process.env): string {
   return join(tensorcellHome(environment), 'environment');
 }
 
-/** What Python prints for ENOSPC and EDQUOT. */
+/** Python's texts for ENOSPC and EDQUOT. */
 export const DISK_FULL = /No space left on device|Errno 28\b|Disk quota exceeded|Errno 122\b/;
 
 /** Tells what pip was doing when it failed from what it printed. */
@@ -158,7 +158,7 @@ export async function runPip(
 
 /**
  * A Python that has pip, to fetch wheels with: the given environment's, the checkout's, our own, the system's. Makes
- * an environment of our own when none of them has it.
+ * our environment when none of them has it.
  */
 export function pythonWithPip(
   candidates: readonly string[],

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { writeWhole } from '../../base/files/index.ts';
 import { runtimesFolder } from '../../base/home.ts';
 
-/** What `runtime.json` holds: written last, so its presence says that the runtime is complete. */
+/** The contents of `runtime.json`: written last, so its presence shows that the build is complete. */
 export interface RuntimeManifest {
   /** `cpu`, `cuda`, `directml`. */
   name: string;
@@ -20,7 +20,7 @@ export interface InstalledRuntime extends RuntimeManifest {
   path: string;
 }
 
-/** What the user chose with `tensorcell runtime use`: one of the store, or any folder that holds `tensorflow/`. */
+/** The user's choice with `tensorcell runtime use`: one of the store, or any folder that holds `tensorflow/`. */
 export interface ChosenRuntime {
   runtime: string;
   /** Set when it lies outside the store, in a Python environment. */
@@ -80,7 +80,7 @@ function choiceFile(environment: NodeJS.ProcessEnv): string {
   return join(runtimesFolder(environment), 'selected.json');
 }
 
-/** What `tensorcell runtime use` wrote down; undefined when the best that fits the machine is to be taken. */
+/** The record of `tensorcell runtime use`; undefined when the best that fits the machine is to be taken. */
 export function chosenRuntime(environment: NodeJS.ProcessEnv = process.env): ChosenRuntime | undefined {
   try {
     const read = JSON.parse(readFileSync(choiceFile(environment), 'utf8')) as Partial<ChosenRuntime>;
@@ -142,7 +142,7 @@ export function isLibrary(file: string): boolean {
 }
 
 /**
- * What is wrong with the libraries of a runtime, by the sizes that its installation wrote down: a library that was cut
+ * Damage of the libraries of a TensorFlow build, by the sizes that its installation wrote down: a library that was cut
  * short is mapped without an error, and ends the process when its missing part is touched.
  *
  * @returns `libtensorflow_cc.so.2 has 1000 of 500000000 bytes`; undefined when all are whole, or no sizes are known.

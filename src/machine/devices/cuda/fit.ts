@@ -21,7 +21,7 @@ export function capabilityFit(capability: string, { machineCode, ptx }: BuildInf
 export type DriverFit = 'full' | 'minor' | 'too-old';
 
 /**
- * Holds a driver's CUDA version against the build's, both such as `12.9`. What the driver itself is called differs between
+ * Holds a driver's CUDA version against the build's, both such as `12.9`. The name of the driver differs between
  * Windows (527.41 is the first for CUDA 12) and Linux (525.60.13), so only this number is compared.
  */
 export function driverFit(driver: string, { cudaVersion }: BuildInfo): DriverFit {
@@ -45,7 +45,7 @@ export interface CudaCard {
 /** The first drivers for CUDA 12, on Linux and on Windows (CUDA 12.0 release notes, table 3). */
 export const FIRST_CUDA_12_DRIVER = '525.60.13 on Linux, 527.41 on Windows';
 
-/** What keeps a card from computing with a build, in words; undefined when nothing does. */
+/** The reason why a card cannot compute with a build; undefined when nothing does. */
 export function cudaObstacle(
   card: CudaCard,
   build: BuildInfo,

@@ -1,4 +1,4 @@
-/** What the CUDA driver library said. Plain data: it crosses a process border as JSON. */
+/** The CUDA driver library's answers. Plain data: it is sent between processes as JSON. */
 export interface CudaReport {
   /** Result of `cuInit`. */
   init: number;

@@ -1,4 +1,4 @@
-/** Adapters that DirectX offers inside WSL. Plain data: it crosses a process border as JSON. */
+/** Adapters that DirectX offers inside WSL. Plain data: it is sent between processes as JSON. */
 export interface DirectxReport {
   /** HRESULT of making the list; 0 when it was made. */
   result: number;

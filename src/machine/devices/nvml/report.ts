@@ -1,7 +1,7 @@
-/** A value that a driver was asked for: what it said, or the code of its refusal. */
+/** A requested value of a driver: its answer, or the code of its refusal. */
 export type Field<T> = { value: T } | { code: number };
 
-/** What NVML said, before it is put into units and words. Plain data: it crosses a process border as JSON. */
+/** NVML's answers, before they are put into units and words. Plain data: it is sent between processes as JSON. */
 export interface NvmlReport {
   /** Result of `nvmlInit`; everything below is empty unless it is 0. */
   init: number;

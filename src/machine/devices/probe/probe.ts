@@ -24,7 +24,7 @@ interface Pending {
 }
 
 /**
- * Asks the libraries of drivers in a process of its own, since they may hang or crash. The process starts with the first
+ * Asks the libraries of drivers in a separate process, since they may hang or crash. The process starts with the first
  * question (about 60 ms) and stays for the next.
  */
 export class Probe {
@@ -87,7 +87,7 @@ export class Probe {
     child.unref();
     (child.stdin as Writable & { unref?(): void }).unref?.();
     (child.stdout as Readable & { unref?(): void }).unref?.();
-    child.stdin.on('error', () => {}); // it died: `exit` says so
+    child.stdin.on('error', () => {}); // it died: `exit` reports it
     let unread = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       const lines = (unread + text).split('\n');

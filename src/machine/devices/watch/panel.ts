@@ -7,7 +7,7 @@ export const PANEL_MINUTES = 5;
 const WIDTH = 150;
 const HEIGHT = 32;
 
-/** The values of one device over time, oldest first; null where nobody told. */
+/** The values of one device over time, oldest first; null where it is unknown. */
 function series(
   samples: readonly Sample[],
   id: string,

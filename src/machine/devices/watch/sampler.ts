@@ -9,7 +9,7 @@ import { nvmlMeaning } from '../nvml/report.ts';
 import { probeOf } from '../probe/probe.ts';
 import { parseCpuInfo, parseMemoryInfo } from '../system.ts';
 
-/** One look at one device; null where nobody tells. */
+/** One look at one device; null where it is unknown. */
 export interface DeviceSample {
   id: string;
   name: string | null;
