@@ -1,6 +1,6 @@
 /**
  * tfjs-node on its own C++ addon, for the programs of the benchmarks that are its peers: with its own backend and
- * kernels, none of ours.
+ * kernels, without Tensorcell.
  */
 import { createRequire } from 'node:module';
 import type { Tf } from '../../src/api/tensorflow.ts';
@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 
 /** tfjs on the addon that lies at `addon`, and what it is in words. */
 export async function tfjsOnAddon(addon: string): Promise<{ tf: Tf; about: string }> {
-  // What tfjs-node uses and Node 23 removed.
+  // Functions that tfjs-node uses and Node 23 removed.
   const util = require('util') as { isNullOrUndefined?: unknown; isArray?: unknown };
   util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
   util.isArray ??= Array.isArray;

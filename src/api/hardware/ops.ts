@@ -5,7 +5,7 @@ import { readyTf } from './gpu.ts';
 import { OP_CASES, type OpCase } from './op-cases.ts';
 
 /** Differences in float32, relative to the largest number of a result: sums in another order, other approximations. */
-export const TOLERANCE = 1e-4;
+const TOLERANCE = 1e-4;
 
 /** The result in plain JavaScript and on the device: values, or the error's first line. */
 type Answer = { shape: number[]; values: ArrayLike<number> } | { error: string };
@@ -23,7 +23,7 @@ function answerOf(tf: Tf, one: OpCase): Answer {
 }
 
 /** The difference in words; undefined where the results are equal within the tolerance. */
-export function difference(device: Answer, reference: Answer): string | undefined {
+function difference(device: Answer, reference: Answer): string | undefined {
   if ('error' in reference) return `no reference: ${reference.error}`;
   if ('error' in device) return device.error;
   if (device.shape.join() !== reference.shape.join())

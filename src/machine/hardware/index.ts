@@ -18,7 +18,6 @@ import {
 export { reportMarkdown, reportSummary, stepLine } from './report.ts';
 export type { HardwareReport } from './report.ts';
 export { HARDWARE_STEPS, TOTAL_SECONDS } from './steps.ts';
-export type { HardwareMode } from './steps.ts';
 
 /** A step is not begun with less time than this. */
 const LEAST_SECONDS = 5;

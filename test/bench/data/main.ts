@@ -1,7 +1,7 @@
 /**
  * npm run bench -- data
  *
- * What reading costs a training. The same model learns from tensors that are there, and from pictures that threads decode
+ * The cost of reading in a training. The same model learns from tensors that are there, and from pictures that threads decode
  * meanwhile; the difference is how long the device waited.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -2,7 +2,7 @@
  * npm run bench -- datasets [--rounds N]
  *
  * Milliseconds a step where a training takes its batches from a data set: `fitDataset` from arrays in files, which
- * threads read meanwhile, from a generator of ready batches, and from tf.data's own pipeline of single examples; beside
+ * threads read meanwhile, from a generator of ready batches, and from tf.data's pipeline of single examples; next to
  * them `fit` on tensors, tfjs's own eager loop of `fitDataset`, and Keras' `fit` on a tf.data pipeline in memory. The same
  * data and networks as in the bench of trainings, taking turns; medians over the rounds.
  */

@@ -18,13 +18,13 @@ export interface Peer {
   name: string;
   language: 'typescript' | 'python';
   command: (connectionFile: string) => string[];
-  /** Where it starts, if not in a fresh folder: tslab finds the types of Node only beside itself. */
+  /** Where it starts, if not in a fresh folder: tslab finds the types of Node only in its folder. */
   directory?: string;
 }
 
 const PEERS = { tslab: '1.0.22', deno: '2.9.6' };
 
-/** Puts the peers that npm has into `.cache/bench`, once, and says so. */
+/** Puts the peers that npm has into `.cache/bench`, once, and prints a line. */
 function installPeers(folder: string): void {
   if (existsSync(join(folder, 'node_modules', 'tslab')) && existsSync(join(folder, 'node_modules', 'deno')))
     return;

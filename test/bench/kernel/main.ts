@@ -1,7 +1,7 @@
 /**
  * npm run bench -- kernel [--rounds N] [--only NAME,NAME] [--turns] [--loops]
  *
- * Us beside tslab, Deno's kernel and ipykernel: a fresh kernel of each in every round, one after the other, so that a
+ * Tensorcell next to tslab, Deno's kernel and ipykernel: a fresh kernel of each in every round, one after the other, so that a
  * machine whose speed drifts treats all alike. Then all of them at once, in turns, with other work between two cells
  * (`--turns`: only that; `--loops`: only the loops). Printed are medians over the rounds and ratios to us.
  */

@@ -1,11 +1,11 @@
 /**
  * Cells that follow a second of other work on the machine, as a person's do: all kernels live at once and take turns, and
- * between two cells the processor's caches and the kernels' processes are used for something else.
+ * between two cells the CPU's caches and the kernels' processes are used for something else.
  */
 import { cellOf, timed, type Figure } from './cases.ts';
 import { RunningKernel, type Peer } from './kernels.ts';
 
-/** What runs in each turn; `fresh` starts a kernel in its turn. */
+/** The parts of each turn; `fresh` starts a kernel in its turn. */
 const ROWS: readonly {
   name: string;
   turns: number;

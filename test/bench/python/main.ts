@@ -29,7 +29,7 @@ const sizes = [1e3, 32e3, 1e6, 32e6, 256e6, 1e9].filter((size) => size <= Number
 /** JSON beyond this takes minutes, and strings end at 512 MB. */
 const LARGEST_JSON = 4e6;
 
-/** What a cell measures: milliseconds by row. */
+/** The measurements of a cell: milliseconds by row. */
 function cell(bytes: number, file: boolean, json: boolean): string {
   return `
 const { readFileSync, rmSync, writeFileSync } = await import('node:fs');

@@ -7,7 +7,7 @@ import { Peer } from './peer.ts';
 /** tfjs-node's own C++ addon, or why there is none. */
 export type Addon = { file: string } | { absent: string };
 
-/** Folders in which Node's headers may lie: beside its binary, or where a distribution puts them. */
+/** Folders in which Node's headers may lie: next to its binary, or where a distribution puts them. */
 function nodeHeaders(): string | undefined {
   const beside = join(dirname(dirname(realpathSync(process.execPath))), 'include', 'node');
   return [beside, '/usr/include/node', '/usr/include/nodejs/src'].find((folder) =>
@@ -69,7 +69,7 @@ export function buildAddon(root: string, folder: string, libraries: string, pyth
 }
 
 /**
- * Starts a program of ours that is given the addon's file: `source` is bundled into `folder` as `name`. A text that says why,
+ * Starts our program with the addon's file: `source` is bundled into `folder` as `name`. A text with the reason,
  * where there is no addon or the program does not start.
  */
 export async function startOnAddon(

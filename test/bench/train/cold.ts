@@ -12,7 +12,7 @@ import { drawWeights, writeWeights } from './weights.ts';
 /** Steps of the trainings that are timed from the building of the network on. */
 export const COLD_STEPS = [100, 1000, 10_000] as const;
 
-/** What was measured of one training. */
+/** The measurements of one training. */
 export interface ColdOutcome {
   /** Median seconds, by contestant: of the first network of a process, and of one that is built again. */
   first: Map<string, number>;
@@ -63,7 +63,7 @@ export async function cold(
         const times = taken.get(name);
         if (times === undefined) continue;
         peer.stop();
-        // What starts the process is no part of the training.
+        // The start of the process does not belong to the training.
         await peer.ask({ ask: 'forget', count: 0 });
         for (const which of ['first', 'again'] as const) {
           const asked = {
@@ -93,7 +93,7 @@ export async function cold(
   return outcome;
 }
 
-/** The fastest of the others by name, and its time as a multiple of ours. */
+/** The fastest of the others by name, and its time as a multiple of Tensorcell's. */
 export function fastestOther(times: ReadonlyMap<string, number>): [string, string] {
   const us = times.get('we') ?? Number.NaN;
   const [first] = [...times]

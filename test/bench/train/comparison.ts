@@ -9,11 +9,11 @@ export const FIRST_STEPS = 3;
  */
 export const TOLERANCE = { first: 1e-4, later: 2e-3 };
 
-/** What is wrong with a peer's losses, in words; undefined where it trains the same network as we do. */
+/** The error in a peer's losses, in words; undefined where it trains the same network as we do. */
 export function disagreement(ours: readonly number[], theirs: readonly number[]): string | undefined {
   const wrong = ours.findIndex((loss, i) => {
     const other = theirs[i] ?? Number.NaN;
-    // Not `>`: a loss that is no number is wrong.
+    // Not `>`: NaN is wrong.
     return !(Math.abs(other - loss) <= (i === 0 ? TOLERANCE.first : TOLERANCE.later) * Math.abs(loss));
   });
   if (wrong < 0) return undefined;

@@ -17,10 +17,10 @@ export interface Rules {
   rounds: number;
   /** Whether we also train eagerly. */
   opByOp: boolean;
-  /** What each contestant trains in his turn, at least: whole epochs. */
+  /** The least training of each contestant in its turn: whole epochs. */
   sliceMs?: number;
   /**
-   * How long we train before we are timed: graphs are traced meanwhile. Four times as long, if XLA compiles beside the
+   * How long we train before we are timed: graphs are traced meanwhile. Four times as long, if XLA compiles next to the
    * training and is not yet compared with the graph.
    */
   warmUpMs?: number;
@@ -51,13 +51,13 @@ interface Contestant {
   settled(): boolean;
 }
 
-/** What came out of a row. */
+/** The results of a row. */
 export interface Outcome {
   /** Median milliseconds a step, by contestant. */
   ms: Map<string, number>;
   /** Losses of the first steps, by contestant. */
   losses: Map<string, number[]>;
-  /** What went wrong, a line each. */
+  /** The failures, a line each. */
   failures: string[];
   /** Whether our compiled steps were XLA's in the end. */
   xla: boolean;
@@ -129,7 +129,7 @@ async function prepare(contestant: Contestant, row: Row, sliceMs: number): Promi
 
 /**
  * Trains a row's network with every contestant from the same weights: first some steps whose losses must agree with
- * ours, then rounds in which all take turns. A contestant that fails is out of the row, with a line that says so.
+ * ours, then rounds in which all take turns. A contestant that fails is out of the row, with a line that gives the reason.
  */
 export async function contest(
   tf: Tf,

@@ -6,12 +6,12 @@
  * time grows with depth and batch, compared with Keras. `--cold`: seconds from the building of a network to the end of its first 100, 1,000 and
  * 10,000 steps, everything included, and the same for a network that is built again in the same process.
  *
- * The same for everybody: the machine, the run, the data, the batches and their order, the weights at the beginning (we
+ * The same for all: the machine, the run, the data, the batches and their order, the weights at the beginning (we
  * draw them and hand them over as a file), the network, the loss, Adam's constants. Before a row is timed each trains
  * three steps, whose losses must agree with ours (`comparison.ts` says how closely): who trains another network is out of
  * the row, and a failure.
  *
- * What is timed, in turns of half a second or an epoch, whatever is longer, after a warm-up; printed are medians of the
+ * Timed are, in turns of half a second or an epoch, whatever is longer, after a warm-up; printed are medians of the
  * rounds:
  * - we, tfjs-node: one `model.fit` of some epochs over tensors. We compile as `fit` does by default;
  *   XLA, where `fit` chooses it, has finished compiling before we are timed.
@@ -20,12 +20,12 @@
  * - JAX: batches are arrays on the device beforehand; a jitted step that donates its state, called for each batch. `JAX scan`
  *   is a whole epoch in one jitted `lax.scan`. Losses and hits are read once an epoch.
  * - PyTorch: batches are tensors beforehand; the usual eager loop. Losses and hits are read once an epoch.
- * Nobody shuffles. Everybody has the machine to himself in his turn, and all of its cores (PyTorch takes one thread where that is
+ * No contestant shuffles. Each has the machine alone in its turn, and all cores (PyTorch takes one thread where that is
  * as fast); whose epoch takes over three seconds has two turns.
  *
- * Like us, `50 a call` and `JAX scan` run many steps in one call, which callbacks and loops of one's own do not allow everywhere:
+ * Like us, `50 a call` and `JAX scan` run many steps in one call, which callbacks and custom loops do not allow everywhere:
  * the fastest of the others is told too. For each row that we lose the profile of our step is printed. It ends with 1 when
- * anybody failed.
+ * a contestant failed.
  */
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -95,7 +95,7 @@ function estimate(count: number): string {
   return `${count} rows, ${rounds} rounds: about ${Math.max(1, Math.round(seconds / 60))} minutes`;
 }
 
-/** The fastest of some peers by name, and its time as a multiple of ours. */
+/** The fastest of some peers by name, and its time as a multiple of Tensorcell's. */
 function fastest(among: readonly Column[], ms: ReadonlyMap<string, number>, us: number): [string, string] {
   const [first] = among
     .map(({ name }) => ({ name, ratio: (ms.get(name) ?? Number.NaN) / us }))

@@ -200,13 +200,13 @@ export function data(
   return { x: tf.tensor(numbers, [count, ...input]), y: tf.tensor2d(labels, [count, classes]) };
 }
 
-/** The row as a peer is asked for it. */
+/** The row as a request to a peer. */
 export function networkOf(row: Row, variant: string, weights: string): Network {
   const { name, batch, steps, input, classes, depth = 0 } = row;
   return { name, batch, steps, input, classes, depth, variant, weights };
 }
 
-/** The row that a peer was asked for. */
+/** The row that a peer was requested to train. */
 export function rowOf({ name, batch, steps, depth }: Network): Row {
   const row = [...rows, deepRow(depth)].find((one) => one.name === name);
   if (row === undefined) throw new Error(`no row ${name}`);

@@ -10,7 +10,7 @@ export interface Network {
   classes: number;
   /** Hidden layers, for the growth with depth. */
   depth: number;
-  /** What the peer may vary, such as jit_compile. */
+  /** Options of the peer, such as jit_compile. */
   variant: string;
   /** The file with the weights to begin with. */
   weights: string;
@@ -20,7 +20,7 @@ export interface Network {
 
 /**
  * `begin` trains `count` steps, one by one, on the first batches; `train` trains `count` epochs of `steps` batches;
- * `forget` lets go of every network; `cold` builds a network anew and trains it for `count` epochs.
+ * `forget` releases every network; `cold` builds a network anew and trains it for `count` epochs.
  */
 export interface Request extends Network {
   ask: 'begin' | 'train' | 'forget' | 'cold';
@@ -64,7 +64,7 @@ export class Peer {
     this.about = about;
   }
 
-  /** A text that says why, where the program lacks what it needs. */
+  /** A text with the reason, where the program lacks what it needs. */
   static async start(program: string, args: string[], timeoutMs = 240_000): Promise<Peer | string> {
     const started = await launch(program, args);
     return typeof started === 'string'
@@ -124,7 +124,7 @@ async function launch(
       resolve(errors.trim().split('\n').at(-1) || `exit ${code ?? signal ?? '-'}`),
     );
   });
-  // A question to a process that has just ended: its missing answer says so.
+  // A question to a process that has just ended: its missing answer shows it.
   child.stdin.on('error', () => {});
   const reader = createInterface(child.stdout);
   const lines = reader[Symbol.asyncIterator]();

@@ -1,4 +1,4 @@
-"""What the Python peers share: the data, the weights, and the loop that answers requests."""
+"""The common part of the Python peers: the data, the weights, and the loop that answers requests."""
 
 import functools
 import json

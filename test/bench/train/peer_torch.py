@@ -2,7 +2,7 @@
 PyTorch as a peer of the training benchmark: the usual loop, batches as tensors beforehand, losses read once an epoch.
 
 It takes all cores, or one thread where that is as fast: short operations then do not wait for each other's threads, which
-takes twenty times as long whenever the system puts one of them aside.
+takes twenty times as long whenever the system suspends one of them.
 """
 
 import os

@@ -5,7 +5,7 @@ import { runtimeChoice } from '../../../src/engines/tensorflow/loading.ts';
 import { buildAddon, startOnAddon } from './addon.ts';
 import { Peer } from './peer.ts';
 
-/** What the environment of the Python peers holds; Keras comes with TensorFlow. */
+/** The packages of the Python peers' environment; Keras comes with TensorFlow. */
 const PACKAGES = ['tensorflow-cpu==2.21.*', 'jax==0.10.*', 'flax==0.12.*', 'optax==0.2.*'];
 
 /** One column of the table. */

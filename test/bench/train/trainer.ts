@@ -3,7 +3,7 @@ import type { Tf } from '../../../src/api/tensorflow.ts';
 import { data, type Row } from './models.ts';
 import { setWeights, type Weights } from './weights.ts';
 
-/** What training for some epochs took, and the mean loss of the last. */
+/** The time of training for some epochs, and the mean loss of the last. */
 export interface Trained {
   /** Milliseconds a step. */
   ms: number;
@@ -50,7 +50,7 @@ export class Trainer {
     return losses;
   }
 
-  /** Trains. @throws Error when the loss is no number. */
+  /** Trains. @throws Error when the loss is NaN. */
   async train(epochs: number): Promise<Trained> {
     const begin = performance.now();
     const loss = await this.#fit(this.#x, this.#y, epochs);

@@ -1,8 +1,8 @@
 /**
  * npm run bench -- training [--seconds N] [--rounds N]
  *
- * What the display of a training costs: in a real kernel, with a client that reads all of it, the same training with its
- * live display and without it takes turns. Counted are the display's messages and their bytes. Printed beside is
+ * The cost of the display of a training: in a real kernel, with a client that reads all of it, the same training with its
+ * live display and without it takes turns. Counted are the display's messages and their bytes. Printed in addition is
  * the time that the training's own thread spends on drawing and sending, which the noise of a shared machine does not touch:
  * it has to stay under 1 % (after the first 40 ms).
  */
