@@ -54,7 +54,7 @@ test('an edited cell reaches functions, timers, listeners and methods of other c
       );
       const timer = await cells(
         client,
-        'const late = setInterval(() => count++, 5); await new Promise((r) => setTimeout(r, 50)); count > 10',
+        'const late = setInterval(() => count++, 5); while (count <= 10) await new Promise((r) => setTimeout(r, 5)); count > 10',
       );
       assert.equal(timer.result, 'true');
       await cells(client, 'let count = -1000');
@@ -62,7 +62,7 @@ test('an edited cell reaches functions, timers, listeners and methods of other c
         (
           await cells(
             client,
-            'await new Promise((r) => setTimeout(r, 50)); clearInterval(late); count > -1000 && count < 0',
+            'while (count <= -1000) await new Promise((r) => setTimeout(r, 5)); clearInterval(late); count > -1000 && count < 0',
           )
         ).result,
         'true',

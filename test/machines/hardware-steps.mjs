@@ -1,6 +1,7 @@
 // Stands for the steps of `tensorcell hardware-test`, whose ends it provokes.
 const [, , name, mode] = process.argv;
-const answer = (outcome) => console.log(`tensorcell-hardware-step ${JSON.stringify(outcome)}`);
+const answer = (/** @type {object} */ outcome) =>
+  console.log(`tensorcell-hardware-step ${JSON.stringify(outcome)}`);
 if (name === 'doctor') setInterval(() => undefined, 1000);
 else if (name === 'loading') {
   console.error('F0000 cuda_dnn.cc:12] no libcudnn in /home/ada/libraries/cudnn');
