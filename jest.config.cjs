@@ -13,6 +13,10 @@ module.exports = {
       },
     ],
   },
+  // All cores: on two, jest's default is one worker.
+  maxWorkers: '100%',
+  // Jest reads what lies here, and no Python environment or build.
+  roots: ['cli', 'kernel', 'runtime', 'scripts', 'src', 'test'].map((folder) => `<rootDir>/${folder}`),
   // Copies of packages' declarations lie there, which jest would take for the packages.
   modulePathIgnorePatterns: ['<rootDir>/.cache/'],
   extensionsToTreatAsEsm: [],

@@ -48,7 +48,7 @@ function literal(dtype: number, value: number | bigint): string {
 
 /**
  * Writes one StableHLO program, operation by operation, in the generic forms that StableHLO 1.16 reads
- * (openxla/stablehlo, docs/spec.md). Each method checks what the compiler would refuse with a message about its text.
+ * (the specification of openxla/stablehlo). Each method checks what the compiler would refuse with a message about its text.
  */
 export class ProgramBuilder {
   readonly #inputs: Value[] = [];
