@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
+import { GPU_BUILDS } from '../../machine/devices/preference.ts';
 import {
   chosenRuntime,
   findRuntime,
@@ -101,7 +102,7 @@ export function chooseRuntime(environment: NodeJS.ProcessEnv, deviceProblem: Dev
     const installed = findRuntime(name, environment);
     return installed && runtimeAt(installed.path, installed);
   };
-  const found = ['cuda', 'directml'].flatMap((name) => best(name) ?? []);
+  const found = GPU_BUILDS.flatMap((name) => best(name) ?? []);
   for (const runtime of found) {
     const damage = libraryDamage(runtime.path);
     const why = damage === undefined ? deviceProblem(runtime) : `it is damaged: ${damage}`;

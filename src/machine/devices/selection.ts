@@ -7,12 +7,13 @@ import type { Verdict } from './candidates/verdict.ts';
 import type { Inventory } from './inventory.ts';
 import type { Machine } from './machine.ts';
 import { readText } from './machine.ts';
+import { PREFERENCE } from './preference.ts';
 import type { InstalledRuntime } from './runtimes.ts';
 import { cudaBuildOf, detectBuildInfo, detectRuntimes } from './runtimes.ts';
 
 /** One way to compute. */
 export interface Candidate {
-  name: 'cuda' | 'directml' | 'cpu' | 'js';
+  name: (typeof PREFERENCE)[number];
   title: string;
   /** `chosen`: the first that works; `possible`: works too; `rejected`: does not, and `why`. */
   state: 'chosen' | 'possible' | 'rejected';
@@ -42,12 +43,13 @@ export function selectDevice(
   const build = detectBuildInfo(machine);
   const runtimes = assumed ?? detectRuntimes(machine);
   const cuda = judgeCuda(machine, inventory, build, runtimes);
-  const verdicts: [Candidate['name'], string, Verdict][] = [
-    ['cuda', 'NVIDIA GPU with CUDA', cuda],
-    ['directml', 'any GPU with DirectML', judgeDirectml(inventory, cuda, runtimes)],
-    ['cpu', 'CPU with TensorFlow', judgeCpu(machine, inventory, runtimes)],
-    ['js', 'CPU with plain JavaScript', { works: true, hardware: true, why: 'works everywhere, slowly' }],
-  ];
+  const judged: Record<Candidate['name'], [title: string, verdict: Verdict]> = {
+    cuda: ['NVIDIA GPU with CUDA', cuda],
+    directml: ['any GPU with DirectML', judgeDirectml(inventory, cuda, runtimes)],
+    cpu: ['CPU with TensorFlow', judgeCpu(machine, inventory, runtimes)],
+    js: ['CPU with plain JavaScript', { works: true, hardware: true, why: 'works everywhere, slowly' }],
+  };
+  const verdicts = PREFERENCE.map((name) => [name, ...judged[name]] as const);
   const { name: wanted, by } = assumed ? { name: undefined, by: '' } : wantedRuntime(machine);
   // Python's TensorFlow takes the GPU where it was built for one and there is one.
   const python = runtimes.find(({ name }) => name === 'python');
@@ -103,6 +105,6 @@ export function fellShort(candidates: readonly Candidate[], backend: BackendDesc
   const chosen = candidates.find(({ state }) => state === 'chosen')?.name;
   const gpu = backend.devices.some(({ type }) => type === 'GPU');
   const running = backend.backend === 'tensorflow' ? (gpu ? (backend.runtime?.name ?? 'cpu') : 'cpu') : 'js';
-  const order = ['cuda', 'directml', 'cpu', 'js'];
-  return backend.loaded && chosen !== undefined && order.indexOf(running) > order.indexOf(chosen);
+  const place = (name: string): number => PREFERENCE.findIndex((candidate) => candidate === name);
+  return backend.loaded && chosen !== undefined && place(running) > place(chosen);
 }
