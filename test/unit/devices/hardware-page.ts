@@ -58,6 +58,7 @@ export function hardwarePage(reports: readonly HardwareReport[]): string {
     '# What only hardware can show',
     '',
     'Tensorcell is tested without a GPU: on simulated machines with stand-ins for the driver libraries (`test/machines`), and with the real CUDA and DirectML builds on a machine without a driver, where they load, find no GPU, report the reason, and train on the CPU (`test/machines/cuda-wheel.long.test.ts`, `directml.long.test.ts`). This page lists the checks that need the hardware.',
+    '',
     ...(cards ? [] : ['**No check that needs a card has been run on one yet.**']),
     '',
     '```sh',
